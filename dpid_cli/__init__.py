@@ -1,0 +1,32 @@
+"""Detail-preserving image downscaling: DPID, DPP and the poolings they are measured against.
+
+>>> import numpy as np, dpid_cli
+>>> dpid_cli.downscale(np.zeros((600, 400, 3), np.uint8), scale=4).shape
+(150, 100, 3)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dpid_cli.errors import DpidError, DpidWarning
+from dpid_cli.methods import METHODS
+
+if TYPE_CHECKING:
+    from dpid_cli.pipeline import downscale as downscale
+
+__version__ = "0.1.0"
+__all__ = ["METHODS", "DpidError", "DpidWarning", "__version__", "downscale"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the pipeline, and with it the compiled kernels, only when it is used."""
+    if name == "downscale":
+        from dpid_cli.pipeline import downscale
+
+        return downscale
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,22 @@
+"""What the commands say, apart from results: one line each, on standard error."""
+
+from __future__ import annotations
+
+import click
+
+
+def printable(text: str) -> str:
+    """`text` in one line that any terminal can show: control characters and broken bytes escaped."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text
+    )
+
+
+def shown(value: float | str) -> str:
+    """A parameter's value as people write it."""
+    return value if isinstance(value, str) else f"{value:.4g}"
+
+
+def say(message: str) -> None:
+    """Print one line on standard error."""
+    click.echo(printable(message), err=True)

@@ -1,0 +1,109 @@
+"""dpid downscale: files in, smaller files out."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dpid_cli.cli.console import say
+from dpid_cli.cli.options import method_options, method_parameters, size_options, size_request
+from dpid_cli.errors import ArgumentError, DpidError, DpidWarning
+
+if TYPE_CHECKING:
+    from dpid_cli.job import Job
+
+FORMAT_NAMES = ("png", "jpeg", "webp", "tiff", "bmp", "ppm", "pgm", "gif", "avif")
+
+
+@click.command("downscale", no_args_is_help=True)
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path())
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(),
+    metavar="PATH|DIR|-",
+    help="File, directory, or - for standard output.  [default: beside the input]",
+)
+@size_options
+@method_options
+@click.option(
+    "--format",
+    type=click.Choice(FORMAT_NAMES),
+    help="File format.  [default: by the output's extension, else the input's]",
+)
+@click.option("--overwrite", is_flag=True, help="Replace existing files; inputs are never replaced.")
+@click.option(
+    "-j", "--threads", type=click.IntRange(min=1), metavar="N", help="Threads.  [default: all processors]"
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per image instead of its path.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+@click.option(
+    "-v", "--verbose", is_flag=True, help="Say on standard error what was done, and how long it took."
+)
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    inputs: tuple[str, ...],
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    debug: bool,
+    **options: Any,
+) -> None:
+    """Downscale images so that small details survive.
+
+    Give exactly one kind of size. INPUT may be - for standard input. Without -o the result goes beside the
+    input as {stem}_{method}_x{scale}{ext}, or {stem}_{method}_{width}x{height}{ext}.
+
+    \b
+      dpid downscale photo.jpg -s 4
+      dpid downscale photo.jpg --width 800 -m dpp --alpha 0.1 -o small.png
+      dpid downscale *.png --longest 512 -o small/
+      cat photo.png | dpid downscale - -s 2 --format webp > small.webp
+    """
+    size, parameters = size_request(options), method_parameters(options)
+    to_stdout = options["output"] == "-" or (options["output"] is None and "-" in inputs)
+    if to_stdout and as_json:
+        raise click.UsageError("--json: the image goes to standard output already: give -o PATH")
+    if to_stdout and sys.stdout.isatty():
+        raise click.UsageError("standard output is a terminal: give -o PATH, or redirect it")
+
+    from dpid_cli.job import Job
+
+    job = Job(inputs=inputs, size=size, parameters=parameters, **options)
+    job.check()
+    show = "nothing" if quiet or to_stdout else "json" if as_json else "path"
+    failures = [error for source in inputs if (error := _run(job, source, show, verbose, debug)) is not None]
+    if failures and debug:
+        raise failures[0]
+    if failures:
+        ctx.exit(2 if len(inputs) == 1 and isinstance(failures[0], ArgumentError) else 1)
+
+
+def _run(job: Job, source: str, show: str, verbose: bool, debug: bool) -> DpidError | None:
+    """Downscale one image and print what `show` says; the error, already told, if it fails."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", DpidWarning)
+        try:
+            outcome = job.run(source)
+        except DpidError as error:
+            say(str(error))
+            return error
+    for warning in caught:
+        if issubclass(warning.category, DpidWarning):
+            say(str(warning.message))
+    if show == "json":
+        click.echo(json.dumps(outcome.as_dict()))
+    elif show == "path":
+        click.echo(os.fsencode(outcome.output))
+    if verbose:
+        (w, h), (u, v) = outcome.input_size, outcome.output_size
+        say(f"{source}: {w}x{h} to {u}x{v} by {outcome.method} in {outcome.seconds:.3f} s")
+    return None

@@ -1,0 +1,109 @@
+"""Options that commands share, made from the registry of methods where they belong to methods."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import click
+
+from dpid_cli.cli.console import shown
+from dpid_cli.methods import METHODS, PARAMETERS
+from dpid_cli.sizes import FITS, SizeRequest
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+SIZE_KINDS = ("scale", "percent", "width", "height", "longest", "shortest", "size")
+
+
+def _width_and_height(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[int, int] | None:
+    """``640x480`` as (640, 480)."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d{1,9})[xX](\d{1,9})", value)
+    if found is None:
+        raise click.BadParameter(f"{value!r} is not a size like 640x480", ctx, param)
+    return int(found[1]), int(found[2])
+
+
+def size_options(function: F) -> F:
+    """Every way to give the size of the result."""
+    for option in reversed(
+        (
+            click.option("-s", "--scale", type=float, metavar="F", help="F times smaller on each side."),
+            click.option("--percent", type=float, metavar="P", help="P per cent of each side."),
+            click.option("--width", type=int, metavar="W", help="W pixels wide, height by aspect ratio."),
+            click.option("--height", type=int, metavar="H", help="H pixels high, width by aspect ratio."),
+            click.option("--longest", type=int, metavar="N", help="Longer side N pixels."),
+            click.option("--shortest", type=int, metavar="N", help="Shorter side N pixels."),
+            click.option(
+                "--size",
+                callback=_width_and_height,
+                metavar="WxH",
+                help="Width and height; see --fit.",
+            ),
+            click.option(
+                "--fit",
+                type=click.Choice(FITS),
+                help="With --size: lie inside it or just cover it, both keeping the aspect ratio, "
+                "or have exactly that size.  [default: inside]",
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def size_request(options: dict[str, Any]) -> SizeRequest:
+    """Take the size options out of `options`; exactly one must have been given."""
+    given = {kind: value for kind in SIZE_KINDS if (value := options.pop(kind)) is not None}
+    fit = options.pop("fit")
+    names = ", ".join(f"--{kind}" for kind in given)
+    if not given:
+        raise click.UsageError(
+            "no size is given: use one of " + ", ".join(f"--{kind}" for kind in SIZE_KINDS)
+        )
+    if len(given) > 1:
+        raise click.UsageError(f"{names}: give only one kind of size (--size WxH for both sides)")
+    if fit is not None and "size" not in given:
+        raise click.UsageError(f"--fit: it goes with --size, not with {names}")
+    ((kind, value),) = given.items()
+    return SizeRequest(kind, value, fit or "inside")
+
+
+def _defaults(name: str) -> str:
+    """A parameter's default, with the methods where they differ."""
+    owners: dict[str, list[str]] = {}
+    for method in METHODS.values():
+        if (value := method.defaults.get(name)) is not None:
+            owners.setdefault(shown(value), []).append(method.name)
+    if len(owners) == 1:
+        return next(iter(owners))
+    return ", ".join(f"{value} ({', '.join(names)})" for value, names in owners.items())
+
+
+def method_options(function: F) -> F:
+    """The method and the parameters of all methods."""
+    for name, parameter in reversed(list(PARAMETERS.items())):
+        function = click.option(
+            f"--{parameter.label}",
+            name,
+            type=click.Choice(parameter.choices) if parameter.choices else float,
+            help=f"{parameter.summary[0].upper()}{parameter.summary[1:]}.  [default: {_defaults(name)}]",
+        )(function)
+    return click.option(
+        "-m",
+        "--method",
+        type=click.Choice(list(METHODS)),
+        default="dpid",
+        show_default=True,
+        help="See 'dpid methods'.",
+    )(function)
+
+
+def method_parameters(options: dict[str, Any]) -> Mapping[str, Any]:
+    """Take the parameters that were given out of `options`."""
+    return {name: value for name in PARAMETERS if (value := options.pop(name)) is not None}

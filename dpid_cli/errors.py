@@ -1,0 +1,26 @@
+"""What can go wrong, each error saying what, where, and what to do about it."""
+
+from __future__ import annotations
+
+
+class DpidError(ValueError):
+    """Base of every error that dpid raises on purpose.
+
+    It is a `ValueError` too, so that callers of the library need not know it.
+    """
+
+
+class ArgumentError(DpidError):
+    """An argument or option that no image could satisfy (exit code 2)."""
+
+
+class SizeError(ArgumentError):
+    """A result size that is not positive or larger than the image (exit code 2)."""
+
+
+class FileError(DpidError):
+    """A file that cannot be read or written (exit code 1)."""
+
+
+class DpidWarning(UserWarning):
+    """Something that the result cannot hold and that the user should know about."""

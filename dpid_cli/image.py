@@ -1,0 +1,275 @@
+"""Files and streams to pictures and back: the only place that knows codecs.
+
+A `Picture` is what a file shows: upright pixels, their colour profile, and whether the last channel is
+alpha. Everything that a codec stores differently (palettes, 1-bit, CMYK, EXIF orientation) is resolved
+while reading, so that nothing behind this module needs to know of it.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from dpid_cli.errors import ArgumentError, DpidWarning, FileError
+
+MAX_PIXELS = 512_000_000
+
+
+@dataclass(frozen=True)
+class Format:
+    """What a file format can hold, and how Pillow writes it.
+
+    `modes` are the Pillow modes that it keeps; `options` what Pillow's ``save`` is told.
+    """
+
+    name: str
+    pillow: str
+    extensions: tuple[str, ...]
+    modes: frozenset[str]
+    profile: bool
+    options: dict[str, Any]
+
+
+_COLOUR = frozenset({"L", "RGB"})
+_ALPHA = frozenset({"LA", "RGBA"})
+_DEEP = frozenset({"I;16"})
+
+# Small images are made to be looked at closely: little loss, and no chroma subsampling.
+_FORMATS = (
+    Format("png", "PNG", (".png",), _COLOUR | _ALPHA | _DEEP, True, {}),
+    Format(
+        "jpeg", "JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), _COLOUR, True, {"quality": 95, "subsampling": 0}
+    ),
+    Format("webp", "WEBP", (".webp",), frozenset({"RGB", "RGBA"}), True, {"quality": 95}),
+    Format(
+        "tiff",
+        "TIFF",
+        (".tif", ".tiff"),
+        _COLOUR | _ALPHA | _DEEP | {"F"},
+        True,
+        {"compression": "tiff_adobe_deflate"},
+    ),
+    Format("bmp", "BMP", (".bmp", ".dib"), _COLOUR, False, {}),
+    Format("ppm", "PPM", (".ppm", ".pnm"), _COLOUR | _DEEP, False, {}),
+    Format("pgm", "PPM", (".pgm",), frozenset({"L"}) | _DEEP, False, {}),
+    Format("gif", "GIF", (".gif",), frozenset({"L", "RGB", "RGBA"}), False, {}),
+    Format(
+        "avif",
+        "AVIF",
+        (".avif",),
+        frozenset({"RGB", "RGBA"}),
+        True,
+        {"quality": 90, "subsampling": "4:4:4"},
+    ),
+)
+FORMATS = {f.name: f for f in _FORMATS}
+_BY_EXTENSION = {extension: f for f in _FORMATS for extension in f.extensions}
+_BY_PILLOW = {f.pillow: f for f in reversed(_FORMATS)}
+# Wider modes that hold the same pixels, in the order of preference.
+_WIDER = {"L": ("RGB", "RGBA"), "LA": ("RGBA",), "RGB": (), "RGBA": (), "I;16": (), "F": ()}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Pixels as a file shows them.
+
+    Attributes
+    ----------
+    pixels : (H, W[, C]) ndarray
+        uint8, or uint16 / float32 where the file holds gray of that depth.
+    alpha : bool
+        Whether the last channel is straight alpha.
+    icc_profile : bytes or None
+        Colour profile of the pixels.
+    format : str
+        Name in `FORMATS` of the format it was read from.
+    """
+
+    pixels: NDArray[Any]
+    alpha: bool
+    icc_profile: bytes | None
+    format: str
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.pixels.shape[1], self.pixels.shape[0]
+
+
+def format_of(path: PurePath) -> Format:
+    """The format that a path's extension stands for, or an `ArgumentError`."""
+    found = _BY_EXTENSION.get(path.suffix.lower())
+    if found is None:
+        known = " ".join(f.extensions[0] for f in _FORMATS)
+        raise ArgumentError(f"{path}: no format is known by this extension: use one of {known}")
+    return found
+
+
+@contextmanager
+def _file_errors(name: str) -> Iterator[None]:
+    """Turn whatever a decoder raises on a bad file into one `FileError`."""
+    try:
+        with warnings.catch_warnings():
+            # The limit on pixels below says it better; other notes are about metadata.
+            warnings.simplefilter("ignore")
+            yield
+    except FileError:
+        raise
+    except UnidentifiedImageError:
+        raise FileError(f"{name}: not an image that dpid reads: give {', '.join(FORMATS).upper()}") from None
+    except Image.DecompressionBombError:
+        raise _too_large(name) from None
+    except MemoryError:
+        raise FileError(f"{name}: not enough memory to decode it: give a smaller image") from None
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        EOFError,
+        TypeError,
+        KeyError,
+        IndexError,
+        AttributeError,
+    ) as error:
+        # Pillow's plugins raise all of these on damaged headers.
+        raise FileError(
+            f"{name}: damaged or truncated image: {_one_line(error)}: get a whole copy"
+        ) from error
+    except Exception as error:
+        if type(error).__module__.split(".")[0] in ("struct", "zlib"):
+            raise FileError(f"{name}: damaged image: {_one_line(error)}: get a whole copy") from error
+        raise
+
+
+def _too_large(name: str) -> FileError:
+    return FileError(f"{name}: more than {MAX_PIXELS // 10**6} million pixels: give a smaller image")
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def read(stream: IO[bytes], name: str) -> Picture:
+    """Decode the first image of a seekable stream; `name` is what errors call it.
+
+    Raises
+    ------
+    FileError
+        If it is not an image of a known format, damaged, truncated or too large.
+    """
+    with _file_errors(name), Image.open(stream, formats=sorted(_BY_PILLOW)) as image:
+        if image.width * image.height > MAX_PIXELS:
+            raise _too_large(name)
+        cut_depth = image.mode.startswith("RGB") and _stored_bits(image) > 8
+        profile = image.info.get("icc_profile")
+        # Pillow calls a JPEG with several images MPO.
+        format_name = _BY_PILLOW.get(image.format or "", FORMATS["jpeg"]).name
+        image.load()
+        plain, profile = _plain(ImageOps.exif_transpose(image), profile)
+        pixels = np.asarray(plain)
+    if cut_depth:
+        warnings.warn(f"{name}: colours of 16 bits are read with 8 bits", DpidWarning, stacklevel=2)
+    if pixels.dtype == np.float32 and not np.isfinite(pixels).all():
+        raise FileError(f"{name}: it holds NaN or infinity: replace them first")
+    return Picture(pixels, plain.mode in ("LA", "RGBA"), profile, format_name)
+
+
+def _stored_bits(image: Image.Image) -> int:
+    """Bits a channel in the file, before Pillow reduces them to what its modes hold."""
+    bits = getattr(image, "tag_v2", {}).get(258, (8,))
+    raw_mode = str(tile[0].args) if (tile := getattr(image, "tile", ())) else ""
+    return 16 if ";16" in raw_mode or max(bits) > 8 else 8
+
+
+def _plain(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, bytes | None]:
+    """The same picture in one of the modes L, LA, RGB, RGBA, I;16, F, and its profile."""
+    if image.mode in ("CMYK", "LAB"):
+        return _to_srgb(image, profile)
+    if image.mode in ("I", "I;16B", "I;16L", "I;16N"):
+        return _gray16(image), profile
+    if image.has_transparency_data and image.mode not in ("LA", "RGBA"):
+        return image.convert("LA" if image.mode in ("1", "L", "La") else "RGBA"), profile
+    simple = {"1": "L", "P": "RGB", "RGBX": "RGB", "YCbCr": "RGB", "HSV": "RGB", "La": "LA", "RGBa": "RGBA"}
+    return (image.convert(simple[image.mode]) if image.mode in simple else image), profile
+
+
+def _gray16(image: Image.Image) -> Image.Image:
+    values = np.asarray(image)
+    if values.min() < 0 or values.max() > 65535:
+        raise ValueError("gray values beyond 16 bits are not supported")
+    return Image.fromarray(values.astype(np.uint16))
+
+
+def _to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, bytes | None]:
+    """CMYK or Lab as sRGB, through the image's own profile where it has one."""
+    srgb = ImageCms.createProfile("sRGB")
+    source: Any = ImageCms.createProfile("LAB") if image.mode == "LAB" else None
+    if profile and image.mode == "CMYK":
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            if source.profile.xcolor_space.strip() != "CMYK":
+                source = None
+        except (OSError, ImageCms.PyCMSError):
+            source = None
+    if source is None:
+        return image.convert("RGB"), None
+    converted = ImageCms.profileToProfile(image, source, srgb, outputMode="RGB")
+    if converted is None:
+        raise ValueError("its colour profile cannot be applied")
+    return converted, ImageCms.ImageCmsProfile(srgb).tobytes()
+
+
+def write(picture: Picture, stream: IO[bytes], format_: Format, name: str) -> None:
+    """Encode a picture; `name` is what errors and warnings call the target.
+
+    Raises
+    ------
+    FileError
+        If the format cannot hold the picture's depth, size or transparency, or the codec fails.
+    """
+    picture = _without_opaque_alpha(picture) if not format_.modes & _ALPHA else picture
+    image = Image.fromarray(picture.pixels)
+    image = _in_mode(image, format_, name)
+    options = dict(format_.options)
+    if picture.icc_profile and format_.profile:
+        options["icc_profile"] = picture.icc_profile
+    elif picture.icc_profile:
+        message = f"{name}: {format_.name.upper()} holds no colour profile: it is left out"
+        warnings.warn(message, DpidWarning, stacklevel=2)
+    try:
+        image.save(stream, format_.pillow, **options)
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk's own error, not the codec's
+        raise FileError(f"{name}: cannot be encoded as {format_.name.upper()}: {_one_line(error)}") from error
+
+
+def _without_opaque_alpha(picture: Picture) -> Picture:
+    if not picture.alpha or picture.pixels[..., -1].min() < 255:
+        return picture
+    colours = picture.pixels[..., :-1]
+    if colours.shape[2] == 1:
+        colours = colours[..., 0]
+    return replace(picture, pixels=np.ascontiguousarray(colours), alpha=False)
+
+
+def _in_mode(image: Image.Image, format_: Format, name: str) -> Image.Image:
+    """The image in a mode that the format holds without loss."""
+    if image.mode in format_.modes:
+        return image
+    for mode in _WIDER[image.mode]:
+        if mode in format_.modes:
+            return image.convert(mode)
+    lacks = {"LA": "transparency", "RGBA": "transparency", "I;16": "16 bits", "F": "floating point"}
+    able = [f.name.upper() for f in _FORMATS if image.mode in f.modes]
+    lacking = lacks.get(image.mode, "colour")
+    raise FileError(f"{name}: {format_.name.upper()} holds no {lacking}: write {' or '.join(able)}")

@@ -1,0 +1,36 @@
+"""Facts about this installation, for reports of errors and measurements."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+from dpid_cli.backends import available_threads
+
+_PACKAGES = ("dpid-cli", "numpy", "numba", "llvmlite", "pillow", "click", "scikit-image")
+
+
+def facts() -> dict[str, str]:
+    """What `dpid info` shows, by name."""
+    from dpid_cli.kernels import windows
+
+    found = {name: _version(name) for name in _PACKAGES}
+    found["python"] = f"{platform.python_version()} ({platform.system()} {platform.machine()})"
+    found["threads"] = str(available_threads())
+    found["threading layer"] = "Python threads over kernels that release the GIL"
+    cuda = _version("numba-cuda")
+    found["cuda"] = "no CUDA kernels in this version" + (
+        f" (numba-cuda {cuda})" if cuda != "not installed" else ""
+    )
+    cache = getattr(windows.sweep_rows.stats, "cache_path", None)
+    found["kernel cache"] = cache or "none: no writable folder, kernels are compiled in every process"
+    found["cache variable"] = os.environ.get("NUMBA_CACHE_DIR", "NUMBA_CACHE_DIR is not set")
+    return found
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

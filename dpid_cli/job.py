@@ -1,0 +1,200 @@
+"""One image from file to file: read, downscale with regard to transparency, name, write."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from dpid_cli import alpha
+from dpid_cli.errors import ArgumentError, FileError
+from dpid_cli.image import FORMATS, Format, Picture, format_of, read, write
+from dpid_cli.methods import PARAMETERS, method_named
+from dpid_cli.output import atomic, check_target, default_name, reason
+from dpid_cli.pipeline import downscale
+from dpid_cli.sizes import Size, SizeRequest
+
+STANDARD_STREAM = "-"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one input."""
+
+    input: str
+    output: str
+    input_size: Size
+    output_size: Size
+    method: str
+    parameters: Mapping[str, float | str]
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON; parameters by the names of their options."""
+        named = {PARAMETERS[name].label: value for name, value in self.parameters.items()}
+        return {**vars(self), "parameters": named, "seconds": round(self.seconds, 4)}
+
+
+@dataclass
+class Job:
+    """How a list of files is downscaled.
+
+    Attributes
+    ----------
+    inputs : tuple of str
+        Paths, or ``-`` for standard input.
+    size : SizeRequest
+    method : str
+    parameters : mapping
+        Those given, by Python name.
+    output : str or None
+        A path, a directory, ``-`` for standard output, or None for beside the input.
+    format : str or None
+        Name in `FORMATS`; None for what the output's extension says, or the input's format.
+    overwrite : bool
+        Whether existing files (never inputs) may be replaced.
+    threads : int or None
+    """
+
+    inputs: tuple[str, ...]
+    size: SizeRequest
+    method: str = "dpid"
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    output: str | None = None
+    format: str | None = None
+    overwrite: bool = False
+    threads: int | None = None
+    _written: list[Path] = field(default_factory=list)
+
+    def check(self) -> None:
+        """Raise an `ArgumentError` if this cannot work whatever the files hold."""
+        self.size.check()
+        method_named(self.method).parameters(self.parameters)
+        if self.inputs.count(STANDARD_STREAM) > 1:
+            raise ArgumentError("INPUT: standard input can be read only once: give - once")
+        if self.output is None or self._into_directory():
+            return
+        if len(self.inputs) > 1:
+            raise ArgumentError(
+                f"--output: {self.output}: {len(self.inputs)} inputs need a directory: "
+                "give one, or a name ending in /"
+            )
+        if self.output != STANDARD_STREAM and self.format is None:
+            format_of(Path(self.output))
+
+    def run(self, source: str) -> Outcome:
+        """Downscale one of the inputs.
+
+        Raises
+        ------
+        FileError
+            If it cannot be read, or its result not be written.
+        ArgumentError
+            If the size asked for would enlarge it.
+        """
+        start = time.perf_counter()
+        with _opened(source) as stream:
+            picture = read(stream, _name(source))
+        try:
+            target_size = self.size.of(picture.size)
+        except ArgumentError as error:
+            raise type(error)(f"{_name(source)}: {error}") from None
+        target, format_ = self._target(source, picture, target_size)
+        if target is not None:
+            check_target(target, map(Path, self.inputs), self._written, self.overwrite)
+        result = downscale_picture(
+            picture, target_size, method=self.method, threads=self.threads, **self.parameters
+        )
+        self._save(result, target, format_)
+        return Outcome(
+            input=source,
+            output=STANDARD_STREAM if target is None else str(target),
+            input_size=picture.size,
+            output_size=result.size,
+            method=self.method,
+            parameters=method_named(self.method).parameters(self.parameters),
+            seconds=time.perf_counter() - start,
+        )
+
+    def _into_directory(self) -> bool:
+        if self.output is None or self.output == STANDARD_STREAM:
+            return False
+        return self.output.endswith(("/", os.sep)) or Path(self.output).is_dir()
+
+    def _target(self, source: str, picture: Picture, size: Size) -> tuple[Path | None, Format]:
+        """Path (None for standard output) and format of a result."""
+        own = FORMATS[self.format or picture.format]
+        to_stdout = self.output == STANDARD_STREAM or (self.output is None and source == STANDARD_STREAM)
+        if to_stdout:
+            return None, own
+        if self.output is not None and not self._into_directory():
+            path = Path(self.output)
+            return path, (FORMATS[self.format] if self.format else format_of(path))
+        path = Path("stdin" if source == STANDARD_STREAM else source)
+        extension = path.suffix if path.suffix.lower() in own.extensions else own.extensions[0]
+        name = default_name(path.stem, self.method, self.size.scale, size, extension)
+        return (path.parent if self.output is None else Path(self.output)) / name, own
+
+    def _save(self, picture: Picture, target: Path | None, format_: Format) -> None:
+        if target is None:
+            # Encoders seek, standard output does not.
+            buffer = io.BytesIO()
+            write(picture, buffer, format_, "standard output")
+            sys.stdout.buffer.write(buffer.getbuffer())
+            sys.stdout.buffer.flush()
+            return
+        if self._into_directory():
+            _make_directory(target.parent)
+        with atomic(target, self.overwrite) as stream:
+            write(picture, stream, format_, str(target))
+        self._written.append(target)
+
+
+def downscale_picture(picture: Picture, size: Size, **options: Any) -> Picture:
+    """`pipeline.downscale` for a picture: colours are premultiplied by alpha where they need it."""
+    if picture.alpha and picture.pixels[..., -1].min() < 255:
+        pixels = alpha.unpremultiply(downscale(alpha.premultiply(picture.pixels), size=size, **options))
+    else:
+        pixels = downscale(picture.pixels, size=size, **options)
+    return replace(picture, pixels=np.ascontiguousarray(pixels))
+
+
+def _name(source: str) -> str:
+    return "standard input" if source == STANDARD_STREAM else source
+
+
+@contextmanager
+def _opened(source: str) -> Iterator[IO[bytes]]:
+    """A seekable stream of the input; never one that could block for ever or has no end."""
+    if source == STANDARD_STREAM:
+        yield io.BytesIO(sys.stdin.buffer.read())
+        return
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        handle = os.open(source, flags)  # not to be blocked by a FIFO without a writer
+    except OSError as error:
+        raise FileError(f"{source}: cannot be read: {reason(error)}: check the path") from error
+    kind = os.fstat(handle).st_mode
+    if not stat.S_ISREG(kind):
+        os.close(handle)
+        if stat.S_ISDIR(kind):
+            raise FileError(f"{source}: is a directory: give image files")
+        raise FileError(f"{source}: not a regular file: give an image file, or - for standard input")
+    with os.fdopen(handle, "rb") as stream:
+        yield stream
+
+
+def _make_directory(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{path}: cannot be created: {reason(error)}: choose another directory") from error

@@ -1,0 +1,1 @@
+"""The loops, compiled by Numba. Only they import it; nothing here touches files or options."""

@@ -1,0 +1,388 @@
+"""The detail-preserving family: box filter, DPID and DPP, as loops over rows.
+
+The output at a window is ``O = G + sum(c w (I - G)) / sum(c w)``, the mean of the pixels I with coverage c
+and weight ``w = alpha + u**(lambda / 2)``, written around the guidance G because the small
+differences round less than the values. ``u = m**2 + epsilon**2``, where m is I - G, or what of it is
+positive (asymmetric reward); DPID adds m**2 over the channels (Weber et al. 2016), DPP does not
+(Saeedan et al. 2018). The box filter is the family at lambda = 0.
+
+A kernel sweeps each source row from left to right and adds into planes as long as a piece of the
+row (a tile), which are summed up per window once per output row: the innermost loops
+run over contiguous memory and vectorise. All planes lie in one array, `scratch`, at distances known
+to the compiler, so that it needs no proof that they do not overlap.
+
+A pixel that a window boundary cuts belongs to two windows with different guidance. Each plane
+therefore holds the TILE columns, with the guidance of the window in which they start, and
+behind them one straddler per window: the cut pixel before it, with the window's own guidance.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dpid_cli.kernels.jit import flag, helper, kernel
+
+TILE = 1024
+PLANE = 2 * TILE + 32  # not a power of two: planes would share cache sets
+GUIDE, SUM, WEIGHT, SCALE = 0, 4 * PLANE, 8 * PLANE, 12 * PLANE
+SCRATCH = 16 * PLANE
+
+# What a sweep adds up: values (BOX), u and its largest value (RANGE), weights and weighted differences.
+BOX, RANGE, DETAIL, SCALED_DETAIL = (flag(value) for value in range(4))
+# How u**(lambda / 2) is computed.
+ROOT, LINEAR, FAST_POWER, EXACT_POWER = (flag(value) for value in range(4))
+
+# Minimax fits of log2(1 + z) / z on [sqrt(1/2) - 1, sqrt(2) - 1] and of 2**f on [-1/2, 1/2], relative
+# error below 3e-7; their accuracy is tested.
+_L = tuple(
+    np.float32(c)
+    for c in (
+        1.4426949, -0.72135276, 0.48092404, -0.36024198, 0.28707561, -0.24882181, 0.23420985, -0.14620353,
+    )
+)  # fmt: skip
+_E = tuple(np.float32(c) for c in (1.0, 0.69314718, 0.24022107, 0.05550327, 0.009676037, 0.0013400433))
+_HALF, _ONE, _SMALLEST = np.float32(0.5), np.float32(1), np.float32(-126)
+_SQRT_HALF = np.int32(0x3F3504F3)
+_MANTISSA_BITS, _BIAS = np.int32(23), np.int32(127)
+
+# Neither reciprocals nor approximate functions: divisions and square roots stay correctly rounded.
+FAST = {"reassoc", "contract", "nsz", "nnan", "ninf"}
+
+
+@helper
+def fast_power(u, exponent):
+    """u**exponent in float32, for 0 <= u and results above 2**-126, by two polynomials."""
+    bits = np.float32(u).view(np.int32)
+    octave = np.int32((bits - _SQRT_HALF) >> _MANTISSA_BITS)
+    z = np.int32(bits - (octave << _MANTISSA_BITS)).view(np.float32) - _ONE
+    log = _L[4] + z * (_L[5] + z * (_L[6] + z * _L[7]))
+    log = z * (_L[0] + z * (_L[1] + z * (_L[2] + z * (_L[3] + z * log)))) + np.float32(octave)
+    power = max(np.float32(exponent) * log, _SMALLEST)
+    whole = np.floor(power + _HALF)
+    f = power - whole
+    mantissa = _E[0] + f * (_E[1] + f * (_E[2] + f * (_E[3] + f * (_E[4] + f * _E[5]))))
+    scale = np.int32((np.int32(whole) + _BIAS) << _MANTISSA_BITS).view(np.float32)
+    return mantissa * scale if u > np.float32(0) else np.float32(0)
+
+
+@helper
+def reward(u, exponent, power):
+    """u**exponent, exponent = lambda / 2, in the form that the flag `power` names."""
+    if len(power) == 0:
+        return np.sqrt(u)
+    if len(power) == 1:
+        return u
+    if len(power) == 2:
+        return fast_power(u, exponent)
+    return u**exponent
+
+
+@helper
+def differences(row, scratch, k, channels):
+    """I - G of pixel k, four numbers of which only the first len(channels) matter."""
+    real = scratch.dtype.type
+    c = len(channels)
+    x0 = real(row[c * k]) - scratch[GUIDE + k]
+    x1 = x2 = x3 = real(0)
+    if c > 1:
+        x1 = real(row[c * k + 1]) - scratch[GUIDE + PLANE + k]
+    if c > 2:
+        x2 = real(row[c * k + 2]) - scratch[GUIDE + 2 * PLANE + k]
+    if c > 3:
+        x3 = real(row[c * k + 3]) - scratch[GUIDE + 3 * PLANE + k]
+    return x0, x1, x2, x3
+
+
+@helper
+def distances(x, epsilon2, joint, asymmetric):
+    """u of each channel, the same in all of them where the distance is joint."""
+    m0, m1, m2, m3 = x
+    if len(asymmetric) == 1:
+        zero = epsilon2 - epsilon2
+        m0, m1, m2, m3 = max(m0, zero), max(m1, zero), max(m2, zero), max(m3, zero)
+    if len(joint) == 1:
+        u = m0 * m0 + m1 * m1 + m2 * m2 + m3 * m3 + epsilon2
+        return u, u, u, u
+    return m0 * m0 + epsilon2, m1 * m1 + epsilon2, m2 * m2 + epsilon2, m3 * m3 + epsilon2
+
+
+@helper
+def add_box(row, scratch, n, cover, channels):
+    """Add the values of n pixels of one row to the planes SUM."""
+    real = scratch.dtype.type
+    c = len(channels)
+    for k in range(n):
+        v0 = real(row[c * k])
+        scratch[SUM + k] += cover * v0
+        if c > 1:
+            v1 = real(row[c * k + 1])
+            scratch[SUM + PLANE + k] += cover * v1
+        if c > 2:
+            v2 = real(row[c * k + 2])
+            scratch[SUM + 2 * PLANE + k] += cover * v2
+        if c > 3:
+            v3 = real(row[c * k + 3])
+            scratch[SUM + 3 * PLANE + k] += cover * v3
+
+
+@helper
+def add_range(row, scratch, n, cover, epsilon2, channels, joint, asymmetric):
+    """Add u of n pixels to the planes SUM, and keep the largest in the planes WEIGHT."""
+    planes = 1 if len(joint) == 1 else len(channels)
+    for k in range(n):
+        x = differences(row, scratch, k, channels)
+        u0, u1, u2, u3 = distances(x, epsilon2, joint, asymmetric)
+        scratch[SUM + k] += cover * u0
+        scratch[WEIGHT + k] = max(scratch[WEIGHT + k], u0)
+        if planes > 1:
+            scratch[SUM + PLANE + k] += cover * u1
+            scratch[WEIGHT + PLANE + k] = max(scratch[WEIGHT + PLANE + k], u1)
+        if planes > 2:
+            scratch[SUM + 2 * PLANE + k] += cover * u2
+            scratch[WEIGHT + 2 * PLANE + k] = max(scratch[WEIGHT + 2 * PLANE + k], u2)
+        if planes > 3:
+            scratch[SUM + 3 * PLANE + k] += cover * u3
+            scratch[WEIGHT + 3 * PLANE + k] = max(scratch[WEIGHT + 3 * PLANE + k], u3)
+
+
+@helper
+def scaled(u, scratch, k, joint):
+    """u divided by its window's largest value."""
+    u0 = u[0] * scratch[SCALE + k]
+    if len(joint) == 1:
+        return u0, u0, u0, u0
+    u1, u2 = u[1] * scratch[SCALE + PLANE + k], u[2] * scratch[SCALE + 2 * PLANE + k]
+    return u0, u1, u2, u[3] * scratch[SCALE + 3 * PLANE + k]
+
+
+@helper
+def add_detail(row, scratch, n, cover, exponent, epsilon2, task, channels, joint, asymmetric, power):
+    """Add the weights and the weighted differences of n pixels to the planes WEIGHT and SUM."""
+    c = len(channels)
+    planes = 1 if len(joint) == 1 else c
+    for k in range(n):
+        x = differences(row, scratch, k, channels)
+        u = distances(x, epsilon2, joint, asymmetric)
+        if len(task) == 3:
+            u = scaled(u, scratch, k, joint)
+        f0 = cover * reward(u[0], exponent, power)
+        scratch[WEIGHT + k] += f0
+        scratch[SUM + k] += f0 * x[0]
+        if c > 1:
+            f1 = cover * reward(u[1], exponent, power)
+            scratch[SUM + PLANE + k] += f1 * x[1]
+            if planes > 1:
+                scratch[WEIGHT + PLANE + k] += f1
+        if c > 2:
+            f2 = cover * reward(u[2], exponent, power)
+            scratch[SUM + 2 * PLANE + k] += f2 * x[2]
+            if planes > 2:
+                scratch[WEIGHT + 2 * PLANE + k] += f2
+        if c > 3:
+            f3 = cover * reward(u[3], exponent, power)
+            scratch[SUM + 3 * PLANE + k] += f3 * x[3]
+            if planes > 3:
+                scratch[WEIGHT + 3 * PLANE + k] += f3
+
+
+@helper
+def add(row, scratch, n, cover, exponent, epsilon2, task, channels, joint, asymmetric, power):
+    """Add n pixels of one row to the planes, as the flag `task` says."""
+    if len(task) == 0:
+        add_box(row, scratch, n, cover, channels)
+    elif len(task) == 1:
+        add_range(row, scratch, n, cover, epsilon2, channels, joint, asymmetric)
+    else:
+        add_detail(row, scratch, n, cover, exponent, epsilon2, task, channels, joint, asymmetric, power)
+
+
+@helper
+def clear(scratch, plane, count, n, m):
+    """Zero the n columns and m straddlers of `count` planes."""
+    for p in range(count):
+        scratch[plane + p * PLANE :][:n] = 0
+        scratch[plane + p * PLANE + TILE :][:m] = 0
+
+
+@helper
+def gather(row, straddlers, first, i0, m, channels):
+    """Copy the pixel before each of the windows i0 .. i0+m-1 next to each other."""
+    c = len(channels)
+    for i in range(m):
+        pixel = max(first[i0 + i] - 1, 0)
+        for j in range(c):
+            straddlers[c * i + j] = row[c * pixel + j]
+
+
+@helper
+def spread(values, plane, first, i0, i1, c0, c1):
+    """Give each column of a tile, and each straddler, its window's value."""
+    for i in range(i0, i1):
+        value = values[i]
+        for k in range(max(first[i], c0) - c0, min(first[i + 1], c1) - c0):
+            plane[k] = value
+        plane[TILE + i - i0] = value
+
+
+@helper
+def fold(plane, total, xs, i0, i1, c0, c1):
+    """Add the coverage-weighted sum of each window's part of a tile to `total`."""
+    first, head = xs
+    for i in range(i0, i1):
+        a, b = max(first[i], c0) - c0, min(first[i + 1], c1) - c0
+        value = plane[a]
+        for k in range(a + 1, b):
+            value += plane[k]
+        if first[i + 1] <= c1:
+            value -= head[i + 1] * plane[b - 1]
+        if first[i] >= c0 and head[i] > 0:
+            value += head[i] * plane[TILE + i - i0]
+        total[i] += value
+
+
+@helper
+def fold_max(plane, largest, xs, i0, i1, c0, c1):
+    """Like `fold`, for the largest value; every pixel with positive coverage takes part."""
+    first, head = xs
+    for i in range(i0, i1):
+        value = largest[i]
+        for k in range(max(first[i], c0) - c0, min(first[i + 1], c1) - c0):
+            value = max(value, plane[k])
+        if first[i] >= c0 and head[i] > 0:
+            value = max(value, plane[TILE + i - i0])
+        largest[i] = value
+
+
+@helper
+def window_of(column, xs):
+    """The window in which a column starts."""
+    return column * (len(xs.first) - 1) // xs.first[-1]
+
+
+@helper
+def tile_end(c0, xs):
+    """End of the tile that begins at column c0: behind whole windows, where at least one fits."""
+    end = c0 + TILE
+    if end >= xs.first[-1]:
+        return xs.first[-1]
+    whole = xs.first[window_of(end, xs)]
+    return whole if whole > c0 else end
+
+
+@helper
+def coverage(ys, row, y, one):
+    """How much of source row y belongs to the output row."""
+    if y < ys.first[row]:
+        return ys.head[row]
+    if y == ys.first[row + 1] - 1:
+        return one - ys.head[row + 1]
+    return one
+
+
+@kernel(fastmath=FAST)
+def sweep_rows(
+    pixels, ys, xs, start, stop, guide, scale, exponent, epsilon2,
+    task, channels, joint, asymmetric, power, scratch, straddlers, sums,
+):  # fmt: skip
+    """Sums over every window of the output rows start .. stop-1.
+
+    Parameters
+    ----------
+    pixels : (H, W * C) ndarray
+        Read-only.
+    ys, xs : Axis
+    start, stop : int
+    guide : (stop - start, C, w) ndarray
+        Guidance of each window, on the scale of the pixels; not read by BOX.
+    scale : (stop - start, C, w) ndarray
+        Factor of u in each window; read by SCALED_DETAIL only.
+    exponent, epsilon2 : float
+        lambda / 2, and epsilon squared on the scale of the pixels.
+    task, channels, joint, asymmetric, power : flag
+        What to add up (BOX, RANGE, DETAIL, SCALED_DETAIL); C; whether the channels share one
+        distance; whether only what exceeds the guidance counts; how to raise to a power.
+    scratch : (SCRATCH,) ndarray
+        float32 or float64, the precision of everything that is computed.
+    straddlers : (TILE * C,) or (0,) ndarray
+        Like `pixels`; empty where no window boundary cuts a column.
+    sums : (stop - start, 2, C, w) ndarray
+        Filled: the planes SUM and WEIGHT summed up, or for RANGE the largest u in the latter.
+    """
+    c = len(channels)
+    planes = 1 if len(joint) == 1 else c
+    one = scratch.dtype.type(1)
+    for row in range(start, stop):
+        total = sums[row - start]
+        total[:] = 0
+        top = ys.first[row] - (1 if ys.head[row] > 0 else 0)
+        c0 = 0
+        while c0 < xs.first[-1]:
+            c1 = tile_end(c0, xs)
+            i0, i1 = window_of(c0, xs), window_of(c1 - 1, xs) + 1
+            n, m = c1 - c0, (i1 - i0 if len(straddlers) > 0 else 0)
+            clear(scratch, SUM, c, n, m)
+            if len(task) > 0:
+                clear(scratch, WEIGHT, planes, n, m)
+                for j in range(c):
+                    plane = scratch[GUIDE + j * PLANE :]
+                    spread(guide[row - start, j], plane, xs.first, i0, i1, c0, c1)
+            if len(task) == 3:
+                for j in range(planes):
+                    plane = scratch[SCALE + j * PLANE :]
+                    spread(scale[row - start, j], plane, xs.first, i0, i1, c0, c1)
+            for y in range(top, ys.first[row + 1]):
+                cover = coverage(ys, row, y, one)
+                add(
+                    pixels[y][c * c0 :], scratch, n, cover, exponent, epsilon2,
+                    task, channels, joint, asymmetric, power,
+                )  # fmt: skip
+                if m > 0:
+                    gather(pixels[y], straddlers, xs.first, i0, m, channels)
+                    add(
+                        straddlers, scratch[TILE:], m, cover, exponent, epsilon2,
+                        task, channels, joint, asymmetric, power,
+                    )  # fmt: skip
+            for j in range(c):
+                fold(scratch[SUM + j * PLANE :], total[0, j], xs, i0, i1, c0, c1)
+            for j in range(planes if len(task) > 0 else 0):
+                plane = scratch[WEIGHT + j * PLANE :]
+                if len(task) == 1:
+                    fold_max(plane, total[1, j], xs, i0, i1, c0, c1)
+                else:
+                    fold(plane, total[1, j], xs, i0, i1, c0, c1)
+            c0 = c1
+
+
+@kernel()
+def finish_rows(sums, guide, mean, blend, limit, channels, joint, blended, out):
+    """Turn the sums of DETAIL into pixels.
+
+    Parameters
+    ----------
+    sums, guide, mean : ndarray
+        As for `sweep_rows`; `mean`, the box means, shaped like `guide`.
+    blend : (rows, C, w) ndarray
+        Weight that alpha gives to the box mean in each window; read if `blended`.
+    limit : float
+        Largest value of an integer type, to which the result is rounded; 0 for floats.
+    channels, joint, blended : flag
+    out : (rows, w * C) ndarray
+        Filled.
+    """
+    c = len(channels)
+    half = sums.dtype.type(0.5)
+    zero = half - half
+    for row in range(len(sums)):
+        for j in range(c):
+            p = 0 if len(joint) == 1 else j
+            for i in range(guide.shape[2]):
+                weight, excess = sums[row, 1, p, i], sums[row, 0, j, i]
+                value = guide[row, j, i]
+                if len(blended) == 1:
+                    weight += blend[row, p, i]
+                    excess += blend[row, p, i] * (mean[row, j, i] - value)
+                if weight > 0:
+                    value += excess / weight
+                if limit > 0:
+                    value = min(max(np.floor(value + half), zero), limit)
+                out[row, c * i + j] = value

@@ -1,0 +1,103 @@
+"""Where results go: names, guards against overwriting, and writes that are whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from dpid_cli.errors import FileError
+
+
+def default_name(stem: str, method: str, scale: float | None, size: tuple[int, int], extension: str) -> str:
+    """``{stem}_{method}_x{scale}{ext}``, or ``_{width}x{height}`` where no scale was asked for."""
+    what = f"{size[0]}x{size[1]}" if scale is None else f"x{scale:.6g}"
+    return f"{stem}_{method}_{what}{extension}"
+
+
+def reason(error: OSError) -> str:
+    """What the operating system says, without number and path."""
+    return (error.strerror or str(error)).lower()
+
+
+def same_file(path: Path, other: Path) -> bool:
+    """Whether two paths lead to one file, through links too."""
+    try:
+        return path.samefile(other)
+    except OSError:
+        return path.absolute() == other.absolute()
+
+
+def check_target(target: Path, inputs: Iterable[Path], written: Iterable[Path], overwrite: bool) -> None:
+    """Raise a `FileError` if writing `target` would lose something."""
+    if any(same_file(target, path) for path in inputs):
+        raise FileError(f"{target}: this is an input, which is never overwritten: choose another output")
+    if any(same_file(target, path) for path in written):
+        raise FileError(f"{target}: another result of this run has this name: choose another output")
+    if target.is_dir():
+        raise FileError(f"{target}: is a directory: give a file's name")
+    if not os.path.lexists(target):
+        return
+    if not overwrite:
+        raise _exists(target)
+    if not stat.S_ISREG(os.lstat(target).st_mode):
+        raise FileError(f"{target}: not a regular file: remove it, or choose another output")
+
+
+def _exists(target: Path) -> FileError:
+    return FileError(f"{target}: exists already: use --overwrite, or choose another output")
+
+
+@contextmanager
+def atomic(target: Path, overwrite: bool) -> Iterator[IO[bytes]]:
+    """A stream whose content becomes `target` when the block ends, and vanishes if it fails.
+
+    The content is written beside the target, flushed to the disk and renamed, so that at every moment
+    there is either the old file or the whole new one.
+    """
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=".tmp", dir=target.parent)
+    except OSError as error:
+        raise FileError(f"{target}: cannot be written: {reason(error)}: check the directory") from error
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fchmod(stream.fileno(), _permissions(target))
+            os.fsync(stream.fileno())
+        _put(temporary, target, overwrite)
+    except OSError as error:
+        raise FileError(f"{target}: cannot be written: {reason(error)}: check space and rights") from error
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def _permissions(target: Path) -> int:
+    """Those of the file that is replaced, else those of any new file."""
+    try:
+        return stat.S_IMODE(os.lstat(target).st_mode)
+    except OSError:
+        mask = os.umask(0o077)
+        os.umask(mask)
+        return 0o666 & ~mask
+
+
+def _put(temporary: Path, target: Path, overwrite: bool) -> None:
+    """Rename; a target that has appeared meanwhile is not overwritten unless asked for."""
+    if not overwrite:
+        try:
+            os.link(temporary, target)
+        except FileExistsError:
+            raise _exists(target) from None
+        except OSError:  # a file system without hard links
+            if os.path.lexists(target):
+                raise _exists(target) from None
+        else:
+            return
+    temporary.replace(target)

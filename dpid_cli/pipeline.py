@@ -1,0 +1,134 @@
+"""The library's main call: an array in, a smaller array out. No paths, no printing."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dpid_cli import backends
+from dpid_cli.errors import ArgumentError
+from dpid_cli.grid import Grid
+from dpid_cli.methods import method_named
+from dpid_cli.raster import Raster
+from dpid_cli.sizes import by_scale, by_size
+from dpid_cli.sweeps import Strip
+
+
+def downscale(
+    image: ArrayLike,
+    *,
+    scale: float | None = None,
+    size: tuple[int, int] | None = None,
+    method: str = "dpid",
+    lambda_: float | None = None,
+    alpha: float | None = None,
+    epsilon: float | None = None,
+    variant: str | None = None,
+    guidance: str | None = None,
+    normalize: str | None = None,
+    threads: int | None = None,
+    device: str = "cpu",
+) -> NDArray[Any]:
+    """Downscale an image so that small details survive.
+
+    Parameters
+    ----------
+    image : (H, W[, C]) array_like
+        C from 1 to 4, all channels treated alike; uint8, uint16, or float32 / float64 with
+        intensities in [0, 1] (finite values somewhat outside are computed as they are).
+    scale : float, optional
+        How many times smaller each side becomes, any real number >= 1. The sides of the result are
+        rounded half up, at least 1. Give either `scale` or `size`.
+    size : (int, int), optional
+        (width, height) of the result, each at least 1 and at most the image's own.
+    method : str, default "dpid"
+        A name in `dpid_cli.METHODS`. The parameters below belong to ``dpid`` and ``dpp``; None stands for
+        the method's default, and a parameter that the method does not have is an error.
+    lambda_ : float, default 1.0
+        Exponent of the distance, >= 0. 0 is the box filter; the larger, the more the most
+        distinct pixel wins.
+    alpha : float, default 0.0
+        Weight of every pixel beside its reward, >= 0.
+    epsilon : float, default 0.0 (``dpid``) or 0.001 ** 0.5 (``dpp``)
+        Softens the distance, in units of intensity; >= 0 for ``dpid``, > 0 for ``dpp``.
+    variant : {"sym", "asym"}, default "sym"
+        Whether pixels on both sides of the guidance are rewarded, or only those above it.
+    guidance : {"gaussian", "box"}, default "gaussian" (``dpid``) or "box" (``dpp``)
+        What pixels are compared with: the window means smoothed with [1 2 1], or the means themselves.
+    normalize : {"none", "mean"}, default "none"
+        Whether squared distances are divided by their mean over the window before the power is taken
+        (matters only together with `alpha`).
+    threads : int, optional
+        Number of threads, by default one for each available processor. The result does not depend on it.
+    device : {"cpu"}, default "cpu"
+        Where to compute.
+
+    Returns
+    -------
+    (h, w[, C]) ndarray
+        Same dtype and channels as `image`; integer results are rounded to nearest, halves up.
+
+    Raises
+    ------
+    DpidError
+        A `ValueError` that names the argument, its value and what is allowed: wrong shape or dtype,
+        NaN or infinity, a size that is not positive or would enlarge, a negative or non-finite
+        parameter, an unknown method.
+
+    Notes
+    -----
+    With the guidance G, the coverage c of each pixel I of a window and intensities in [0, 1],
+
+    .. math:: O = \\frac{\\sum c\\,w\\,I}{\\sum c\\,w}, \\qquad w = \\alpha + (d^2 + \\epsilon^2)^{\\lambda/2}
+
+    where d is the distance I - G, over all channels together in ``dpid`` [1]_, by channel in ``dpp``
+    [2]_. Computed in float32, or in float64 for float64 images.
+
+    References
+    ----------
+    .. [1] N. Weber et al., "Rapid, Detail-Preserving Image Downscaling", ACM Trans. Graph. 35(6), 2016.
+    .. [2] F. Saeedan et al., "Detail-Preserving Pooling in Deep Networks", CVPR 2018.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import dpid_cli
+    >>> night = np.zeros((64, 64), np.uint8)
+    >>> night[30, 30] = 255  # a star
+    >>> int(dpid_cli.downscale(night, scale=8, method="box").max())
+    4
+    >>> int(dpid_cli.downscale(night, scale=8, lambda_=1).max())
+    204
+    """
+    backends.check_device(device)
+    count = backends.thread_count(threads)
+    chosen = method_named(method)
+    parameters = chosen.parameters(
+        {
+            "lambda_": lambda_,
+            "alpha": alpha,
+            "epsilon": epsilon,
+            "variant": variant,
+            "guidance": guidance,
+            "normalize": normalize,
+        }
+    )
+    if (scale is None) == (size is None):
+        raise ArgumentError("size: give either scale or size, not both and not neither")
+    raster = Raster.of(image)
+    target = by_size(raster.size, size) if scale is None else by_scale(raster.size, scale)
+    grid = Grid.of(raster.size, target, raster.real)
+    out = np.empty((target[1], target[0] * raster.channels), raster.rows.dtype)
+    fill = import_module(f"dpid_cli.methods.{chosen.family}").fill
+
+    def render(start: int, stop: int) -> None:
+        fill(out[start:stop], chosen.name, Strip(raster, grid, start, stop), parameters)
+
+    parts = [(0, target[1])]
+    if chosen.divisible:
+        parts = backends.strips(target[1], raster.rows.nbytes / target[1], count)
+    backends.run(render, parts, count)
+    return out.reshape(target[1], target[0], *np.shape(image)[2:])
