@@ -28,10 +28,14 @@ class Axis(NamedTuple):
         First pixel that starts inside each window; ``first[target]`` is the source length.
     head : (target + 1,) float ndarray
         Coverage, in [0, 1), of the pixel that straddles the window's lower bound.
+    run : (target,) or (0,) int64 ndarray
+        End of the run of windows with equally many pixels in which each window lies; empty where runs
+        are so short that they are not worth following.
     """
 
     first: NDArray[np.int64]
     head: NDArray[Any]
+    run: NDArray[np.int64]
 
     @property
     def target(self) -> int:
@@ -45,14 +49,22 @@ class Axis(NamedTuple):
 
     def astype(self, dtype: Any) -> Axis:
         """The same windows with coverages of another float type."""
-        return Axis(self.first, self.head.astype(dtype))
+        return self._replace(head=self.head.astype(dtype))
+
+
+# Windows a run on average, from which on kernels follow runs.
+_WORTHWHILE_RUN = 8
 
 
 def axis(source: int, target: int) -> Axis:
     """Divide `source` pixels into `target` windows, 1 <= target <= source."""
     bounds = np.arange(target + 1, dtype=np.int64) * source  # in units of 1/target pixel
     first = -(-bounds // target)
-    return Axis(first, (first * target - bounds) / target)
+    ends = np.append(np.flatnonzero(np.diff(first, n=2)) + 1, target)
+    run = ends[np.searchsorted(ends, np.arange(target), side="right")]
+    if len(ends) * _WORTHWHILE_RUN > target and len(ends) > 1:
+        run = run[:0]
+    return Axis(first, (first * target - bounds) / target, run.astype(np.int64))
 
 
 @dataclass(frozen=True)

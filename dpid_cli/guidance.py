@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from dpid_cli.kernels import smooth, windows
@@ -13,7 +12,8 @@ from dpid_cli.sweeps import Strip, sweep
 
 def window_means(strip: Strip) -> NDArray[Any]:
     """Coverage-weighted mean of every window: (rows, C, w), on the scale of the pixels."""
-    return sweep(strip, windows.BOX)[:, 0] / strip.raster.real(strip.grid.window_area)
+    means, _ = sweep(strip, windows.BOX)
+    return means
 
 
 def means_and_guide(name: str, strip: Strip) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -28,6 +28,7 @@ def means_and_guide(name: str, strip: Strip) -> tuple[NDArray[Any], NDArray[Any]
     wider = strip.with_neighbours()
     means = window_means(wider)
     start, stop = strip.start - wider.start, strip.stop - wider.start
-    guide = np.empty(strip.shape, means.dtype)
-    smooth.smooth_rows(means, start, stop, np.empty(means.shape[2], means.dtype), guide)
+    guide = strip.workspace.array("guide", strip.shape, means.dtype)
+    column_sums = strip.workspace.array("column sums", (means.shape[2],), means.dtype)
+    smooth.smooth_rows(means, start, stop, column_sums, guide)
     return means[start:stop], guide

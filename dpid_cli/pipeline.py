@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from importlib import import_module
 from typing import Any
 
@@ -14,7 +15,7 @@ from dpid_cli.grid import Grid
 from dpid_cli.methods import method_named
 from dpid_cli.raster import Raster
 from dpid_cli.sizes import by_scale, by_size
-from dpid_cli.sweeps import Strip
+from dpid_cli.sweeps import Strip, Workspace
 
 
 def downscale(
@@ -120,15 +121,23 @@ def downscale(
         raise ArgumentError("size: give either scale or size, not both and not neither")
     raster = Raster.of(image)
     target = by_size(raster.size, size) if scale is None else by_scale(raster.size, scale)
+    shape = (target[1], target[0], *np.shape(image)[2:])
+    if target == raster.size:
+        return raster.rows.reshape(shape).copy()
     grid = Grid.of(raster.size, target, raster.real)
     out = np.empty((target[1], target[0] * raster.channels), raster.rows.dtype)
     fill = import_module(f"dpid_cli.methods.{chosen.family}").fill
 
+    of_thread = threading.local()
+
     def render(start: int, stop: int) -> None:
-        fill(out[start:stop], chosen.name, Strip(raster, grid, start, stop), parameters)
+        if not hasattr(of_thread, "workspace"):
+            of_thread.workspace = Workspace()
+        strip = Strip(raster, grid, start, stop, of_thread.workspace)
+        fill(out[start:stop], chosen.name, strip, parameters)
 
     parts = [(0, target[1])]
     if chosen.divisible:
         parts = backends.strips(target[1], raster.rows.nbytes / target[1], count)
     backends.run(render, parts, count)
-    return out.reshape(target[1], target[0], *np.shape(image)[2:])
+    return out.reshape(shape)

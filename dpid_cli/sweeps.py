@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +15,24 @@ from dpid_cli.kernels.jit import Flag, flag
 from dpid_cli.raster import Raster
 
 
+class Workspace:
+    """Arrays that one thread uses again for strip after strip.
+
+    Fresh ones would be new pages of memory each time, which the system has to clear.
+    """
+
+    def __init__(self) -> None:
+        self._arrays: dict[str, NDArray[Any]] = {}
+
+    def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+        """An array of this shape, holding anything; the same memory at each call with `name`."""
+        size = math.prod(shape)
+        held = self._arrays.get(name)
+        if held is None or held.size < size or held.dtype != dtype:
+            held = self._arrays[name] = np.zeros(size, dtype)
+        return held[:size].reshape(shape)
+
+
 @dataclass(frozen=True)
 class Strip:
     """The output rows start .. stop-1 of one image, a piece of work for one thread."""
@@ -22,6 +41,7 @@ class Strip:
     grid: Grid
     start: int
     stop: int
+    workspace: Workspace
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -49,13 +69,17 @@ def sweep(
     reward: Reward = Reward(),
     guide: NDArray[Any] | None = None,
     factor: NDArray[Any] | None = None,
-) -> NDArray[Any]:
-    """The `sums` of `windows.sweep_rows`: (rows, 2, C, w)."""
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """`total` and `weight` of `windows.sweep_rows`."""
     raster, grid, real = strip.raster, strip.grid, strip.raster.real
     rows, c, columns = strip.shape
-    nothing = np.empty((0, c, 0), real)
+    nothing = np.empty((rows, c, 0), real)
     straddlers = windows.TILE * c if grid.xs.head.any() else 0
-    sums = np.empty((rows, 2, c, columns), real)
+    distances = 0 if task == windows.BOX else 1 if reward.joint else c
+    array = strip.workspace.array
+    name = "box" if task == windows.BOX else "range" if task == windows.RANGE else "detail"
+    total = array(f"{name} total", strip.shape, real)
+    weight = array(f"{name} weight", (rows, distances, columns), real)
     windows.sweep_rows(
         raster.rows,
         grid.ys,
@@ -71,11 +95,12 @@ def sweep(
         flag(reward.joint),
         flag(reward.asymmetric),
         _power(2 * reward.exponent, raster),
-        np.empty(windows.SCRATCH, real),
-        np.empty(straddlers, raster.rows.dtype),
-        sums,
+        array("scratch", (windows.SCRATCH,), real),
+        array("straddlers", (straddlers,), raster.rows.dtype),
+        total,
+        weight,
     )
-    return sums
+    return total, weight
 
 
 def _power(lambda_: float, raster: Raster) -> Flag:
@@ -90,22 +115,21 @@ def _power(lambda_: float, raster: Raster) -> Flag:
 def finish(
     out: NDArray[Any],
     raster: Raster,
-    sums: NDArray[Any],
     guide: NDArray[Any],
     means: NDArray[Any],
-    *,
-    joint: bool = False,
+    total: NDArray[Any],
+    weight: NDArray[Any],
     blend: NDArray[Any] | None = None,
 ) -> None:
     """Fill `out` with the pixels of `windows.finish_rows`."""
     windows.finish_rows(
-        sums,
+        total,
+        weight,
         guide,
         means,
         means if blend is None else blend,
         raster.real(raster.limit),
         flag(raster.channels),
-        flag(joint),
         flag(blend is not None),
         out,
     )

@@ -20,7 +20,7 @@ def window_extreme(line, begin, end, step, largest):
 
 
 @kernel()
-def order_rows(pixels, ys, xs, start, stop, mean, channels, rule, high, low, out):
+def order_rows(pixels, ys, xs, start, stop, mean, tie, channels, rule, high, low, out):
     """Order statistic of every window of the output rows start .. stop-1.
 
     Parameters
@@ -30,6 +30,8 @@ def order_rows(pixels, ys, xs, start, stop, mean, channels, rule, high, low, out
     start, stop : int
     mean : (stop - start, C, w) ndarray
         Box means; read by EXTREMUM only.
+    tie : float
+        Relative difference of two distances from the mean that still counts as none.
     channels, rule : flag
         C; MAX, MIN or EXTREMUM.
     high, low : (W * C,) ndarray
@@ -64,8 +66,8 @@ def order_rows(pixels, ys, xs, start, stop, mean, channels, rule, high, low, out
                     least = window_extreme(low, begin + j, end, c, False)
                     centre = mean[row - start, j, i]
                     above, below = value - centre, centre - least
-                    if above < below:
-                        value = least
-                    elif above == below:
+                    if abs(above - below) <= tie * (above + below):
                         value = out.dtype.type((float(value) + float(least)) / 2 + rounding)
+                    elif above < below:
+                        value = least
                 out[row - start, c * i + j] = value

@@ -25,7 +25,8 @@ from dpid_cli.kernels.jit import flag, helper, kernel
 TILE = 1024
 PLANE = 2 * TILE + 32  # not a power of two: planes would share cache sets
 GUIDE, SUM, WEIGHT, SCALE = 0, 4 * PLANE, 8 * PLANE, 12 * PLANE
-SCRATCH = 16 * PLANE
+BUFFER = 16 * PLANE
+SCRATCH = BUFFER + TILE
 
 # What a sweep adds up: values (BOX), u and its largest value (RANGE), weights and weighted differences.
 BOX, RANGE, DETAIL, SCALED_DETAIL = (flag(value) for value in range(4))
@@ -147,12 +148,17 @@ def add_range(row, scratch, n, cover, epsilon2, channels, joint, asymmetric):
 
 @helper
 def scaled(u, scratch, k, joint):
-    """u divided by its window's largest value."""
-    u0 = u[0] * scratch[SCALE + k]
+    """u divided by its window's largest value.
+
+    A straddler that its window does not reach may exceed that; its coverage is 0, but not infinity times 0.
+    """
+    one = scratch.dtype.type(1)
+    u0 = min(u[0] * scratch[SCALE + k], one)
     if len(joint) == 1:
         return u0, u0, u0, u0
-    u1, u2 = u[1] * scratch[SCALE + PLANE + k], u[2] * scratch[SCALE + 2 * PLANE + k]
-    return u0, u1, u2, u[3] * scratch[SCALE + 3 * PLANE + k]
+    u1 = min(u[1] * scratch[SCALE + PLANE + k], one)
+    u2 = min(u[2] * scratch[SCALE + 2 * PLANE + k], one)
+    return u0, u1, u2, min(u[3] * scratch[SCALE + 3 * PLANE + k], one)
 
 
 @helper
@@ -205,29 +211,174 @@ def clear(scratch, plane, count, n, m):
 
 
 @helper
-def gather(row, straddlers, first, i0, m, channels):
+def gather(row, straddlers, xs, i0, m, channels):
     """Copy the pixel before each of the windows i0 .. i0+m-1 next to each other."""
     c = len(channels)
+    start, stop = i0, i0 + m
+    if len(xs.run) > 0 and xs.first[-1] < 2 * (len(xs.first) - 1):
+        start = max(i0, 1)
+        straddlers[:c] = row[:c]
+        while start < stop:  # pixels of windows that follow each other by one lie so already
+            end = min(xs.run[start] + 1, stop) if xs.first[start + 1] - xs.first[start] == 1 else start + 1
+            begin = c * (xs.first[start] - 1)
+            n = c * (end - start)
+            straddlers[c * (start - i0) :][:n] = row[begin:][:n]
+            start = end
+        return
     for i in range(m):
-        pixel = max(first[i0 + i] - 1, 0)
+        pixel = max(xs.first[i0 + i] - 1, 0)
         for j in range(c):
             straddlers[c * i + j] = row[c * pixel + j]
 
 
 @helper
-def spread(values, plane, first, i0, i1, c0, c1):
-    """Give each column of a tile, and each straddler, its window's value."""
-    for i in range(i0, i1):
-        value = values[i]
-        for k in range(max(first[i], c0) - c0, min(first[i + 1], c1) - c0):
-            plane[k] = value
-        plane[TILE + i - i0] = value
+def straddlers_of_sums(plane, before, xs, tile):
+    """Fill the straddlers of a plane of column sums; `before` is the sum of the column before the tile."""
+    i0, i1, c0, _ = tile
+    plane[TILE] = before
+    for i in range(i0 + 1, i1):
+        plane[TILE + i - i0] = plane[xs.first[i] - 1 - c0]
 
 
 @helper
-def fold(plane, total, xs, i0, i1, c0, c1):
-    """Add the coverage-weighted sum of each window's part of a tile to `total`."""
-    first, head = xs
+def halves(length):
+    """How often `length` can be halved."""
+    count = 0
+    while length % 2 == 0:
+        length //= 2
+        count += 1
+    return count
+
+
+@helper
+def whole_windows(xs, tile):
+    """Whether a tile consists of whole windows."""
+    i0, i1, c0, c1 = tile
+    return xs.first[i0] == c0 and xs.first[i1] == c1
+
+
+@helper
+def spread(values, plane, buffer, xs, tile):
+    """Give each column of a tile, and each straddler, its window's value."""
+    first = xs.first
+    i0, i1, c0, c1 = tile
+    for i in range(i0, i1):
+        plane[TILE + i - i0] = values[i]
+    if not whole_windows(xs, tile):
+        for i in range(i0, i1):
+            plane[max(first[i], c0) - c0 : min(first[i + 1], c1) - c0] = values[i]
+    elif len(xs.run) > 0:
+        start = i0
+        while start < i1:
+            stop = min(xs.run[start], i1)
+            p = first[start + 1] - first[start]
+            spread_evenly(values[start:stop], plane[first[start] - c0 :], buffer, p)
+            start = stop
+    else:
+        for i in range(i0, i1):
+            plane[first[i + 1] - 1 - c0] = values[i]
+        for k in range(first[-1] // (len(first) - 1)):
+            for i in range(i0, i1):
+                plane[first[i] - c0 + k] = values[i]
+
+
+@helper
+def spread_evenly(values, plane, buffer, p):
+    """Repeat each value p times: by the odd part of p, then by doubling, which vectorises."""
+    m = len(values)
+    doublings = halves(p)
+    odd = p >> doublings
+    near, far = (plane, buffer) if doublings % 2 == 0 else (buffer, plane)
+    if odd == 1:
+        for i in range(m):
+            near[i] = values[i]
+    for k in range(odd if odd > 1 else 0):
+        for i in range(m):
+            near[i * odd + k] = values[i]
+    n = m * odd
+    for _ in range(doublings):
+        for k in range(n):
+            far[2 * k] = near[k]
+            far[2 * k + 1] = near[k]
+        near, far = far, near
+        n *= 2
+
+
+@helper
+def fold(plane, buffer, total, xs, tile, m):
+    """Add the coverage-weighted sum of each window's part of a tile to `total`; spoils the plane.
+
+    m is the number of straddlers: one per window, or 0 where no boundary cuts a column.
+    """
+    first, head = xs.first, xs.head
+    i0, i1, c0, _ = tile
+    if not whole_windows(xs, tile):
+        fold_parts(plane, total, xs, tile)
+        return
+    for i in range(i0, i0 + m):
+        total[i] += head[i] * plane[TILE + i - i0]
+    if len(xs.run) > 0:
+        start = i0
+        while start < i1:
+            stop = min(xs.run[start], i1)
+            p = first[start + 1] - first[start]
+            part = plane[first[start] - c0 :]
+            if m > 0:
+                keep_tails(part, head[start + 1 :], stop - start, p)
+            fold_evenly(part, buffer, total[start:stop], p)
+            start = stop
+    else:
+        shortest = first[-1] // (len(first) - 1)
+        for i in range(i0, i1):
+            tail = first[i + 1] - 1
+            plane[tail - c0] *= 1 - head[i + 1]
+            if tail - first[i] == shortest:
+                total[i] += plane[tail - c0]
+        for k in range(shortest):
+            for i in range(i0, i1):
+                total[i] += plane[first[i] - c0 + k]
+
+
+@helper
+def keep_tails(plane, next_head, m, p):
+    """Scale the last pixel of each window of p pixels by what the next one leaves of it."""
+    if p == 1:
+        for i in range(m):
+            plane[i] *= 1 - next_head[i]
+    else:
+        for i in range(m):
+            plane[i * p + p - 1] *= 1 - next_head[i]
+
+
+@helper
+def fold_evenly(plane, buffer, total, p):
+    """Sum up each p values: halving, which vectorises, down to the odd part of p."""
+    m = len(total)
+    near, far = plane, buffer
+    while p % 2 == 0:
+        p //= 2
+        for k in range(m * p):
+            far[k] = near[2 * k] + near[2 * k + 1]
+        near, far = far, near
+    if p == 1:
+        for i in range(m):
+            total[i] += near[i]
+    elif p == 3:
+        for i in range(m):
+            total[i] += near[3 * i] + near[3 * i + 1] + near[3 * i + 2]
+    else:
+        for i in range(m):
+            value = near[i * p]
+            for k in range(1, p):
+                value += near[i * p + k]
+            total[i] += value
+
+
+@helper
+def fold_parts(plane, total, xs, tile):
+    """`fold` for windows that may reach beyond the tile."""
+    first, head = xs.first, xs.head
+    i0, i1, c0, c1 = tile
     for i in range(i0, i1):
         a, b = max(first[i], c0) - c0, min(first[i + 1], c1) - c0
         value = plane[a]
@@ -241,9 +392,10 @@ def fold(plane, total, xs, i0, i1, c0, c1):
 
 
 @helper
-def fold_max(plane, largest, xs, i0, i1, c0, c1):
-    """Like `fold`, for the largest value; every pixel with positive coverage takes part."""
-    first, head = xs
+def fold_max(plane, largest, xs, tile):
+    """Like `fold_parts`, for the largest value; every pixel with positive coverage takes part."""
+    first, head = xs.first, xs.head
+    i0, i1, c0, c1 = tile
     for i in range(i0, i1):
         value = largest[i]
         for k in range(max(first[i], c0) - c0, min(first[i + 1], c1) - c0):
@@ -279,10 +431,39 @@ def coverage(ys, row, y, one):
     return one
 
 
+@helper
+def prepare(scratch, guide, scale, xs, tile, m, task, channels, planes):
+    """Clear the accumulators of a tile and spread what each window is compared with."""
+    n = tile[3] - tile[2]
+    buffer = scratch[BUFFER:]
+    clear(scratch, SUM, len(channels), n, m)
+    if len(task) > 0:
+        clear(scratch, WEIGHT, planes, n, m)
+        for j in range(len(channels)):
+            spread(guide[j], scratch[GUIDE + j * PLANE :], buffer, xs, tile)
+    if len(task) == 3:
+        for j in range(planes):
+            spread(scale[j], scratch[SCALE + j * PLANE :], buffer, xs, tile)
+
+
+@helper
+def collect(scratch, total, weight, xs, tile, m, task):
+    """Fold the accumulators of a tile."""
+    buffer = scratch[BUFFER:]
+    for j in range(len(total) if len(task) != 1 else len(weight)):
+        fold(scratch[SUM + j * PLANE :], buffer, total[j], xs, tile, m)
+    for j in range(len(weight)):
+        plane = scratch[WEIGHT + j * PLANE :]
+        if len(task) == 1:
+            fold_max(plane, weight[j], xs, tile)
+        else:
+            fold(plane, buffer, weight[j], xs, tile, m)
+
+
 @kernel(fastmath=FAST)
 def sweep_rows(
     pixels, ys, xs, start, stop, guide, scale, exponent, epsilon2,
-    task, channels, joint, asymmetric, power, scratch, straddlers, sums,
+    task, channels, joint, asymmetric, power, scratch, straddlers, total, weight,
 ):  # fmt: skip
     """Sums over every window of the output rows start .. stop-1.
 
@@ -294,7 +475,7 @@ def sweep_rows(
     start, stop : int
     guide : (stop - start, C, w) ndarray
         Guidance of each window, on the scale of the pixels; not read by BOX.
-    scale : (stop - start, C, w) ndarray
+    scale : (stop - start, P, w) ndarray
         Factor of u in each window; read by SCALED_DETAIL only.
     exponent, epsilon2 : float
         lambda / 2, and epsilon squared on the scale of the pixels.
@@ -305,84 +486,82 @@ def sweep_rows(
         float32 or float64, the precision of everything that is computed.
     straddlers : (TILE * C,) or (0,) ndarray
         Like `pixels`; empty where no window boundary cuts a column.
-    sums : (stop - start, 2, C, w) ndarray
-        Filled: the planes SUM and WEIGHT summed up, or for RANGE the largest u in the latter.
+    total : (stop - start, C, w) ndarray
+        Filled: the means for BOX, the sum of u for RANGE, the weighted differences for the others.
+    weight : (stop - start, P, w) ndarray
+        Filled: the largest u for RANGE, the weights for the others. P is the number of distances,
+        1 or C, or 0 for BOX.
     """
     c = len(channels)
-    planes = 1 if len(joint) == 1 else c
-    one = scratch.dtype.type(1)
+    planes = weight.shape[1]
+    real = scratch.dtype.type
+    one = real(1)
+    area = real(ys.first[-1]) / real(len(ys.first) - 1) * (real(xs.first[-1]) / real(len(xs.first) - 1))
+    last = np.zeros(c, scratch.dtype)
     for row in range(start, stop):
-        total = sums[row - start]
-        total[:] = 0
+        r = row - start
+        total[r] = 0
+        weight[r] = 0
         top = ys.first[row] - (1 if ys.head[row] > 0 else 0)
         c0 = 0
         while c0 < xs.first[-1]:
             c1 = tile_end(c0, xs)
-            i0, i1 = window_of(c0, xs), window_of(c1 - 1, xs) + 1
-            n, m = c1 - c0, (i1 - i0 if len(straddlers) > 0 else 0)
-            clear(scratch, SUM, c, n, m)
-            if len(task) > 0:
-                clear(scratch, WEIGHT, planes, n, m)
-                for j in range(c):
-                    plane = scratch[GUIDE + j * PLANE :]
-                    spread(guide[row - start, j], plane, xs.first, i0, i1, c0, c1)
-            if len(task) == 3:
-                for j in range(planes):
-                    plane = scratch[SCALE + j * PLANE :]
-                    spread(scale[row - start, j], plane, xs.first, i0, i1, c0, c1)
+            tile = window_of(c0, xs), window_of(c1 - 1, xs) + 1, c0, c1
+            m = tile[1] - tile[0] if len(straddlers) > 0 else 0
+            prepare(scratch, guide[r], scale[r], xs, tile, m, task, channels, planes)
             for y in range(top, ys.first[row + 1]):
                 cover = coverage(ys, row, y, one)
                 add(
-                    pixels[y][c * c0 :], scratch, n, cover, exponent, epsilon2,
+                    pixels[y][c * c0 :], scratch, c1 - c0, cover, exponent, epsilon2,
                     task, channels, joint, asymmetric, power,
                 )  # fmt: skip
-                if m > 0:
-                    gather(pixels[y], straddlers, xs.first, i0, m, channels)
+                if m > 0 and len(task) > 0:
+                    gather(pixels[y], straddlers, xs, tile[0], m, channels)
                     add(
                         straddlers, scratch[TILE:], m, cover, exponent, epsilon2,
                         task, channels, joint, asymmetric, power,
                     )  # fmt: skip
-            for j in range(c):
-                fold(scratch[SUM + j * PLANE :], total[0, j], xs, i0, i1, c0, c1)
-            for j in range(planes if len(task) > 0 else 0):
-                plane = scratch[WEIGHT + j * PLANE :]
-                if len(task) == 1:
-                    fold_max(plane, total[1, j], xs, i0, i1, c0, c1)
-                else:
-                    fold(plane, total[1, j], xs, i0, i1, c0, c1)
+            for j in range(c if m > 0 and len(task) == 0 else 0):
+                plane = scratch[SUM + j * PLANE :]
+                before, last[j] = last[j], plane[c1 - c0 - 1]
+                straddlers_of_sums(plane, before, xs, tile)
+            collect(scratch, total[r], weight[r], xs, tile, m, task)
             c0 = c1
+        for j in range(c if len(task) == 0 else 0):
+            for i in range(total.shape[2]):
+                total[r, j, i] /= area
 
 
 @kernel()
-def finish_rows(sums, guide, mean, blend, limit, channels, joint, blended, out):
+def finish_rows(total, weight, guide, mean, blend, limit, channels, blended, out):
     """Turn the sums of DETAIL into pixels.
 
     Parameters
     ----------
-    sums, guide, mean : ndarray
+    total, weight, guide, mean : ndarray
         As for `sweep_rows`; `mean`, the box means, shaped like `guide`.
-    blend : (rows, C, w) ndarray
+    blend : (rows, P, w) ndarray
         Weight that alpha gives to the box mean in each window; read if `blended`.
     limit : float
         Largest value of an integer type, to which the result is rounded; 0 for floats.
-    channels, joint, blended : flag
+    channels, blended : flag
     out : (rows, w * C) ndarray
         Filled.
     """
     c = len(channels)
-    half = sums.dtype.type(0.5)
+    half = total.dtype.type(0.5)
     zero = half - half
-    for row in range(len(sums)):
+    for row in range(len(total)):
         for j in range(c):
-            p = 0 if len(joint) == 1 else j
+            p = min(j, weight.shape[1] - 1)
             for i in range(guide.shape[2]):
-                weight, excess = sums[row, 1, p, i], sums[row, 0, j, i]
+                weights, excess = weight[row, p, i], total[row, j, i]
                 value = guide[row, j, i]
                 if len(blended) == 1:
-                    weight += blend[row, p, i]
+                    weights += blend[row, p, i]
                     excess += blend[row, p, i] * (mean[row, j, i] - value)
-                if weight > 0:
-                    value += excess / weight
+                if weights > 0:
+                    value += excess / weights
                 if limit > 0:
                     value = min(max(np.floor(value + half), zero), limit)
                 out[row, c * i + j] = value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from types import MappingProxyType
 from typing import Any
 
@@ -41,10 +42,7 @@ class Parameter:
                 return str(value)
             raise ArgumentError(f"{self.label}: {value!r} is not allowed: give {' or '.join(self.choices)}")
         allowed = "a finite number above 0" if above_zero else "a finite number, 0 or more"
-        try:
-            number = float(value)  # type: ignore[arg-type]
-        except (TypeError, ValueError):
-            number = math.nan
+        number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
         if not math.isfinite(number) or number < 0 or (above_zero and number == 0):
             raise ArgumentError(f"{self.label}: {value!r} is not allowed: give {allowed}")
         return number

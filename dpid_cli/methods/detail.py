@@ -30,19 +30,19 @@ def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, An
         joint=name == "dpid",
         asymmetric=parameters["variant"] == "asym",
     )
-    sums, base = _weigh(strip, reward, guide, parameters["normalize"] == "mean" and alpha > 0)
+    total, weight, base = _weigh(strip, reward, guide, parameters["normalize"] == "mean" and alpha > 0)
     blend = None
     if alpha > 0:
         # alpha on the scale of the sums; from 1e30 on it alone decides.
         share = alpha * strip.grid.window_area * base.astype(np.float64) ** reward.exponent
-        blend = np.broadcast_to(np.minimum(share, 1e30), strip.shape).astype(means.dtype)
-    finish(out, strip.raster, sums, guide, means, joint=reward.joint, blend=blend)
+        blend = np.broadcast_to(np.minimum(share, 1e30), weight.shape).astype(means.dtype)
+    finish(out, strip.raster, guide, means, total, weight, blend)
 
 
 def _weigh(
     strip: Strip, reward: Reward, guide: NDArray[Any], normalised: bool
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Sums of weights and weighted differences, and the factor of u that they lack.
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Sums of weighted differences and of weights, and the factor of u that they lack.
 
     The kernel computes u on the scale of the pixels, or divided by its largest value in the window
     where a power could underflow or its mean is asked for. The ratio of two rewards stays
@@ -51,10 +51,10 @@ def _weigh(
     """
     unit2 = strip.raster.unit**2
     if 2 * reward.exponent <= SAFE_LAMBDA and not normalised:
-        return sweep(strip, windows.DETAIL, reward, guide), np.array(unit2)
-    ranges = sweep(strip, windows.RANGE, reward, guide)
-    total, largest = ranges[:, 0], ranges[:, 1]
-    # Below 1e-37 the reciprocal overflows; such a window is as flat as its guidance.
-    factor = np.divide(1, largest, out=np.zeros_like(largest), where=largest > 1e-37)
-    sums = sweep(strip, windows.SCALED_DETAIL, reward, guide, factor)
-    return sums, factor * (total / strip.grid.window_area if normalised else unit2)
+        return *sweep(strip, windows.DETAIL, reward, guide), np.array(unit2)
+    u, largest = sweep(strip, windows.RANGE, reward, guide)
+    # Below 1e-37 the reciprocal overflows, and no reward counts beside alpha.
+    rewarded = largest > 1e-37
+    factor = np.divide(1, largest, out=np.zeros_like(largest), where=rewarded)
+    base = factor * (u[:, : factor.shape[1]] / strip.grid.window_area if normalised else unit2)
+    return *sweep(strip, windows.SCALED_DETAIL, reward, guide, factor), np.where(rewarded, base, 1)

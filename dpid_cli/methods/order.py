@@ -13,6 +13,8 @@ from dpid_cli.kernels import order
 from dpid_cli.kernels.jit import flag
 from dpid_cli.sweeps import Strip
 
+# Rounding errors, in units of the last place, that distances from the mean may differ by.
+_TIE = 16
 _RULES = {"max": order.MAX, "min": order.MIN, "extremum": order.EXTREMUM}
 
 
@@ -28,6 +30,7 @@ def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, An
         strip.start,
         strip.stop,
         means,
+        raster.real(_TIE * np.finfo(raster.real).eps),
         flag(raster.channels),
         _RULES[name],
         high,

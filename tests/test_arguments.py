@@ -1,0 +1,77 @@
+"""Every wrong argument is refused by name, with its value and what is allowed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import dpid_cli
+
+IMAGE = np.full((12, 18, 3), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"image": np.zeros(5)}, ["image", "(5,)"]),
+        ({"image": np.zeros((4, 4, 5))}, ["image", "(4, 4, 5)", "1 to 4"]),
+        ({"image": np.zeros((4, 4, 3, 1))}, ["image", "(4, 4, 3, 1)"]),
+        ({"image": np.zeros((0, 4))}, ["image", "(0, 4)"]),
+        ({"image": np.zeros((4, 4, 0))}, ["image", "(4, 4, 0)"]),
+        ({"image": np.zeros((4, 4), np.int32)}, ["image", "int32", "uint8"]),
+        ({"image": np.zeros((4, 4), bool)}, ["image", "bool"]),
+        ({"image": np.zeros((4, 4), np.float16)}, ["image", "float16"]),
+        ({"image": "photo.jpg"}, ["image"]),
+        ({"image": np.full((4, 4), np.nan)}, ["image", "NaN"]),
+        ({"image": np.array([[0, np.inf], [0, 0]])}, ["image", "infinity"]),
+        ({"image": np.full((4, 4), 1e6, np.float32)}, ["image", "1e+06", "[0, 1]"]),
+        ({"scale": None}, ["scale", "size"]),
+        ({"size": (3, 3)}, ["scale", "size"]),
+        ({"scale": 0}, ["scale", "0"]),
+        ({"scale": -2}, ["scale", "-2"]),
+        ({"scale": 0.5}, ["scale", "0.5", "enlarge"]),
+        ({"scale": float("nan")}, ["scale", "nan"]),
+        ({"scale": float("inf")}, ["scale", "inf"]),
+        ({"scale": "four"}, ["scale", "four"]),
+        ({"scale": None, "size": (0, 3)}, ["size", "0"]),
+        ({"scale": None, "size": (3, -1)}, ["size", "-1"]),
+        ({"scale": None, "size": (19, 3)}, ["size", "19x3", "enlarge", "18x12"]),
+        ({"scale": None, "size": (3, 13)}, ["size", "3x13", "enlarge"]),
+        ({"scale": None, "size": (3.5, 3)}, ["size", "3.5", "whole"]),
+        ({"scale": None, "size": 7}, ["size", "7", "(width, height)"]),
+        ({"method": "magic"}, ["method", "magic", "dpid", "lanczos"]),
+        ({"method": None}, ["method", "None"]),
+        ({"lambda_": -1}, ["lambda", "-1", "0 or more"]),
+        ({"lambda_": float("nan")}, ["lambda", "nan"]),
+        ({"lambda_": float("inf")}, ["lambda", "inf"]),
+        ({"lambda_": "much"}, ["lambda", "much"]),
+        ({"lambda_": "1"}, ["lambda", "'1'"]),
+        ({"alpha": True}, ["alpha", "True"]),
+        ({"alpha": -0.1}, ["alpha", "-0.1", "0 or more"]),
+        ({"epsilon": -0.1}, ["epsilon", "-0.1"]),
+        ({"method": "dpp", "epsilon": 0}, ["epsilon", "0", "above 0"]),
+        ({"variant": "both"}, ["variant", "both", "sym", "asym"]),
+        ({"guidance": "median"}, ["guidance", "median", "box", "gaussian"]),
+        ({"normalize": "max"}, ["normalize", "max", "none", "mean"]),
+        ({"method": "box", "lambda_": 1}, ["lambda", "box", "dpid"]),
+        ({"method": "lanczos", "guidance": "box"}, ["guidance", "lanczos"]),
+        ({"threads": 0}, ["threads", "0"]),
+        ({"threads": 1.5}, ["threads", "1.5"]),
+        ({"device": "cuda"}, ["device", "cuda", "cpu"]),
+    ],
+)
+def test_refused(arguments, words):
+    call = {"image": IMAGE, "scale": 2, **arguments}
+    with pytest.raises(dpid_cli.DpidError) as caught:
+        dpid_cli.downscale(call.pop("image"), **call)
+    assert isinstance(caught.value, ValueError)
+    for word in words:
+        assert word in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_registry():
+    assert list(dpid_cli.METHODS)[:2] == ["dpid", "dpp"]
+    assert {"box", "max", "min", "extremum", "nearest", "lanczos"} <= set(dpid_cli.METHODS)
+    with pytest.raises(TypeError):
+        dpid_cli.METHODS["dpid"] = None

@@ -1,0 +1,243 @@
+"""What must hold for any image: the properties of the methods, drawn by Hypothesis."""
+
+from __future__ import annotations
+
+import numpy as np
+import oracle
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import dpid_cli
+from dpid_cli import METHODS, downscale
+
+settings.register_profile(
+    "here", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+settings.load_profile("here")
+
+OWN = [name for name, method in METHODS.items() if method.source != "Pillow"]
+DETAIL = ["dpid", "dpp"]
+
+
+@st.composite
+def images(draw, dtype=np.float64, channels=(None, 1, 2, 3, 4), longest=24):
+    """An image, often with flat parts and few distinct values, and a size for the result."""
+    height, width = draw(st.integers(1, longest)), draw(st.integers(1, longest))
+    c = draw(st.sampled_from(channels))
+    shape = (height, width) if c is None else (height, width, c)
+    steps = draw(st.sampled_from([1, 2, 5, 255]))
+    levels = draw(hnp.arrays(np.uint8, shape, elements=st.integers(0, steps), fill=st.just(0)))
+    unit = {"uint8": 255, "uint16": 65535}.get(np.dtype(dtype).name, 1)
+    image = (levels / steps * unit).astype(dtype)
+    return image, (draw(st.integers(1, width)), draw(st.integers(1, height)))
+
+
+def close(actual, expected, tolerance=1e-9):
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=tolerance)
+
+
+def integer_scale(image, size):
+    """The largest part of the image of which `size` is an integer fraction."""
+    height, width = image.shape[:2]
+    return image[: height // size[1] * size[1], : width // size[0] * size[0]]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
+@pytest.mark.parametrize("method", OWN)
+@given(data=st.data())
+def test_range_type_and_shape(method, dtype, data):
+    image, size = data.draw(images(dtype))
+    result = downscale(image, size=size, method=method)
+    assert result.dtype == image.dtype
+    assert result.shape == (size[1], size[0], *image.shape[2:])
+    slack = 1e-6 if image.dtype.kind == "f" else 0
+    high = oracle.maximum(np.atleast_3d(image).astype(float), size).reshape(result.shape)
+    low = oracle.minimum(np.atleast_3d(image).astype(float), size).reshape(result.shape)
+    assert (result <= high + slack).all()
+    assert (result >= low - slack).all()
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@given(data=st.data())
+def test_scale_one_is_identity(dtype, method, data):
+    image, _ = data.draw(images(dtype))
+    np.testing.assert_array_equal(downscale(image, scale=1, method=method), image)
+
+
+@pytest.mark.parametrize("method", DETAIL)
+@pytest.mark.parametrize("guidance", ["box", "gaussian"])
+@given(data=st.data())
+def test_lambda_zero_is_exactly_box(guidance, method, data):
+    image, size = data.draw(images(np.uint8))
+    result = downscale(image, size=size, method=method, guidance=guidance, lambda_=0, alpha=0.3)
+    np.testing.assert_array_equal(result, downscale(image, size=size, method="box"))
+
+
+@pytest.mark.parametrize("method", OWN)
+@given(data=st.data())
+def test_flips_transposes_and_channel_permutations(method, data):
+    image, size = data.draw(images(channels=(None, 3, 4)))
+    result = downscale(image, size=size, method=method)
+    close(downscale(image[::-1], size=size, method=method), result[::-1])
+    close(downscale(image[:, ::-1], size=size, method=method), result[:, ::-1])
+    turned = downscale(image.swapaxes(0, 1), size=size[::-1], method=method)
+    close(turned, result.swapaxes(0, 1))
+    if image.ndim == 3:
+        order = data.draw(st.permutations(range(image.shape[2])))
+        close(downscale(image[..., order], size=size, method=method), result[..., order])
+
+
+@pytest.mark.parametrize("method", OWN)
+@given(data=st.data())
+def test_flips_of_bytes_agree_to_a_level(method, data):
+    image, size = data.draw(images(np.uint8))
+    result = downscale(image, size=size, method=method).astype(int)
+    flipped = downscale(image[::-1, ::-1], size=size, method=method)[::-1, ::-1]
+    assert np.abs(flipped - result).max() <= 1
+
+
+@given(data=st.data(), a=st.sampled_from([-3.0, -1.0, 0.01, 0.5, 7.0]), b=st.floats(-2, 2))
+def test_dpid_commutes_with_affine_maps(data, a, b):
+    image, size = data.draw(images())
+    # Weights of pixels that equal the guidance but for rounding are noise: shift them apart.
+    rng = np.random.default_rng(0)
+    image = image + rng.random(image.shape)
+    close(downscale(a * image + b, size=size), a * downscale(image, size=size) + b)
+
+
+@pytest.mark.parametrize("method", OWN)
+@given(data=st.data())
+def test_gray_stays_gray(method, data):
+    image, size = data.draw(images(np.uint8, channels=(None,)))
+    result = downscale(np.dstack([image] * 3), size=size, method=method)
+    np.testing.assert_array_equal(result, np.dstack([result[..., 0]] * 3))
+
+
+@pytest.mark.parametrize("method", OWN)
+@given(data=st.data())
+def test_order_inside_integer_windows_does_not_matter(method, data):
+    image, size = data.draw(images(channels=(3,)))
+    image = integer_scale(image, size)
+    py, px = image.shape[0] // size[1], image.shape[1] // size[0]
+    blocks = image.reshape(size[1], py, size[0], px, 3).swapaxes(1, 2).reshape(size[1], size[0], -1, 3)
+    order = data.draw(st.permutations(range(py * px)))
+    shuffled = blocks[:, :, order].reshape(size[1], size[0], py, px, 3).swapaxes(1, 2).reshape(image.shape)
+    close(downscale(shuffled, size=size, method=method), downscale(image, size=size, method=method))
+
+
+@pytest.mark.parametrize("method", OWN)
+@given(data=st.data(), scale=st.integers(1, 4))
+def test_shift_by_a_window_shifts_the_result(method, data, scale):
+    image, _ = data.draw(images(channels=(None, 3)))
+    height, width = (n // scale * scale for n in image.shape[:2])
+    image = image[:height, :width]
+    assume(min(height, width) >= 4 * scale)
+    result = downscale(image, scale=scale, method=method)
+    shifted = downscale(np.roll(image, (scale, -scale), (0, 1)), scale=scale, method=method)
+    close(shifted[2:-1, 1:-2], result[1:-2, 2:-1])
+
+
+@pytest.mark.parametrize("method", DETAIL)
+@pytest.mark.parametrize("large", [{"alpha": 1e15}, {"epsilon": 1e9}])
+@given(data=st.data())
+def test_large_alpha_or_epsilon_is_the_average(large, method, data):
+    image, size = data.draw(images())
+    close(downscale(image, size=size, method=method, **large), downscale(image, size=size, method="box"))
+
+
+@given(data=st.data())
+def test_dpp_limits_in_lambda(data):
+    image, size = data.draw(images(longest=9))
+    sym = downscale(image, size=size, method="dpp", lambda_=1e12, epsilon=1e-6)
+    extremum = downscale(image, size=size, method="extremum")
+    mean = oracle.box(np.atleast_3d(image), size).reshape(extremum.shape)
+    high = oracle.maximum(np.atleast_3d(image), size).reshape(extremum.shape)
+    low = oracle.minimum(np.atleast_3d(image), size).reshape(extremum.shape)
+    decided = np.abs((high - mean) - (mean - low)) > 1e-6
+    close(sym[decided], extremum[decided], 1e-6)
+    asym = downscale(image, size=size, method="dpp", lambda_=1e12, epsilon=1e-6, variant="asym")
+    close(asym, high, 1e-6)
+
+
+@given(data=st.data(), lambdas=st.tuples(st.floats(0, 20), st.floats(0, 20)))
+def test_asymmetric_dpp_rises_from_the_average(data, lambdas):
+    image, size = data.draw(images())
+    small, large = (
+        downscale(image, size=size, method="dpp", variant="asym", lambda_=value) for value in sorted(lambdas)
+    )
+    assert (small >= downscale(image, size=size, method="box") - 1e-9).all()
+    assert (large >= small - 1e-9).all()
+
+
+@given(data=st.data(), value=st.floats(0, 1))
+def test_constant_images_stay_constant(data, value):
+    image, size = data.draw(images(np.float32))
+    image[:] = value
+    for method in METHODS:
+        close(downscale(image, size=size, method=method), np.float32(value), 1e-6)
+
+
+@given(data=st.data())
+def test_min_average_max(data):
+    image, size = data.draw(images())
+    least, mean, most = (downscale(image, size=size, method=m) for m in ("min", "box", "max"))
+    assert (least <= mean + 1e-12).all()
+    assert (mean <= most + 1e-12).all()
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_threads_change_no_bit(dtype, method):
+    rng = np.random.default_rng(7)
+    image = (rng.random((700, 130, 3)) * (255 if dtype == np.uint8 else 1)).astype(dtype)
+    for size in ((60, 350), (57, 333), (129, 699)):
+        serial = downscale(image, size=size, method=method, threads=1)
+        for threads in (2, 3, 8, None):
+            np.testing.assert_array_equal(downscale(image, size=size, method=method, threads=threads), serial)
+
+
+def test_input_layouts():
+    rng = np.random.default_rng(8)
+    image = rng.integers(0, 65536, (40, 60, 3)).astype(np.uint16)
+    expected = downscale(image, scale=3)
+    for same in (image.astype(">u2"), np.asfortranarray(image), image.tolist() and image[::1, ::1]):
+        np.testing.assert_array_equal(downscale(same, scale=3), expected)
+    wide = np.repeat(image, 2, axis=1)
+    np.testing.assert_array_equal(downscale(wide[:, ::2], scale=3), expected)
+    frozen = image.copy()
+    frozen.flags.writeable = False
+    np.testing.assert_array_equal(downscale(frozen, scale=3), expected)
+    assert dpid_cli.downscale(image[..., :1], scale=3).shape == (13, 20, 1)
+
+
+@pytest.mark.parametrize("channels", [None, 1, 2, 3, 4])
+@pytest.mark.parametrize("filter_", ["nearest", "bilinear", "bicubic", "hamming", "lanczos"])
+def test_reference_filters_are_pillows(filter_, channels):
+    from PIL import Image
+
+    rng = np.random.default_rng(9)
+    shape = (33, 47) if channels is None else (33, 47, channels)
+    image = rng.integers(0, 256, shape, dtype=np.uint8)
+    result = downscale(image, size=(11, 9), method=filter_)
+    for c in range(channels or 1):
+        plane = image if channels is None else np.ascontiguousarray(image[..., c])
+        expected = np.asarray(Image.fromarray(plane).resize((11, 9), Image.Resampling[filter_.upper()]))
+        np.testing.assert_array_equal(result if channels is None else result[..., c], expected)
+    deep = downscale(image.astype(np.uint16) * 257, size=(11, 9), method=filter_)
+    assert np.abs(deep / 257 - result).max() <= 1.01
+
+
+@pytest.mark.parametrize("method", ["box"])
+@given(data=st.data())
+def test_box_against_pillow_at_integer_scales(method, data):
+    from PIL import Image
+
+    image, size = data.draw(images(np.uint8, channels=(None,)))
+    image = integer_scale(image, size)
+    factors = image.shape[1] // size[0], image.shape[0] // size[1]
+    expected = np.asarray(Image.fromarray(image).reduce(factors)).astype(int)
+    result = downscale(image, size=size, method=method)
+    assert np.abs(result - expected).max() <= (0 if np.prod(factors) in (1, 2, 4, 8, 16) else 1)
