@@ -22,13 +22,16 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from dpid_cli.errors import ArgumentError, DpidWarning, FileError
 
 MAX_PIXELS = 512_000_000
+# Pillow refuses what has more than twice as many; below, `read` does.
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
 
 @dataclass(frozen=True)
 class Format:
     """What a file format can hold, and how Pillow writes it.
 
-    `modes` are the Pillow modes that it keeps; `options` what Pillow's ``save`` is told.
+    `modes` are the Pillow modes that it keeps; `options` what Pillow's ``save`` is told;
+    `max_side` the largest width and height.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Format:
     modes: frozenset[str]
     profile: bool
     options: dict[str, Any]
+    max_side: int = 2**31 - 1
 
 
 _COLOUR = frozenset({"L", "RGB"})
@@ -47,9 +51,15 @@ _DEEP = frozenset({"I;16"})
 _FORMATS = (
     Format("png", "PNG", (".png",), _COLOUR | _ALPHA | _DEEP, True, {}),
     Format(
-        "jpeg", "JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), _COLOUR, True, {"quality": 95, "subsampling": 0}
+        "jpeg",
+        "JPEG",
+        (".jpg", ".jpeg", ".jpe", ".jfif"),
+        _COLOUR,
+        True,
+        {"quality": 95, "subsampling": 0},
+        65500,
     ),
-    Format("webp", "WEBP", (".webp",), frozenset({"RGB", "RGBA"}), True, {"quality": 95}),
+    Format("webp", "WEBP", (".webp",), frozenset({"RGB", "RGBA"}), True, {"quality": 95}, 16383),
     Format(
         "tiff",
         "TIFF",
@@ -61,7 +71,7 @@ _FORMATS = (
     Format("bmp", "BMP", (".bmp", ".dib"), _COLOUR, False, {}),
     Format("ppm", "PPM", (".ppm", ".pnm"), _COLOUR | _DEEP, False, {}),
     Format("pgm", "PPM", (".pgm",), frozenset({"L"}) | _DEEP, False, {}),
-    Format("gif", "GIF", (".gif",), frozenset({"L", "RGB", "RGBA"}), False, {}),
+    Format("gif", "GIF", (".gif",), frozenset({"L", "RGB", "RGBA"}), False, {}, 65535),
     Format(
         "avif",
         "AVIF",
@@ -69,6 +79,7 @@ _FORMATS = (
         frozenset({"RGB", "RGBA"}),
         True,
         {"quality": 90, "subsampling": "4:4:4"},
+        32768,
     ),
 )
 FORMATS = {f.name: f for f in _FORMATS}
@@ -132,6 +143,7 @@ def _file_errors(name: str) -> Iterator[None]:
         raise FileError(f"{name}: not enough memory to decode it: give a smaller image") from None
     except (
         OSError,
+        RuntimeError,
         SyntaxError,
         ValueError,
         EOFError,
@@ -169,44 +181,61 @@ def read(stream: IO[bytes], name: str) -> Picture:
     with _file_errors(name), Image.open(stream, formats=sorted(_BY_PILLOW)) as image:
         if image.width * image.height > MAX_PIXELS:
             raise _too_large(name)
-        cut_depth = image.mode.startswith("RGB") and _stored_bits(image) > 8
+        deep = _is_deep(image)
         profile = image.info.get("icc_profile")
         # Pillow calls a JPEG with several images MPO.
         format_name = _BY_PILLOW.get(image.format or "", FORMATS["jpeg"]).name
         image.load()
-        plain, profile = _plain(ImageOps.exif_transpose(image), profile)
+        plain, profile = _plain(ImageOps.exif_transpose(image), profile, name)
         pixels = np.asarray(plain)
-    if cut_depth:
-        warnings.warn(f"{name}: colours of 16 bits are read with 8 bits", DpidWarning, stacklevel=2)
+    if format_name == "ppm" and pixels.ndim == 2:
+        format_name = "pgm"
+    if deep and pixels.dtype == np.uint8:
+        message = f"{name}: 16 bits in colour or with transparency are read as 8 bits"
+        warnings.warn(message, DpidWarning, stacklevel=2)
     if pixels.dtype == np.float32 and not np.isfinite(pixels).all():
         raise FileError(f"{name}: it holds NaN or infinity: replace them first")
     return Picture(pixels, plain.mode in ("LA", "RGBA"), profile, format_name)
 
 
-def _stored_bits(image: Image.Image) -> int:
-    """Bits a channel in the file, before Pillow reduces them to what its modes hold."""
+def _is_deep(image: Image.Image) -> bool:
+    """Whether the file has more than 8 bits a channel, before Pillow reduces them to what its modes hold."""
     bits = getattr(image, "tag_v2", {}).get(258, (8,))
-    raw_mode = str(tile[0].args) if (tile := getattr(image, "tile", ())) else ""
-    return 16 if ";16" in raw_mode or max(bits) > 8 else 8
+    if max(bits) > 8:
+        return True
+    # What the decoder is told: a raw mode, for PPM with the largest value.
+    return any(
+        ";16" in str(tile.args) or (tile.codec_name.startswith("ppm") and tile.args[-1] > 255)
+        for tile in getattr(image, "tile", ())[:1]
+    )
 
 
-def _plain(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, bytes | None]:
+def _plain(image: Image.Image, profile: bytes | None, name: str) -> tuple[Image.Image, bytes | None]:
     """The same picture in one of the modes L, LA, RGB, RGBA, I;16, F, and its profile."""
     if image.mode in ("CMYK", "LAB"):
         return _to_srgb(image, profile)
     if image.mode in ("I", "I;16B", "I;16L", "I;16N"):
-        return _gray16(image), profile
+        return _gray16(image, name), profile
+    if image.mode == "I;16" and "transparency" in image.info:
+        return _gray_with_key(image), profile
     if image.has_transparency_data and image.mode not in ("LA", "RGBA"):
         return image.convert("LA" if image.mode in ("1", "L", "La") else "RGBA"), profile
     simple = {"1": "L", "P": "RGB", "RGBX": "RGB", "YCbCr": "RGB", "HSV": "RGB", "La": "LA", "RGBa": "RGBA"}
     return (image.convert(simple[image.mode]) if image.mode in simple else image), profile
 
 
-def _gray16(image: Image.Image) -> Image.Image:
+def _gray16(image: Image.Image, name: str) -> Image.Image:
     values = np.asarray(image)
     if values.min() < 0 or values.max() > 65535:
-        raise ValueError("gray values beyond 16 bits are not supported")
+        raise FileError(f"{name}: it holds integers outside 0 to 65535: convert it to 16 bits or floats")
     return Image.fromarray(values.astype(np.uint16))
+
+
+def _gray_with_key(image: Image.Image) -> Image.Image:
+    """16-bit gray, one value of which is transparent, as 8-bit gray and alpha."""
+    values = np.asarray(image)
+    alpha = np.where(values == image.info["transparency"], 0, 255)
+    return Image.fromarray(np.stack([(values + 128.0) // 257, alpha], axis=-1).astype(np.uint8))
 
 
 def _to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, bytes | None]:
@@ -222,9 +251,12 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, by
             source = None
     if source is None:
         return image.convert("RGB"), None
-    converted = ImageCms.profileToProfile(image, source, srgb, outputMode="RGB")
+    try:
+        converted = ImageCms.profileToProfile(image, source, srgb, outputMode="RGB")
+    except ImageCms.PyCMSError:  # it lacks the tables
+        converted = None
     if converted is None:
-        raise ValueError("its colour profile cannot be applied")
+        return image.convert("RGB"), None
     return converted, ImageCms.ImageCmsProfile(srgb).tobytes()
 
 
@@ -238,19 +270,35 @@ def write(picture: Picture, stream: IO[bytes], format_: Format, name: str) -> No
     """
     picture = _without_opaque_alpha(picture) if not format_.modes & _ALPHA else picture
     image = Image.fromarray(picture.pixels)
+    _check_side(image, format_, name)
     image = _in_mode(image, format_, name)
     options = dict(format_.options)
-    if picture.icc_profile and format_.profile:
-        options["icc_profile"] = picture.icc_profile
-    elif picture.icc_profile:
-        message = f"{name}: {format_.name.upper()} holds no colour profile: it is left out"
-        warnings.warn(message, DpidWarning, stacklevel=2)
+    if picture.icc_profile:
+        gray = picture.icc_profile[16:20] == b"GRAY"
+        if format_.profile and not (gray and image.mode.startswith("RGB")):
+            options["icc_profile"] = picture.icc_profile
+        else:
+            what = "colour profile" if not format_.profile else "profile of gray"
+            message = f"{name}: {format_.name.upper()} holds no {what}: it is left out"
+            warnings.warn(message, DpidWarning, stacklevel=2)
     try:
         image.save(stream, format_.pillow, **options)
-    except (OSError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the disk's own error, not the codec's
-        raise FileError(f"{name}: cannot be encoded as {format_.name.upper()}: {_one_line(error)}") from error
+        raise FileError(
+            f"{name}: cannot be encoded as {format_.name.upper()}: {_one_line(error)}: choose another format"
+        ) from error
+
+
+def _check_side(image: Image.Image, format_: Format, name: str) -> None:
+    side = max(image.size)
+    if side > format_.max_side:
+        able = [f.name.upper() for f in _FORMATS if side <= f.max_side and image.mode in f.modes]
+        raise FileError(
+            f"{name}: {format_.name.upper()} holds at most {format_.max_side} pixels a side: "
+            f"write {' or '.join(able)}"
+        )
 
 
 def _without_opaque_alpha(picture: Picture) -> Picture:

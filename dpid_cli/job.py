@@ -16,6 +16,7 @@ from typing import IO, Any
 import numpy as np
 
 from dpid_cli import alpha
+from dpid_cli.backends import thread_count
 from dpid_cli.errors import ArgumentError, FileError
 from dpid_cli.image import FORMATS, Format, Picture, format_of, read, write
 from dpid_cli.methods import PARAMETERS, method_named
@@ -79,6 +80,7 @@ class Job:
         """Raise an `ArgumentError` if this cannot work whatever the files hold."""
         self.size.check()
         method_named(self.method).parameters(self.parameters)
+        thread_count(self.threads)
         if self.inputs.count(STANDARD_STREAM) > 1:
             raise ArgumentError("INPUT: standard input can be read only once: give - once")
         if self.output is None or self._into_directory():
@@ -111,9 +113,14 @@ class Job:
         target, format_ = self._target(source, picture, target_size)
         if target is not None:
             check_target(target, map(Path, self.inputs), self._written, self.overwrite)
-        result = downscale_picture(
-            picture, target_size, method=self.method, threads=self.threads, **self.parameters
-        )
+        try:
+            result = downscale_picture(
+                picture, target_size, method=self.method, threads=self.threads, **self.parameters
+            )
+        except ArgumentError as error:  # the arguments have been checked: it is what the file holds
+            raise FileError(f"{_name(source)}: {error}") from error
+        except MemoryError:
+            raise FileError(f"{_name(source)}: not enough memory: give a smaller image") from None
         self._save(result, target, format_)
         return Outcome(
             input=source,
@@ -176,6 +183,8 @@ def _name(source: str) -> str:
 def _opened(source: str) -> Iterator[IO[bytes]]:
     """A seekable stream of the input; never one that could block for ever or has no end."""
     if source == STANDARD_STREAM:
+        if sys.stdin is None:
+            raise FileError("standard input: it is closed: redirect an image to it")
         yield io.BytesIO(sys.stdin.buffer.read())
         return
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)

@@ -60,7 +60,7 @@ def atomic(target: Path, overwrite: bool) -> Iterator[IO[bytes]]:
     there is either the old file or the whole new one.
     """
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=".tmp", dir=target.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{target.name[:40]}.", suffix=".tmp", dir=target.parent)
     except OSError as error:
         raise FileError(f"{target}: cannot be written: {reason(error)}: check the directory") from error
     temporary = Path(name)

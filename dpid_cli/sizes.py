@@ -18,7 +18,9 @@ def positive(name: str, value: object) -> float:
         number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         raise ArgumentError(f"{name}: {value!r} is not a number: give one above 0") from None
-    if not math.isfinite(number) or number <= 0 or isinstance(value, bool):
+    except OverflowError:  # an integer beyond all floats
+        number = math.inf
+    if not math.isfinite(number) or number <= 0 or isinstance(value, bool | str | bytes):
         raise ArgumentError(f"{name}: {value!r} is not allowed: give a finite number above 0")
     return number
 

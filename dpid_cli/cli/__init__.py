@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -58,13 +57,13 @@ def _report(error: Exception) -> int:
             return 2
         case click.Abort():
             return 130
-        case BrokenPipeError():
-            # The reader has gone; keep the interpreter from flushing into nothing at its end.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 1
         case DpidError():
             say(str(error))
             return 2 if isinstance(error, ArgumentError) else 1
+        case OSError():
+            where, what = error.filename or "standard output", (error.strerror or str(error)).lower()
+            say(f"{where}: cannot be written: {what}: check space and rights")
+            return 1
         case _:
             say(
                 f"dpid: internal error: {type(error).__name__}: {error}: run again with --debug and report it"

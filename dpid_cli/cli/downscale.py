@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import traceback
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +73,8 @@ def command(
     to_stdout = options["output"] == "-" or (options["output"] is None and "-" in inputs)
     if to_stdout and as_json:
         raise click.UsageError("--json: the image goes to standard output already: give -o PATH")
+    if to_stdout and sys.stdout is None:
+        raise click.UsageError("standard output is closed: give -o PATH")
     if to_stdout and sys.stdout.isatty():
         raise click.UsageError("standard output is a terminal: give -o PATH, or redirect it")
 
@@ -79,31 +82,32 @@ def command(
 
     job = Job(inputs=inputs, size=size, parameters=parameters, **options)
     job.check()
-    show = "nothing" if quiet or to_stdout else "json" if as_json else "path"
-    failures = [error for source in inputs if (error := _run(job, source, show, verbose, debug)) is not None]
-    if failures and debug:
-        raise failures[0]
+    result = "nothing" if quiet or to_stdout else "json" if as_json else "path"
+    notes = "nothing" if quiet else "all" if verbose else "warnings"
+    failures = [error for source in inputs if (error := _run(job, source, result, notes, debug)) is not None]
     if failures:
         ctx.exit(2 if len(inputs) == 1 and isinstance(failures[0], ArgumentError) else 1)
 
 
-def _run(job: Job, source: str, show: str, verbose: bool, debug: bool) -> DpidError | None:
-    """Downscale one image and print what `show` says; the error, already told, if it fails."""
+def _run(job: Job, source: str, result: str, notes: str, debug: bool) -> DpidError | None:
+    """Downscale one image and print what `result` and `notes` name; the error, already told, if it fails."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", DpidWarning)
         try:
             outcome = job.run(source)
         except DpidError as error:
+            if debug:
+                traceback.print_exc()
             say(str(error))
             return error
     for warning in caught:
-        if issubclass(warning.category, DpidWarning):
+        if issubclass(warning.category, DpidWarning) and notes != "nothing":
             say(str(warning.message))
-    if show == "json":
+    if result == "json":
         click.echo(json.dumps(outcome.as_dict()))
-    elif show == "path":
+    elif result == "path":
         click.echo(os.fsencode(outcome.output))
-    if verbose:
+    if notes == "all":
         (w, h), (u, v) = outcome.input_size, outcome.output_size
         say(f"{source}: {w}x{h} to {u}x{v} by {outcome.method} in {outcome.seconds:.3f} s")
     return None

@@ -1,0 +1,93 @@
+"""The import arrows of the package, read from its source."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import dpid_cli
+
+ROOT = Path(dpid_cli.__file__).parent
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported(nodes) -> set[str]:
+    """Full names of everything that these statements import; absolute imports only."""
+    found = set()
+    for node in nodes:
+        match node:
+            case ast.Import(names):
+                found |= {alias.name for alias in names}
+            case ast.ImportFrom(module, names, 0):
+                found |= {f"{module}.{alias.name}" for alias in names} | {module}
+            case ast.ImportFrom():
+                raise AssertionError("relative import")
+    return found - {"__future__", "__future__.annotations"}
+
+
+TREES = {name_of(path): ast.parse(path.read_text()) for path in sorted(ROOT.rglob("*.py"))}
+IMPORTS = {module: imported(ast.walk(tree)) for module, tree in TREES.items()}
+
+
+def within(name: str, *packages: str) -> bool:
+    return any(name == package or name.startswith(package + ".") for package in packages)
+
+
+def importers(package: str) -> set[str]:
+    return {module for module, names in IMPORTS.items() if any(within(name, package) for name in names)}
+
+
+def test_the_source_was_found():
+    assert {"dpid_cli", "dpid_cli.kernels.windows", "dpid_cli.cli.downscale"} <= set(IMPORTS)
+    assert "numpy" in IMPORTS["dpid_cli.grid"]
+
+
+def test_nobody_imports_the_command():
+    assert all(within(module, "dpid_cli.cli") for module in importers("dpid_cli.cli") | importers("click"))
+
+
+def test_only_kernels_import_numba():
+    users = importers("numba")
+    assert users and all(within(module, "dpid_cli.kernels") for module in users)
+
+
+@pytest.mark.parametrize("module", [module for module in IMPORTS if within(module, "dpid_cli.kernels")])
+def test_kernels_stand_alone(module):
+    allowed = ("dpid_cli.kernels", "numpy", "numba", "typing", "collections", "math")
+    outside = {name for name in IMPORTS[module] if not within(name, *allowed)}
+    assert outside - {"dpid_cli"} == set()
+
+
+def test_only_two_modules_know_pillow():
+    assert importers("PIL") == {"dpid_cli.image", "dpid_cli.methods.resample"}
+
+
+def test_methods_do_not_look_up():
+    above = ("dpid_cli.backends", "dpid_cli.pipeline", "dpid_cli.job", "dpid_cli.image", "dpid_cli.output")
+    for module, names in IMPORTS.items():
+        if within(module, "dpid_cli.methods", "dpid_cli.grid", "dpid_cli.guidance", "dpid_cli.raster"):
+            assert not {name for name in names if within(name, *above)}, module
+
+
+@pytest.mark.parametrize(
+    ("module", "own"),
+    [
+        ("dpid_cli.errors", set()),
+        ("dpid_cli.sizes", {"dpid_cli.errors"}),
+        ("dpid_cli.methods", {"dpid_cli.errors"}),
+        ("dpid_cli.cli.console", set()),
+    ],
+)
+def test_light_modules(module, own):
+    names = IMPORTS[module]
+    assert {name for name in names if name in IMPORTS} == own
+    assert not any(within(name, "numpy", "numba", "PIL", "scipy", "skimage") for name in names)
+
+
+def test_the_package_imports_only_errors_and_methods():
+    assert imported(TREES["dpid_cli"].body) & set(IMPORTS) == {"dpid_cli.errors", "dpid_cli.methods"}
