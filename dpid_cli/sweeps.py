@@ -94,7 +94,7 @@ def sweep(
         flag(c),
         flag(reward.joint),
         flag(reward.asymmetric),
-        _power(2 * reward.exponent, raster),
+        _power(task, 2 * reward.exponent, raster),
         array("scratch", (windows.SCRATCH,), real),
         array("straddlers", (straddlers,), raster.rows.dtype),
         total,
@@ -103,12 +103,12 @@ def sweep(
     return total, weight
 
 
-def _power(lambda_: float, raster: Raster) -> Flag:
+def _power(task: Flag, lambda_: float, raster: Raster) -> Flag:
     """How the kernel computes u**(lambda / 2)."""
+    if lambda_ == 2 or task in (windows.BOX, windows.RANGE):  # these two take none
+        return windows.LINEAR
     if lambda_ == 1:
         return windows.ROOT
-    if lambda_ in (0, 2):  # 0: no task without a reward takes a power
-        return windows.LINEAR
     return windows.EXACT_POWER if raster.real is np.float64 else windows.FAST_POWER
 
 

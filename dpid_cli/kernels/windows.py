@@ -211,33 +211,53 @@ def clear(scratch, plane, count, n, m):
 
 
 @helper
-def gather(row, straddlers, xs, i0, m, channels):
-    """Copy the pixel before each of the windows i0 .. i0+m-1 next to each other."""
+def neighbours(xs, start, stop):
+    """End, at most `stop`, of the windows from `start` on before which pixels lie that are neighbours."""
+    if xs.first[start + 1] - xs.first[start] == 1:
+        return min(xs.run[start] + 1, stop)
+    return start + 1
+
+
+@helper
+def gather(row, straddlers, xs, i0, i1, channels):
+    """Copy the pixel before each of the windows i0 .. i1-1 next to each other."""
     c = len(channels)
-    start, stop = i0, i0 + m
-    if len(xs.run) > 0 and xs.first[-1] < 2 * (len(xs.first) - 1):
-        start = max(i0, 1)
-        straddlers[:c] = row[:c]
-        while start < stop:  # pixels of windows that follow each other by one lie so already
-            end = min(xs.run[start] + 1, stop) if xs.first[start + 1] - xs.first[start] == 1 else start + 1
-            begin = c * (xs.first[start] - 1)
-            n = c * (end - start)
-            straddlers[c * (start - i0) :][:n] = row[begin:][:n]
-            start = end
+    for j in range(c):  # before the first window of all lies nothing: any pixel will do
+        straddlers[j] = row[c * max(xs.first[i0] - 1, 0) + j]
+    start = i0 + 1
+    if len(xs.run) == 0:
+        for i in range(start, i1):
+            for j in range(c):
+                straddlers[c * (i - i0) + j] = row[c * (xs.first[i] - 1) + j]
         return
-    for i in range(m):
-        pixel = max(xs.first[i0 + i] - 1, 0)
-        for j in range(c):
-            straddlers[c * i + j] = row[c * pixel + j]
+    while start < i1:
+        stop = neighbours(xs, start, i1)
+        copy(straddlers[c * (start - i0) :], row[c * (xs.first[start] - 1) :], c * (stop - start))
+        start = stop
 
 
 @helper
 def straddlers_of_sums(plane, before, xs, tile):
     """Fill the straddlers of a plane of column sums; `before` is the sum of the column before the tile."""
     i0, i1, c0, _ = tile
-    plane[TILE] = before
-    for i in range(i0 + 1, i1):
-        plane[TILE + i - i0] = plane[xs.first[i] - 1 - c0]
+    straddlers = plane[TILE:]
+    straddlers[0] = before
+    start = i0 + 1
+    if len(xs.run) == 0:
+        for i in range(start, i1):
+            straddlers[i - i0] = plane[xs.first[i] - 1 - c0]
+        return
+    while start < i1:
+        stop = neighbours(xs, start, i1)
+        copy(straddlers[start - i0 :], plane[xs.first[start] - 1 - c0 :], stop - start)
+        start = stop
+
+
+@helper
+def copy(target, source, n):
+    """Copy n values."""
+    for k in range(n):
+        target[k] = source[k]
 
 
 @helper
@@ -262,8 +282,7 @@ def spread(values, plane, buffer, xs, tile):
     """Give each column of a tile, and each straddler, its window's value."""
     first = xs.first
     i0, i1, c0, c1 = tile
-    for i in range(i0, i1):
-        plane[TILE + i - i0] = values[i]
+    copy(plane[TILE:], values[i0:], i1 - i0)
     if not whole_windows(xs, tile):
         for i in range(i0, i1):
             plane[max(first[i], c0) - c0 : min(first[i + 1], c1) - c0] = values[i]
@@ -275,11 +294,24 @@ def spread(values, plane, buffer, xs, tile):
             spread_evenly(values[start:stop], plane[first[start] - c0 :], buffer, p)
             start = stop
     else:
-        for i in range(i0, i1):
-            plane[first[i + 1] - 1 - c0] = values[i]
-        for k in range(first[-1] // (len(first) - 1)):
-            for i in range(i0, i1):
-                plane[first[i] - c0 + k] = values[i]
+        spread_unevenly(values[i0:i1], plane, first[i0:], c0, first[-1] // (len(first) - 1))
+
+
+@helper
+def spread_unevenly(values, plane, first, c0, shortest):
+    """Repeat each value `shortest` times or once more, four at a time."""
+    m = len(values)
+    for i in range(m):
+        plane[first[i + 1] - 1 - c0] = values[i]
+    k = 0
+    while k + 4 <= shortest:
+        for i in range(m):
+            a = first[i] - c0 + k
+            plane[a] = plane[a + 1] = plane[a + 2] = plane[a + 3] = values[i]
+        k += 4
+    for j in range(k, shortest):
+        for i in range(m):
+            plane[first[i] - c0 + j] = values[i]
 
 
 @helper
@@ -315,8 +347,7 @@ def fold(plane, buffer, total, xs, tile, m):
     if not whole_windows(xs, tile):
         fold_parts(plane, total, xs, tile)
         return
-    for i in range(i0, i0 + m):
-        total[i] += head[i] * plane[TILE + i - i0]
+    add_products(total[i0:], head[i0:], plane[TILE:], m)
     if len(xs.run) > 0:
         start = i0
         while start < i1:
@@ -328,26 +359,47 @@ def fold(plane, buffer, total, xs, tile, m):
             fold_evenly(part, buffer, total[start:stop], p)
             start = stop
     else:
-        shortest = first[-1] // (len(first) - 1)
-        for i in range(i0, i1):
-            tail = first[i + 1] - 1
-            plane[tail - c0] *= 1 - head[i + 1]
-            if tail - first[i] == shortest:
-                total[i] += plane[tail - c0]
-        for k in range(shortest):
-            for i in range(i0, i1):
-                total[i] += plane[first[i] - c0 + k]
+        fold_unevenly(plane, total[i0:i1], first[i0:], head[i0:], c0, first[-1] // (len(first) - 1))
+
+
+@helper
+def fold_unevenly(plane, total, first, head, c0, shortest):
+    """Sum up `shortest` values or one more for each window, four at a time."""
+    m = len(total)
+    one = plane.dtype.type(1)
+    for i in range(m):
+        tail = first[i + 1] - 1
+        last = plane[tail - c0] * (one - head[i + 1])
+        plane[tail - c0] = last
+        total[i] += last if tail - first[i] == shortest else one - one
+    k = 0
+    while k + 4 <= shortest:
+        for i in range(m):
+            a = first[i] - c0 + k
+            total[i] += (plane[a] + plane[a + 1]) + (plane[a + 2] + plane[a + 3])
+        k += 4
+    for j in range(k, shortest):
+        for i in range(m):
+            total[i] += plane[first[i] - c0 + j]
+
+
+@helper
+def add_products(total, a, b, n):
+    """Add n products; slices from 0 on, because only then the loop vectorises."""
+    for k in range(n):
+        total[k] += a[k] * b[k]
 
 
 @helper
 def keep_tails(plane, next_head, m, p):
     """Scale the last pixel of each window of p pixels by what the next one leaves of it."""
+    one = plane.dtype.type(1)
     if p == 1:
         for i in range(m):
-            plane[i] *= 1 - next_head[i]
+            plane[i] *= one - next_head[i]
     else:
         for i in range(m):
-            plane[i * p + p - 1] *= 1 - next_head[i]
+            plane[i * p + p - 1] *= one - next_head[i]
 
 
 @helper
@@ -516,7 +568,7 @@ def sweep_rows(
                     task, channels, joint, asymmetric, power,
                 )  # fmt: skip
                 if m > 0 and len(task) > 0:
-                    gather(pixels[y], straddlers, xs, tile[0], m, channels)
+                    gather(pixels[y], straddlers, xs, tile[0], tile[1], channels)
                     add(
                         straddlers, scratch[TILE:], m, cover, exponent, epsilon2,
                         task, channels, joint, asymmetric, power,
@@ -549,19 +601,43 @@ def finish_rows(total, weight, guide, mean, blend, limit, channels, blended, out
         Filled.
     """
     c = len(channels)
-    half = total.dtype.type(0.5)
-    zero = half - half
+    planes = np.empty((c, guide.shape[2]), out.dtype)
     for row in range(len(total)):
         for j in range(c):
             p = min(j, weight.shape[1] - 1)
-            for i in range(guide.shape[2]):
-                weights, excess = weight[row, p, i], total[row, j, i]
-                value = guide[row, j, i]
-                if len(blended) == 1:
-                    weights += blend[row, p, i]
-                    excess += blend[row, p, i] * (mean[row, j, i] - value)
-                if weights > 0:
-                    value += excess / weights
-                if limit > 0:
-                    value = min(max(np.floor(value + half), zero), limit)
-                out[row, c * i + j] = value
+            finish_plane(
+                total[row, j], weight[row, p], guide[row, j], mean[row, j], blend[row, p],
+                limit, blended, planes[j],
+            )  # fmt: skip
+        interleave(planes, out[row], channels)
+
+
+@helper
+def finish_plane(total, weight, guide, mean, blend, limit, blended, plane):
+    """One channel of one row of `finish_rows`."""
+    half = total.dtype.type(0.5)
+    zero = half - half
+    for i in range(len(plane)):
+        weights, excess = weight[i], total[i]
+        value = guide[i]
+        if len(blended) == 1:
+            weights += blend[i]
+            excess += blend[i] * (mean[i] - value)
+        value += excess / weights if weights > zero else zero
+        if limit > zero:
+            value = min(max(np.floor(value + half), zero), limit)
+        plane[i] = value
+
+
+@helper
+def interleave(planes, line, channels):
+    """Channels next to each other, all of a pixel in one turn: strides that are constants vectorise."""
+    c = len(channels)
+    for i in range(planes.shape[1]):
+        line[c * i] = planes[0, i]
+        if c > 1:
+            line[c * i + 1] = planes[1, i]
+        if c > 2:
+            line[c * i + 2] = planes[2, i]
+        if c > 3:
+            line[c * i + 3] = planes[3, i]
