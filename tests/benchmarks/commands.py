@@ -1,0 +1,193 @@
+"""The sections about whole commands: processes from start to end, everything compiled and cached."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from PIL import Image
+
+from dpid_cli.image import FORMATS
+
+from .library import GROWTH, enlarged
+from .markdown import Facts, Section, medians, milliseconds, number, table, times
+from .measure import Plan, Samples, alternate, ratio
+
+DPID = str(Path(sys.executable).with_name("dpid"))
+LAUNCHER = [sys.executable, "-I", "-S", str(Path(__file__).with_name("launch.py"))]
+
+# What somebody would write who needs a box filter once.
+PILLOW_SCRIPT = """
+import sys
+from PIL import Image
+
+Image.MAX_IMAGE_PIXELS = None
+with Image.open(sys.argv[1]) as image:
+    image.reduce(4).save(sys.argv[2], **{options!r})
+"""
+# The least that a tool with one compiled kernel can take.
+KERNEL_SCRIPT = """
+import numba
+import numpy as np
+
+
+@numba.njit(cache=True)
+def box(source, out):
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            total = 0
+            for v in range(4):
+                for u in range(4):
+                    total += source[4 * y + v, 4 * x + u]
+            out[y, x] = total // 16
+
+
+box(np.zeros((512, 512), np.uint8), np.zeros((128, 128), np.uint8))
+"""
+
+OURS, PILLOW, KERNEL = "dpid", "Pillow script", "numba and one cached kernel"
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Seconds and bytes of some runs of one command."""
+
+    wall: Samples
+    processor: Samples
+    peak: Samples
+
+
+def run_once(command: list[str]) -> dict[str, float]:
+    """What one run used; an error if it failed."""
+    done = subprocess.run([*LAUNCHER, *command], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"a command to measure failed with {done.returncode}: {done.stderr.strip()}")
+    return json.loads(done.stdout)
+
+
+def measure(commands: Mapping[str, list[str]], rounds: int) -> dict[str, Usage]:
+    """Usage of every command, alternately; the first time round fills the caches."""
+    calls: dict[str, Callable[[], dict[str, float]]] = {
+        name: partial(run_once, command) for name, command in commands.items()
+    }
+    return {
+        name: Usage(*(Samples(tuple(r[key] for r in runs)) for key in ("wall", "processor", "peak")))
+        for name, runs in alternate(calls, rounds).items()
+    }
+
+
+def walls(what: str, usages: Mapping[str, Usage]) -> Facts:
+    """The facts of a comparison of commands."""
+    return medians(what, {name: usage.wall for name, usage in usages.items()})
+
+
+def usage_table(usages: Mapping[str, Usage], reference: str) -> str:
+    """Time, memory, and the ratio of times to one of them."""
+    rows = [
+        [
+            name,
+            milliseconds(usage.wall),
+            milliseconds(usage.processor),
+            number(usage.peak.median / 1e6),
+            times(ratio(usage.wall, usages[reference].wall)),
+        ]
+        for name, usage in usages.items()
+    ]
+    return table(["command", "wall ms", "user + system ms", "peak MB", f"wall to {reference}"], rows)
+
+
+class Workshop:
+    """A folder with the images and scripts that commands are run on."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def script(self, name: str, source: str) -> list[str]:
+        path = self.folder / name
+        path.write_text(source, encoding="utf-8")
+        return [sys.executable, str(path)]
+
+    def photo(self, name: str, size: tuple[int, int]) -> str:
+        path = self.folder / name
+        Image.fromarray(enlarged(size)).save(path, quality=90)
+        return str(path)
+
+    def reduce(self, image: str) -> dict[str, list[str]]:
+        """Both commands that make a file four times smaller, with the same settings for PNG."""
+        source = PILLOW_SCRIPT.format(options=FORMATS["png"].options)
+        target = str(self.folder / "ours.png")
+        return {
+            PILLOW: [*self.script("pillow.py", source), image, str(self.folder / "pillow.png")],
+            OURS: [DPID, "downscale", image, "-s", "4", "-o", target, "--overwrite", "--quiet"],
+        }
+
+
+def commands(plan: Plan) -> Section:
+    """A photo from file to file, the start, and memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        shop = Workshop(Path(folder))
+        parts = [_photos(shop, plan), _start(shop, plan)]
+    text = (
+        "Processes from start to end, with their peak memory as the system counts it (1 MB is 10^6 bytes). "
+        "All threads, compiled kernels on disk, files in the system's cache."
+    )
+    facts = {key: value for part in parts for key, value in part.facts.items()}
+    bodies = (f"### {part.title}\n\n{part.body}" for part in parts)
+    return Section("Whole commands", "\n\n".join([text, *bodies]), facts)
+
+
+def _photos(shop: Workshop, plan: Plan) -> Section:
+    """JPEG to PNG, and memory beside the size of the decoded image."""
+    rounds = plan.rounds(9)
+    bodies: list[str] = []
+    facts: Facts = {}
+    memory: list[list[str]] = []
+    for megapixels in plan.choose((4, 24, 96), (4, 24)):
+        size = GROWTH[megapixels]
+        usages = measure(
+            shop.reduce(shop.photo("photo.jpg", size)), rounds if megapixels == 24 else plan.rounds(3)
+        )
+        decoded, peak = size[0] * size[1] * 3 / 1e6, usages[OURS].peak.median / 1e6
+        facts[f"{megapixels} MP", "decoded MB"], facts[f"{megapixels} MP", "peak MB"] = decoded, peak
+        pillow = usages[PILLOW].peak.median / 1e6
+        memory.append(
+            [f"{megapixels} MP", *map(number, (decoded, peak, pillow)), f"{number(peak / decoded)}"]
+        )
+        if megapixels == 24:
+            facts |= walls("24 MP JPEG", usages)
+            bodies.append(f"24-MP JPEG to PNG at 1/4, {rounds} rounds:\n\n{usage_table(usages, PILLOW)}")
+    header = ["JPEG", "decoded MB", "peak MB of dpid", "peak MB of the Pillow script", "dpid to decoded"]
+    bodies.append(f"Peak memory:\n\n{table(header, memory)}")
+    options = (
+        ", ".join(f"{key}={value}" for key, value in FORMATS["png"].options.items()) or "Pillow's defaults"
+    )
+    text = (
+        "The Pillow script decodes, calls `Image.reduce(4)` and encodes with the settings for PNG that "
+        f"`dpid` uses ({options}). Its result holds less detail, which takes less time to encode."
+    )
+    return Section("Photo", "\n\n".join([text, *bodies]), facts)
+
+
+def _start(shop: Workshop, plan: Plan) -> Section:
+    """A small image, where starting is all there is."""
+    rounds = plan.rounds(15)
+    small = shop.reduce(shop.photo("small.png", (512, 512)))
+    usages = measure(
+        {
+            KERNEL: shop.script("kernel.py", KERNEL_SCRIPT),
+            "dpid, 512x512": small[OURS],
+            "Pillow script, 512x512": small[PILLOW],
+            "import numba": [sys.executable, "-c", "import numba"],
+            "dpid --help": [DPID, "--help"],
+            "python that does nothing": [sys.executable, "-c", "pass"],
+        },
+        rounds,
+    )
+    text = f"512x512 PNG to PNG at 1/4, {rounds} rounds."
+    return Section("Start", f"{text}\n\n{usage_table(usages, KERNEL)}", walls("start", usages))

@@ -1,0 +1,74 @@
+"""Measure everything and write it into docs/benchmarks.md, between its markers.
+
+Run as ``python -m tests.benchmarks.report`` from the root of the repository, after
+``python -m pip install -e ".[bench]"``, on a machine that does nothing else; it takes some minutes.
+What ``--quick`` or ``--only`` measure is printed, and written only where ``--output`` says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from .commands import commands
+from .library import exponents, filters, growth, near, types
+from .machine import machine
+from .markdown import BEGIN, END, Facts, Section, replace_between
+from .measure import Plan
+from .targets import targets
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+SECTIONS: dict[str, Callable[[Plan], Section]] = {
+    "filters": filters,
+    "exponents": exponents,
+    "types": types,
+    "near": near,
+    "growth": growth,
+    "commands": commands,
+}
+
+
+def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.report", description="Measure dpid.")
+    parser.add_argument("--quick", action="store_true", help="few rounds of a part, to try it out")
+    parser.add_argument(
+        "--only", action="append", choices=list(SECTIONS), help="one section; may be given again"
+    )
+    parser.add_argument("--output", type=Path, metavar="FILE", help="file with markers, or a new one")
+    return parser.parse_args(argv)
+
+
+def measured(plan: Plan, names: Sequence[str]) -> str:
+    """The machine, the sections, and the targets as far as these tell."""
+    sections, facts = [machine(plan)], Facts()
+    for name in names:
+        start = time.perf_counter()
+        section = SECTIONS[name](plan)
+        print(f"{name}: {time.perf_counter() - start:.0f} s", file=sys.stderr)
+        sections.append(section)
+        facts |= section.facts
+    return "\n\n".join(map(str, [*sections, targets(facts)]))
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure, then print or write."""
+    options = arguments(argv)
+    partial = options.quick or options.only
+    target = options.output or (None if partial else DOCUMENT)
+    text = f"{BEGIN}\n{END}\n"
+    if target is not None and target.exists():
+        text = target.read_text(encoding="utf-8")
+    text_with_nothing = replace_between(text, "")  # complain of missing markers before measuring
+    generated = measured(Plan(quick=options.quick), options.only or list(SECTIONS))
+    if target is None:
+        print(generated)
+    else:
+        target.write_text(replace_between(text_with_nothing, generated), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""The report's arithmetic and text; nothing is measured here."""
+
+from __future__ import annotations
+
+import pytest
+from benchmarks import markdown, report
+from benchmarks.library import thread_counts
+from benchmarks.markdown import BEGIN, END, MISSING, Section
+from benchmarks.measure import Plan, Samples, alternate, ratio
+from benchmarks.targets import UNKNOWN, Target, all_targets, largest_rise, thread_use
+
+
+def test_median_and_quartiles():
+    samples = Samples((5.0, 1.0, 4.0, 2.0, 3.0))
+    assert samples.median == 3
+    assert samples.quartiles == (2, 4)
+    assert Samples((7.0,)).quartiles == (7, 7)
+
+
+def test_ratio_is_of_medians():
+    assert ratio(Samples((1.0, 4.0, 90.0)), Samples((2.0,))) == 2
+    assert ratio(None, Samples((2.0,))) is None
+    assert ratio(Samples((2.0,)), None) is None
+
+
+def test_contestants_take_turns():
+    order = []
+    calls = {name: lambda name=name: order.append(name) or len(order) for name in "abc"}
+    found = alternate({**calls, "gone": None}, 2, once=["c"])
+    assert "".join(order) == "abababc"
+    assert found == {"a": [3, 5], "b": [4, 6], "c": [7], "gone": []}
+
+
+def test_a_quick_plan_does_less():
+    assert Plan().rounds(15) == 15
+    assert Plan(quick=True).rounds(15) == 3
+    assert Plan().choose("abc", "a") == ["a", "b", "c"]
+    assert Plan(quick=True).choose("abc", "a") == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (0.01234, "0.0123"),
+        (0.5, "0.500"),
+        (1, "1.00"),
+        (52.34, "52.3"),
+        (207.6, "208"),
+        (5415, "5415"),
+    ],
+)
+def test_numbers(value, text):
+    assert markdown.number(value) == text
+
+
+def test_times_in_tables():
+    assert markdown.milliseconds(Samples((0.001, 0.002, 0.003))) == "2.00 (1.50 to 2.50)"
+    assert markdown.milliseconds(Samples((2.0,))) == "2000 (one run)"
+    assert markdown.milliseconds(None) == MISSING
+
+
+def test_a_missing_peer_is_said():
+    text = markdown.comparison("filter", {"ours": Samples((0.004,)), "peer": None}, "ours")
+    assert text == (
+        "| filter |             ms |       to ours |\n"
+        "|--------|---------------:|--------------:|\n"
+        "| ours   | 4.00 (one run) |          1.00 |\n"
+        "| peer   |  not installed | not installed |"
+    )
+
+
+def test_a_missing_reference_leaves_the_times():
+    text = markdown.side_by_side("filter", {"1/4": {"peer": None, "ours": Samples((0.004,))}}, "peer")
+    durations, ratios = text.split("Ratio to peer")
+    assert "4.00 (one run)" in durations
+    assert ratios.count(MISSING) == 2
+
+
+def test_only_what_is_between_the_markers_changes():
+    text = f"# Title\n\n{BEGIN}\nold\n{END}\n\n## Prose\n"
+    once = markdown.replace_between(text, "new\n")
+    assert once == f"# Title\n\n{BEGIN}\n\nnew\n\n{END}\n\n## Prose\n"
+    assert markdown.replace_between(once, "new") == once
+
+
+@pytest.mark.parametrize("text", ["", BEGIN, f"{END}{BEGIN}", f"{BEGIN}{END}{END}"])
+def test_markers_must_be_there(text):
+    with pytest.raises(ValueError, match="markers"):
+        markdown.replace_between(text, "new")
+
+
+def test_the_document_has_its_markers():
+    markdown.replace_between(report.DOCUMENT.read_text(encoding="utf-8"), "new")
+
+
+@pytest.mark.parametrize(
+    ("reached", "verdict"), [(2.01, "no"), (2.0, "yes"), (1.0, "yes, and the stretch"), (None, UNKNOWN)]
+)
+def test_smaller_is_better(reached, verdict):
+    assert Target("", None, 2.0, 1.0).verdict(reached) == verdict
+
+
+@pytest.mark.parametrize(("reached", "verdict"), [(14.9, "no"), (15, "yes"), (40, "yes, and the stretch")])
+def test_larger_is_better(reached, verdict):
+    assert Target("", None, 15, 40, at_least=True).verdict(reached) == verdict
+
+
+def test_nothing_is_invented():
+    assert {target.row({})[-1] for target in all_targets({})} == {UNKNOWN}
+
+
+def test_targets_are_judged_from_facts():
+    facts = {("1/4", "dpid"): 0.03, ("1/4", "OpenCV INTER_AREA"): 0.02, ("24 MP", "peak MB"): 310.0}
+    rows = {row[0]: row[1:] for row in (target.row(facts) for target in all_targets(facts))}
+    assert rows["dpid at 1/4, to OpenCV INTER_AREA"] == ["≤ 2.00", "≤ 1.00", "1.50", "yes"]
+    memory = rows["peak memory of the whole command, 24 MP"]
+    assert memory == ["≤ 308 MB", "≤ 206 MB", "310 MB", "no"]
+    assert rows["dpid near 1:1"][-1] == UNKNOWN
+
+
+def test_growth():
+    seconds = {(1, 1): 1.0, (1, 2): 0.9, (24, 1): 30.0, (24, 2): 15.0, (200, 1): 300.0, (200, 2): 200.0}
+    facts = {("growth", f"{size} MP, {n} threads"): value for (size, n), value in seconds.items()}
+    assert largest_rise(facts) == pytest.approx(1.0 / 0.625)
+    assert thread_use(facts) == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize(("cores", "counts"), [(1, [1]), (2, [1, 2]), (6, [1, 2, 4, 6]), (8, [1, 2, 4, 8])])
+def test_thread_counts(cores, counts):
+    assert thread_counts(cores) == counts
+
+
+def test_what_is_partly_measured_is_printed(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(report, "SECTIONS", {"near": lambda plan: Section("Near", str(plan.quick))})
+    report.main(["--only", "near", "--quick"])
+    assert "## Near\n\nTrue\n" in capsys.readouterr().out
+    target = tmp_path / "new.md"
+    report.main(["--only", "near", "--output", str(target)])
+    assert target.read_text(encoding="utf-8").startswith(f"{BEGIN}\n\n## Machine")
