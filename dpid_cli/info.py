@@ -13,7 +13,8 @@ _PACKAGES = ("dpid-cli", "numpy", "numba", "llvmlite", "pillow", "click", "sciki
 
 def facts() -> dict[str, str]:
     """What `dpid info` shows, by name."""
-    from dpid_cli.kernels import windows
+    import dpid_cli.pipeline  # noqa: F401  # with its kernels
+    from dpid_cli.kernels.jit import cache_folder
 
     found = {name: _version(name) for name in _PACKAGES}
     found["python"] = f"{platform.python_version()} ({platform.system()} {platform.machine()})"
@@ -23,8 +24,8 @@ def facts() -> dict[str, str]:
     found["cuda"] = "no CUDA kernels in this version" + (
         f" (numba-cuda {cuda})" if cuda != "not installed" else ""
     )
-    cache = getattr(windows.sweep_rows.stats, "cache_path", None)
-    found["kernel cache"] = cache or "none: no writable folder, kernels are compiled in every process"
+    uncached = "none: no writable folder, kernels are compiled in every process"
+    found["kernel cache"] = cache_folder() or uncached
     found["cache variable"] = os.environ.get("NUMBA_CACHE_DIR", "NUMBA_CACHE_DIR is not set")
     return found
 

@@ -7,7 +7,7 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,7 +21,6 @@ from dpid_cli.errors import ArgumentError, FileError
 from dpid_cli.image import FORMATS, Format, Picture, format_of, read, write
 from dpid_cli.methods import PARAMETERS, method_named
 from dpid_cli.output import atomic, check_target, default_name, reason
-from dpid_cli.pipeline import downscale
 from dpid_cli.sizes import Size, SizeRequest
 
 STANDARD_STREAM = "-"
@@ -64,6 +63,11 @@ class Job:
     overwrite : bool
         Whether existing files (never inputs) may be replaced.
     threads : int or None
+    encoding : mapping
+        The encoder's options that were given: ``quality``, ``compress_level``.
+    ready : callable
+        Called when an image has been decoded; returns when the kernels may be used, and raises what keeps
+        them from it.
     """
 
     inputs: tuple[str, ...]
@@ -74,6 +78,8 @@ class Job:
     format: str | None = None
     overwrite: bool = False
     threads: int | None = None
+    encoding: Mapping[str, int] = field(default_factory=dict)
+    ready: Callable[[], None] = lambda: None
     _written: list[Path] = field(default_factory=list)
 
     def check(self) -> None:
@@ -83,6 +89,8 @@ class Job:
         thread_count(self.threads)
         if self.inputs.count(STANDARD_STREAM) > 1:
             raise ArgumentError("INPUT: standard input can be read only once: give - once")
+        if self.format is not None:
+            FORMATS[self.format].tuned(self.encoding)
         if self.output is None or self._into_directory():
             return
         if len(self.inputs) > 1:
@@ -91,7 +99,7 @@ class Job:
                 "give one, or a name ending in /"
             )
         if self.output != STANDARD_STREAM and self.format is None:
-            format_of(Path(self.output))
+            format_of(Path(self.output)).tuned(self.encoding)
 
     def run(self, source: str) -> Outcome:
         """Downscale one of the inputs.
@@ -111,8 +119,13 @@ class Job:
         except ArgumentError as error:
             raise type(error)(f"{_name(source)}: {error}") from None
         target, format_ = self._target(source, picture, target_size)
+        try:
+            format_ = format_.tuned(self.encoding)
+        except ArgumentError as error:
+            raise FileError(f"{_name(source)}: {error}") from None
         if target is not None:
             check_target(target, map(Path, self.inputs), self._written, self.overwrite)
+        self.ready()
         try:
             result = downscale_picture(
                 picture, target_size, method=self.method, threads=self.threads, **self.parameters
@@ -168,6 +181,8 @@ class Job:
 
 def downscale_picture(picture: Picture, size: Size, **options: Any) -> Picture:
     """`pipeline.downscale` for a picture: colours are premultiplied by alpha where they need it."""
+    from dpid_cli.pipeline import downscale
+
     if picture.alpha and picture.pixels[..., -1].min() < 255:
         pixels = alpha.unpremultiply(downscale(alpha.premultiply(picture.pixels), size=size, **options))
     else:

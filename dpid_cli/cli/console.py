@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 
@@ -15,6 +17,11 @@ def printable(text: str) -> str:
 def shown(value: float | str) -> str:
     """A parameter's value as people write it."""
     return value if isinstance(value, str) else f"{value:.4g}"
+
+
+def on_terminal() -> bool:
+    """Whether somebody may be watching standard error."""
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def say(message: str) -> None:

@@ -7,12 +7,21 @@ import os
 import sys
 import traceback
 import warnings
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dpid_cli.cli.console import say
-from dpid_cli.cli.options import method_options, method_parameters, size_options, size_request
+from dpid_cli.cli.console import on_terminal, say
+from dpid_cli.cli.options import (
+    encoder_options,
+    encoding,
+    method_options,
+    method_parameters,
+    size_options,
+    size_request,
+)
 from dpid_cli.errors import ArgumentError, DpidError, DpidWarning
 
 if TYPE_CHECKING:
@@ -37,6 +46,7 @@ FORMAT_NAMES = ("png", "jpeg", "webp", "tiff", "bmp", "ppm", "pgm", "gif", "avif
     type=click.Choice(FORMAT_NAMES),
     help="File format.  [default: by the output's extension, else the input's]",
 )
+@encoder_options
 @click.option("--overwrite", is_flag=True, help="Replace existing files; inputs are never replaced.")
 @click.option(
     "-j", "--threads", type=click.IntRange(min=1), metavar="N", help="Threads.  [default: all processors]"
@@ -69,7 +79,7 @@ def command(
       dpid downscale *.png --longest 512 -o small/
       cat photo.png | dpid downscale - -s 2 --format webp > small.webp
     """
-    size, parameters = size_request(options), method_parameters(options)
+    size, parameters, encoder = size_request(options), method_parameters(options), encoding(options)
     to_stdout = options["output"] == "-" or (options["output"] is None and "-" in inputs)
     if to_stdout and as_json:
         raise click.UsageError("--json: the image goes to standard output already: give -o PATH")
@@ -80,13 +90,30 @@ def command(
 
     from dpid_cli.job import Job
 
-    job = Job(inputs=inputs, size=size, parameters=parameters, **options)
+    job = Job(inputs=inputs, size=size, parameters=parameters, encoding=encoder, **options)
     job.check()
     result = "nothing" if quiet or to_stdout else "json" if as_json else "path"
     notes = "nothing" if quiet else "all" if verbose else "warnings"
-    failures = [error for source in inputs if (error := _run(job, source, result, notes, debug)) is not None]
+    with ThreadPoolExecutor(1) as pool:  # decoders hold no lock: the first image is read meanwhile
+        job.ready = pool.submit(_load_kernels, not quiet and on_terminal()).result
+        failures = [error for source in inputs if (error := _run(job, source, result, notes, debug))]
     if failures:
         ctx.exit(2 if len(inputs) == 1 and isinstance(failures[0], ArgumentError) else 1)
+
+
+def _load_kernels(announce: bool) -> None:
+    from dpid_cli.kernels import jit
+
+    if announce:
+        jit.before_compiling(_announce)
+    jit.prepare()
+    import_module("dpid_cli.pipeline")
+
+
+def _announce(kept: bool) -> None:
+    """Say why a first run takes long."""
+    later = "once; later runs start at once" if kept else "in every run: see 'kernel cache' in 'dpid info'"
+    say(f"dpid: compiling kernels for this machine, {later}")
 
 
 def _run(job: Job, source: str, result: str, notes: str, debug: bool) -> DpidError | None:

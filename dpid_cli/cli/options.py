@@ -104,6 +104,34 @@ def method_options(function: F) -> F:
     )(function)
 
 
+def encoder_options(function: F) -> F:
+    """What encoders can be told; their defaults are those of `image.FORMATS`."""
+    for option in reversed(
+        (
+            click.option(
+                "--quality",
+                type=click.IntRange(1, 100),
+                metavar="N",
+                help="1 (small) to 100 (good), of JPEG, WebP and AVIF.  [default: 95, 90 (avif)]",
+            ),
+            click.option(
+                "--compress-level",
+                type=click.IntRange(0, 9),
+                metavar="N",
+                help="0 (fast) to 9 (small), of PNG, always without loss.  [default: 4]",
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def encoding(options: dict[str, Any]) -> Mapping[str, int]:
+    """Take the encoder's options that were given out of `options`."""
+    names = ("quality", "compress_level")
+    return {name: value for name in names if (value := options.pop(name)) is not None}
+
+
 def method_parameters(options: dict[str, Any]) -> Mapping[str, Any]:
     """Take the parameters that were given out of `options`."""
     return {name: value for name in PARAMETERS if (value := options.pop(name)) is not None}

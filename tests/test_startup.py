@@ -1,0 +1,180 @@
+"""Compiled kernels: kept, announced, compiled ahead; and what a start imports."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import DPID, process
+from PIL import Image
+
+import dpid_cli
+from dpid_cli.warmup import Case, cases
+
+RUN = "import sys; from dpid_cli.cli import main; main(sys.argv[1:])"
+SHRINK = ("downscale", "photo.png", "-s", "4", "-m", "box", "-o", "out.png", "--overwrite")
+QUICK = {"NUMBA_OPT": "0"}  # compiled quickly, never mixed with the kernels that others use
+NOTICE = "dpid: compiling kernels for this machine, once; later runs start at once"
+
+
+def python(code: str, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run code in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-c", code, *words],
+        env={name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"} | variables,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def watched(*words: str, **variables: str) -> tuple[int, str]:
+    """Exit code of the command, and what it says on a terminal."""
+    master, slave = os.openpty()
+    with os.fdopen(master, "rb", buffering=0) as terminal:
+        done = subprocess.run(
+            [DPID, *words], stdout=subprocess.DEVNULL, stderr=slave, timeout=300, env=os.environ | variables
+        )
+        os.write(slave, b"\0")
+        os.close(slave)
+        told = b""
+        while not told.endswith(b"\0"):
+            told += terminal.read(4096)
+    return done.returncode, told[:-1].decode().replace("\r\n", "\n")
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Variables of a cache that one quiet first run on a colour image has filled."""
+    folder = tmp_path_factory.mktemp("cache")
+    variables = QUICK | {"NUMBA_CACHE_DIR": str(folder / "kernels")}
+    Image.effect_noise((60, 40), 50).convert("RGB").save(folder / "photo.png")
+    words = ("downscale", str(folder / "photo.png"), "-s", "4", "-m", "box", "-q")
+    assert watched(*words, **variables) == (0, "")
+    assert list((folder / "kernels").rglob("*.nbc"))
+    return variables
+
+
+def test_notice_only_of_a_first_run(cache, photo):
+    assert watched(*SHRINK, **cache) == (0, "")
+    code, told = watched(*SHRINK, "-m", "max", **cache)
+    assert (code, told) == (0, NOTICE + "\n")
+    done = process(*SHRINK, "-m", "min", env=os.environ | cache)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_warmup_leaves_nothing_to_compile(cache, photo):
+    code = f"""
+from dpid_cli import warmup
+every = warmup.cases
+warmup.cases = lambda: [case for case in every() if str(case) == "uint8 RGB, dpp"]
+{RUN}"""
+    first, second = (python(code, "warmup", **cache) for _ in range(2))
+    assert (first.returncode, first.stderr) == (0, "")
+    folder, compiled, found = (line.split()[-1] for line in first.stdout.splitlines())
+    assert Path(folder).is_relative_to(cache["NUMBA_CACHE_DIR"])
+    assert (int(compiled), int(found)) == (1, 2)
+    assert [line.split()[-1] for line in second.stdout.splitlines()] == [folder, "0", "3"]
+    for scale in "1.7", "2", "40":
+        assert watched(*SHRINK, "-m", "dpp", "-s", scale, **cache) == (0, "")
+
+
+def test_warmup_covers_what_files_hold():
+    told = list(map(str, cases()))
+    assert len(set(told)) == len(told) == 2 * 4 * 2 * 2
+    assert "uint16 RGBA, dpp, lambda 0.5, alpha 0.1" in told and "uint8 RGB, dpid" in told
+
+
+def test_warmup_shows_progress_on_a_terminal(dpid, monkeypatch):
+    monkeypatch.setattr(Case, "compile", lambda self: None)
+    assert dpid("warmup").stderr == ""
+    monkeypatch.setattr("dpid_cli.cli.warmup.on_terminal", lambda: True)
+    lines = dpid("warmup").stderr.splitlines()
+    assert (len(lines), lines[0]) == (32, "1/32 uint8 gray, dpid")
+
+
+@pytest.fixture
+def read_only(photo: Path) -> dict[str, str]:
+    """Variables of an installation in which no folder for compiled kernels can be made."""
+    package = photo.parent / "site" / "dpid_cli"
+    shutil.copytree(Path(dpid_cli.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    (package / "kernels" / "__pycache__").write_text("a file, which even root cannot make a folder in")
+    nowhere = str(photo / "nowhere")
+    return QUICK | {
+        "PYTHONPATH": str(package.parent),
+        "NUMBA_CACHE_DIR": nowhere,
+        "HOME": nowhere,
+        "XDG_CACHE_HOME": nowhere,
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def test_no_folder_for_kernels(read_only):
+    done = python(RUN, *SHRINK, **read_only)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "out.png\n", "")
+    assert "none: no writable folder" in python(RUN, "info", **read_only).stdout
+    told = python(RUN, "warmup", **read_only)
+    assert (told.returncode, told.stdout) == (1, "")
+    assert told.stderr.startswith("kernel cache: no folder can be written: ")
+
+
+@pytest.mark.parametrize("moment", ["read", "write"])
+def test_folder_for_kernels_that_is_lost(photo, tmp_path, moment):
+    """Numba tries the folder when a kernel is defined, and uses it when the kernel is called first."""
+    lose = """
+import shutil, os
+from pathlib import Path
+import dpid_cli.pipeline
+from dpid_cli.kernels import jit
+def lose():
+    folder = Path(jit.cache_folder())
+    shutil.rmtree(folder)
+    folder.touch()
+"""
+    when = {"read": "lose()", "write": "jit.before_compiling(lambda kept: lose())"}[moment]
+    done = python(f"{lose}{when}\n{RUN}", *SHRINK, **QUICK, NUMBA_CACHE_DIR=str(tmp_path / "kernels"))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "out.png\n", "")
+    assert next((tmp_path / "kernels").iterdir()).is_file()
+
+
+def test_warm_start_imports_no_scipy(cache, photo):
+    code = f"""
+import atexit, sys
+atexit.register(lambda: print(*sys.modules, file=sys.stderr))
+{RUN}"""
+    done = python(code, *SHRINK, **cache)
+    loaded = set(done.stderr.split())
+    assert done.returncode == 0 and "numba" in loaded
+    assert not loaded & {"scipy.linalg", "skimage", "PIL.AvifImagePlugin", "PIL.ImageCms"}
+
+
+def test_error_of_the_import_beside_decoding_is_told(cache, photo):
+    code = f"import sys; sys.modules['dpid_cli.sweeps'] = None; {RUN}"
+    done = python(code, *SHRINK, **cache)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("dpid: internal error: ModuleNotFoundError: ")
+    assert not Path("out.png").exists()
+
+
+def test_usage_errors_do_not_wait_for_numba(photo):
+    code = f"import atexit, sys; atexit.register(lambda: print('numba' in sys.modules)); {RUN}"
+    done = python(code, *SHRINK[:-1], "--width", "9")
+    assert (done.returncode, done.stdout) == (2, "False\n")
+    done = python(code, "downscale", "photo.png", "-s", "4", "-o", "out.xcf")
+    assert (done.returncode, done.stdout) == (2, "False\n")
+
+
+def test_scipy_can_be_imported_afterwards(cache, photo):
+    code = f"""
+import atexit
+@atexit.register
+def use():
+    import numpy, numba, scipy.linalg
+    square = numba.njit(lambda a: (a @ a)[0, 0])
+    print(square(numpy.full((2, 2), 3.0)))
+{RUN}"""
+    assert python(code, *SHRINK, **cache).stdout == "out.png\n18.0\n"
