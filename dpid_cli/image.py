@@ -22,6 +22,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from dpid_cli.errors import ArgumentError, DpidWarning, FileError
 
 MAX_PIXELS = 512_000_000
+_COPIED_ROWS = 64
 # Pillow refuses what has more than twice as many; below, `read` does.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
@@ -203,8 +204,9 @@ def read(stream: IO[bytes], name: str) -> Picture:
         # Pillow calls a JPEG with several images MPO.
         format_name = _BY_PILLOW.get(image.format or "", FORMATS["jpeg"]).name
         image.load()
-        plain, profile = _plain(ImageOps.exif_transpose(image), profile, name)
-        pixels = np.asarray(plain)
+        ImageOps.exif_transpose(image, in_place=True)
+        plain, profile = _plain(image, profile, name)
+        pixels = _pixels(plain)
     if format_name == "ppm" and pixels.ndim == 2:
         format_name = "pgm"
     if deep and pixels.dtype == np.uint8:
@@ -213,6 +215,17 @@ def read(stream: IO[bytes], name: str) -> Picture:
     if pixels.dtype == np.float32 and not np.isfinite(pixels).all():
         raise FileError(f"{name}: it holds NaN or infinity: replace them first")
     return Picture(pixels, plain.mode in ("LA", "RGBA"), profile, format_name)
+
+
+def _pixels(image: Image.Image) -> NDArray[Any]:
+    """The image as an array; copied in parts, because Pillow holds two more copies of what it hands over."""
+    width, height = image.size
+    first = np.asarray(image.crop((0, 0, width, 1)))
+    result = np.empty((height, *first.shape[1:]), first.dtype)
+    for top in range(0, height, _COPIED_ROWS):
+        bottom = min(top + _COPIED_ROWS, height)
+        result[top:bottom] = np.asarray(image.crop((0, top, width, bottom)))
+    return result
 
 
 def _is_deep(image: Image.Image) -> bool:

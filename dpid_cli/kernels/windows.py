@@ -127,6 +127,43 @@ def add_box(row, scratch, n, cover, channels):
 
 
 @helper
+def add_box_of_four(row0, row1, row2, row3, scratch, n, channels):
+    """`add_box` for four whole rows at once, which spares three quarters of the traffic of the planes."""
+    real = scratch.dtype.type
+    c = len(channels)
+    for k in range(n):
+        j = c * k
+        v0 = (real(row0[j]) + real(row1[j])) + (real(row2[j]) + real(row3[j]))
+        scratch[SUM + k] += v0
+        if c > 1:
+            v1 = (real(row0[j + 1]) + real(row1[j + 1])) + (real(row2[j + 1]) + real(row3[j + 1]))
+            scratch[SUM + PLANE + k] += v1
+        if c > 2:
+            v2 = (real(row0[j + 2]) + real(row1[j + 2])) + (real(row2[j + 2]) + real(row3[j + 2]))
+            scratch[SUM + 2 * PLANE + k] += v2
+        if c > 3:
+            v3 = (real(row0[j + 3]) + real(row1[j + 3])) + (real(row2[j + 3]) + real(row3[j + 3]))
+            scratch[SUM + 3 * PLANE + k] += v3
+
+
+@helper
+def add_box_rows(pixels, ys, row, tile, scratch, channels):
+    """Add all source rows of one output row to the planes SUM."""
+    one = scratch.dtype.type(1)
+    c0, n = len(channels) * tile[2], tile[3] - tile[2]
+    y, stop = ys.first[row] - (1 if ys.head[row] > 0 else 0), ys.first[row + 1]
+    while y < stop:
+        cover = coverage(ys, row, y, one)
+        if cover == one and y + 3 < stop and coverage(ys, row, y + 3, one) == one:
+            row0, row1, row2, row3 = pixels[y], pixels[y + 1], pixels[y + 2], pixels[y + 3]
+            add_box_of_four(row0[c0:], row1[c0:], row2[c0:], row3[c0:], scratch, n, channels)
+            y += 4
+        else:
+            add_box(pixels[y][c0:], scratch, n, cover, channels)
+            y += 1
+
+
+@helper
 def add_range(row, scratch, n, cover, epsilon2, channels, joint, asymmetric):
     """Add u of n pixels to the planes SUM, and keep the largest in the planes WEIGHT."""
     planes = 1 if len(joint) == 1 else len(channels)
@@ -192,14 +229,34 @@ def add_detail(row, scratch, n, cover, exponent, epsilon2, task, channels, joint
 
 
 @helper
-def add(row, scratch, n, cover, exponent, epsilon2, task, channels, joint, asymmetric, power):
+def add_reward(row, scratch, n, cover, exponent, epsilon2, task, channels, joint, asymmetric, power):
     """Add n pixels of one row to the planes, as the flag `task` says."""
-    if len(task) == 0:
-        add_box(row, scratch, n, cover, channels)
-    elif len(task) == 1:
+    if len(task) == 1:
         add_range(row, scratch, n, cover, epsilon2, channels, joint, asymmetric)
     else:
         add_detail(row, scratch, n, cover, exponent, epsilon2, task, channels, joint, asymmetric, power)
+
+
+@helper
+def add_reward_rows(
+    pixels, ys, row, xs, tile, m, exponent, epsilon2,
+    task, channels, joint, asymmetric, power, scratch, straddlers,
+):  # fmt: skip
+    """Add all source rows of one output row to the planes, straddlers too."""
+    i0, i1, c0, c1 = tile
+    one = scratch.dtype.type(1)
+    for y in range(ys.first[row] - (1 if ys.head[row] > 0 else 0), ys.first[row + 1]):
+        cover = coverage(ys, row, y, one)
+        add_reward(
+            pixels[y][len(channels) * c0 :], scratch, c1 - c0, cover, exponent, epsilon2,
+            task, channels, joint, asymmetric, power,
+        )  # fmt: skip
+        if m > 0:
+            gather(pixels[y], straddlers, xs, i0, i1, channels)
+            add_reward(
+                straddlers, scratch[TILE:], m, cover, exponent, epsilon2,
+                task, channels, joint, asymmetric, power,
+            )  # fmt: skip
 
 
 @helper
@@ -547,36 +604,29 @@ def sweep_rows(
     c = len(channels)
     planes = weight.shape[1]
     real = scratch.dtype.type
-    one = real(1)
     area = real(ys.first[-1]) / real(len(ys.first) - 1) * (real(xs.first[-1]) / real(len(xs.first) - 1))
     last = np.zeros(c, scratch.dtype)
     for row in range(start, stop):
         r = row - start
         total[r] = 0
         weight[r] = 0
-        top = ys.first[row] - (1 if ys.head[row] > 0 else 0)
         c0 = 0
         while c0 < xs.first[-1]:
             c1 = tile_end(c0, xs)
             tile = window_of(c0, xs), window_of(c1 - 1, xs) + 1, c0, c1
             m = tile[1] - tile[0] if len(straddlers) > 0 else 0
             prepare(scratch, guide[r], scale[r], xs, tile, m, task, channels, planes)
-            for y in range(top, ys.first[row + 1]):
-                cover = coverage(ys, row, y, one)
-                add(
-                    pixels[y][c * c0 :], scratch, c1 - c0, cover, exponent, epsilon2,
-                    task, channels, joint, asymmetric, power,
+            if len(task) == 0:
+                add_box_rows(pixels, ys, row, tile, scratch, channels)
+                for j in range(c if m > 0 else 0):
+                    plane = scratch[SUM + j * PLANE :]
+                    before, last[j] = last[j], plane[c1 - c0 - 1]
+                    straddlers_of_sums(plane, before, xs, tile)
+            else:
+                add_reward_rows(
+                    pixels, ys, row, xs, tile, m, exponent, epsilon2,
+                    task, channels, joint, asymmetric, power, scratch, straddlers,
                 )  # fmt: skip
-                if m > 0 and len(task) > 0:
-                    gather(pixels[y], straddlers, xs, tile[0], tile[1], channels)
-                    add(
-                        straddlers, scratch[TILE:], m, cover, exponent, epsilon2,
-                        task, channels, joint, asymmetric, power,
-                    )  # fmt: skip
-            for j in range(c if m > 0 and len(task) == 0 else 0):
-                plane = scratch[SUM + j * PLANE :]
-                before, last[j] = last[j], plane[c1 - c0 - 1]
-                straddlers_of_sums(plane, before, xs, tile)
             collect(scratch, total[r], weight[r], xs, tile, m, task)
             c0 = c1
         for j in range(c if len(task) == 0 else 0):
