@@ -114,7 +114,7 @@ def _power(task: Flag, lambda_: float, raster: Raster) -> Flag:
 
 def finish(
     out: NDArray[Any],
-    raster: Raster,
+    strip: Strip,
     guide: NDArray[Any],
     means: NDArray[Any],
     total: NDArray[Any],
@@ -122,6 +122,7 @@ def finish(
     blend: NDArray[Any] | None = None,
 ) -> None:
     """Fill `out` with the pixels of `windows.finish_rows`."""
+    raster = strip.raster
     windows.finish_rows(
         total,
         weight,
@@ -131,5 +132,6 @@ def finish(
         raster.real(raster.limit),
         flag(raster.channels),
         flag(blend is not None),
+        strip.workspace.array("planes", guide.shape[1:], out.dtype),
         out,
     )

@@ -106,7 +106,6 @@ def _load_kernels(announce: bool) -> None:
 
     if announce:
         jit.before_compiling(_announce)
-    jit.prepare()
     import_module("dpid_cli.pipeline")
 
 

@@ -26,7 +26,8 @@ TILE = 1024
 PLANE = 2 * TILE + 32  # not a power of two: planes would share cache sets
 GUIDE, SUM, WEIGHT, SCALE = 0, 4 * PLANE, 8 * PLANE, 12 * PLANE
 BUFFER = 16 * PLANE
-SCRATCH = BUFFER + TILE
+LAST = BUFFER + TILE
+SCRATCH = LAST + 4
 
 # What a sweep adds up: values (BOX), u and its largest value (RANGE), weights and weighted differences.
 BOX, RANGE, DETAIL, SCALED_DETAIL = (flag(value) for value in range(4))
@@ -47,7 +48,7 @@ _SQRT_HALF = np.int32(0x3F3504F3)
 _MANTISSA_BITS, _BIAS = np.int32(23), np.int32(127)
 
 # Neither reciprocals nor approximate functions: divisions and square roots stay correctly rounded.
-FAST = {"reassoc", "contract", "nsz", "nnan", "ninf"}
+FAST = frozenset({"reassoc", "contract", "nsz", "nnan", "ninf"})
 
 
 @helper
@@ -605,7 +606,7 @@ def sweep_rows(
     planes = weight.shape[1]
     real = scratch.dtype.type
     area = real(ys.first[-1]) / real(len(ys.first) - 1) * (real(xs.first[-1]) / real(len(xs.first) - 1))
-    last = np.zeros(c, scratch.dtype)
+    last = scratch[LAST:]
     for row in range(start, stop):
         r = row - start
         total[r] = 0
@@ -635,7 +636,7 @@ def sweep_rows(
 
 
 @kernel()
-def finish_rows(total, weight, guide, mean, blend, limit, channels, blended, out):
+def finish_rows(total, weight, guide, mean, blend, limit, channels, blended, planes, out):
     """Turn the sums of DETAIL into pixels.
 
     Parameters
@@ -647,11 +648,12 @@ def finish_rows(total, weight, guide, mean, blend, limit, channels, blended, out
     limit : float
         Largest value of an integer type, to which the result is rounded; 0 for floats.
     channels, blended : flag
+    planes : (C, w) ndarray
+        Working memory of the type of `out`.
     out : (rows, w * C) ndarray
         Filled.
     """
     c = len(channels)
-    planes = np.empty((c, guide.shape[2]), out.dtype)
     for row in range(len(total)):
         for j in range(c):
             p = min(j, weight.shape[1] - 1)
