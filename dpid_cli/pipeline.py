@@ -123,9 +123,11 @@ def downscale(
     target = by_size(raster.size, size) if scale is None else by_scale(raster.size, scale)
     shape = (target[1], target[0], *np.shape(image)[2:])
     if target == raster.size:
-        return raster.rows.reshape(shape).copy()
+        return raster.unpacked().rows.reshape(shape).copy()
+    if not chosen.packed:
+        raster = raster.unpacked()
     grid = Grid.of(raster.size, target, raster.real)
-    out = np.empty((target[1], target[0] * raster.channels), raster.rows.dtype)
+    out = np.empty((target[1], target[0] * raster.channels), raster.dtype)
     fill = import_module(f"dpid_cli.methods.{chosen.family}").fill
 
     of_thread = threading.local()

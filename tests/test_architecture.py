@@ -69,8 +69,8 @@ def test_kernels_stand_alone(module):
     assert outside - {"dpid_cli"} == set()
 
 
-def test_only_two_modules_know_pillow():
-    assert importers("PIL") == {"dpid_cli.image", "dpid_cli.methods.resample"}
+def test_only_three_modules_know_pillow():
+    assert importers("PIL") == {"dpid_cli.arrow", "dpid_cli.image", "dpid_cli.methods.resample"}
 
 
 def test_methods_do_not_look_up():
