@@ -51,6 +51,10 @@ class Raster:
         """The type to compute in: float64 for float64, else float32."""
         return np.float64 if self.rows.dtype == np.float64 else np.float32
 
+    def levels(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Values on the scale of the pixels as this type holds them: integers rounded, halves up."""
+        return np.floor(np.clip(values, 0, self.limit) + 0.5) if self.limit else values
+
     @classmethod
     def of(cls, image: Any) -> Raster:
         """Check an image, (H, W) or (H, W, C), and lay it out; copies only what is not contiguous."""

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from numbers import Real
+from numbers import Integral, Real
 from types import MappingProxyType
 from typing import Any
 
 from dpid_cli.errors import ArgumentError
 
 
+_LARGEST = sys.float_info.max
+
+
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of methods: a number with a lower bound, or one of a few words.
+    """A parameter of methods: a number within bounds, one of a few words, or a filter.
 
     Attributes
     ----------
@@ -23,29 +27,49 @@ class Parameter:
     summary : str
         One line for help and tables.
     choices : tuple of str
-        The words allowed; empty for a number.
+        The words allowed; empty for anything else.
+    low, high : float
+        Bounds of a number, both allowed.
+    whole : bool
+        Whether the number must be whole.
+    filters : bool
+        Whether it is a filter: a file, or in Python an array. Its method checks it.
+    unset : str
+        What happens where the default is None.
     """
 
     name: str
     summary: str
     choices: tuple[str, ...] = ()
+    low: float = 0.0
+    high: float = _LARGEST
+    whole: bool = False
+    filters: bool = False
+    unset: str = ""
 
     @property
     def label(self) -> str:
         """The name in options, reports and messages."""
         return self.name.rstrip("_")
 
-    def check(self, value: object, *, above_zero: bool = False) -> float | str:
+    def check(self, value: Any, *, above_zero: bool = False) -> Any:
         """`value` in its own type, or an `ArgumentError` that says what is allowed."""
+        if self.filters:
+            return value
         if self.choices:
             if value in self.choices:
                 return str(value)
             raise ArgumentError(f"{self.label}: {value!r} is not allowed: give {' or '.join(self.choices)}")
-        allowed = "a finite number above 0" if above_zero else "a finite number, 0 or more"
-        number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
-        if not math.isfinite(number) or number < 0 or (above_zero and number == 0):
-            raise ArgumentError(f"{self.label}: {value!r} is not allowed: give {allowed}")
-        return number
+        kind = Integral if self.whole else Real
+        fits = isinstance(value, kind) and not isinstance(value, bool) and self.low <= value <= self.high
+        if not fits or (above_zero and value == 0):
+            allowed = "above 0" if above_zero else self._bounds()
+            sort = "a whole number" if self.whole else "a finite number"
+            raise ArgumentError(f"{self.label}: {value!r} is not allowed: give {sort}, {allowed}")
+        return int(value) if self.whole else float(value)
+
+    def _bounds(self) -> str:
+        return f"{self.low:g} or more" if self.high == _LARGEST else f"from {self.low:g} to {self.high:g}"
 
 
 PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
@@ -58,9 +82,23 @@ PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
             Parameter("variant", "reward distinct pixels, or only those above the guidance", ("sym", "asym")),
             Parameter("guidance", "what pixels are compared with", ("box", "gaussian")),
             Parameter("normalize", "divide distances by their mean in the window", ("none", "mean")),
+            Parameter(
+                "window", "side in pixels of windows that overlap", low=1, whole=True,
+                unset="windows side by side",
+            ),
+            Parameter("beta", "share of the first of two poolings", high=1),
+            Parameter("power", "exponent of the mean; 1 is the average of absolute values", low=1),
+            Parameter("form", "draw at random, or compute what that gives on average", ("random", "expected")),
+            Parameter("seed", "the same seed draws the same pixels", high=2**64 - 1, whole=True),
+            Parameter(
+                "cell", "side in pixels of the cells from which rows and columns are drawn", low=1, whole=True,
+                unset="half of each side",
+            ),
+            Parameter("position", "which pixel of a window to take", ("corner", "centre")),
+            Parameter("gate", "filter that decides between max and mean", filters=True, unset="half of each"),
         )
     }
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -73,7 +111,7 @@ class Method:
         Its name, what it does in a line, and where it comes from.
     family : str
         The module of `dpid_cli.methods` whose ``fill`` computes it.
-    defaults : mapping of str to float or str
+    defaults : mapping of str to float, int, str or None
         The parameters it takes, by Python name.
     above_zero : frozenset of str
         Parameters for which 0 itself is not allowed.
@@ -85,11 +123,11 @@ class Method:
     summary: str
     source: str
     family: str
-    defaults: Mapping[str, float | str] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
     above_zero: frozenset[str] = frozenset()
     divisible: bool = True
 
-    def parameters(self, given: Mapping[str, Any]) -> dict[str, float | str]:
+    def parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Defaults overridden by `given`, whose values None mean "not given".
 
         Raises
@@ -113,7 +151,9 @@ class Method:
 
 _WEBER = "Weber et al. 2016"
 _SAEEDAN = "Saeedan et al. 2018"
-_DETAIL: dict[str, float | str] = {
+_LEE = "Lee, Gallagher & Tu 2016"
+_ADAPOOL = "Stergiou & Poppe 2022"
+_DETAIL: dict[str, Any] = {
     "lambda_": 1.0,
     "alpha": 0.0,
     "epsilon": 0.0,
@@ -122,6 +162,10 @@ _DETAIL: dict[str, float | str] = {
     "normalize": "none",
 }
 _DPP = _DETAIL | {"epsilon": math.sqrt(1e-3), "guidance": "box"}
+_NO_ZERO = frozenset({"epsilon"})
+_WINDOW: dict[str, Any] = {"window": None}
+_DRAWN: dict[str, Any] = {"form": "random", "seed": 0}
+_CELLS = _DRAWN | {"cell": None}
 
 
 def _pillow(name: str, summary: str) -> Method:
@@ -134,13 +178,31 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         for m in (
             Method("dpid", "weights by colour distance from the smoothed mean", _WEBER, "detail", _DETAIL),
             Method(
-                "dpp", "weights by distance per channel, differentiable", _SAEEDAN, "detail", _DPP,
-                above_zero=frozenset({"epsilon"}),
+                "dpp", "weights by distance per channel, differentiable", _SAEEDAN, "detail", _DPP, _NO_ZERO
             ),
-            Method("box", "mean of the window", "average pooling", "box"),
-            Method("max", "largest value of each channel", "max pooling", "order"),
-            Method("min", "smallest value of each channel", "min pooling", "order"),
-            Method("extremum", "value farthest from the mean, per channel", _SAEEDAN + ", limit", "order"),
+            Method(
+                "s3dpp", "dpp at rows and columns drawn at random", _SAEEDAN, "spatial", _DPP | _CELLS, _NO_ZERO
+            ),
+            Method("box", "mean of the window", "average pooling", "box", _WINDOW),
+            Method("max", "largest value of each channel", "max pooling", "order", _WINDOW),
+            Method("min", "smallest value of each channel", "min pooling", "order", _WINDOW),
+            Method("extremum", "value farthest from the mean, per channel", _SAEEDAN + ", limit", "order", _WINDOW),
+            Method("subsample", "one pixel of each window", "strides", "subsample", {"position": "corner"}),
+            Method("mixed", "max and mean, in fixed shares", _LEE, "pooling", {"beta": 0.5} | _WINDOW),
+            Method("gated", "max and mean, in shares that a filter decides", _LEE, "pooling", {"gate": None}),
+            Method("lp", "power mean", "Sermanet, Chintala & LeCun 2012", "pooling", {"power": 2.0} | _WINDOW),
+            Method("softpool", "weights by exponentials", "Stergiou, Poppe & Kalliatakis 2021", "pooling", _WINDOW),
+            Method("edscw", "weights by similarity to the mean", _ADAPOOL, "pooling", _WINDOW),
+            Method("adapool", "edscw and softpool, in fixed shares", _ADAPOOL, "pooling", {"beta": 0.5} | _WINDOW),
+            Method("idw", "weights by inverse distance from the mean", _ADAPOOL, "pooling", _WINDOW),
+            Method(
+                "stochastic", "a pixel drawn at random, bright ones more often", "Zeiler & Fergus 2013",
+                "stochastic", _DRAWN | _WINDOW,
+            ),
+            Method("s3pool", "max at rows and columns drawn at random", "Zhai et al. 2017", "spatial", _CELLS),
+            Method(
+                "spectral", "lowest frequencies", "Rippel, Snoek & Adams 2015", "spectral", divisible=False
+            ),
             _pillow("nearest", "one pixel of each window"),
             _pillow("bilinear", "triangle filter"),
             _pillow("bicubic", "cubic filter, a = -0.5"),
