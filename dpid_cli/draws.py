@@ -1,8 +1,8 @@
 """Random numbers by position: the same for any number of threads, on any machine.
 
-A number is a function of the seed and of its position, in integers: the generator SplitMix64 of Steele, Lea and
-Flood ("Fast Splittable Pseudorandom Number Generators", OOPSLA 2014), of which any member can be computed
-without those before it.
+A number is a function of the seed and of its position, in integers: the generator SplitMix64 of Steele, Lea
+and Flood ("Fast Splittable Pseudorandom Number Generators", OOPSLA 2014), of which any member can be
+computed without those before it.
 """
 
 from __future__ import annotations

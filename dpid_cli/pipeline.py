@@ -76,8 +76,8 @@ def downscale(
         large; clipped at the edges of the image. For ``box``, ``max``, ``min``, ``extremum``, ``mixed``,
         ``lp``, ``softpool``, ``edscw``, ``adapool``, ``idw`` and ``stochastic``.
     beta : float, default 0.5
-        From 0 to 1: the share of ``max`` in ``mixed``, the rest being ``box``, and of ``edscw`` in ``adapool``,
-        the rest being ``softpool``.
+        From 0 to 1: the share of ``max`` in ``mixed``, the rest being ``box``, and of ``edscw`` in
+        ``adapool``, the rest being ``softpool``.
     power : float, default 2.0
         Exponent of ``lp``, >= 1.
     form : {"random", "expected"}, default "random"
@@ -90,7 +90,8 @@ def downscale(
     position : {"corner", "centre"}, default "corner"
         Which pixel of a window ``subsample`` takes.
     gate : (s, s) or (C, s, s) array_like, optional
-        The filter of ``gated`` for windows of s by s pixels; without one, ``gated`` is the mean of max and box.
+        The filter of ``gated`` for windows of s by s pixels; without one, ``gated`` is the mean of ``max``
+        and ``box``.
     threads : int, optional
         Number of threads, by default one for each available processor. The result does not depend on it.
     device : {"cpu"}, default "cpu"

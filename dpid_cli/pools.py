@@ -108,6 +108,7 @@ class Pool:
             real(exponent),
             self.channels,
             rule,
+            pooling.EXACT if real is np.float64 else pooling.FAST,
             self.workspace.array("planes", (3, self.values.shape[1]), real),
             total,
             weight,
@@ -116,9 +117,14 @@ class Pool:
 
     def means(self) -> NDArray[Any]:
         """Coverage-weighted mean of every window."""
-        return self.sums(pooling.MEAN)[0] / self.areas
+        total, _ = self.sums(pooling.MEAN)
+        total /= self.areas
+        return total
 
     def weighted(self, rule: Flag, guide: NDArray[Any], exponent: float = 1.0) -> NDArray[Any]:
         """Weighted mean of every window; the guide where all weights are 0."""
         total, weight = self.sums(rule, guide, exponent)
-        return guide + np.divide(total, weight, out=np.zeros_like(total), where=weight > 0)
+        weight[weight == 0] = 1  # then the total is 0, too
+        total /= weight
+        total += guide
+        return total

@@ -39,11 +39,13 @@ def widen(near, far, reach, channels, largest):
 
 
 @helper
-def extreme(line, begin, end, reach, channels, largest):
-    """Extreme of the pixels begin .. end-1 of one channel, of which `line` holds runs of `reach`."""
-    value = line[channels * (end - reach)]
-    for k in range(channels * begin, channels * (end - reach), channels * reach):
-        value = max(value, line[k]) if largest else min(value, line[k])
+def extreme(line, begin, end, reach, channels, j, largest):
+    """Extreme of channel j of the pixels begin .. end-1, of which `line` holds runs of `reach`."""
+    value = line[channels * (end - reach) + j]
+    while begin < end - reach:  # a range with such a step would divide
+        other = line[channels * begin + j]
+        value = max(value, other) if largest else min(value, other)
+        begin += reach
     return value
 
 
@@ -97,15 +99,16 @@ def order_rows(pixels, ys, xs, mean, tie, channels, rule, lines, out):
         if len(rule) != 0:
             extreme_of_rows(pixels, ys.begin[row], ys.end[row], low, False)
             lowest = widen(low, other_low, reach, channels, False)
-        for i in range(len(xs.begin)):
-            begin, end = xs.begin[i], xs.end[i]
-            for j in range(channels):
+        target = out[row]
+        for j in range(channels):
+            for i in range(len(xs.begin)):
+                begin, end = xs.begin[i], xs.end[i]
                 if len(rule) == 0:
-                    value = extreme(highest[j:], begin, end, reach, channels, True)
+                    value = extreme(highest, begin, end, reach, channels, j, True)
                 elif len(rule) == 1:
-                    value = extreme(lowest[j:], begin, end, reach, channels, False)
+                    value = extreme(lowest, begin, end, reach, channels, j, False)
                 else:
-                    most = extreme(highest[j:], begin, end, reach, channels, True)
-                    least = extreme(lowest[j:], begin, end, reach, channels, False)
+                    most = extreme(highest, begin, end, reach, channels, j, True)
+                    least = extreme(lowest, begin, end, reach, channels, j, False)
                     value = farther(most, least, mean[row, channels * i + j], tie, rounding)
-                out[row, channels * i + j] = value
+                target[channels * i + j] = value

@@ -1,7 +1,7 @@
-"""Weighted means of the windows in which the weight of a pixel depends on its own value and one of its window.
+"""Weighted means of the windows, where a pixel's weight depends on its value and on one of its window.
 
-The output is ``O = G + sum(c w (a - G)) / sum(c w)``, where c is the coverage of the pixel a and G, the window's
-guide, its mean or its largest value; the differences round less than the values. The weights are
+The output is ``O = G + sum(c w (a - G)) / sum(c w)``, where c is the coverage of the pixel a and G, the
+window's guide, its mean or its largest value; the differences round less than the values. The weights are
 
 - MEAN: 1, and G = 0;
 - SOFT: exp((a - G) e), G the largest value (Stergiou, Poppe & Kalliatakis 2021);
@@ -9,24 +9,46 @@ guide, its mean or its largest value; the differences round less than the values
 - INVERSE: 1 / |a - G|, G the mean;
 - OWN: a, the expectation of a pixel picked with probability a / sum(a) (Zeiler & Fergus 2013).
 
-POWER and SQUARE are sums, ``sum(c (a G)**e)``, where G is one over the largest value, so that no power overflows.
+POWER and SQUARE are sums, ``sum(c (a G)**e)``, where G is one over the largest value, so that no power
+overflows.
 
-Channels stay interleaved. A row of accumulators is added to over the rows of a window, in loops over contiguous
-memory, and summed up per window at the end. Where windows overlap, every n-th is taken in turn, so that those of a
-turn are apart and each column has one guide.
+Channels stay interleaved. The rows of a window are added to a row of accumulators, in loops over contiguous
+memory that vectorise, and summed up per window at the end. Where windows overlap, every n-th is taken in
+turn, so that those of a turn are apart and each column has one guide.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
 from dpid_cli.kernels.jit import flag, helper, kernel
 
 MEAN, SOFT, SIMILAR, INVERSE, OWN, POWER, SQUARE = (flag(value) for value in range(7))
+# How exponentials are computed: for float32, whose loops then vectorise, and for float64.
+FAST, EXACT = flag(0), flag(1)
+
+_LN2, _LOG2_E = np.float32(math.log(2)), np.float32(1 / math.log(2))
+_SMALLEST, _HALF = np.float32(-126), np.float32(0.5)
+_MANTISSA_BITS, _BIAS = np.int32(23), np.int32(127)
+_T = tuple(np.float32(1 / math.factorial(k)) for k in range(8))
 
 
 @helper
-def add_row(line, guide, total, weight, cover, exponent, rule):
+def exponential(x, precision):
+    """e**x; in float32 for x up to 1: 2**n times the Taylor series of the rest."""
+    if len(precision) == 1:
+        return np.exp(x)
+    n = max(np.floor(x * _LOG2_E + _HALF), _SMALLEST)
+    f = max(x - n * _LN2, -_HALF)
+    series = _T[4] + f * (_T[5] + f * (_T[6] + f * _T[7]))
+    series = _T[0] + f * (_T[1] + f * (_T[2] + f * (_T[3] + f * series)))
+    return series * np.int32((np.int32(n) + _BIAS) << _MANTISSA_BITS).view(np.float32)
+
+
+@helper
+def add_row(line, guide, total, weight, cover, exponent, rule, precision):
     """Add one row of pixels to the accumulators."""
     zero = cover - cover
     for k in range(len(line)):
@@ -43,20 +65,20 @@ def add_row(line, guide, total, weight, cover, exponent, rule):
             ratio = a * guide[k]
             total[k] += cover * (ratio * ratio)
         else:
-            w = cover * affinity(a, guide[k], exponent, rule)
+            w = cover * affinity(a, guide[k], exponent, rule, precision)
             weight[k] += w
             total[k] += w * (a - guide[k])
 
 
 @helper
-def affinity(a, guide, exponent, rule):
+def affinity(a, guide, exponent, rule, precision):
     """Weight of a pixel by the rules SOFT, SIMILAR and OWN."""
     if len(rule) == 1:
-        return np.exp((a - guide) * exponent)
+        return exponential((a - guide) * exponent, precision)
     if len(rule) == 2:
         small, large = min(abs(a), abs(guide)), max(abs(a), abs(guide))
         ratio = small / large if large > 0 else exponent  # e is 1
-        return np.exp((ratio + ratio) / (exponent + ratio * ratio))
+        return exponential((ratio + ratio) / (exponent + ratio * ratio), precision)
     return a
 
 
@@ -73,28 +95,29 @@ def turns(spans):
 @helper
 def spread(guide, plane, xs, turn, count, channels):
     """Give each column the guide of its window in this turn."""
-    for i in range(turn, len(xs.begin), count):
-        for k in range(channels * xs.begin[i], channels * xs.end[i], channels):
-            for j in range(channels):
-                plane[k + j] = guide[channels * i + j]
+    for j in range(channels):
+        for i in range(turn, len(xs.begin), count):
+            value = guide[channels * i + j]
+            for x in range(xs.begin[i], xs.end[i]):
+                plane[channels * x + j] = value
 
 
 @helper
 def fold(plane, sums, xs, turn, count, channels):
     """The coverage-weighted sum of the columns of each window in this turn."""
-    for i in range(turn, len(xs.begin), count):
-        first, last = channels * xs.begin[i], channels * (xs.end[i] - 1)
-        for j in range(channels):
-            value = xs.head[i] * plane[first + j]
-            for k in range(first + channels + j, last, channels):
-                value += plane[k]
-            if last > first:
-                value += xs.tail[i] * plane[last + j]
+    for j in range(channels):
+        for i in range(turn, len(xs.begin), count):
+            begin, last = xs.begin[i], xs.end[i] - 1
+            value = xs.head[i] * plane[channels * begin + j]
+            for x in range(begin + 1, last):
+                value += plane[channels * x + j]
+            if last > begin:
+                value += xs.tail[i] * plane[channels * last + j]
             sums[channels * i + j] = value
 
 
 @kernel(fastmath={"contract", "nsz"})
-def weigh_rows(values, ys, xs, guide, exponent, channels, rule, planes, total, weight):
+def weigh_rows(values, ys, xs, guide, exponent, channels, rule, precision, planes, total, weight):
     """Sums over every window.
 
     Parameters
@@ -108,8 +131,8 @@ def weigh_rows(values, ys, xs, guide, exponent, channels, rule, planes, total, w
         e of SOFT and POWER, above 0; 1 for the others.
     channels : int
         C.
-    rule : flag
-        One of the rules above.
+    rule, precision : flag
+        One of the rules above; FAST for float32, EXACT for float64.
     planes : (3, W * C) ndarray
         Working rows.
     total : (rows, w * C) ndarray
@@ -130,23 +153,19 @@ def weigh_rows(values, ys, xs, guide, exponent, channels, rule, planes, total, w
             weights[:] = 0
             for y in range(begin, end):
                 cover = ys.head[row] if y == begin else ys.tail[row] if y == end - 1 else one
-                add_row(values[y], near, sums, weights, cover, exponent, rule)
+                add_row(values[y], near, sums, weights, cover, exponent, rule, precision)
             fold(sums, total[row], xs, turn, count, channels)
             if 0 < len(rule) < 5:
                 fold(weights, weight[row], xs, turn, count, channels)
 
 
 @helper
-def choose(weights, begin, end, step, rest):
-    """Where the running sum of the weights exceeds `rest`, and what is left of that; -1 if all are 0."""
-    chosen = -1
-    for k in range(begin, end, step):
-        if weights[k] > 0:
-            chosen = k
-            if rest < weights[k]:
-                break
-            rest -= weights[k]
-    return chosen, rest
+def choose(weights, begin, end, channels, j, threshold):
+    """Where the running sum of the weights exceeds the threshold, and how far it is above the sum before."""
+    while begin < end - 1 and threshold >= weights[channels * begin + j]:
+        threshold -= weights[channels * begin + j]
+        begin += 1
+    return begin, threshold
 
 
 @kernel()  # no fastmath: every machine must pick the same pixels
@@ -178,14 +197,12 @@ def pick_rows(values, ys, xs, draws, channels, columns, out):
             for k in range(len(columns)):
                 columns[k] += line[k]
         for i in range(len(xs.begin)):
-            begin, end = channels * xs.begin[i], channels * xs.end[i]
+            begin, end = xs.begin[i], xs.end[i]
             for j in range(channels):
                 total = 0.0
-                for k in range(begin + j, end, channels):
-                    total += columns[k]
-                column, rest = choose(columns, begin + j, end, channels, draws[row, i] * total)
-                value = 0.0
-                if column >= 0:
-                    y, _ = choose(values[:, column], top, bottom, 1, rest)
-                    value = values[y, column]
-                out[row, channels * i + j] = value
+                for x in range(begin, end):
+                    total += columns[channels * x + j]
+                x, threshold = choose(columns, begin, end, channels, j, draws[row, i] * total)
+                column = channels * x + j
+                y, _ = choose(values[:, column], top, bottom, 1, 0, threshold)
+                out[row, channels * i + j] = values[y, column]

@@ -12,7 +12,6 @@ from typing import Any
 
 from dpid_cli.errors import ArgumentError
 
-
 _LARGEST = sys.float_info.max
 
 
@@ -60,8 +59,8 @@ class Parameter:
             if value in self.choices:
                 return str(value)
             raise ArgumentError(f"{self.label}: {value!r} is not allowed: give {' or '.join(self.choices)}")
-        kind = Integral if self.whole else Real
-        fits = isinstance(value, kind) and not isinstance(value, bool) and self.low <= value <= self.high
+        number = isinstance(value, Integral if self.whole else Real) and not isinstance(value, bool)
+        fits = number and self.low <= value <= self.high
         if not fits or (above_zero and value == 0):
             allowed = "above 0" if above_zero else self._bounds()
             sort = "a whole number" if self.whole else "a finite number"
@@ -88,10 +87,10 @@ PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
             ),
             Parameter("beta", "share of the first of two poolings", high=1),
             Parameter("power", "exponent of the mean; 1 is the average of absolute values", low=1),
-            Parameter("form", "draw at random, or compute what that gives on average", ("random", "expected")),
+            Parameter("form", "draw at random, or compute the mean of all draws", ("random", "expected")),
             Parameter("seed", "the same seed draws the same pixels", high=2**64 - 1, whole=True),
             Parameter(
-                "cell", "side in pixels of the cells from which rows and columns are drawn", low=1, whole=True,
+                "cell", "side in pixels of the cells in which rows and columns are drawn", low=1, whole=True,
                 unset="half of each side",
             ),
             Parameter("position", "which pixel of a window to take", ("corner", "centre")),
@@ -152,7 +151,12 @@ class Method:
 _WEBER = "Weber et al. 2016"
 _SAEEDAN = "Saeedan et al. 2018"
 _LEE = "Lee, Gallagher & Tu 2016"
+_LIMIT = _SAEEDAN + ", limit"
+_SERMANET = "Sermanet, Chintala & LeCun 2012"
+_SOFTPOOL = "Stergiou, Poppe & Kalliatakis 2021"
 _ADAPOOL = "Stergiou & Poppe 2022"
+_ZEILER = "Zeiler & Fergus 2013"
+_RIPPEL = "Rippel, Snoek & Adams 2015"
 _DETAIL: dict[str, Any] = {
     "lambda_": 1.0,
     "alpha": 0.0,
@@ -165,6 +169,7 @@ _DPP = _DETAIL | {"epsilon": math.sqrt(1e-3), "guidance": "box"}
 _NO_ZERO = frozenset({"epsilon"})
 _WINDOW: dict[str, Any] = {"window": None}
 _DRAWN: dict[str, Any] = {"form": "random", "seed": 0}
+_BLEND = {"beta": 0.5, **_WINDOW}
 _CELLS = _DRAWN | {"cell": None}
 
 
@@ -177,32 +182,23 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         m.name: m
         for m in (
             Method("dpid", "weights by colour distance from the smoothed mean", _WEBER, "detail", _DETAIL),
-            Method(
-                "dpp", "weights by distance per channel, differentiable", _SAEEDAN, "detail", _DPP, _NO_ZERO
-            ),
-            Method(
-                "s3dpp", "dpp at rows and columns drawn at random", _SAEEDAN, "spatial", _DPP | _CELLS, _NO_ZERO
-            ),
+            Method("dpp", "weights by distance per channel", _SAEEDAN, "detail", _DPP, _NO_ZERO),
+            Method("s3dpp", "dpp at random rows and columns", _SAEEDAN, "spatial", _DPP | _CELLS, _NO_ZERO),
             Method("box", "mean of the window", "average pooling", "box", _WINDOW),
             Method("max", "largest value of each channel", "max pooling", "order", _WINDOW),
             Method("min", "smallest value of each channel", "min pooling", "order", _WINDOW),
-            Method("extremum", "value farthest from the mean, per channel", _SAEEDAN + ", limit", "order", _WINDOW),
-            Method("subsample", "one pixel of each window", "strides", "subsample", {"position": "corner"}),
-            Method("mixed", "max and mean, in fixed shares", _LEE, "pooling", {"beta": 0.5} | _WINDOW),
-            Method("gated", "max and mean, in shares that a filter decides", _LEE, "pooling", {"gate": None}),
-            Method("lp", "power mean", "Sermanet, Chintala & LeCun 2012", "pooling", {"power": 2.0} | _WINDOW),
-            Method("softpool", "weights by exponentials", "Stergiou, Poppe & Kalliatakis 2021", "pooling", _WINDOW),
-            Method("edscw", "weights by similarity to the mean", _ADAPOOL, "pooling", _WINDOW),
-            Method("adapool", "edscw and softpool, in fixed shares", _ADAPOOL, "pooling", {"beta": 0.5} | _WINDOW),
+            Method("extremum", "value farthest from the mean, per channel", _LIMIT, "order", _WINDOW),
+            Method("subsample", "one pixel of each window", "striding", "subsample", {"position": "corner"}),
+            Method("mixed", "max and mean, in fixed shares", _LEE, "pooling", _BLEND),
+            Method("gated", "max and mean, in shares that a filter sets", _LEE, "pooling", {"gate": None}),
+            Method("lp", "power mean", _SERMANET, "pooling", {"power": 2.0, **_WINDOW}),
+            Method("softpool", "weights by exponentials of the values", _SOFTPOOL, "pooling", _WINDOW),
+            Method("edscw", "weights by likeness to the mean", _ADAPOOL, "pooling", _WINDOW),
+            Method("adapool", "edscw and softpool, in fixed shares", _ADAPOOL, "pooling", _BLEND),
             Method("idw", "weights by inverse distance from the mean", _ADAPOOL, "pooling", _WINDOW),
-            Method(
-                "stochastic", "a pixel drawn at random, bright ones more often", "Zeiler & Fergus 2013",
-                "stochastic", _DRAWN | _WINDOW,
-            ),
-            Method("s3pool", "max at rows and columns drawn at random", "Zhai et al. 2017", "spatial", _CELLS),
-            Method(
-                "spectral", "lowest frequencies", "Rippel, Snoek & Adams 2015", "spectral", divisible=False
-            ),
+            Method("stochastic", "a pixel drawn by its value", _ZEILER, "stochastic", _DRAWN | _WINDOW),
+            Method("s3pool", "max at random rows and columns", "Zhai et al. 2017", "spatial", _CELLS),
+            Method("spectral", "lowest frequencies", _RIPPEL, "spectral", divisible=False),
             _pillow("nearest", "one pixel of each window"),
             _pillow("bilinear", "triangle filter"),
             _pillow("bicubic", "cubic filter, a = -0.5"),

@@ -78,8 +78,9 @@ def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, An
 
 def _between(pool: Pool, share: Any) -> NDArray[Any]:
     """A share of max, and the rest of the mean."""
-    means = pool.means()
-    return means + share * (pool.extremes(order.MAX) - means)
+    means, largest = pool.means(), pool.extremes(order.MAX)
+    means += share * (largest - means)
+    return means
 
 
 def _openness(pool: Pool, gate: NDArray[np.float64]) -> NDArray[Any]:
@@ -103,7 +104,10 @@ def _power_mean(pool: Pool, power: float) -> NDArray[Any]:
     largest = pool.extremes(order.MAX)
     inverse = np.divide(1, largest, out=np.zeros_like(largest), where=largest > 0)
     total, _ = pool.sums(pooling.SQUARE if power == 2 else pooling.POWER, inverse, power)
-    return largest * (total / pool.areas) ** (1 / power)
+    total /= pool.areas
+    total **= 1 / power
+    total *= largest
+    return total
 
 
 def _soft(pool: Pool, unit: float) -> NDArray[Any]:

@@ -1,7 +1,8 @@
 """S3Pool and S3DPP: a pooling at every pixel, of which rows and columns are drawn at random.
 
-The pooling with stride 1, windows of s by s pixels and the far edge repeated is never computed as a whole. The
-windows at chosen rows and columns are laid side by side, and the plain method with the scale s does the rest.
+The pooling with stride 1, windows of s by s pixels and the far edge repeated is never computed as a whole.
+The windows that begin at chosen rows and columns are laid side by side, and the plain method with the
+scale s does the rest.
 """
 
 from __future__ import annotations
@@ -101,9 +102,9 @@ def _side_by_side(strip: Strip, ys: Chosen, xs: Chosen, dtype: Any) -> Strip:
 
 
 def _smoothed(strip: Strip, ys: Chosen, xs: Chosen) -> NDArray[Any]:
-    """Means of the windows that begin here and at the eight pixels around, weighted with [1 2 1]; (rows, C, w).
+    """Means of the windows that begin here and at the eight pixels around, weighted with [1 2 1].
 
-    Windows that would begin outside the image are left out, as in the guidance of DPID.
+    The result is (rows, C, w). As in the guidance of DPID, what would begin outside the image is left out.
     """
     raster, real, (height, width) = strip.raster, strip.raster.real, strip.grid.whole or (1, 1)
     shape = len(ys), len(xs), raster.channels

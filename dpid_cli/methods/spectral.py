@@ -25,9 +25,9 @@ def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, An
 def _shrink_rows(lines: NDArray[Any], target: int) -> NDArray[np.float64]:
     """Keep the lowest frequencies of every row, as many as make `target` samples.
 
-    The transform is separable: rows first, columns then, is the crop of the two-dimensional spectrum. Sample k
-    lies at the centre of window k, and where `target` is even, the two highest frequencies, of which one fits,
-    are averaged: their sum is real, which `irfft` takes for granted.
+    Rows and then columns are the crop of the two-dimensional spectrum. Sample k lies at the centre of
+    window k. Where `target` is even, the highest frequency and its negative share one place: `irfft` takes
+    the real part, which is their average.
     """
     source = lines.shape[1]
     frequencies = np.arange(target // 2 + 1)
