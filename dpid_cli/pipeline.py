@@ -81,7 +81,8 @@ def downscale(
     power : float, default 2.0
         Exponent of ``lp``, >= 1.
     form : {"random", "expected"}, default "random"
-        Whether ``stochastic``, ``s3pool`` and ``s3dpp`` draw, or compute a mean over all draws.
+        Whether ``stochastic``, ``s3pool`` and ``s3dpp`` draw, or compute a mean instead: of all draws, or of
+        all windows that begin in a window.
     seed : int, default 0
         From 0 to 2**64 - 1; the same seed draws the same pixels. Matters only in the random form.
     cell : int, optional

@@ -85,16 +85,18 @@ PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
                 "window", "side in pixels of windows that overlap", low=1, whole=True,
                 unset="windows side by side",
             ),
-            Parameter("beta", "share of the first of two poolings", high=1),
-            Parameter("power", "exponent of the mean; 1 is the average of absolute values", low=1),
-            Parameter("form", "draw at random, or compute the mean of all draws", ("random", "expected")),
+            Parameter("beta", "share of max in mixed, of edscw in adapool", high=1),
+            Parameter("power", "exponent of lp; 1 is the mean, more comes nearer to max", low=1),
+            Parameter("form", "draw at random, or compute a mean instead", ("random", "expected")),
             Parameter("seed", "the same seed draws the same pixels", high=2**64 - 1, whole=True),
             Parameter(
-                "cell", "side in pixels of the cells in which rows and columns are drawn", low=1, whole=True,
-                unset="half of each side",
+                "cell", "side in pixels of the cells in which s3pool and s3dpp draw rows and columns",
+                low=1, whole=True, unset="half of each side",
             ),
-            Parameter("position", "which pixel of a window to take", ("corner", "centre")),
-            Parameter("gate", "filter that decides between max and mean", filters=True, unset="half of each"),
+            Parameter("position", "which pixel of a window subsample takes", ("corner", "centre")),
+            Parameter(
+                "gate", "filter by which gated mixes max and mean", filters=True, unset="half of each"
+            ),
         )
     }
 )  # fmt: skip
