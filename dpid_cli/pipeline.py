@@ -179,6 +179,6 @@ def downscale(
 
     parts = [(0, target[1])]
     if chosen.divisible:
-        parts = backends.strips(target[1], raster.rows.nbytes / target[1], count)
+        parts = backends.strips(target[1], raster.rows.nbytes / target[1], count, chosen.neighbours)
     backends.run(render, parts, count)
     return out.reshape(shape)

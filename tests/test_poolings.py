@@ -12,6 +12,7 @@ from PIL import Image
 from test_exactness import assert_exact, random_image
 
 from dpid_cli import METHODS, DpidError, downscale, draws
+from dpid_cli.kernels import pooling
 
 OVERLAPPING = [name for name, method in METHODS.items() if "window" in method.defaults]
 SPATIAL = ["s3pool", "s3dpp"]
@@ -154,6 +155,15 @@ def test_centres_are_those_of_pillow():
     np.testing.assert_array_equal(
         downscale(image, size=(11, 9), method="subsample", position="centre"), expected
     )
+
+
+def test_exponentials_of_float32():
+    """Taylor's series and bits, against float64: three units in the last place where images need it."""
+    for low, tolerance in ((-1, 4e-7), (-80, 5e-6)):
+        x = np.linspace(low, 1, 20001, dtype=np.float32)
+        found = np.array([pooling.exponential(value, pooling.FAST) for value in x], np.float64)
+        np.testing.assert_allclose(found, np.exp(x.astype(np.float64)), rtol=tolerance)
+    assert 0 < pooling.exponential(np.float32(-1e9), pooling.FAST) < 1e-37
 
 
 # Chance
@@ -378,6 +388,8 @@ def test_gates_that_do_not_fit(gate):
 def test_gates_need_whole_windows():
     with pytest.raises(DpidError, match=r"windows of 4x4\.1 pixels"):
         downscale(np.zeros((40, 41)), size=(10, 10), method="gated", gate=np.zeros((4, 4)))
+    with pytest.raises(DpidError, match=r"a filter of 1 does not fit 1 channels"):
+        downscale(np.zeros((40, 41)), size=(10, 10), method="gated", gate=[1])
     with pytest.raises(DpidError, match=r"gate: .* array of numbers"):
         downscale(np.zeros((40, 40)), scale=4, method="gated", gate=[[1, 2], [3]])
     with pytest.raises(DpidError, match=r"gate: .* NaN"):

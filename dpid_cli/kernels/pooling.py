@@ -9,8 +9,8 @@ window's guide, its mean or its largest value; the differences round less than t
 - INVERSE: 1 / |a - G|, G the mean;
 - OWN: a, the expectation of a pixel picked with probability a / sum(a) (Zeiler & Fergus 2013).
 
-POWER and SQUARE are sums, ``sum(c (a G)**e)``, where G is one over the largest value, so that no power
-overflows.
+SQUARE is the sum of c (a G)**2, where G is one over the largest value. POWER is the sum of c exp((a - G) e),
+where a are logarithms and G is their largest. Neither can overflow.
 
 Channels stay interleaved. The rows of a window are added to a row of accumulators, in loops over contiguous
 memory that vectorise, and summed up per window at the end. Where windows overlap, every n-th is taken in
@@ -60,7 +60,7 @@ def add_row(line, guide, total, weight, cover, exponent, rule, precision):
             weight[k] += cover / abs(difference)  # infinite where they are equal: the result is the mean
             total[k] += cover if difference > zero else -cover
         elif len(rule) == 5:
-            total[k] += cover * (a * guide[k]) ** exponent
+            total[k] += cover * exponential((a - guide[k]) * exponent, precision)
         elif len(rule) == 6:
             ratio = a * guide[k]
             total[k] += cover * (ratio * ratio)

@@ -118,6 +118,8 @@ class Method:
         Parameters for which 0 itself is not allowed.
     divisible : bool
         Whether strips of the result can be computed apart.
+    neighbours : bool
+        Whether a strip needs the rows of the result above and below it, too.
     """
 
     name: str
@@ -127,6 +129,7 @@ class Method:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     above_zero: frozenset[str] = frozenset()
     divisible: bool = True
+    neighbours: bool = False
 
     def parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Defaults overridden by `given`, whose values None mean "not given".
@@ -183,8 +186,13 @@ METHODS: Mapping[str, Method] = MappingProxyType(
     {
         m.name: m
         for m in (
-            Method("dpid", "weights by colour distance from the smoothed mean", _WEBER, "detail", _DETAIL),
-            Method("dpp", "weights by distance per channel", _SAEEDAN, "detail", _DPP, _NO_ZERO),
+            Method(
+                "dpid", "weights by colour distance from the smoothed mean", _WEBER, "detail", _DETAIL,
+                neighbours=True,
+            ),
+            Method(
+                "dpp", "weights by distance per channel", _SAEEDAN, "detail", _DPP, _NO_ZERO, neighbours=True
+            ),
             Method("s3dpp", "dpp at random rows and columns", _SAEEDAN, "spatial", _DPP | _CELLS, _NO_ZERO),
             Method("box", "mean of the window", "average pooling", "box", _WINDOW),
             Method("max", "largest value of each channel", "max pooling", "order", _WINDOW),

@@ -37,14 +37,14 @@ def _kernel(gate: Any) -> NDArray[np.float64]:
 
 def _fitting(kernel: NDArray[np.float64], raster: Raster, grid: Grid) -> NDArray[np.float64]:
     """(sy, sx, 1) or (sy, sx, C), for windows of that many pixels."""
-    height, width = (axis.source / axis.target for axis in (grid.ys, grid.xs))
-    if kernel.shape == grid.whole:
+    sides, channels = grid.whole, raster.channels
+    if kernel.shape == sides:
         kernel = kernel[np.newaxis]
-    if kernel.shape not in ((channels, *(grid.whole or ())) for channels in (1, raster.channels)):
-        shape = "x".join(map(str, kernel.shape))
+    if sides is None or kernel.shape not in ((1, *sides), (channels, *sides)):
+        height, width = (axis.source / axis.target for axis in (grid.ys, grid.xs))
         raise ArgumentError(
-            f"gate: a filter of {shape} does not fit {raster.channels} channels and windows of "
-            f"{height:.4g}x{width:.4g} pixels: give a size for which it does, or another filter"
+            f"gate: a filter of {'x'.join(map(str, kernel.shape)) or 1} does not fit {channels} channels and "
+            f"windows of {height:.4g}x{width:.4g} pixels: give a size for which it does, or another filter"
         )
     if not np.isfinite(kernel).all():
         raise ArgumentError("gate: the filter holds NaN or infinity: give finite numbers")
@@ -102,12 +102,22 @@ def _power_mean(pool: Pool, power: float) -> NDArray[Any]:
     if power == 1:
         return pool.means()
     largest = pool.extremes(order.MAX)
-    inverse = np.divide(1, largest, out=np.zeros_like(largest), where=largest > 0)
-    total, _ = pool.sums(pooling.SQUARE if power == 2 else pooling.POWER, inverse, power)
+    if power == 2:
+        inverse = np.divide(1, largest, out=np.zeros_like(largest), where=largest > 0)
+        total, _ = pool.sums(pooling.SQUARE, inverse)
+    else:
+        total, _ = pool.mapped(_logarithm).sums(pooling.POWER, _logarithm(largest), power)
     total /= pool.areas
     total **= 1 / power
     total *= largest
     return total
+
+
+def _logarithm(values: NDArray[Any]) -> NDArray[Any]:
+    """Natural logarithms; for 0, a number smaller than that of any other value."""
+    smallest = np.finfo(values.dtype).tiny
+    logarithms: NDArray[Any] = np.log(np.maximum(values, smallest))
+    return logarithms
 
 
 def _soft(pool: Pool, unit: float) -> NDArray[Any]:
