@@ -78,7 +78,8 @@ class Spans(NamedTuple):
     begin, end : (target,) int64 ndarray
         The pixels ``begin[i] .. end[i]-1`` of each window.
     head, tail : (target,) float ndarray
-        Coverage, in (0, 1], of its first and of its last pixel; the same where these are one.
+        Coverage, in (0, 1], of its first and of its last pixel; the same where these are one. More than 1
+        where pixels at an edge are repeated.
     """
 
     begin: NDArray[np.int64]

@@ -32,7 +32,7 @@ def _kernel(gate: Any) -> NDArray[np.float64]:
     try:
         return np.asarray(gate, np.float64)
     except (TypeError, ValueError):
-        raise ArgumentError(f"gate: {gate!r} is not allowed: give an array of numbers") from None
+        raise ArgumentError(f"gate: a {type(gate).__name__} is not allowed: give an array of numbers") from None
 
 
 def _fitting(kernel: NDArray[np.float64], raster: Raster, grid: Grid) -> NDArray[np.float64]:
