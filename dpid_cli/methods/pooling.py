@@ -32,7 +32,8 @@ def _kernel(gate: Any) -> NDArray[np.float64]:
     try:
         return np.asarray(gate, np.float64)
     except (TypeError, ValueError):
-        raise ArgumentError(f"gate: a {type(gate).__name__} is not allowed: give an array of numbers") from None
+        kind = type(gate).__name__
+        raise ArgumentError(f"gate: a {kind} is not allowed: give an array of numbers") from None
 
 
 def _fitting(kernel: NDArray[np.float64], raster: Raster, grid: Grid) -> NDArray[np.float64]:
