@@ -205,18 +205,19 @@ def low_frequencies(source: int, target: int) -> np.ndarray:
 
     Each pair of frequencies f and -f with |f| < target / 2 counts wholly, that with |f| = target / 2 half.
     """
+    if source == target:
+        return np.eye(source)
+    frequencies = np.arange(-(target // 2), target // 2 + 1)
+    parts = np.where(2 * np.abs(frequencies) == target, 0.5, 1)
     places = (np.arange(target) + 0.5) * source / target - 0.5
-    distance = 2 * np.pi * np.subtract.outer(places, np.arange(source)) / source
-    waves = np.ones((target, source))
-    for f in range(1, target // 2 + 1):
-        if source > target:
-            waves += (1 if 2 * f == target else 2) * np.cos(f * distance)
-    return waves / source if source > target else np.eye(source)
+    there = np.exp(2j * np.pi * np.outer(places, frequencies) / source)
+    here = np.exp(-2j * np.pi * np.outer(frequencies, np.arange(source)) / source)
+    return ((there * parts) @ here).real / source
 
 
 def spectral(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     rows, columns = low_frequencies(image.shape[0], size[1]), low_frequencies(image.shape[1], size[0])
-    return np.einsum("yi,xj,ijc->yxc", rows, columns, image)
+    return np.einsum("yi,xj,ijc->yxc", rows, columns, image, optimize=True)
 
 
 def dense(image: np.ndarray, sides: tuple[int, int], method: str, **parameters) -> np.ndarray:
