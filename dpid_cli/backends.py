@@ -10,10 +10,10 @@ from dpid_cli.errors import ArgumentError
 
 DEVICES = ("cpu",)
 
-# Source bytes a strip, so that its second reading finds them in the cache; and rows, because
-# Gaussian guidance computes two box rows more than a strip has.
+# Source bytes a strip, so that its second reading finds them in the cache; and least rows, because each
+# strip costs some calls, and where it needs neighbours, two box rows more than it has.
 _STRIP_BYTES = 1 << 20
-_STRIP_ROWS = 32
+_STRIP_ROWS, _STRIP_ROWS_BETWEEN_NEIGHBOURS = 4, 32
 
 
 def available_threads() -> int:
@@ -38,9 +38,13 @@ def check_device(device: object) -> None:
         raise ArgumentError(f"device: {device!r} is not available: give {' or '.join(DEVICES)}")
 
 
-def strips(rows: int, bytes_per_row: float, threads: int) -> list[tuple[int, int]]:
-    """Divide `rows` of the result, each made of so many source bytes, into strips for `threads`."""
-    height = max(_STRIP_ROWS, int(_STRIP_BYTES / bytes_per_row))
+def strips(rows: int, bytes_per_row: float, threads: int, neighbours: bool) -> list[tuple[int, int]]:
+    """Divide `rows` of the result, each made of so many source bytes, into strips for `threads`.
+
+    `neighbours` tells whether a strip needs the rows above and below it, too.
+    """
+    least = _STRIP_ROWS_BETWEEN_NEIGHBOURS if neighbours else _STRIP_ROWS
+    height = max(least, int(_STRIP_BYTES / bytes_per_row))
     if threads > 1:
         height = min(height, max(8, -(-rows // threads)))
     return [(start, min(start + height, rows)) for start in range(0, rows, height)]

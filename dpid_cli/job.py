@@ -35,7 +35,7 @@ class Outcome:
     input_size: Size
     output_size: Size
     method: str
-    parameters: Mapping[str, float | str]
+    parameters: Mapping[str, Any]
     seconds: float
 
     def as_dict(self) -> dict[str, Any]:

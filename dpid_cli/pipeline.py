@@ -30,6 +30,14 @@ def downscale(
     variant: str | None = None,
     guidance: str | None = None,
     normalize: str | None = None,
+    window: int | None = None,
+    beta: float | None = None,
+    power: float | None = None,
+    form: str | None = None,
+    seed: int | None = None,
+    cell: int | None = None,
+    position: str | None = None,
+    gate: ArrayLike | None = None,
     threads: int | None = None,
     device: str = "cpu",
 ) -> NDArray[Any]:
@@ -46,22 +54,45 @@ def downscale(
     size : (int, int), optional
         (width, height) of the result, each at least 1 and at most the image's own.
     method : str, default "dpid"
-        A name in `dpid_cli.METHODS`. The parameters below belong to ``dpid`` and ``dpp``; None stands for
-        the method's default, and a parameter that the method does not have is an error.
+        A name in `dpid_cli.METHODS`. Each of the parameters below belongs to some methods, `lambda_` to
+        `normalize` to ``dpid``, ``dpp`` and ``s3dpp``; None stands for the method's default, and a
+        parameter that the method does not have is an error.
     lambda_ : float, default 1.0
         Exponent of the distance, >= 0. 0 is the box filter; the larger, the more the most
         distinct pixel wins.
     alpha : float, default 0.0
         Weight of every pixel beside its reward, >= 0.
-    epsilon : float, default 0.0 (``dpid``) or 0.001 ** 0.5 (``dpp``)
-        Softens the distance, in units of intensity; >= 0 for ``dpid``, > 0 for ``dpp``.
+    epsilon : float, default 0.0 (``dpid``) or 0.001 ** 0.5 (``dpp``, ``s3dpp``)
+        Softens the distance, in units of intensity; >= 0 for ``dpid``, > 0 for the others.
     variant : {"sym", "asym"}, default "sym"
         Whether pixels on both sides of the guidance are rewarded, or only those above it.
-    guidance : {"gaussian", "box"}, default "gaussian" (``dpid``) or "box" (``dpp``)
+    guidance : {"gaussian", "box"}, default "gaussian" (``dpid``) or "box" (``dpp``, ``s3dpp``)
         What pixels are compared with: the window means smoothed with [1 2 1], or the means themselves.
     normalize : {"none", "mean"}, default "none"
         Whether squared distances are divided by their mean over the window before the power is taken
         (matters only together with `alpha`).
+    window : int, optional
+        Side in pixels of windows that overlap, around the centres of those that do not, and at least as
+        large; clipped at the edges of the image. For ``box``, ``max``, ``min``, ``extremum``, ``mixed``,
+        ``lp``, ``softpool``, ``edscw``, ``adapool``, ``idw`` and ``stochastic``.
+    beta : float, default 0.5
+        From 0 to 1: the share of ``max`` in ``mixed``, the rest being ``box``, and of ``edscw`` in
+        ``adapool``, the rest being ``softpool``.
+    power : float, default 2.0
+        Exponent of ``lp``, >= 1.
+    form : {"random", "expected"}, default "random"
+        Whether ``stochastic``, ``s3pool`` and ``s3dpp`` draw, or compute a mean instead: of all draws, or of
+        all windows that begin in a window.
+    seed : int, default 0
+        From 0 to 2**64 - 1; the same seed draws the same pixels. Matters only in the random form.
+    cell : int, optional
+        Side in pixels of the cells from which ``s3pool`` and ``s3dpp`` draw rows and columns, a multiple of
+        the scale; by default half of each side. Matters only in the random form.
+    position : {"corner", "centre"}, default "corner"
+        Which pixel of a window ``subsample`` takes.
+    gate : (s, s) or (C, s, s) array_like, optional
+        The filter of ``gated`` for windows of s by s pixels; without one, ``gated`` is the mean of ``max``
+        and ``box``.
     threads : int, optional
         Number of threads, by default one for each available processor. The result does not depend on it.
     device : {"cpu"}, default "cpu"
@@ -115,6 +146,14 @@ def downscale(
             "variant": variant,
             "guidance": guidance,
             "normalize": normalize,
+            "window": window,
+            "beta": beta,
+            "power": power,
+            "form": form,
+            "seed": seed,
+            "cell": cell,
+            "position": position,
+            "gate": gate,
         }
     )
     if (scale is None) == (size is None):
@@ -122,13 +161,15 @@ def downscale(
     raster = Raster.of(image)
     target = by_size(raster.size, size) if scale is None else by_scale(raster.size, scale)
     shape = (target[1], target[0], *np.shape(image)[2:])
-    if target == raster.size:
+    if target == raster.size and window is None:
         return raster.unpacked().rows.reshape(shape).copy()
-    if not chosen.packed:
+    if not chosen.packed or window is not None:
         raster = raster.unpacked()
-    grid = Grid.of(raster.size, target, raster.real)
+    grid = Grid.of(raster.size, target, raster.real, parameters.get("window"))
     out = np.empty((target[1], target[0] * raster.channels), raster.dtype)
-    fill = import_module(f"dpid_cli.methods.{chosen.family}").fill
+    family = import_module(f"dpid_cli.methods.{chosen.family}")
+    if hasattr(family, "prepare"):
+        parameters = family.prepare(raster, grid, parameters)
 
     of_thread = threading.local()
 
@@ -136,10 +177,10 @@ def downscale(
         if not hasattr(of_thread, "workspace"):
             of_thread.workspace = Workspace()
         strip = Strip(raster, grid, start, stop, of_thread.workspace)
-        fill(out[start:stop], chosen.name, strip, parameters)
+        family.fill(out[start:stop], chosen.name, strip, parameters)
 
     parts = [(0, target[1])]
     if chosen.divisible:
-        parts = backends.strips(target[1], raster.rows.nbytes / target[1], count)
+        parts = backends.strips(target[1], raster.rows.nbytes / target[1], count, chosen.neighbours)
     backends.run(render, parts, count)
     return out.reshape(shape)

@@ -74,6 +74,10 @@ class Raster:
         pixels = self.rows.view(np.uint8).reshape(height, width, 4)[..., : self.channels]
         return Raster(_read_only(pixels.reshape(height, -1)), self.channels)
 
+    def levels(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Values on the scale of the pixels as this type holds them: integers rounded, halves up."""
+        return np.floor(np.clip(values, 0, self.limit) + 0.5) if self.limit else values
+
     @classmethod
     def of(cls, image: Any) -> Raster:
         """Check an image, (H, W) or (H, W, C), and lay it out, without a copy if it is contiguous or packed.

@@ -15,8 +15,14 @@ from dpid_cli.methods import METHODS, PARAMETERS
 from dpid_cli.pipeline import downscale
 
 _CHANNELS = {1: "gray", 2: "gray+alpha", 3: "RGB", 4: "RGBA"}
+_DEPTHS = ("uint8", "uint16")
 # A lambda that needs a general power, and an alpha that has to be blended in.
 _SETTINGS: tuple[Mapping[str, float], ...] = ({}, {"lambda_": 0.5, "alpha": 0.1})
+_VARIANTS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
+    "box": ({"window": 3},),
+    "lp": ({}, {"power": 3.0}),
+    "stochastic": ({}, {"form": "expected"}),
+}
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,7 @@ class Case:
     parameters: Mapping[str, Any]
 
     def __str__(self) -> str:
-        told = [f"{PARAMETERS[name].label} {value:g}" for name, value in self.parameters.items()]
+        told = [f"{PARAMETERS[name].label} {value}" for name, value in self.parameters.items()]
         return ", ".join([f"{self.dtype} {_CHANNELS[self.channels]}", self.method, *told])
 
     def compile(self) -> None:
@@ -37,13 +43,20 @@ class Case:
 
         The size of an image does not matter: all sizes share their kernels.
         """
-        downscale(np.zeros((4, 4, self.channels), self.dtype), scale=2, method=self.method, **self.parameters)
+        four = np.zeros((4, 4, 4), self.dtype)  # bytes a pixel of colour, as decoders give them
+        downscale(four[..., : self.channels], scale=2, method=self.method, **self.parameters)
 
 
 def cases() -> list[Case]:
-    """Every kind of file, by every method whose kernels depend on parameters."""
-    methods = [method.name for method in METHODS.values() if "lambda_" in method.defaults]
-    return [Case(*case) for case in product(("uint8", "uint16"), _CHANNELS, methods, _SETTINGS)]
+    """Every kind of file, by every method whose kernels depend on it."""
+    own = [method for method in METHODS.values() if method.source != "Pillow"]
+    detail = [method.name for method in own if method.family == "detail"]
+    found = [Case(*case) for case in product(_DEPTHS, _CHANNELS, detail, _SETTINGS)]
+    found += [Case("uint8", channels, "s3dpp", {"form": "expected"}) for channels in _CHANNELS]
+    for depth, method in product(_DEPTHS, own):  # their kernels know no channels
+        if method.family in ("box", "order", "pooling", "stochastic"):
+            found += [Case(depth, 1, method.name, chosen) for chosen in _VARIANTS.get(method.name, ({},))]
+    return found
 
 
 def cache() -> str:

@@ -13,28 +13,29 @@ import numpy as np
 
 
 @cache
-def window(index: int, source: int, target: int) -> tuple[int, int, np.ndarray]:
-    """First pixel, end, and coverage of each pixel of one window along one axis."""
+def window(index: int, source: int, target: int, side: int | None = None) -> tuple[int, int, np.ndarray]:
+    """First pixel, end, and coverage of each pixel of one window along one axis, `side` pixels long."""
     patch = Fraction(source, target)
-    start, end = index * patch, min((index + 1) * patch, Fraction(source))
+    centre, reach = (index + Fraction(1, 2)) * patch, (patch if side is None else Fraction(side)) / 2
+    start, end = max(centre - reach, Fraction(0)), min(centre + reach, Fraction(source))
     first, last = math.floor(start), math.ceil(end)
     return first, last, np.array([float(min(j + 1, end) - max(j, start)) for j in range(first, last)])
 
 
-def windows(image: np.ndarray, size: tuple[int, int]):
+def windows(image: np.ndarray, size: tuple[int, int], side: int | None = None):
     """Row, column, pixels (n, C) and coverage (n, 1) of every window."""
     height, width, channels = image.shape
     for row in range(size[1]):
-        y0, y1, cy = window(row, height, size[1])
+        y0, y1, cy = window(row, height, size[1], side)
         for column in range(size[0]):
-            x0, x1, cx = window(column, width, size[0])
+            x0, x1, cx = window(column, width, size[0], side)
             coverage = np.outer(cy, cx).reshape(-1, 1)
             yield row, column, image[y0:y1, x0:x1].reshape(-1, channels), coverage
 
 
-def each_window(image: np.ndarray, size: tuple[int, int], rule) -> np.ndarray:
+def each_window(image: np.ndarray, size: tuple[int, int], rule, side: int | None = None) -> np.ndarray:
     out = np.empty((size[1], size[0], image.shape[2]))
-    for row, column, pixels, coverage in windows(image, size):
+    for row, column, pixels, coverage in windows(image, size, side):
         out[row, column] = rule(row, column, pixels, coverage)
     return out
 
@@ -97,24 +98,156 @@ def detail(
     return each_window(image, size, rule)
 
 
-def extremum(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    def rule(row: int, column: int, pixels: np.ndarray, cover: np.ndarray) -> np.ndarray:
-        mean = (cover * pixels).sum(0) / cover.sum()
-        distance = np.abs(pixels - mean)
-        farthest = distance >= distance.max(0) * (1 - 1e-12) - 1e-15
-        return np.array(
-            [np.mean(np.unique(pixels[farthest[:, c], c])) for c in range(pixels.shape[1])]
-        )  # at most two values are equally far
+def mean(a: np.ndarray, cover: np.ndarray) -> np.ndarray:
+    return (cover * a).sum(0) / cover.sum()
 
-    return each_window(image, size, rule)
+
+def farthest(a: np.ndarray, cover: np.ndarray) -> np.ndarray:
+    """The values farthest from the mean, at most two of which are equally far."""
+    distance = np.abs(a - mean(a, cover))
+    far = distance >= distance.max(0) * (1 - 1e-12) - 1e-15
+    return np.array([np.mean(np.unique(a[far[:, c], c])) for c in range(a.shape[1])])
+
+
+def softpool(a: np.ndarray, cover: np.ndarray) -> np.ndarray:
+    weights = cover * np.exp(a - a.max(0))
+    return (weights * a).sum(0) / weights.sum(0)
+
+
+def edscw(a: np.ndarray, cover: np.ndarray) -> np.ndarray:
+    centre = mean(a, cover)
+    squares = a**2 + centre**2
+    dice = np.divide(2 * np.abs(a * centre), squares, out=np.ones_like(a), where=squares > 0)
+    weights = cover * np.exp(dice)
+    return (weights * a).sum(0) / weights.sum(0)
+
+
+def idw(a: np.ndarray, cover: np.ndarray) -> np.ndarray:
+    centre = mean(a, cover)
+    distance = np.abs(a - centre)
+    out = centre.copy()
+    for c in np.flatnonzero(distance.min(0) > 1e-15):
+        weights = cover[:, 0] / distance[:, c]
+        out[c] = (weights * a[:, c]).sum() / weights.sum()
+    return out
+
+
+def expected_pick(a: np.ndarray, cover: np.ndarray) -> np.ndarray:
+    total = a.sum(0)
+    return np.divide((a**2).sum(0), total, out=np.zeros_like(total), where=total > 0)
+
+
+def power_mean(a: np.ndarray, cover: np.ndarray, power: float = 2.0) -> np.ndarray:
+    largest = np.abs(a).max(0)
+    ratio = np.divide(np.abs(a), largest, out=np.zeros_like(a), where=largest > 0)
+    return largest * mean(ratio**power, cover) ** (1 / power)
+
+
+def mixed(a: np.ndarray, cover: np.ndarray, beta: float = 0.5) -> np.ndarray:
+    return beta * a.max(0) + (1 - beta) * mean(a, cover)
+
+
+def adapool(a: np.ndarray, cover: np.ndarray, beta: float = 0.5) -> np.ndarray:
+    return beta * edscw(a, cover) + (1 - beta) * softpool(a, cover)
+
+
+def gated(a: np.ndarray, cover: np.ndarray, gate: np.ndarray | None = None) -> np.ndarray:
+    """`gate` (n, C), in the order of the pixels."""
+    share = 0.5 if gate is None else 1 / (1 + np.exp(-(gate * a).sum(0)))
+    return share * a.max(0) + (1 - share) * mean(a, cover)
+
+
+RULES = {
+    "box": mean,
+    "max": lambda a, cover: a.max(0),
+    "min": lambda a, cover: a.min(0),
+    "extremum": farthest,
+    "mixed": mixed,
+    "gated": gated,
+    "lp": power_mean,
+    "softpool": softpool,
+    "edscw": edscw,
+    "adapool": adapool,
+    "idw": idw,
+    "stochastic": lambda a, cover, form: expected_pick(a, cover),
+}
+
+
+def pool(image: np.ndarray, size: tuple[int, int], method: str, window: int | None = None, **parameters):
+    """A method whose result follows from the pixels of a window and their coverage alone."""
+
+    def rule(row: int, column: int, pixels: np.ndarray, cover: np.ndarray) -> np.ndarray:
+        return RULES[method](pixels, cover, **parameters)
+
+    return each_window(image, size, rule, window)
 
 
 def maximum(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    return each_window(image, size, lambda r, c, pixels, cover: pixels.max(0))
+    return pool(image, size, "max")
 
 
 def minimum(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    return each_window(image, size, lambda r, c, pixels, cover: pixels.min(0))
+    return pool(image, size, "min")
+
+
+def subsample(image: np.ndarray, size: tuple[int, int], position: str = "corner") -> np.ndarray:
+    """The pixel at the lower end or the centre of each window."""
+    offset = Fraction(1, 2) if position == "centre" else 0
+    ys, xs = (
+        [math.floor((i + offset) * Fraction(source, target)) for i in range(target)]
+        for source, target in zip(image.shape, size[::-1], strict=False)
+    )
+    return image[np.ix_(ys, xs)]
+
+
+def low_frequencies(source: int, target: int) -> np.ndarray:
+    """(target, source): from the samples of an axis to the slow waves in them, at the centres of windows.
+
+    Each pair of frequencies f and -f with |f| < target / 2 counts wholly, that with |f| = target / 2 half.
+    """
+    if source == target:
+        return np.eye(source)
+    frequencies = np.arange(-(target // 2), target // 2 + 1)
+    parts = np.where(2 * np.abs(frequencies) == target, 0.5, 1)
+    places = (np.arange(target) + 0.5) * source / target - 0.5
+    there = np.exp(2j * np.pi * np.outer(places, frequencies) / source)
+    here = np.exp(-2j * np.pi * np.outer(frequencies, np.arange(source)) / source)
+    return ((there * parts) @ here).real / source
+
+
+def spectral(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    rows, columns = low_frequencies(image.shape[0], size[1]), low_frequencies(image.shape[1], size[0])
+    return np.einsum("yi,xj,ijc->yxc", rows, columns, image, optimize=True)
+
+
+def dense(image: np.ndarray, sides: tuple[int, int], method: str, **parameters) -> np.ndarray:
+    """`max` or `dpp` of the windows of `sides` (height, width) at every pixel; the far edge repeated."""
+    height, width, channels = image.shape
+    padded = np.pad(image, ((0, sides[0] - 1), (0, sides[1] - 1), (0, 0)), "edge")
+    blocks = np.array(
+        [
+            [padded[y : y + sides[0], x : x + sides[1]].reshape(-1, channels) for x in range(width)]
+            for y in range(height)
+        ]
+    )  # (H, W, n, C)
+    if method == "s3pool":
+        return blocks.max(2)
+    p = {**DEFAULTS["dpp"], **parameters}
+    means = blocks.mean(2)
+    guide = smooth(means) if p["guidance"] == "gaussian" else means
+    m = blocks - guide[:, :, None]
+    u = (np.maximum(m, 0) if p["variant"] == "asym" else m) ** 2 + p["epsilon"] ** 2
+    if p["normalize"] == "mean":
+        u = u / u.mean(2, keepdims=True)
+    weights = p["alpha"] + u ** (p["lambda_"] / 2)
+    return (weights * blocks).sum(2) / weights.sum(2)
+
+
+def spatial(image: np.ndarray, size: tuple[int, int], method: str, form: str, **parameters) -> np.ndarray:
+    """The mean of `dense` over every window; `form` is "expected"."""
+    sides = image.shape[0] // size[1], image.shape[1] // size[0]
+    everywhere = dense(image, sides, method, **parameters)
+    return everywhere.reshape(size[1], sides[0], size[0], sides[1], -1).mean((1, 3))
 
 
 _COMMON = {"lambda_": 1.0, "alpha": 0.0, "variant": "sym", "normalize": "none"}
@@ -122,15 +255,21 @@ DEFAULTS = {
     "dpid": {**_COMMON, "joint": True, "epsilon": 0.0, "guidance": "gaussian"},
     "dpp": {**_COMMON, "joint": False, "epsilon": 1e-3**0.5, "guidance": "box"},
 }
-PLAIN = {"box": box, "max": maximum, "min": minimum, "extremum": extremum}
+# Methods that need no parameter, and those that make the others follow from the image alone.
+PLAIN = {name: {} for name in (*RULES, "subsample", "spectral")} | {"stochastic": {"form": "expected"}}
 
 
 def downscale(image: np.ndarray, size: tuple[int, int], method: str, **parameters) -> np.ndarray:
-    """Exact result in [0, 1] for an image of any dtype that the library takes, (H, W[, C])."""
+    """Exact result for an image of any dtype that the library takes, (H, W[, C]), as intensities."""
     unit = {"uint8": 255, "uint16": 65535}.get(image.dtype.name, 1)
     intensities = np.atleast_3d(image).astype(np.float64) / unit
-    if method in PLAIN:
-        out = PLAIN[method](intensities, size)
+    if method in RULES:
+        out = pool(intensities, size, method, **parameters)
+    elif method in ("subsample", "spectral"):
+        out = {"subsample": subsample, "spectral": spectral}[method](intensities, size, **parameters)
+        out = np.clip(out, 0, 1) if unit > 1 else out
+    elif method in ("s3pool", "s3dpp"):
+        out = spatial(intensities, size, method, **parameters)
     else:
         out = detail(intensities, size, **{**DEFAULTS[method], **parameters})
     return out.reshape(size[1], size[0], *image.shape[2:])

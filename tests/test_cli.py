@@ -25,19 +25,38 @@ ALL = {
     "guidance": "box",
     "normalize": "mean",
 }
+CHANCE = {"form": "random", "seed": 2**64 - 1}
 
 
 @pytest.mark.parametrize(
     ("method", "parameters"),
-    [(name, {}) for name in dpid_cli.METHODS] + [("dpid", ALL), ("dpp", ALL | {"guidance": "gaussian"})],
+    [(name, {}) for name in dpid_cli.METHODS]
+    + [
+        ("dpid", ALL),
+        ("dpp", ALL | {"guidance": "gaussian"}),
+        ("box", {"window": 5}),
+        ("mixed", {"beta": 0.25, "window": 4}),
+        ("lp", {"power": 3.5}),
+        ("subsample", {"position": "centre"}),
+        ("stochastic", CHANCE | {"window": 7}),
+        ("s3pool", CHANCE | {"cell": 8}),
+        ("s3pool", {"form": "expected"}),
+        ("s3dpp", CHANCE | {"cell": 40, "lambda": 2}),
+    ],
 )
 def test_command_equals_library(dpid, photo, noise, method, parameters):
+    scale = "4" if method.startswith("s3") else "2.7"
     options = [word for name, value in parameters.items() for word in (f"--{name}", str(value))]
-    result = dpid("downscale", "photo.png", "-s", "2.7", "-m", method, *options)
+    result = dpid("downscale", "photo.png", "-s", scale, "-m", method, *options)
     assert (result.exit_code, result.stderr) == (0, "")
     named = {"lambda_" if name == "lambda" else name: value for name, value in parameters.items()}
-    expected = dpid_cli.downscale(noise, scale=2.7, method=method, **named)
+    expected = dpid_cli.downscale(noise, scale=float(scale), method=method, **named)
     np.testing.assert_array_equal(pixels(result.stdout.strip()), expected)
+
+
+def test_records_hold_the_parameters(dpid, photo):
+    result = dpid("downscale", "photo.png", "-s", "4", "-m", "stochastic", "--seed", "7", "--json")
+    assert json.loads(result.stdout)["parameters"] == {"form": "random", "seed": 7, "window": None}
 
 
 def test_threads_do_not_change_the_result(dpid, photo):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import oracle
 import pytest
@@ -19,6 +21,15 @@ settings.load_profile("here")
 
 OWN = [name for name, method in METHODS.items() if method.source != "Pillow"]
 DETAIL = ["dpid", "dpp"]
+# Windows anywhere in the image: only whole scales, and no two sides of a window alike.
+SPATIAL = [name for name in OWN if METHODS[name].family == "spatial"]
+# Results follow from what windows hold, in any order.
+WINDOWED = [name for name in OWN if METHODS[name].family not in ("spatial", "subsample", "spectral")]
+
+
+def expected(method):
+    """Without chance, which knows where a pixel is."""
+    return {"form": "expected"} if "form" in METHODS[method].defaults else {}
 
 
 @st.composite
@@ -45,16 +56,20 @@ def integer_scale(image, size):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
-@pytest.mark.parametrize("method", OWN)
+@pytest.mark.parametrize("method", [name for name in OWN if name != "spectral"])  # which overshoots
 @given(data=st.data())
 def test_range_type_and_shape(method, dtype, data):
     image, size = data.draw(images(dtype))
+    if method in SPATIAL:
+        image = integer_scale(image, size)
     result = downscale(image, size=size, method=method)
     assert result.dtype == image.dtype
     assert result.shape == (size[1], size[0], *image.shape[2:])
     slack = 1e-6 if image.dtype.kind == "f" else 0
     high = oracle.maximum(np.atleast_3d(image).astype(float), size).reshape(result.shape)
     low = oracle.minimum(np.atleast_3d(image).astype(float), size).reshape(result.shape)
+    if method in SPATIAL:
+        high, low = image.max(), image.min()
     assert (result <= high + slack).all()
     assert (result >= low - slack).all()
 
@@ -85,26 +100,28 @@ def test_lambda_zero_is_exactly_box(guidance, method, data):
     np.testing.assert_array_equal(result, downscale(image, size=size, method="box"))
 
 
-@pytest.mark.parametrize("method", OWN)
+@pytest.mark.parametrize("method", [*WINDOWED, "spectral"])
 @given(data=st.data())
 def test_flips_transposes_and_channel_permutations(method, data):
     image, size = data.draw(images(channels=(None, 3, 4)))
-    result = downscale(image, size=size, method=method)
-    close(downscale(image[::-1], size=size, method=method), result[::-1])
-    close(downscale(image[:, ::-1], size=size, method=method), result[:, ::-1])
-    turned = downscale(image.swapaxes(0, 1), size=size[::-1], method=method)
-    close(turned, result.swapaxes(0, 1))
+
+    def result(image, size=size):
+        return downscale(image, size=size, method=method, **expected(method))
+
+    close(result(image[::-1]), result(image)[::-1])
+    close(result(image[:, ::-1]), result(image)[:, ::-1])
+    close(result(image.swapaxes(0, 1), size[::-1]), result(image).swapaxes(0, 1))
     if image.ndim == 3:
         order = data.draw(st.permutations(range(image.shape[2])))
-        close(downscale(image[..., order], size=size, method=method), result[..., order])
+        close(result(image[..., order]), result(image)[..., order])
 
 
-@pytest.mark.parametrize("method", OWN)
+@pytest.mark.parametrize("method", [*WINDOWED, "spectral"])
 @given(data=st.data())
 def test_flips_of_bytes_agree_to_a_level(method, data):
     image, size = data.draw(images(np.uint8))
-    result = downscale(image, size=size, method=method).astype(int)
-    flipped = downscale(image[::-1, ::-1], size=size, method=method)[::-1, ::-1]
+    result = downscale(image, size=size, method=method, **expected(method)).astype(int)
+    flipped = downscale(image[::-1, ::-1], size=size, method=method, **expected(method))[::-1, ::-1]
     assert np.abs(flipped - result).max() <= 1
 
 
@@ -121,11 +138,12 @@ def test_dpid_commutes_with_affine_maps(data, a, b):
 @given(data=st.data())
 def test_gray_stays_gray(method, data):
     image, size = data.draw(images(np.uint8, channels=(None,)))
+    image = integer_scale(image, size) if method in SPATIAL else image
     result = downscale(np.dstack([image] * 3), size=size, method=method)
     np.testing.assert_array_equal(result, np.dstack([result[..., 0]] * 3))
 
 
-@pytest.mark.parametrize("method", OWN)
+@pytest.mark.parametrize("method", WINDOWED)
 @given(data=st.data())
 def test_order_inside_integer_windows_does_not_matter(method, data):
     image, size = data.draw(images(channels=(3,)))
@@ -134,7 +152,8 @@ def test_order_inside_integer_windows_does_not_matter(method, data):
     blocks = image.reshape(size[1], py, size[0], px, 3).swapaxes(1, 2).reshape(size[1], size[0], -1, 3)
     order = data.draw(st.permutations(range(py * px)))
     shuffled = blocks[:, :, order].reshape(size[1], size[0], py, px, 3).swapaxes(1, 2).reshape(image.shape)
-    close(downscale(shuffled, size=size, method=method), downscale(image, size=size, method=method))
+    options = {"size": size, "method": method, **expected(method)}
+    close(downscale(shuffled, **options), downscale(image, **options))
 
 
 @pytest.mark.parametrize("method", OWN)
@@ -144,8 +163,9 @@ def test_shift_by_a_window_shifts_the_result(method, data, scale):
     height, width = (n // scale * scale for n in image.shape[:2])
     image = image[:height, :width]
     assume(min(height, width) >= 4 * scale)
-    result = downscale(image, scale=scale, method=method)
-    shifted = downscale(np.roll(image, (scale, -scale), (0, 1)), scale=scale, method=method)
+    options = {"scale": scale, "method": method, **expected(method)}
+    result = downscale(image, **options)
+    shifted = downscale(np.roll(image, (scale, -scale), (0, 1)), **options)
     close(shifted[2:-1, 1:-2], result[1:-2, 2:-1])
 
 
@@ -183,18 +203,56 @@ def test_asymmetric_dpp_rises_from_the_average(data, lambdas):
 
 @given(data=st.data(), value=st.floats(0, 1))
 def test_constant_images_stay_constant(data, value):
-    image, size = data.draw(images(np.float32))
-    image[:] = value
+    drawn, size = data.draw(images(np.float32))
+    drawn[:] = value
     for method in METHODS:
+        image = integer_scale(drawn, size) if method in SPATIAL else drawn
         close(downscale(image, size=size, method=method), np.float32(value), 1e-6)
 
 
-@given(data=st.data())
-def test_min_average_max(data):
+def assert_rising(image, size, *methods):
+    """Each result is nowhere below the one before; a method is a name and its parameters."""
+    results = [downscale(image, size=size, method=name, **parameters) for name, parameters in methods]
+    for lower, upper in pairwise(results):
+        assert (lower <= upper + 1e-12).all()
+
+
+@given(data=st.data(), window=st.sampled_from([None, 40]))
+def test_order_of_the_poolings(data, window):
     image, size = data.draw(images())
-    least, mean, most = (downscale(image, size=size, method=m) for m in ("min", "box", "max"))
-    assert (least <= mean + 1e-12).all()
-    assert (mean <= most + 1e-12).all()
+    side = {"window": window}
+    assert_rising(image, size, ("min", side), ("box", side), ("lp", side), ("max", side))
+    assert_rising(image, size, ("min", side), ("box", side), ("softpool", side), ("max", side))
+    assert_rising(
+        image, size, ("box", side), ("mixed", {"beta": 0.3, **side}), ("mixed", side), ("max", side)
+    )
+    assert_rising(image, size, ("box", {}), ("stochastic", expected("stochastic")), ("max", {}))
+
+
+@given(data=st.data(), powers=st.lists(st.floats(1, 50), min_size=2, max_size=4))
+def test_lp_rises_with_its_power(data, powers):
+    image, size = data.draw(images())
+    assert_rising(image, size, *(("lp", {"power": p}) for p in sorted(powers)), ("max", {}))
+
+
+@given(data=st.data(), beta=st.floats(0, 1))
+def test_adapool_lies_between_its_two(data, beta):
+    image, size = data.draw(images())
+    soft, similar, both = (
+        downscale(image, size=size, method=name, **parameters)
+        for name, parameters in (("softpool", {}), ("edscw", {}), ("adapool", {"beta": beta}))
+    )
+    close(both, beta * similar + (1 - beta) * soft)
+
+
+@given(data=st.data(), side=st.integers(1, 60))
+def test_larger_windows_hold_more(data, side):
+    image, size = data.draw(images())
+    least = max(-(-image.shape[1] // size[0]), -(-image.shape[0] // size[1]))
+    window = max(side, least)
+    assert_rising(
+        image, size, ("min", {"window": window}), ("min", {}), ("max", {}), ("max", {"window": window})
+    )
 
 
 @pytest.mark.parametrize("method", sorted(METHODS))
@@ -202,7 +260,7 @@ def test_min_average_max(data):
 def test_threads_change_no_bit(dtype, method):
     rng = np.random.default_rng(7)
     image = (rng.random((700, 130, 3)) * (255 if dtype == np.uint8 else 1)).astype(dtype)
-    for size in ((60, 350), (57, 333), (129, 699)):
+    for size in ((65, 350), (26, 100), (5, 140)) if method in SPATIAL else ((60, 350), (57, 333), (129, 699)):
         serial = downscale(image, size=size, method=method, threads=1)
         for threads in (2, 3, 8, None):
             np.testing.assert_array_equal(downscale(image, size=size, method=method, threads=threads), serial)

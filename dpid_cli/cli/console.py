@@ -14,9 +14,9 @@ def printable(text: str) -> str:
     )
 
 
-def shown(value: float | str) -> str:
+def shown(value: float | int | str) -> str:
     """A parameter's value as people write it."""
-    return value if isinstance(value, str) else f"{value:.4g}"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def on_terminal() -> bool:

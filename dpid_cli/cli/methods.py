@@ -29,5 +29,8 @@ def command(as_json: bool, debug: bool) -> None:
             continue
         click.echo(f"{method.name:{width}}  {method.summary} ({method.source})")
         if defaults:
-            told = "  ".join(f"--{name} {shown(value)}" for name, value in defaults.items())
+            told = "  ".join(
+                f"[--{name}]" if value is None else f"--{name} {shown(value)}"
+                for name, value in defaults.items()
+            )
             click.echo(f"{'':{width}}  {told}")

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from dpid_cli.cli.console import shown
-from dpid_cli.methods import METHODS, PARAMETERS
+from dpid_cli.methods import METHODS, PARAMETERS, Parameter
 from dpid_cli.sizes import FITS, SizeRequest
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -80,9 +80,18 @@ def _defaults(name: str) -> str:
     for method in METHODS.values():
         if (value := method.defaults.get(name)) is not None:
             owners.setdefault(shown(value), []).append(method.name)
+    if not owners:
+        return PARAMETERS[name].unset
     if len(owners) == 1:
         return next(iter(owners))
     return ", ".join(f"{value} ({', '.join(names)})" for value, names in owners.items())
+
+
+def _kind(parameter: Parameter) -> Any:
+    """What Click makes of an option's text; its bounds are the registry's to check."""
+    if parameter.choices:
+        return click.Choice(parameter.choices)
+    return click.Path() if parameter.filters else int if parameter.whole else float
 
 
 def method_options(function: F) -> F:
@@ -91,7 +100,7 @@ def method_options(function: F) -> F:
         function = click.option(
             f"--{parameter.label}",
             name,
-            type=click.Choice(parameter.choices) if parameter.choices else float,
+            type=_kind(parameter),
             help=f"{parameter.summary[0].upper()}{parameter.summary[1:]}.  [default: {_defaults(name)}]",
         )(function)
     return click.option(

@@ -1,6 +1,11 @@
 """Order statistics of the windows: largest and smallest value, and the one farther from the mean.
 
 Every pixel that a window covers takes part, however little of it (methods max, min, extremum).
+
+Channels stay interleaved: a row is one line of values of which each `channels`-th belongs together. Extremes
+are taken down the columns first, then along the line over `reach` pixels, a power of two, by
+doubling; both loops run over contiguous memory and vectorise. A window's extreme is that of the few
+such runs, overlapping each other, that fill it.
 """
 
 from __future__ import annotations
@@ -11,69 +16,106 @@ MAX, MIN, EXTREMUM = (flag(value) for value in range(3))
 
 
 @helper
-def window_extreme(line, begin, end, step, largest):
-    """Largest or smallest of every `step`-th value from `begin` on, before `end`."""
-    value = line[begin]
-    for k in range(begin + step, end, step):
-        value = max(value, line[k]) if largest else min(value, line[k])
+def extreme_of_rows(pixels, begin, end, line, largest):
+    """Fill `line` with the largest or smallest value of each column."""
+    first = pixels[begin]
+    for k in range(len(line)):
+        line[k] = first[k]
+    for y in range(begin + 1, end):
+        row = pixels[y]
+        for k in range(len(line)):
+            line[k] = max(line[k], row[k]) if largest else min(line[k], row[k])
+
+
+@helper
+def widen(near, far, reach, channels, largest):
+    """Put the extreme of each value and the reach-1 pixels behind it into `near`, or `far`: whether so."""
+    step = channels
+    swapped = False
+    while step < reach * channels:
+        behind = near[step:]
+        for k in range(len(behind)):
+            far[k] = max(near[k], behind[k]) if largest else min(near[k], behind[k])
+        near, far = far, near
+        swapped = not swapped
+        step *= 2
+    return swapped
+
+
+@helper
+def extreme(line, begin, end, reach, channels, j, largest):
+    """Extreme of channel j of the pixels begin .. end-1, of which `line` holds runs of `reach`."""
+    value = line[channels * (end - reach) + j]
+    while begin < end - reach:  # a range with such a step would divide
+        other = line[channels * begin + j]
+        value = max(value, other) if largest else min(value, other)
+        begin += reach
     return value
 
 
 @helper
-def start_with(line, high, low):
-    """The largest and smallest values of a single row."""
-    for k in range(len(line)):
-        high[k] = low[k] = line[k]
+def shortest_power(spans):
+    """The largest power of two that no window's length is below."""
+    shortest = spans.end[0] - spans.begin[0]
+    for i in range(1, len(spans.begin)):
+        shortest = min(shortest, spans.end[i] - spans.begin[i])
+    reach = 1
+    while 2 * reach <= shortest:
+        reach *= 2
+    return reach
+
+
+@helper
+def farther(most, least, mean, tie, rounding):
+    """Whichever of two values is farther from the mean, or theirs where they are equally far."""
+    above, below = most - mean, mean - least
+    if abs(above - below) <= tie * (above + below):
+        return (float(most) + float(least)) / 2 + rounding
+    return float(most) if above > below else float(least)
 
 
 @kernel()
-def order_rows(pixels, ys, xs, start, stop, mean, tie, channels, rule, high, low, out):
-    """Order statistic of every window of the output rows start .. stop-1.
+def order_rows(pixels, ys, xs, mean, tie, channels, rule, lines, out):
+    """Order statistic of every window.
 
     Parameters
     ----------
     pixels : (H, W * C) ndarray
-    ys, xs : Axis
-    start, stop : int
-    mean : (stop - start, C, w) ndarray
-        Box means; read by EXTREMUM only.
+        Read-only.
+    ys, xs : Spans
+    mean : (rows, w * C) ndarray
+        Means of the windows; read by EXTREMUM only.
     tie : float
         Relative difference of two distances from the mean that still counts as none.
-    channels, rule : flag
-        C; MAX, MIN or EXTREMUM.
-    high, low : (W * C,) ndarray
-        Working rows like a row of `pixels`.
-    out : (stop - start, w * C) ndarray
+    channels : int
+        C.
+    rule : flag
+        MAX, MIN or EXTREMUM.
+    lines : (4, W * C) ndarray
+        Working rows of the type of `pixels`.
+    out : (rows, w * C) ndarray
         Filled; EXTREMUM takes the mean of the two where they are equally far, halves rounded up.
     """
-    c = len(channels)
-    target = len(xs.first) - 1
     rounding = 0.5 if out.dtype.type(0.5) == 0 else 0.0
-    for row in range(start, stop):
-        top = ys.first[row] - (1 if ys.head[row] > 0 else 0)
-        start_with(pixels[top], high, low)
-        for y in range(top + 1, ys.first[row + 1]):
-            line = pixels[y]
-            for k in range(len(high)):
-                if len(rule) != 1:
-                    high[k] = max(high[k], line[k])
-                if len(rule) != 0:
-                    low[k] = min(low[k], line[k])
-        for i in range(target):
-            begin = c * (xs.first[i] - (1 if xs.head[i] > 0 else 0))
-            end = c * xs.first[i + 1]
-            for j in range(c):
+    reach = shortest_power(xs)
+    high, low, other_high, other_low = lines[0], lines[1], lines[2], lines[3]
+    for row in range(len(ys.begin)):
+        if len(rule) != 1:
+            extreme_of_rows(pixels, ys.begin[row], ys.end[row], high, True)
+            highest = other_high if widen(high, other_high, reach, channels, True) else high
+        if len(rule) != 0:
+            extreme_of_rows(pixels, ys.begin[row], ys.end[row], low, False)
+            lowest = other_low if widen(low, other_low, reach, channels, False) else low
+        target = out[row]
+        for j in range(channels):
+            for i in range(len(xs.begin)):
+                begin, end = xs.begin[i], xs.end[i]
                 if len(rule) == 0:
-                    value = window_extreme(high, begin + j, end, c, True)
+                    value = extreme(highest, begin, end, reach, channels, j, True)
                 elif len(rule) == 1:
-                    value = window_extreme(low, begin + j, end, c, False)
+                    value = extreme(lowest, begin, end, reach, channels, j, False)
                 else:
-                    value = window_extreme(high, begin + j, end, c, True)
-                    least = window_extreme(low, begin + j, end, c, False)
-                    centre = mean[row - start, j, i]
-                    above, below = value - centre, centre - least
-                    if abs(above - below) <= tie * (above + below):
-                        value = out.dtype.type((float(value) + float(least)) / 2 + rounding)
-                    elif above < below:
-                        value = least
-                out[row - start, c * i + j] = value
+                    most = extreme(highest, begin, end, reach, channels, j, True)
+                    least = extreme(lowest, begin, end, reach, channels, j, False)
+                    value = farther(most, least, mean[row, channels * i + j], tie, rounding)
+                target[channels * i + j] = value

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from numbers import Real
+from numbers import Integral, Real
 from types import MappingProxyType
 from typing import Any
 
 from dpid_cli.errors import ArgumentError
 
+_LARGEST = sys.float_info.max
+
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of methods: a number with a lower bound, or one of a few words.
+    """A parameter of methods: a number within bounds, one of a few words, or a filter.
 
     Attributes
     ----------
@@ -23,29 +26,49 @@ class Parameter:
     summary : str
         One line for help and tables.
     choices : tuple of str
-        The words allowed; empty for a number.
+        The words allowed; empty for anything else.
+    low, high : float
+        Bounds of a number, both allowed.
+    whole : bool
+        Whether the number must be whole.
+    filters : bool
+        Whether it is a filter: a file, or in Python an array. Its method checks it.
+    unset : str
+        What happens where the default is None.
     """
 
     name: str
     summary: str
     choices: tuple[str, ...] = ()
+    low: float = 0.0
+    high: float = _LARGEST
+    whole: bool = False
+    filters: bool = False
+    unset: str = ""
 
     @property
     def label(self) -> str:
         """The name in options, reports and messages."""
         return self.name.rstrip("_")
 
-    def check(self, value: object, *, above_zero: bool = False) -> float | str:
+    def check(self, value: Any, *, above_zero: bool = False) -> Any:
         """`value` in its own type, or an `ArgumentError` that says what is allowed."""
+        if self.filters:
+            return value
         if self.choices:
             if value in self.choices:
                 return str(value)
             raise ArgumentError(f"{self.label}: {value!r} is not allowed: give {' or '.join(self.choices)}")
-        allowed = "a finite number above 0" if above_zero else "a finite number, 0 or more"
-        number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
-        if not math.isfinite(number) or number < 0 or (above_zero and number == 0):
-            raise ArgumentError(f"{self.label}: {value!r} is not allowed: give {allowed}")
-        return number
+        number = isinstance(value, Integral if self.whole else Real) and not isinstance(value, bool)
+        fits = number and self.low <= value <= self.high
+        if not fits or (above_zero and value == 0):
+            allowed = "above 0" if above_zero else self._bounds()
+            sort = "a whole number" if self.whole else "a finite number"
+            raise ArgumentError(f"{self.label}: {value!r} is not allowed: give {sort}, {allowed}")
+        return int(value) if self.whole else float(value)
+
+    def _bounds(self) -> str:
+        return f"{self.low:g} or more" if self.high == _LARGEST else f"from {self.low:g} to {self.high:g}"
 
 
 PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
@@ -58,9 +81,25 @@ PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
             Parameter("variant", "reward distinct pixels, or only those above the guidance", ("sym", "asym")),
             Parameter("guidance", "what pixels are compared with", ("box", "gaussian")),
             Parameter("normalize", "divide distances by their mean in the window", ("none", "mean")),
+            Parameter(
+                "window", "side in pixels of windows that overlap", low=1, whole=True,
+                unset="windows side by side",
+            ),
+            Parameter("beta", "share of max in mixed, of edscw in adapool", high=1),
+            Parameter("power", "exponent of lp; 1 is the mean, more comes nearer to max", low=1),
+            Parameter("form", "draw at random, or compute a mean instead", ("random", "expected")),
+            Parameter("seed", "the same seed draws the same pixels", high=2**64 - 1, whole=True),
+            Parameter(
+                "cell", "side in pixels of the cells in which s3pool and s3dpp draw rows and columns",
+                low=1, whole=True, unset="half of each side",
+            ),
+            Parameter("position", "which pixel of a window subsample takes", ("corner", "centre")),
+            Parameter(
+                "gate", "filter by which gated mixes max and mean", filters=True, unset="half of each"
+            ),
         )
     }
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -73,7 +112,7 @@ class Method:
         Its name, what it does in a line, and where it comes from.
     family : str
         The module of `dpid_cli.methods` whose ``fill`` computes it.
-    defaults : mapping of str to float or str
+    defaults : mapping of str to float, int, str or None
         The parameters it takes, by Python name.
     above_zero : frozenset of str
         Parameters for which 0 itself is not allowed.
@@ -81,18 +120,21 @@ class Method:
         Whether strips of the result can be computed apart.
     packed : bool
         Whether its family reads packed pixels (see `dpid_cli.raster.Raster`).
+    neighbours : bool
+        Whether a strip needs the rows of the result above and below it, too.
     """
 
     name: str
     summary: str
     source: str
     family: str
-    defaults: Mapping[str, float | str] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
     above_zero: frozenset[str] = frozenset()
     divisible: bool = True
     packed: bool = False
+    neighbours: bool = False
 
-    def parameters(self, given: Mapping[str, Any]) -> dict[str, float | str]:
+    def parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Defaults overridden by `given`, whose values None mean "not given".
 
         Raises
@@ -116,7 +158,14 @@ class Method:
 
 _WEBER = "Weber et al. 2016"
 _SAEEDAN = "Saeedan et al. 2018"
-_DETAIL: dict[str, float | str] = {
+_LEE = "Lee, Gallagher & Tu 2016"
+_LIMIT = _SAEEDAN + ", limit"
+_SERMANET = "Sermanet, Chintala & LeCun 2012"
+_SOFTPOOL = "Stergiou, Poppe & Kalliatakis 2021"
+_ADAPOOL = "Stergiou & Poppe 2022"
+_ZEILER = "Zeiler & Fergus 2013"
+_RIPPEL = "Rippel, Snoek & Adams 2015"
+_DETAIL: dict[str, Any] = {
     "lambda_": 1.0,
     "alpha": 0.0,
     "epsilon": 0.0,
@@ -125,6 +174,11 @@ _DETAIL: dict[str, float | str] = {
     "normalize": "none",
 }
 _DPP = _DETAIL | {"epsilon": math.sqrt(1e-3), "guidance": "box"}
+_NO_ZERO = frozenset({"epsilon"})
+_WINDOW: dict[str, Any] = {"window": None}
+_DRAWN: dict[str, Any] = {"form": "random", "seed": 0}
+_BLEND = {"beta": 0.5, **_WINDOW}
+_CELLS = _DRAWN | {"cell": None}
 
 
 def _pillow(name: str, summary: str) -> Method:
@@ -137,16 +191,28 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         for m in (
             Method(
                 "dpid", "weights by colour distance from the smoothed mean", _WEBER, "detail", _DETAIL,
-                packed=True,
+                neighbours=True, packed=True,
             ),
             Method(
-                "dpp", "weights by distance per channel, differentiable", _SAEEDAN, "detail", _DPP,
-                above_zero=frozenset({"epsilon"}), packed=True,
+                "dpp", "weights by distance per channel", _SAEEDAN, "detail", _DPP, _NO_ZERO, neighbours=True,
+                packed=True,
             ),
-            Method("box", "mean of the window", "average pooling", "box", packed=True),
-            Method("max", "largest value of each channel", "max pooling", "order"),
-            Method("min", "smallest value of each channel", "min pooling", "order"),
-            Method("extremum", "value farthest from the mean, per channel", _SAEEDAN + ", limit", "order"),
+            Method("s3dpp", "dpp at random rows and columns", _SAEEDAN, "spatial", _DPP | _CELLS, _NO_ZERO),
+            Method("box", "mean of the window", "average pooling", "box", _WINDOW, packed=True),
+            Method("max", "largest value of each channel", "max pooling", "order", _WINDOW),
+            Method("min", "smallest value of each channel", "min pooling", "order", _WINDOW),
+            Method("extremum", "value farthest from the mean, per channel", _LIMIT, "order", _WINDOW),
+            Method("subsample", "one pixel of each window", "striding", "subsample", {"position": "corner"}),
+            Method("mixed", "max and mean, in fixed shares", _LEE, "pooling", _BLEND),
+            Method("gated", "max and mean, in shares that a filter sets", _LEE, "pooling", {"gate": None}),
+            Method("lp", "power mean", _SERMANET, "pooling", {"power": 2.0, **_WINDOW}),
+            Method("softpool", "weights by exponentials of the values", _SOFTPOOL, "pooling", _WINDOW),
+            Method("edscw", "weights by likeness to the mean", _ADAPOOL, "pooling", _WINDOW),
+            Method("adapool", "edscw and softpool, in fixed shares", _ADAPOOL, "pooling", _BLEND),
+            Method("idw", "weights by inverse distance from the mean", _ADAPOOL, "pooling", _WINDOW),
+            Method("stochastic", "a pixel drawn by its value", _ZEILER, "stochastic", _DRAWN | _WINDOW),
+            Method("s3pool", "max at random rows and columns", "Zhai et al. 2017", "spatial", _CELLS),
+            Method("spectral", "lowest frequencies", _RIPPEL, "spectral", divisible=False),
             _pillow("nearest", "one pixel of each window"),
             _pillow("bilinear", "triangle filter"),
             _pillow("bicubic", "cubic filter, a = -0.5"),

@@ -8,11 +8,15 @@ from typing import Any
 from numpy.typing import NDArray
 
 from dpid_cli.guidance import window_means
+from dpid_cli.pools import Pool
 from dpid_cli.sweeps import Strip, finish
 
 
 def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, Any]) -> None:
     """Fill `out`, (rows, w * C), with a strip."""
+    if strip.grid.window is not None:
+        out[:] = strip.raster.levels(Pool.of(strip).real().means())
+        return
     means = window_means(strip)
     nothing = strip.workspace.array("no weight", (len(means), 1, means.shape[2]), means.dtype)
     nothing[:] = 0

@@ -19,15 +19,27 @@ SAFE_LAMBDA = 4.0
 
 def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, Any]) -> None:
     """Fill `out`, (rows, w * C), with a strip of ``dpid`` or ``dpp``."""
-    lambda_, alpha = parameters["lambda_"], parameters["alpha"]
-    if lambda_ == 0:  # all weights are 1 + alpha
+    if parameters["lambda_"] == 0:  # all weights are 1 + alpha
         box.fill(out, name, strip, {})
         return
     means, guide = means_and_guide(parameters["guidance"], strip)
+    reward_differences(out, name == "dpid", strip, parameters, means, guide)
+
+
+def reward_differences(
+    out: NDArray[Any],
+    joint: bool,
+    strip: Strip,
+    parameters: Mapping[str, Any],
+    means: NDArray[Any],
+    guide: NDArray[Any],
+) -> None:
+    """Fill `out` with a strip, given the means and the guidance of its windows, each (rows, C, w)."""
+    lambda_, alpha = parameters["lambda_"], parameters["alpha"]
     reward = Reward(
         exponent=lambda_ / 2,
         epsilon2=(parameters["epsilon"] * strip.raster.unit) ** 2,
-        joint=name == "dpid",
+        joint=joint,
         asymmetric=parameters["variant"] == "asym",
     )
     total, weight, base = _weigh(strip, reward, guide, parameters["normalize"] == "mean" and alpha > 0)

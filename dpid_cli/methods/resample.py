@@ -21,6 +21,4 @@ def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, An
             plane = plane.astype(np.float32)
         image = Image.fromarray(np.ascontiguousarray(plane))
         values = np.asarray(image.resize(strip.grid.size, Image.Resampling[name.upper()]))
-        if raster.rows.dtype == np.uint16:
-            values = np.floor(np.clip(values, 0, raster.limit) + 0.5)
-        out[:, j :: raster.channels] = values
+        out[:, j :: raster.channels] = raster.levels(values)

@@ -1,0 +1,126 @@
+"""Poolings that compute a value between the smallest and the largest of a window, per channel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpid_cli.errors import ArgumentError
+from dpid_cli.grid import Grid
+from dpid_cli.kernels import order, pooling
+from dpid_cli.pools import Pool
+from dpid_cli.raster import Raster
+from dpid_cli.sweeps import Strip
+
+
+def prepare(raster: Raster, grid: Grid, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The parameters with the gate as an array, or an `ArgumentError` if it does not fit the image."""
+    gate = parameters.get("gate")
+    if gate is None:
+        return parameters
+    return {**parameters, "gate": _fitting(_kernel(gate), raster, grid)}
+
+
+def _kernel(gate: Any) -> NDArray[np.float64]:
+    """The numbers of a gate, (s, s) or (C, s, s)."""
+    # THE PLACE TO LOAD A FILTER FROM A FILE: gate = Filter.load(gate).kernel where it is a path.
+    if isinstance(gate, str):
+        raise ArgumentError(f"gate: {gate}: filters are not read from files: give an array in Python")
+    try:
+        return np.asarray(gate, np.float64)
+    except (TypeError, ValueError):
+        kind = type(gate).__name__
+        raise ArgumentError(f"gate: a {kind} is not allowed: give an array of numbers") from None
+
+
+def _fitting(kernel: NDArray[np.float64], raster: Raster, grid: Grid) -> NDArray[np.float64]:
+    """(sy, sx, 1) or (sy, sx, C), for windows of that many pixels."""
+    sides, channels = grid.whole, raster.channels
+    if kernel.shape == sides:
+        kernel = kernel[np.newaxis]
+    if sides is None or kernel.shape not in ((1, *sides), (channels, *sides)):
+        height, width = (axis.source / axis.target for axis in (grid.ys, grid.xs))
+        raise ArgumentError(
+            f"gate: a filter of {'x'.join(map(str, kernel.shape)) or 1} does not fit {channels} channels and "
+            f"windows of {height:.4g}x{width:.4g} pixels: give a size for which it does, or another filter"
+        )
+    if not np.isfinite(kernel).all():
+        raise ArgumentError("gate: the filter holds NaN or infinity: give finite numbers")
+    return kernel.transpose(1, 2, 0)
+
+
+def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, Any]) -> None:
+    """Fill `out`, (rows, w * C), with a strip."""
+    pool, unit = Pool.of(strip).real(), strip.raster.unit
+    match name:
+        case "mixed":
+            values = _between(pool, parameters["beta"])
+        case "gated" if parameters["gate"] is None:
+            values = _between(pool, 0.5)
+        case "gated":
+            values = _between(pool, _openness(pool, parameters["gate"] / unit))
+        case "lp":
+            values = _power_mean(pool, parameters["power"])
+        case "softpool":
+            values = _soft(pool, unit)
+        case "edscw":
+            values = pool.weighted(pooling.SIMILAR, pool.means())
+        case "idw":
+            values = pool.weighted(pooling.INVERSE, pool.means())
+        case _:
+            beta = parameters["beta"]
+            similar = pool.weighted(pooling.SIMILAR, pool.means())
+            values = beta * similar + (1 - beta) * _soft(pool, unit)
+    out[:] = strip.raster.levels(values)
+
+
+def _between(pool: Pool, share: Any) -> NDArray[Any]:
+    """A share of max, and the rest of the mean."""
+    means, largest = pool.means(), pool.extremes(order.MAX)
+    means += share * (largest - means)
+    return means
+
+
+def _openness(pool: Pool, gate: NDArray[np.float64]) -> NDArray[Any]:
+    """The logistic function of each window's scalar product with the gate."""
+    height, width, _ = gate.shape
+    pixels = pool.values.reshape(len(pool.values), -1, pool.channels)
+    products = np.zeros((len(pixels) // height, pixels.shape[1] // width, pool.channels))
+    for y in range(height):
+        for x in range(width):
+            products += gate[y, x] * pixels[y::height, x::width]
+    openness = 0.5 + 0.5 * np.tanh(products / 2)  # which cannot overflow
+    return openness.reshape(pool.shape).astype(pool.values.dtype)
+
+
+def _power_mean(pool: Pool, power: float) -> NDArray[Any]:
+    """``(mean |a|**p)**(1/p)``, relative to the largest |a|, so that nothing overflows."""
+    if pool.values.size and pool.values.min() < 0:
+        pool = pool.mapped(np.abs)
+    if power == 1:
+        return pool.means()
+    largest = pool.extremes(order.MAX)
+    if power == 2:
+        inverse = np.divide(1, largest, out=np.zeros_like(largest), where=largest > 0)
+        total, _ = pool.sums(pooling.SQUARE, inverse)
+    else:
+        total, _ = pool.mapped(_logarithm).sums(pooling.POWER, _logarithm(largest), power)
+    total /= pool.areas
+    total **= 1 / power
+    total *= largest
+    return total
+
+
+def _logarithm(values: NDArray[Any]) -> NDArray[Any]:
+    """Natural logarithms; for 0, a number smaller than that of any other value."""
+    smallest = np.finfo(values.dtype).tiny
+    logarithms: NDArray[Any] = np.log(np.maximum(values, smallest))
+    return logarithms
+
+
+def _soft(pool: Pool, unit: float) -> NDArray[Any]:
+    """Weights ``e**a``, intensities a in [0, 1]."""
+    return pool.weighted(pooling.SOFT, pool.extremes(order.MAX), 1 / unit)

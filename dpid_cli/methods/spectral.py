@@ -1,0 +1,40 @@
+"""Spectral pooling: the lowest frequencies of the discrete Fourier transform."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpid_cli.sweeps import Strip
+
+_ROWS = 256  # at a time, so that spectra stay small
+
+
+def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, Any]) -> None:
+    """Fill `out`, (rows, w * C), with all rows at once."""
+    raster, (columns, rows) = strip.raster, strip.grid.size
+    c = raster.channels
+    for j in range(c):
+        wide = _shrink_rows(raster.rows[:, j::c], columns)
+        out[:, j::c] = raster.levels(_shrink_rows(wide.T, rows).T)
+
+
+def _shrink_rows(lines: NDArray[Any], target: int) -> NDArray[np.float64]:
+    """Keep the lowest frequencies of every row, as many as make `target` samples.
+
+    Rows and then columns are the crop of the two-dimensional spectrum. Sample k lies at the centre of
+    window k. Where `target` is even, the highest frequency and its negative share one place: `irfft` takes
+    the real part, which is their average.
+    """
+    source = lines.shape[1]
+    frequencies = np.arange(target // 2 + 1)
+    shift = np.exp(1j * np.pi * frequencies * (1 / target - 1 / source)) * (target / source)
+    out = np.empty((len(lines), target))
+    for start in range(0, len(lines), _ROWS):
+        part = lines[start : start + _ROWS].astype(np.float64)
+        spectrum = np.fft.rfft(part, axis=1)[:, : len(frequencies)]
+        out[start : start + _ROWS] = np.fft.irfft(spectrum * shift, target, axis=1)
+    return out

@@ -1,0 +1,35 @@
+"""Stochastic pooling: a pixel of each window, drawn with a probability proportional to its value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpid_cli import draws
+from dpid_cli.kernels import order, pooling
+from dpid_cli.pools import Pool
+from dpid_cli.sweeps import Strip
+
+
+def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, Any]) -> None:
+    """Fill `out`, (rows, w * C), with a strip."""
+    pool = Pool.of(strip).real().counting()
+    if strip.raster.rows.dtype.kind == "f":
+        pool = pool.mapped(lambda values: np.maximum(values, 0))  # no probability is negative
+    if parameters["form"] == "expected":
+        out[:] = strip.raster.levels(pool.weighted(pooling.OWN, pool.extremes(order.MAX)))
+        return
+    columns = strip.grid.xs.target
+    positions = np.arange(strip.start * columns, strip.stop * columns).reshape(-1, columns)
+    pooling.pick_rows(
+        pool.values,
+        pool.ys,
+        pool.xs,
+        draws.uniform(parameters["seed"], positions),
+        pool.channels,
+        strip.workspace.array("columns", (pool.values.shape[1],), np.float64),
+        out,
+    )

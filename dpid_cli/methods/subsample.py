@@ -1,0 +1,26 @@
+"""Strided subsampling: one pixel of each window, the others unseen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpid_cli.grid import Axis
+from dpid_cli.sweeps import Strip
+
+
+def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, Any]) -> None:
+    """Fill `out`, (rows, w * C), with a strip."""
+    centre = parameters["position"] == "centre"
+    ys, xs = _chosen(strip.grid.ys, centre)[strip.start : strip.stop], _chosen(strip.grid.xs, centre)
+    rows, c = strip.raster.rows, strip.raster.channels
+    for j in range(c):
+        out[:, j::c] = rows[ys[:, np.newaxis], c * xs + j]
+
+
+def _chosen(axis: Axis, centre: bool) -> NDArray[np.int64]:
+    """The pixel that holds the lower end or the centre of each window."""
+    return (2 * np.arange(axis.target, dtype=np.int64) + centre) * axis.source // (2 * axis.target)
