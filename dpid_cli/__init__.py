@@ -14,13 +14,14 @@ from dpid_cli.errors import DpidError, DpidWarning
 from dpid_cli.methods import METHODS
 
 if TYPE_CHECKING:
+    from dpid_cli.derivatives import gradients as gradients
     from dpid_cli.filters import Filter as Filter
     from dpid_cli.pipeline import downscale as downscale
 
 __version__ = "0.1.0"
-__all__ = ["METHODS", "DpidError", "DpidWarning", "Filter", "__version__", "downscale"]
+__all__ = ["METHODS", "DpidError", "DpidWarning", "Filter", "__version__", "downscale", "gradients"]
 
-_ROOMS = {"Filter": "filters", "downscale": "pipeline"}
+_ROOMS = {"Filter": "filters", "downscale": "pipeline", "gradients": "derivatives"}
 
 
 def __getattr__(name: str) -> Any:

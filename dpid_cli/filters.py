@@ -299,6 +299,11 @@ class Filter:
         """The parameters that it sets, by Python name."""
         return {name: value for name in TUNED if (value := getattr(self, name)) is not None}
 
+    @property
+    def step(self) -> int:
+        """Pixels from one place of the kernel on the input grid to the next."""
+        return self.scale or 1
+
     def planes(self, channels: int) -> NDArray[np.float64]:
         """The kernel of each channel: (C, K, K)."""
         return np.broadcast_to(self.kernel, (channels, *self.kernel.shape[-2:]))

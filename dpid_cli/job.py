@@ -18,6 +18,7 @@ import numpy as np
 from dpid_cli import alpha
 from dpid_cli.backends import thread_count
 from dpid_cli.errors import ArgumentError, FileError
+from dpid_cli.filters import resolved
 from dpid_cli.image import FORMATS, Format, Picture, format_of, read, write
 from dpid_cli.methods import PARAMETERS, method_named
 from dpid_cli.output import atomic, check_target, default_name, reason
@@ -35,12 +36,15 @@ class Outcome:
     input_size: Size
     output_size: Size
     method: str
-    parameters: Mapping[str, float | str]
+    parameters: Mapping[str, Any]
     seconds: float
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON; parameters by the names of their options."""
-        named = {PARAMETERS[name].label: value for name, value in self.parameters.items()}
+        named = {
+            PARAMETERS[name].label: value if isinstance(value, float) else str(value)
+            for name, value in self.parameters.items()
+        }
         return {**vars(self), "parameters": named, "seconds": round(self.seconds, 4)}
 
 
@@ -85,7 +89,9 @@ class Job:
     def check(self) -> None:
         """Raise an `ArgumentError` if this cannot work whatever the files hold."""
         self.size.check()
-        method_named(self.method).parameters(self.parameters)
+        method = method_named(self.method)
+        self.parameters = resolved(method, self.parameters)  # a filter's file is read once
+        method.parameters(self.parameters)
         thread_count(self.threads)
         if self.inputs.count(STANDARD_STREAM) > 1:
             raise ArgumentError("INPUT: standard input can be read only once: give - once")

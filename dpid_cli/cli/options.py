@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from dpid_cli.cli.console import shown
-from dpid_cli.methods import METHODS, PARAMETERS
+from dpid_cli.methods import METHODS, PARAMETERS, Parameter
 from dpid_cli.sizes import FITS, SizeRequest
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -85,13 +85,21 @@ def _defaults(name: str) -> str:
     return ", ".join(f"{value} ({', '.join(names)})" for value, names in owners.items())
 
 
+def _type(parameter: Parameter) -> Any:
+    """What Click reads a parameter as; filters are found when they are used."""
+    if parameter.filters:
+        return str
+    return click.Choice(parameter.choices) if parameter.choices else float
+
+
 def method_options(function: F) -> F:
     """The method and the parameters of all methods."""
     for name, parameter in reversed(list(PARAMETERS.items())):
         function = click.option(
             f"--{parameter.label}",
             name,
-            type=click.Choice(parameter.choices) if parameter.choices else float,
+            type=_type(parameter),
+            metavar="|".join([*parameter.choices, "FILTER"]) if parameter.filters else None,
             help=f"{parameter.summary[0].upper()}{parameter.summary[1:]}.  [default: {_defaults(name)}]",
         )(function)
     return click.option(

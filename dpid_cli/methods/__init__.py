@@ -24,19 +24,24 @@ class Parameter:
         One line for help and tables.
     choices : tuple of str
         The words allowed; empty for a number.
+    filters : bool
+        Whether a filter is allowed beside the words.
     """
 
     name: str
     summary: str
     choices: tuple[str, ...] = ()
+    filters: bool = False
 
     @property
     def label(self) -> str:
         """The name in options, reports and messages."""
         return self.name.rstrip("_")
 
-    def check(self, value: object, *, above_zero: bool = False) -> float | str:
+    def check(self, value: Any, *, above_zero: bool = False) -> Any:
         """`value` in its own type, or an `ArgumentError` that says what is allowed."""
+        if self.filters and not isinstance(value, str):
+            return value  # a `Filter`: `filters.resolved` lets nothing else pass
         if self.choices:
             if value in self.choices:
                 return str(value)
@@ -56,7 +61,7 @@ PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
             Parameter("alpha", "weight that every pixel has beside its reward"),
             Parameter("epsilon", "softens the distance near the guidance"),
             Parameter("variant", "reward distinct pixels, or only those above the guidance", ("sym", "asym")),
-            Parameter("guidance", "what pixels are compared with", ("box", "gaussian")),
+            Parameter("guidance", "what pixels are compared with", ("box", "gaussian"), filters=True),
             Parameter("normalize", "divide distances by their mean in the window", ("none", "mean")),
         )
     }
@@ -89,7 +94,7 @@ class Method:
     above_zero: frozenset[str] = frozenset()
     divisible: bool = True
 
-    def parameters(self, given: Mapping[str, Any]) -> dict[str, float | str]:
+    def parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Defaults overridden by `given`, whose values None mean "not given".
 
         Raises
@@ -97,7 +102,7 @@ class Method:
         ArgumentError
             If a value is not allowed, or the method has no such parameter.
         """
-        chosen = dict(self.defaults)
+        chosen: dict[str, Any] = dict(self.defaults)
         for name, value in given.items():
             if value is None:
                 continue
