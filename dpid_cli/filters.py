@@ -352,6 +352,25 @@ class Filter:
             )
 
 
+def over_pixels(scale: int, padding: str = "replicate") -> Filter:
+    """A filter on the input grid to start from: the window and one pixel around it, which counts half.
+
+    Parameters
+    ----------
+    scale : int
+    padding : {"replicate", "zero", "reflect"}, default "replicate"
+
+    Returns
+    -------
+    Filter
+        (scale + 2) x (scale + 2), from one pixel above and left of the window on; its weights sum to 1.
+    """
+    weights = np.array([1.0, *[2.0] * scale, 1.0]) / (2 * scale + 2)
+    return Filter(
+        np.outer(weights, weights), grid="input", scale=scale, offset=(-1, -1), padding=padding, name="start"
+    )
+
+
 def packaged() -> list[str]:
     """Names of the filters that come with the package."""
     return sorted(

@@ -118,7 +118,7 @@ class Job:
             If the size asked for would enlarge it.
         """
         start = time.perf_counter()
-        with _opened(source) as stream:
+        with opened(source) as stream:
             picture = read(stream, _name(source))
         try:
             target_size = self.size.of(picture.size)
@@ -201,7 +201,7 @@ def _name(source: str) -> str:
 
 
 @contextmanager
-def _opened(source: str) -> Iterator[IO[bytes]]:
+def opened(source: str) -> Iterator[IO[bytes]]:
     """A seekable stream of the input; never one that could block for ever or has no end."""
     if source == STANDARD_STREAM:
         if sys.stdin is None:

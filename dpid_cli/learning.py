@@ -18,7 +18,7 @@ from dpid_cli.derivatives import gradients
 from dpid_cli.errors import ArgumentError
 from dpid_cli.examples import Example, examples_of
 from dpid_cli.filters import BOX, GAUSSIAN, Filter, resolved
-from dpid_cli.methods import METHODS, Method, method_named
+from dpid_cli.methods import METHODS, method_named
 from dpid_cli.objectives import OBJECTIVES, SMALLEST_SIDE, check_window
 from dpid_cli.pipeline import downscale
 from dpid_cli.sizes import by_scale, pixels, positive
@@ -45,31 +45,32 @@ class Plan:
     """How a filter is fitted; see `learn` for the meaning of all fields."""
 
     scale: float
-    objective: str = "ssim"
-    method: str = "dpp"
-    hold: frozenset[str] = frozenset()
-    crop: int = 128
-    crops: int = 8
-    held_out: float = 0.25
-    seed: int = 0
-    iterations: int = 200
-    starts: int = 1
-    threads: int | None = None
+    objective: str
+    method: str
+    hold: frozenset[str]
+    crop: int
+    crops: int
+    held_out: float
+    seed: int
+    iterations: int
+    starts: int
+    threads: int
 
     @classmethod
     def of(
         cls,
         scale: Any,
-        objective: Any,
-        method: Any,
-        hold: Collection[str],
-        crop: Any,
-        crops: Any,
-        held_out: Any,
-        seed: Any,
-        iterations: Any,
-        starts: Any,
-        threads: Any,
+        *,
+        objective: Any = "ssim",
+        method: Any = "dpid",
+        hold: Collection[str] = (),
+        crop: Any = None,
+        crops: Any = 8,
+        held_out: Any = 0.25,
+        seed: Any = 0,
+        iterations: Any = 200,
+        starts: Any = 1,
+        threads: Any = None,
     ) -> Plan:
         """A plan, all of it checked."""
         able = [m.name for m in METHODS.values() if m.family == "detail"]
@@ -114,13 +115,14 @@ def learn(
     scale: float,
     targets: Sequence[ArrayLike] | None = None,
     objective: str = "ssim",
-    method: str = "dpp",
+    method: str = "dpid",
     guidance: str | os.PathLike[str] | Filter | None = None,
     lambda_: float | None = None,
     alpha: float | None = None,
     epsilon: float | None = None,
     variant: str | None = None,
     normalize: str | None = None,
+    per_channel: bool = False,
     hold: Collection[str] = (),
     crop: int | None = None,
     crops: int = 8,
@@ -146,10 +148,12 @@ def learn(
         What is made small: 1 - SSIM, or the mean squared difference, between an image and its result
         brought back to full size by bilinear interpolation; or the mean squared difference between the
         results and the targets.
-    method : {"dpp", "dpid"}, default "dpp"
+    method : {"dpid", "dpp"}, default "dpid"
         The method that the filter is fitted for.
-    guidance : {"box", "gaussian"}, str, path or Filter, optional
-        Where the kernel starts, and the grid that it lies on. By default the method's own.
+    guidance : {"gaussian", "box"}, str, path or Filter, default "gaussian"
+        Where the kernel starts, and the grid that it lies on; see `filters.over_pixels` for the input grid.
+    per_channel : bool, default False
+        Whether each channel gets a kernel and a bias of its own. All images must have equally many.
     lambda_, alpha : float, optional
         Where they start, or what they are if held; by default as the filter or the method has them, but a
         free alpha starts at 0.01 at least.
@@ -206,11 +210,24 @@ def learn(
     >>> images = [np.random.default_rng(i).random((64, 64)) for i in range(2)]
     >>> targets = [dpid_cli.downscale(image, scale=4, method="dpp", lambda_=1.7) for image in images]
     >>> hold = ("kernel", "bias", "alpha")
-    >>> found = dpid_cli.learn(images, scale=4, targets=targets, objective="pairs", alpha=0, hold=hold)
+    >>> found = dpid_cli.learn(images, scale=4, targets=targets, objective="pairs", method="dpp",
+    ...                        guidance="box", alpha=0, hold=hold)
     >>> round(found.lambda_, 3)
     1.7
     """
-    plan = Plan.of(scale, objective, method, hold, crop, crops, held_out, seed, iterations, starts, threads)
+    plan = Plan.of(
+        scale,
+        objective=objective,
+        method=method,
+        hold=hold,
+        crop=crop,
+        crops=crops,
+        held_out=held_out,
+        seed=seed,
+        iterations=iterations,
+        starts=starts,
+        threads=threads,
+    )
     given = {
         "lambda_": lambda_,
         "alpha": alpha,
@@ -219,19 +236,38 @@ def learn(
         "normalize": normalize,
         "guidance": guidance,
     }
-    fit = Fit(plan, start(plan, given), images, targets, names)
+    fit = Fit(plan, start(plan, given, channels_of(images) if per_channel else None), images, targets, names)
     fit.run(progress)
     return fit.filter()
 
 
-def start(plan: Plan, given: Mapping[str, Any]) -> Filter:
-    """The filter from which a fit starts, with every parameter set."""
-    method: Method = method_named(plan.method)
+def channels_of(images: Sequence[ArrayLike]) -> int:
+    """How many channels the first image has."""
+    shape = np.shape(images[0]) if images else ()
+    return shape[2] if len(shape) == 3 else 1
+
+
+def start(plan: Plan, given: Mapping[str, Any], channels: int | None = None) -> Filter:
+    """The filter from which a fit starts, with every parameter set.
+
+    Parameters
+    ----------
+    plan : Plan
+    given : mapping
+        Parameters, by Python name; None means "not given".
+    channels : int, optional
+        How many kernels there are to be; None leaves the filter as it is.
+    """
+    method = method_named(plan.method)
+    given = {**given, "guidance": given.get("guidance") or "gaussian"}
     chosen = method.parameters(resolved(method, given))
     guidance = chosen.pop("guidance")
     filter_ = guidance if isinstance(guidance, Filter) else {"box": BOX, "gaussian": GAUSSIAN}[guidance]
     if "alpha" not in plan.hold:
         chosen["alpha"] = max(chosen["alpha"], START_ALPHA)
+    if channels is not None:
+        planes = filter_.planes(channels) if filter_.kernel.ndim == 2 else filter_.kernel
+        filter_ = replace(filter_, kernel=planes, bias=tuple(filter_.biases(len(planes)).tolist()))
     return replace(filter_, **chosen, objective=None, fitted_on=None, loss=None, name="filter")
 
 

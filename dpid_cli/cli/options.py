@@ -85,7 +85,7 @@ def _defaults(name: str) -> str:
     return ", ".join(f"{value} ({', '.join(names)})" for value, names in owners.items())
 
 
-def _type(parameter: Parameter) -> Any:
+def parameter_type(parameter: Parameter) -> Any:
     """What Click reads a parameter as; filters are found when they are used."""
     if parameter.filters:
         return str
@@ -98,7 +98,7 @@ def method_options(function: F) -> F:
         function = click.option(
             f"--{parameter.label}",
             name,
-            type=_type(parameter),
+            type=parameter_type(parameter),
             metavar="|".join([*parameter.choices, "FILTER"]) if parameter.filters else None,
             help=f"{parameter.summary[0].upper()}{parameter.summary[1:]}.  [default: {_defaults(name)}]",
         )(function)
