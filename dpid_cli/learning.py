@@ -268,7 +268,7 @@ def start(plan: Plan, given: Mapping[str, Any], channels: int | None = None) -> 
     if channels is not None:
         planes = filter_.planes(channels) if filter_.kernel.ndim == 2 else filter_.kernel
         filter_ = replace(filter_, kernel=planes, bias=tuple(filter_.biases(len(planes)).tolist()))
-    return replace(filter_, **chosen, objective=None, fitted_on=None, loss=None, name="filter")
+    return replace(filter_, **chosen, objective=None, fitted_on=None, loss=None)
 
 
 class Fit:

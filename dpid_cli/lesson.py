@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpid_cli.errors import ArgumentError, FileError
-from dpid_cli.filters import Filter
+from dpid_cli.filters import Filter, over_pixels
 from dpid_cli.image import FORMATS, read
 from dpid_cli.job import opened
 from dpid_cli.learning import Fit, Plan, channels_of, start
@@ -35,6 +35,8 @@ class Lesson:
         Those given, the starting guidance too, by Python name.
     targets : str or None
         The directory with the small images, which go by the names of the inputs without extension.
+    grid : str or None
+        ``output`` or ``input``; None for that of the starting guidance.
     per_channel, overwrite : bool
     """
 
@@ -43,6 +45,7 @@ class Lesson:
     plan: Plan
     parameters: Mapping[str, Any] = field(default_factory=dict)
     targets: str | None = None
+    grid: str | None = None
     per_channel: bool = False
     overwrite: bool = False
 
@@ -52,7 +55,7 @@ class Lesson:
             raise ArgumentError("--targets: they go with --objective pairs: give both or neither")
         if Path(self.output).suffix != ".json":
             raise ArgumentError(f"--output: {self.output}: a filter's file ends in .json: give such a name")
-        start(self.plan, self.parameters)
+        self._start(None)
         check_target(Path(self.output), map(Path, self.inputs), (), self.overwrite)
 
     def fit(self) -> Fit:
@@ -69,8 +72,22 @@ class Lesson:
         if self.targets is not None:
             named = _by_stem(Path(self.targets))
             small = [_pixels(_partner(path, named, self.targets)) for path in paths]
-        first = start(self.plan, self.parameters, channels_of(images) if self.per_channel else None)
+        first = self._start(channels_of(images) if self.per_channel else None)
         return Fit(self.plan, first, images, small, [path.name for path in paths])
+
+    def _start(self, channels: int | None) -> Filter:
+        """Where the fit starts: on the input grid, a filter for the scale unless another is given."""
+        given = dict(self.parameters)
+        if self.grid == "input" and given.get("guidance") is None:
+            if self.plan.scale != int(self.plan.scale):
+                raise ArgumentError(
+                    f"--grid: input needs a whole scale, not {self.plan.scale:g}: give output"
+                )
+            given["guidance"] = over_pixels(int(self.plan.scale))
+        first = start(self.plan, given, channels)
+        if self.grid not in (None, first.grid):
+            raise ArgumentError(f"--grid: {first.name} is for the {first.grid} grid: leave out one of them")
+        return first
 
     def save(self, filter_: Filter) -> None:
         """Write the filter, whole or not at all."""

@@ -116,22 +116,13 @@ def command(
       dpid learn large/*.png -s 2 --objective pairs --targets small/ -o theirs.json
       dpid learn photos/ -s 3 --lambda 1 --hold lambda --guidance mine.json -o other.json
     """
-    from dpid_cli.filters import over_pixels
     from dpid_cli.kernels.jit import before_compiling
     from dpid_cli.learning import Plan
     from dpid_cli.lesson import Lesson
 
     parameters = {name: options.pop(name) for name in _START}
     plan = Plan.of(**options)
-    if grid == "input":
-        if parameters["guidance"] is not None:
-            raise click.UsageError("--grid input: it has a start of its own: leave out --guidance")
-        if plan.scale != int(plan.scale):
-            raise click.UsageError(
-                f"--grid input: {plan.scale:g} is no whole scale: give one, or --grid output"
-            )
-        parameters["guidance"] = over_pixels(int(plan.scale))
-    lesson = Lesson(inputs, output, plan, parameters, targets, per_channel, overwrite)
+    lesson = Lesson(inputs, output, plan, parameters, targets, grid, per_channel, overwrite)
     lesson.check()
     if not quiet and on_terminal():
         before_compiling(announce)
