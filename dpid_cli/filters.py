@@ -11,7 +11,6 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from importlib import resources
 from itertools import product
 from numbers import Integral, Real
 from pathlib import Path
@@ -21,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpid_cli.errors import ArgumentError
-from dpid_cli.methods import PARAMETERS, Method
+from dpid_cli.methods import FILTERS, PARAMETERS, Method
 from dpid_cli.output import atomic, reason
 
 FORMAT, VERSION = "dpid-filter", 1
@@ -30,6 +29,7 @@ PADDINGS = ("zero", "replicate", "reflect")
 # Parameters of the methods that a file can set, as defaults.
 TUNED = ("lambda_", "alpha", "epsilon", "variant", "normalize")
 
+_PACKAGED = Path(__file__).parent / "data"
 _LARGEST_FILE = 4 << 20
 _LARGEST_KERNEL = 128
 _LARGEST_VALUE = 1e6
@@ -210,7 +210,7 @@ class Filter:
         Parameters
         ----------
         source : str or path
-            The name of a filter that comes with the package (``packaged()`` lists them), or the path of a
+            A name in `methods.FILTERS`, of a filter that comes with the package, or the path of a
             JSON file: a `str` that ends in ``.json`` or has a directory, or any path object.
 
         Returns
@@ -230,12 +230,12 @@ class Filter:
         (3, 3)
         """
         if isinstance(source, str) and not source.endswith(".json") and not re.search(r"[/\\]", source):
-            if source not in packaged():
+            if source not in FILTERS:
                 raise ArgumentError(
-                    f"guidance: {source!r} is not known: give box, gaussian, {', '.join(packaged())}, "
+                    f"guidance: {source!r} is not known: give box, gaussian, {', '.join(FILTERS)}, "
                     "or a filter's file, ending in .json"
                 )
-            return cls._parse(_folder().joinpath(f"{source}.json").read_bytes(), source)
+            return cls._parse((_PACKAGED / f"{source}.json").read_bytes(), source)
         return cls._parse(_content(Path(source)), os.fspath(source))
 
     @classmethod
@@ -371,13 +371,6 @@ def over_pixels(scale: int, padding: str = "replicate") -> Filter:
     )
 
 
-def packaged() -> list[str]:
-    """Names of the filters that come with the package."""
-    return sorted(
-        path.name.removesuffix(".json") for path in _folder().iterdir() if path.name.endswith(".json")
-    )
-
-
 def resolved(method: Method, given: Mapping[str, Any]) -> dict[str, Any]:
     """`given` with its guidance loaded where it is a filter's, whose parameters become defaults.
 
@@ -403,10 +396,6 @@ def resolved(method: Method, given: Mapping[str, Any]) -> dict[str, Any]:
             )
         guidance = Filter.load(guidance)
     return guidance.parameters | chosen | {"guidance": guidance}
-
-
-def _folder() -> Any:
-    return resources.files("dpid_cli") / "data"
 
 
 def _content(path: Path) -> bytes:

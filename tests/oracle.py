@@ -67,6 +67,7 @@ def over_means(means: np.ndarray, filter_) -> np.ndarray:
     for row, column, channel in np.ndindex(means.shape):
         kernel = filter_.kernel[channel] if filter_.kernel.ndim == 3 else filter_.kernel
         response = replicated = used = 0.0
+        inside = 0 < row < rows - 1 and 0 < column < columns - 1
         for dy, dx in np.ndindex(3, 3):
             y, x = row + dy - 1, column + dx - 1
             near = means[min(max(y, 0), rows - 1), min(max(x, 0), columns - 1), channel]
@@ -74,7 +75,7 @@ def over_means(means: np.ndarray, filter_) -> np.ndarray:
             if 0 <= y < rows and 0 <= x < columns:
                 response += kernel[dy, dx] * near
                 used += kernel[dy, dx]
-        gain = kernel.sum() / used if used != 0 else math.inf
+        gain = 1 if inside else kernel.sum() / used if used != 0 else math.inf
         response = gain * response if 1 / 16 <= gain <= 16 else replicated
         out[row, column, channel] = response + np.broadcast_to(filter_.bias, channels)[channel]
     return out

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from dpid_cli.cli.console import shown
-from dpid_cli.methods import METHODS, PARAMETERS, Parameter
+from dpid_cli.methods import FILTERS, METHODS, PARAMETERS, Parameter
 from dpid_cli.sizes import FITS, SizeRequest
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -92,6 +92,14 @@ def parameter_type(parameter: Parameter) -> Any:
     return click.Choice(parameter.choices) if parameter.choices else float
 
 
+def told(parameter: Parameter) -> str:
+    """What the help says of a parameter."""
+    summary = f"{parameter.summary[0].upper()}{parameter.summary[1:]}."
+    if not parameter.filters:
+        return summary
+    return f"{summary} FILTER is a file of 'dpid learn', or {', '.join(FILTERS)}."
+
+
 def method_options(function: F) -> F:
     """The method and the parameters of all methods."""
     for name, parameter in reversed(list(PARAMETERS.items())):
@@ -100,7 +108,7 @@ def method_options(function: F) -> F:
             name,
             type=parameter_type(parameter),
             metavar="|".join([*parameter.choices, "FILTER"]) if parameter.filters else None,
-            help=f"{parameter.summary[0].upper()}{parameter.summary[1:]}.  [default: {_defaults(name)}]",
+            help=f"{told(parameter)}  [default: {_defaults(name)}]",
         )(function)
     return click.option(
         "-m",

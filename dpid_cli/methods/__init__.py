@@ -53,6 +53,9 @@ class Parameter:
         return number
 
 
+# Learned guidance that comes with the package, in `dpid_cli/data`.
+FILTERS = ("photo", "stars", "text")
+
 PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
     {
         p.name: p
