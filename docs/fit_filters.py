@@ -72,11 +72,12 @@ def losses(images: list[np.ndarray], scale: int, fitted: Filter, **options: Any)
     """Loss of every contestant, on the images that a fit with these options holds out, or on the only one."""
     plan = Plan.of(scale, method="dpid", **options)
     plain = {"alpha": 0.0, "epsilon": 0.0, "variant": "sym", "normalize": "none"}
+    names, alone = [str(i) for i in range(len(images))], [(image, None) for image in images]
     told = []
     for method, filter_, parameters in PLAIN.values():
-        fit = Fit(replace(plan, method=method), replace(filter_, **plain | parameters), images)
+        fit = Fit(replace(plan, method=method), replace(filter_, **plain | parameters), names, alone)
         told.append(fit.loss(fit.start, fit.testing or fit.training))
-    fit = Fit(plan, fitted, images)
+    fit = Fit(plan, fitted, names, alone)
     told.append(fit.loss(fitted, fit.testing or fit.training))
     return " | ".join(f"{value:.4f}" for value in told)
 

@@ -109,7 +109,7 @@ def gradients(
     >>> import numpy as np, dpid_cli
     >>> image = np.random.default_rng(0).random((8, 12))
     >>> of = dpid_cli.gradients(image, np.full((2, 3), 1 / 6), scale=4)
-    >>> round(of.image.sum(), 12)
+    >>> round(float(of.image.sum()), 12)
     1.0
     """
     chosen = method_named(method)

@@ -69,34 +69,27 @@ def examples_of(
     ArgumentError
         If the image, its target or the filter do not fit each other, or crops are too small.
     """
-    whole = _intensities(image)
-    result = None if target is None else _intensities(target)
-    if result is None:
-        spans = [_free_span(source, crop, scale) for source in whole.shape[:2]]
-    else:
-        _check_target(whole, result, scale)
-        spans = [
-            _aligned_span(source, small, crop)
-            for source, small in zip(whole.shape[:2], result.shape[:2], strict=True)
-        ]
-    rows, columns = spans
+    whole = Raster.of(image)
+    result = None if target is None else Raster.of(target)
+    columns, rows = _spans(whole, result, scale, crop)
     size = columns.target, rows.target
-    filter_.check_fit((columns.source, rows.source), size, whole.shape[2])
+    filter_.check_fit((columns.source, rows.source), size, whole.channels)
     cut = []
     for _ in range(count if rows.places * columns.places > 1 else 1):
-        top, left = (int(random.integers(span.places)) * span.step for span in spans)
-        pixels = np.ascontiguousarray(whole[top : top + rows.source, left : left + columns.source])
+        top, left = (int(random.integers(span.places)) * span.step for span in (rows, columns))
+        pixels = _part(whole, top, left, (columns.source, rows.source))
         if result is None:
             cut.append(Example(pixels, size))
             continue
-        small_top, small_left = top * result.shape[0] // len(whole), left * result.shape[1] // whole.shape[1]
-        part = result[small_top : small_top + rows.target, small_left : small_left + columns.target]
+        small_left, small_top = (
+            at * small // large for at, small, large in zip((left, top), result.size, whole.size, strict=True)
+        )
         reach = _reach(filter_)
         inner = (
-            _inside(small_top, rows.target, len(result), reach),
-            _inside(small_left, columns.target, result.shape[1], reach),
+            _inside(small_top, rows.target, result.size[1], reach),
+            _inside(small_left, columns.target, result.size[0], reach),
         )
-        cut.append(Example(pixels, size, part, inner))
+        cut.append(Example(pixels, size, _part(result, small_top, small_left, size), inner))
     return cut
 
 
@@ -128,14 +121,17 @@ def _aligned_span(source: int, target: int, crop: int) -> _Span:
     return _Span(count * source // target, count, period * source // target, (target - count) // period + 1)
 
 
-def _check_target(whole: Array, result: Array, scale: float) -> None:
-    height, width, channels = whole.shape
-    expected = by_scale((width, height), scale)
-    if result.shape != (expected[1], expected[0], channels):
+def _spans(whole: Raster, result: Raster | None, scale: float, crop: int) -> list[_Span]:
+    """Where crops can lie, along columns and rows."""
+    if result is None:
+        return [_free_span(source, crop, scale) for source in whole.size]
+    expected = by_scale(whole.size, scale)
+    if (result.size, result.channels) != (expected, whole.channels):
         raise ArgumentError(
-            f"target: {result.shape[1]}x{result.shape[0]} pixels of {result.shape[2]} channels: give "
-            f"{expected[0]}x{expected[1]} of {channels}, {scale:g} times smaller"
+            f"target: {result.size[0]}x{result.size[1]} pixels of {result.channels} channels: give "
+            f"{expected[0]}x{expected[1]} of {whole.channels}, {scale:g} times smaller"
         )
+    return [_aligned_span(*sides, crop) for sides in zip(whole.size, result.size, strict=True)]
 
 
 def _inside(first: int, count: int, whole: int, reach: int) -> slice:
@@ -155,8 +151,8 @@ def _reach(filter_: Filter) -> int:
     return max(0, -(-max(ends) // step))
 
 
-def _intensities(image: ArrayLike) -> Array:
-    """An image as float64 (H, W, C) in [0, 1]."""
-    raster = Raster.of(image)
-    width, height = raster.size
-    return (raster.rows / np.float64(raster.unit)).reshape(height, width, raster.channels)
+def _part(raster: Raster, top: int, left: int, size: Size) -> Array:
+    """A part of an image as float64 (H, W, C) in [0, 1]; only the part is converted."""
+    channels = raster.channels
+    rows = raster.rows[top : top + size[1], channels * left : channels * (left + size[0])]
+    return (rows / np.float64(raster.unit)).reshape(size[1], size[0], channels)

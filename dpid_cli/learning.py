@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import starmap
@@ -236,14 +236,23 @@ def learn(
         "normalize": normalize,
         "guidance": guidance,
     }
-    fit = Fit(plan, start(plan, given, channels_of(images) if per_channel else None), images, targets, names)
+    names = [f"image {i}" for i in range(1, len(images) + 1)] if names is None else names
+    if len(images) == 0 or len(names) != len(images):
+        raise ArgumentError(f"images: {len(images)} of them: give at least one, and a name for each")
+    if (targets is not None) != (plan.objective == "pairs"):
+        raise ArgumentError("targets: they go with the objective pairs: give both or neither")
+    if targets is not None and len(targets) != len(images):
+        raise ArgumentError(f"targets: {len(targets)} for {len(images)} images: give one for each")
+    first = start(plan, given, channels_of(images[0]) if per_channel else None)
+    wanted: Sequence[ArrayLike | None] = [None] * len(images) if targets is None else targets
+    fit = Fit(plan, first, names, zip(images, wanted, strict=True))
     fit.run(progress)
     return fit.filter()
 
 
-def channels_of(images: Sequence[ArrayLike]) -> int:
-    """How many channels the first image has."""
-    shape = np.shape(images[0]) if images else ()
+def channels_of(image: ArrayLike) -> int:
+    """How many channels an image has."""
+    shape = np.shape(image)
     return shape[2] if len(shape) == 3 else 1
 
 
@@ -278,31 +287,23 @@ class Fit:
     ----------
     plan : Plan
     start : Filter
-    images, targets, names
-        As for `learn`.
+    names : sequence of str
+        Of the images.
+    images : iterable of (image, target)
+        Both array_like, the target None but for pairs. Only crops are kept, so a generator needs memory for
+        one image at a time.
     """
 
     def __init__(
         self,
         plan: Plan,
         start: Filter,
-        images: Sequence[ArrayLike],
-        targets: Sequence[ArrayLike] | None = None,
-        names: Sequence[str] | None = None,
+        names: Sequence[str],
+        images: Iterable[tuple[ArrayLike, ArrayLike | None]],
     ) -> None:
-        self.plan, self.start = plan, start
-        self.names = [f"image {i}" for i in range(1, len(images) + 1)] if names is None else list(names)
-        if not images or len(self.names) != len(images):
-            raise ArgumentError(f"images: {len(images)} of them: give at least one, and a name for each")
-        if (targets is not None) != (plan.objective == "pairs"):
-            raise ArgumentError("targets: they go with the objective pairs: give both or neither")
-        if targets is not None and len(targets) != len(images):
-            raise ArgumentError(f"targets: {len(targets)} for {len(images)} images: give one for each")
+        self.plan, self.start, self.names = plan, start, list(names)
         self.held = self._drawn()
-        examples = [
-            self._examples(index, image, None if targets is None else targets[index])
-            for index, image in enumerate(images)
-        ]
+        examples = [self._examples(index, *pair) for index, pair in enumerate(images)]
         self.training = [e for i, group in enumerate(examples) if i not in self.held for e in group]
         self.testing = [e for i in self.held for e in examples[i]]
         self.before: tuple[float, float | None] | None = None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from dpid_cli.errors import ArgumentError, FileError
 from dpid_cli.filters import Filter, over_pixels
@@ -67,13 +67,13 @@ class Lesson:
             If a file cannot be read, has no target, or does not fit.
         """
         paths = _files(self.inputs)
-        images = [_pixels(path) for path in paths]
-        small = None
+        images: Iterable[tuple[ArrayLike, ArrayLike | None]] = ((_pixels(path), None) for path in paths)
         if self.targets is not None:
             named = _by_stem(Path(self.targets))
-            small = [_pixels(_partner(path, named, self.targets)) for path in paths]
-        first = self._start(channels_of(images) if self.per_channel else None)
-        return Fit(self.plan, first, images, small, [path.name for path in paths])
+            partners = [_partner(path, named, self.targets) for path in paths]
+            images = ((_pixels(path), _pixels(small)) for path, small in zip(paths, partners, strict=True))
+        first = self._start(channels_of(_pixels(paths[0])) if self.per_channel else None)
+        return Fit(self.plan, first, [path.name for path in paths], images)
 
     def _start(self, channels: int | None) -> Filter:
         """Where the fit starts: on the input grid, a filter for the scale unless another is given."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import json
 from pathlib import Path
 
@@ -392,6 +394,12 @@ def test_packaged_filters(dpid, photo, noise):
         ).exit_code
         == 0
     )
+
+
+@pytest.mark.parametrize("room", ["filters", "derivatives", "learning"])
+def test_examples_of_the_docstrings(room):
+    failed, tried = doctest.testmod(importlib.import_module(f"dpid_cli.{room}"))
+    assert tried > 0 and failed == 0
 
 
 def test_lazy_exports():

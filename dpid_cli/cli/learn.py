@@ -10,19 +10,19 @@ import click
 
 from dpid_cli.cli.console import announce, on_terminal, say
 from dpid_cli.cli.options import parameter_type
-from dpid_cli.methods import PARAMETERS
+from dpid_cli.methods import FILTERS, PARAMETERS
 
 if TYPE_CHECKING:
     from dpid_cli.filters import Filter
 
 _LOSS = {"ssim": "1 - SSIM", "l2": "mean squared error", "pairs": "mean squared error"}
 _START = {
-    "guidance": "Where the kernel starts.  [default: gaussian]",
+    "guidance": f"Where the kernel starts: FILTER is a file, or {', '.join(FILTERS)}.  [default: gaussian]",
     "lambda_": "Where lambda starts, or what it is if held.  [default: the filter's, the method's]",
     "alpha": "Where alpha starts, or what it is if held.  [default: the filter's, at least 0.01]",
-    "epsilon": "Never fitted.  [default: the filter's, the method's]",
-    "variant": "Never fitted.  [default: the filter's, the method's]",
-    "normalize": "Never fitted.  [default: the filter's, the method's]",
+    "epsilon": "As for 'dpid downscale'; not fitted.  [default: the filter's, the method's]",
+    "variant": "As for 'dpid downscale'; not fitted.  [default: the filter's, the method's]",
+    "normalize": "As for 'dpid downscale'; not fitted.  [default: the filter's, the method's]",
 }
 
 
@@ -55,7 +55,7 @@ def _start_options(function: Any) -> Any:
 @click.option(
     "--grid",
     type=click.Choice(["output", "input"]),
-    help="Where the kernel lies: 3x3 window means (any scale), or pixels around the window (whole scales).  "
+    help="Where the kernel lies: 3x3 window means (any scale), or pixels near each window (whole scales).  "
     "[default: the one of --guidance, else output]",
 )
 @click.option("--per-channel", is_flag=True, help="A kernel and a bias for each channel.")
@@ -148,7 +148,7 @@ def _progress(verbose: bool) -> Any:
     if verbose:
         return lambda count, loss: say(f"iteration {count}: loss {loss:.6g}")
     if on_terminal():
-        return lambda count, loss: click.echo(f"\riteration {count}: loss {loss:.6g} ", err=True, nl=False)
+        return lambda count, loss: click.echo(f"\riteration {count}: loss {loss:.6f} ", err=True, nl=False)
     return None
 
 
