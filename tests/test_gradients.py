@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import dpid_cli
 from dpid_cli import Filter, downscale, gradients
 
-plainly = settings(deadline=None, max_examples=25, derandomize=True)
+plainly = settings(deadline=None, max_examples=50, derandomize=True)
 MARGIN = 0.01  # between a pixel and its guidance; more than any difference below moves them
 
 

@@ -159,8 +159,9 @@ def _summary(found: Filter, interrupted: bool) -> None:
     loss, on = found.loss or {}, found.fitted_on or {}
     what = _LOSS[found.objective or "ssim"]
     for part, images in (("training", on["images"]), ("held_out", on["held_out"])):
+        told = "none"
         if (values := loss[part]) is not None:
             count = f"{len(images)} image{'s' if len(images) > 1 else ''}"
-            told = f"{values['before']:.6g} before, {values['after']:.6g} after, {count}"
-            say(f"{part.replace('_', ' ')}: {what} {told}")
+            told = f"{what} {values['before']:.6g} before, {values['after']:.6g} after, {count}"
+        say(f"{part.replace('_', ' ')}: {told}")
     say(f"lambda {found.lambda_:.4g}, alpha {found.alpha:.4g}" + (", interrupted" if interrupted else ""))
