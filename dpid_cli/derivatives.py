@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -127,7 +128,7 @@ def gradients(
     parameters = chosen.parameters(resolved(chosen, given))
     if (scale is None) == (size is None):
         raise ArgumentError("size: give either scale or size, not both and not neither")
-    raster = _intensities(Raster.of(image))
+    raster = _intensities(Raster.of(image).unpacked())
     target = by_size(raster.size, size) if scale is None else by_scale(raster.size, scale)
     named: str | Filter = parameters["guidance"]
     filter_ = named if isinstance(named, Filter) else {"box": BOX, "gaussian": GAUSSIAN}[named]
@@ -164,6 +165,11 @@ def _planes(upstream: ArrayLike, shape: tuple[int, ...]) -> Array:
     return np.ascontiguousarray(values.astype(np.float64).reshape(*shape[:2], -1).swapaxes(1, 2))
 
 
+def _largest_window(grid: Grid) -> int:
+    """Pixels in it, those cut by its border included."""
+    return math.prod(int((np.diff(axis.first) + (axis.head[:-1] > 0)).max()) for axis in (grid.ys, grid.xs))
+
+
 class _Backward:
     """The chain rule from the result back to image, filter and parameters."""
 
@@ -180,6 +186,7 @@ class _Backward:
         strip = self.strip
         means, guide = means_and_guide(guidance, strip)
         guide_gradient = np.zeros(guide.shape)
+        pixels, channels = _largest_window(strip.grid), guide.shape[1]
         kernels.window_gradients(
             strip.raster.rows,
             strip.grid.ys,
@@ -189,9 +196,12 @@ class _Backward:
             parameters["lambda_"] / 2,
             parameters["epsilon"] ** 2,
             parameters["alpha"],
-            joint,
-            parameters["variant"] == "asym",
-            parameters["normalize"] == "mean",
+            int(joint),
+            int(parameters["variant"] == "asym"),
+            int(parameters["normalize"] == "mean"),
+            np.empty((pixels, channels)),
+            np.empty(pixels),
+            np.empty((3, max(pixels, channels))),
             self.image,
             guide_gradient,
             self.parameters,

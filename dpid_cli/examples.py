@@ -69,8 +69,8 @@ def examples_of(
     ArgumentError
         If the image, its target or the filter do not fit each other, or crops are too small.
     """
-    whole = Raster.of(image)
-    result = None if target is None else Raster.of(target)
+    whole = Raster.of(image).unpacked()
+    result = None if target is None else Raster.of(target).unpacked()
     columns, rows = _spans(whole, result, scale, crop)
     size = columns.target, rows.target
     filter_.check_fit((columns.source, rows.source), size, whole.channels)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import IO, Any
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from dpid_cli.arrow import one_block, shared
 from dpid_cli.errors import ArgumentError, DpidWarning, FileError
 
 MAX_PIXELS = 512_000_000
@@ -196,7 +197,7 @@ def read(stream: IO[bytes], name: str) -> Picture:
     FileError
         If it is not an image of a known format, damaged, truncated or too large.
     """
-    with _file_errors(name), Image.open(stream, formats=_known_formats()) as image:
+    with _file_errors(name), one_block(), Image.open(stream, formats=_known_formats()) as image:
         if image.width * image.height > MAX_PIXELS:
             raise _too_large(name)
         deep = _is_deep(image)
@@ -218,7 +219,11 @@ def read(stream: IO[bytes], name: str) -> Picture:
 
 
 def _pixels(image: Image.Image) -> NDArray[Any]:
-    """The image as an array; copied in parts, because Pillow holds two more copies of what it hands over."""
+    """The image as an array, in Pillow's own memory where it is laid out like one."""
+    if image.mode in ("L", "RGB", "RGBA"):
+        with suppress(ValueError):  # several blocks, because it was made before
+            return shared(image)
+    # In parts, because Pillow holds two more copies of what it hands over.
     width, height = image.size
     first = np.asarray(image.crop((0, 0, width, 1)))
     result = np.empty((height, *first.shape[1:]), first.dtype)

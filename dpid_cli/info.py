@@ -26,7 +26,7 @@ def facts() -> dict[str, str]:
     )
     uncached = "none: no writable folder, kernels are compiled in every process"
     found["kernel cache"] = cache_folder() or uncached
-    found["cache variable"] = os.environ.get("NUMBA_CACHE_DIR", "NUMBA_CACHE_DIR is not set")
+    found["cache variable"] = os.environ.get("DPID_CACHE_DIR", "DPID_CACHE_DIR is not set")
     return found
 
 

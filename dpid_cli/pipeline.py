@@ -124,13 +124,17 @@ def downscale(
         raise ArgumentError("size: give either scale or size, not both and not neither")
     raster = Raster.of(image)
     target = by_size(raster.size, size) if scale is None else by_scale(raster.size, scale)
+    packed = chosen.packed
     if isinstance(filter_ := parameters.get("guidance"), Filter):
         filter_.check_fit(raster.size, target, raster.channels)
+        packed = packed and filter_.grid == "output"
     shape = (target[1], target[0], *np.shape(image)[2:])
     if target == raster.size:
-        return raster.rows.reshape(shape).copy()
+        return raster.unpacked().rows.reshape(shape).copy()
+    if not packed:
+        raster = raster.unpacked()
     grid = Grid.of(raster.size, target, raster.real)
-    out = np.empty((target[1], target[0] * raster.channels), raster.rows.dtype)
+    out = np.empty((target[1], target[0] * raster.channels), raster.dtype)
     fill = import_module(f"dpid_cli.methods.{chosen.family}").fill
 
     of_thread = threading.local()

@@ -74,7 +74,7 @@ def sweep(
     raster, grid, real = strip.raster, strip.grid, strip.raster.real
     rows, c, columns = strip.shape
     nothing = np.empty((rows, c, 0), real)
-    straddlers = windows.TILE * c if grid.xs.head.any() else 0
+    straddlers = 2 * windows.TILE * raster.samples if grid.xs.head.any() else 0
     distances = 0 if task == windows.BOX else 1 if reward.joint else c
     array = strip.workspace.array
     name = "box" if task == windows.BOX else "range" if task == windows.RANGE else "detail"
@@ -91,7 +91,7 @@ def sweep(
         real(reward.exponent),
         real(reward.epsilon2),
         task,
-        flag(c),
+        windows.Layout(flag(c), flag(raster.packed)),
         flag(reward.joint),
         flag(reward.asymmetric),
         _power(task, 2 * reward.exponent, raster),
@@ -114,7 +114,7 @@ def _power(task: Flag, lambda_: float, raster: Raster) -> Flag:
 
 def finish(
     out: NDArray[Any],
-    raster: Raster,
+    strip: Strip,
     guide: NDArray[Any],
     means: NDArray[Any],
     total: NDArray[Any],
@@ -122,6 +122,7 @@ def finish(
     blend: NDArray[Any] | None = None,
 ) -> None:
     """Fill `out` with the pixels of `windows.finish_rows`."""
+    raster = strip.raster
     windows.finish_rows(
         total,
         weight,
@@ -131,5 +132,6 @@ def finish(
         raster.real(raster.limit),
         flag(raster.channels),
         flag(blend is not None),
+        strip.workspace.array("planes", guide.shape[1:], out.dtype),
         out,
     )

@@ -50,5 +50,5 @@ def cache() -> str:
     """Where compiled kernels are kept, or a `DpidError` if they cannot be."""
     folder = cache_folder()
     if folder is None:
-        raise DpidError("kernel cache: no folder can be written: set NUMBA_CACHE_DIR to one that can")
+        raise DpidError("kernel cache: no folder can be written: set DPID_CACHE_DIR to one that can")
     return folder

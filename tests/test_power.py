@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numba import njit
 
+from dpid_cli.kernels.jit import kernel
 from dpid_cli.kernels.windows import fast_power
 
 EPSILON = 2.0**-23
 
 
-@njit
+@kernel()
 def powers(values, exponent, out):
     for i in range(len(values)):
         out[i] = fast_power(values[i], exponent)

@@ -67,6 +67,15 @@ def test_scale_one_is_identity(dtype, method, data):
     np.testing.assert_array_equal(downscale(image, scale=1, method=method), image)
 
 
+@pytest.mark.parametrize("method", sorted(METHODS))
+@given(data=st.data())
+def test_pixels_of_four_bytes_give_the_same_result(method, data):
+    image, size = data.draw(images(np.uint8, channels=(3,)))
+    four = np.dstack([image, np.full(image.shape[:2], 99, np.uint8)])
+    expected = downscale(image, size=size, method=method)
+    np.testing.assert_array_equal(downscale(four[..., :3], size=size, method=method), expected)
+
+
 @pytest.mark.parametrize("method", DETAIL)
 @pytest.mark.parametrize("guidance", ["box", "gaussian"])
 @given(data=st.data())

@@ -12,7 +12,7 @@ import pytest
 from conftest import DPID, process
 from PIL import Image
 
-import dpid_cli
+from dpid_cli.kernels import cache as code_cache
 from dpid_cli.warmup import Case, cases
 
 RUN = "import sys; from dpid_cli.cli import main; main(sys.argv[1:])"
@@ -25,7 +25,7 @@ def python(code: str, *words: str, **variables: str) -> subprocess.CompletedProc
     """Run code in a process of its own."""
     return subprocess.run(
         [sys.executable, "-c", code, *words],
-        env={name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"} | variables,
+        env={name: value for name, value in os.environ.items() if name != "DPID_CACHE_DIR"} | variables,
         capture_output=True,
         text=True,
         timeout=300,
@@ -51,11 +51,11 @@ def watched(*words: str, **variables: str) -> tuple[int, str]:
 def cache(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Variables of a cache that one quiet first run on a colour image has filled."""
     folder = tmp_path_factory.mktemp("cache")
-    variables = QUICK | {"NUMBA_CACHE_DIR": str(folder / "kernels")}
+    variables = QUICK | {"DPID_CACHE_DIR": str(folder / "kernels")}
     Image.effect_noise((60, 40), 50).convert("RGB").save(folder / "photo.png")
     words = ("downscale", str(folder / "photo.png"), "-s", "4", "-m", "box", "-q")
     assert watched(*words, **variables) == (0, "")
-    assert list((folder / "kernels").rglob("*.nbc"))
+    assert list((folder / "kernels").rglob("*.o"))
     return variables
 
 
@@ -76,7 +76,7 @@ warmup.cases = lambda: [case for case in every() if str(case) == "uint8 RGB, dpp
     first, second = (python(code, "warmup", **cache) for _ in range(2))
     assert (first.returncode, first.stderr) == (0, "")
     folder, compiled, found = (line.split()[-1] for line in first.stdout.splitlines())
-    assert Path(folder).is_relative_to(cache["NUMBA_CACHE_DIR"])
+    assert Path(folder).is_relative_to(cache["DPID_CACHE_DIR"])
     assert (int(compiled), int(found)) == (1, 2)
     assert [line.split()[-1] for line in second.stdout.splitlines()] == [folder, "0", "3"]
     for scale in "1.7", "2", "40":
@@ -99,18 +99,9 @@ def test_warmup_shows_progress_on_a_terminal(dpid, monkeypatch):
 
 @pytest.fixture
 def read_only(photo: Path) -> dict[str, str]:
-    """Variables of an installation in which no folder for compiled kernels can be made."""
-    package = photo.parent / "site" / "dpid_cli"
-    shutil.copytree(Path(dpid_cli.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
-    (package / "kernels" / "__pycache__").write_text("a file, which even root cannot make a folder in")
+    """Variables with which no folder for compiled kernels can be made, not even by root: below a file."""
     nowhere = str(photo / "nowhere")
-    return QUICK | {
-        "PYTHONPATH": str(package.parent),
-        "NUMBA_CACHE_DIR": nowhere,
-        "HOME": nowhere,
-        "XDG_CACHE_HOME": nowhere,
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
+    return QUICK | {"HOME": nowhere, "XDG_CACHE_HOME": nowhere, "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def test_no_folder_for_kernels(read_only):
@@ -124,7 +115,7 @@ def test_no_folder_for_kernels(read_only):
 
 @pytest.mark.parametrize("moment", ["read", "write"])
 def test_folder_for_kernels_that_is_lost(photo, tmp_path, moment):
-    """Numba tries the folder when a kernel is defined, and uses it when the kernel is called first."""
+    """The folder is tried once, and used when a kernel is called first."""
     lose = """
 import shutil, os
 from pathlib import Path
@@ -136,20 +127,20 @@ def lose():
     folder.touch()
 """
     when = {"read": "lose()", "write": "jit.before_compiling(lambda kept: lose())"}[moment]
-    done = python(f"{lose}{when}\n{RUN}", *SHRINK, **QUICK, NUMBA_CACHE_DIR=str(tmp_path / "kernels"))
+    done = python(f"{lose}{when}\n{RUN}", *SHRINK, **QUICK, DPID_CACHE_DIR=str(tmp_path / "kernels"))
     assert (done.returncode, done.stdout, done.stderr) == (0, "out.png\n", "")
     assert next((tmp_path / "kernels").iterdir()).is_file()
 
 
-def test_warm_start_imports_no_scipy(cache, photo):
+def test_warm_start_imports_no_numba(cache, photo):
     code = f"""
 import atexit, sys
 atexit.register(lambda: print(*sys.modules, file=sys.stderr))
 {RUN}"""
     done = python(code, *SHRINK, **cache)
     loaded = set(done.stderr.split())
-    assert done.returncode == 0 and "numba" in loaded
-    assert not loaded & {"scipy.linalg", "skimage", "PIL.AvifImagePlugin", "PIL.ImageCms"}
+    assert done.returncode == 0 and "llvmlite.binding" in loaded
+    assert not loaded & {"numba", "scipy", "skimage", "PIL.AvifImagePlugin", "PIL.ImageCms"}
 
 
 def test_error_of_the_import_beside_decoding_is_told(cache, photo):
@@ -160,21 +151,75 @@ def test_error_of_the_import_beside_decoding_is_told(cache, photo):
     assert not Path("out.png").exists()
 
 
-def test_usage_errors_do_not_wait_for_numba(photo):
-    code = f"import atexit, sys; atexit.register(lambda: print('numba' in sys.modules)); {RUN}"
+def test_usage_errors_do_not_wait_for_kernels(photo):
+    code = f"import atexit, sys; atexit.register(lambda: print('llvmlite' in sys.modules)); {RUN}"
     done = python(code, *SHRINK[:-1], "--width", "9")
     assert (done.returncode, done.stdout) == (2, "False\n")
     done = python(code, "downscale", "photo.png", "-s", "4", "-o", "out.xcf")
     assert (done.returncode, done.stdout) == (2, "False\n")
 
 
-def test_scipy_can_be_imported_afterwards(cache, photo):
-    code = f"""
-import atexit
-@atexit.register
-def use():
-    import numpy, numba, scipy.linalg
-    square = numba.njit(lambda a: (a @ a)[0, 0])
-    print(square(numpy.full((2, 2), 3.0)))
-{RUN}"""
-    assert python(code, *SHRINK, **cache).stdout == "out.png\n18.0\n"
+@pytest.fixture
+def kept(tmp_path, monkeypatch):
+    """A file of the cache, and the code in it."""
+    monkeypatch.setattr(code_cache, "folder", lambda: tmp_path)
+    code = code_cache.MachineCode("symbol", ["memcpy"], b"object\ncode")
+    code_cache.write("dpid_cli.kernels.some.kernel", (1,), code)
+    (path,) = tmp_path.iterdir()
+    return path, code
+
+
+def test_code_is_kept_by_kernel_and_types(kept):
+    assert code_cache.read("dpid_cli.kernels.some.kernel", (1,)) == kept[1]
+    assert code_cache.read("dpid_cli.kernels.some.kernel", (2,)) is None
+    assert code_cache.read("dpid_cli.kernels.other.kernel", (1,)) is None
+    code_cache.write("elsewhere.kernel", (1,), kept[1])
+    assert code_cache.read("elsewhere.kernel", (1,)) is None
+
+
+def test_damaged_code_is_not_used(kept):
+    path, _ = kept
+    content = path.read_bytes()
+    for k in range(len(content)):
+        path.write_bytes(content[:k] + bytes([content[k] ^ 1]) + content[k + 1 :])
+        assert code_cache.read("dpid_cli.kernels.some.kernel", (1,)) is None
+        path.write_bytes(content[:k])
+        assert code_cache.read("dpid_cli.kernels.some.kernel", (1,)) is None
+
+
+def test_code_that_calls_what_is_not_there_is_not_used(kept):
+    code_cache.write(
+        "dpid_cli.kernels.some.kernel", (1,), kept[1]._replace(externals=["nowhere_to_be_found"])
+    )
+    assert code_cache.read("dpid_cli.kernels.some.kernel", (1,)) is None
+
+
+def test_damaged_kernels_are_compiled_again(cache, photo, tmp_path):
+    own = cache | {"DPID_CACHE_DIR": str(tmp_path / "own")}
+    shutil.copytree(cache["DPID_CACHE_DIR"], own["DPID_CACHE_DIR"])
+    for path in (tmp_path / "own").rglob("*.o"):
+        path.write_bytes(path.read_bytes()[:-1])
+    expected = process(*SHRINK[:-3], "-o", "-", env=os.environ | cache).stdout
+    assert watched(*SHRINK, **own) == (0, NOTICE + "\n")
+    assert watched(*SHRINK, **own) == (0, "")
+    assert process(*SHRINK[:-3], "-o", "-", env=os.environ | own).stdout == expected
+
+
+def test_processes_that_compile_at_once(photo, tmp_path):
+    variables = os.environ | QUICK | {"DPID_CACHE_DIR": str(tmp_path / "kernels")}
+    words = [DPID, *SHRINK[:-3], "-o", "-"]
+    runs = [subprocess.Popen(words, stdout=subprocess.PIPE, env=variables) for _ in range(3)]
+    results = {run.communicate(timeout=300)[0] for run in runs}
+    assert {run.returncode for run in runs} == {0} and len(results) == 1
+    assert {path.suffix for path in (tmp_path / "kernels").rglob("*") if path.is_file()} == {".o"}
+    assert watched(*SHRINK, **variables) == (0, "")
+
+
+def test_kernels_without_a_compiler(cache, photo):
+    """Kernels are plain Python, which debuggers and coverage can follow."""
+    process(*SHRINK, "--scale", "20", env=os.environ)
+    expected = Path("out.png").read_bytes()
+    code = f"import atexit, sys; atexit.register(lambda: print('numba' in sys.modules)); {RUN}"
+    done = python(code, *SHRINK, "--scale", "20", NUMBA_DISABLE_JIT="1")
+    assert (done.returncode, done.stdout) == (0, "out.png\nFalse\n")
+    assert Path("out.png").read_bytes() == expected

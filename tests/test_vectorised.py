@@ -6,10 +6,9 @@ import platform
 
 import numpy as np
 import pytest
-from numba import njit
 
 import dpid_cli
-from dpid_cli.kernels import windows
+from dpid_cli.kernels import compiler, jit, windows
 
 pytestmark = pytest.mark.skipif(
     platform.machine() not in {"x86_64", "AMD64"}, reason="reads x86 instructions only"
@@ -21,14 +20,23 @@ ROOT, POWER, CONVERT = "sqrtps", "cvttps2dq", "cvtdq2ps"
 
 @pytest.fixture
 def assembly(monkeypatch):
-    """Run a call with a kernel compiled anew; returns the machine code of each version used."""
-    fresh = njit(nogil=True, error_model="numpy", fastmath=windows.FAST)(windows.sweep_rows.py_func)
-    monkeypatch.setattr(windows, "sweep_rows", fresh)
+    """Prepare a call; returns the assembly of each version of the kernel that it uses, by task."""
+    calls = {}
+    sweep_rows = windows.sweep_rows
+
+    def record(*arguments):
+        calls[len(arguments[9])] = arguments
+
+    monkeypatch.setattr(windows, "sweep_rows", record)
+
+    def code(arguments):
+        module, _ = compiler.llvm_module(sweep_rows.function, arguments, sweep_rows.fastmath, jit.helpers())
+        return compiler.target_machine().emit_assembly(module)
 
     def run(dtype, channels, **arguments):
         shape = (16, 40) if channels == 1 else (16, 40, channels)
         dpid_cli.downscale(np.zeros(shape, dtype), scale=4, threads=1, **arguments)
-        return {len(signature[9]): code for signature, code in fresh.inspect_asm().items()}
+        return {task: code(arguments) for task, arguments in calls.items()}
 
     return run
 

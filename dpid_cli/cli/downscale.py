@@ -106,7 +106,6 @@ def _load_kernels(told: bool) -> None:
 
     if told:
         jit.before_compiling(announce)
-    jit.prepare()
     import_module("dpid_cli.pipeline")
 
 

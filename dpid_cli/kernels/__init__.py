@@ -1,1 +1,1 @@
-"""The loops, compiled by Numba. Only they import it; nothing here touches files or options."""
+"""The loops, compiled by Numba: only `compiler` imports it, and only `cache` touches files."""

@@ -15,7 +15,7 @@ def existing(i, count):
     return (2 if i > 0 else 0) + (1 if i < count - 1 else 0)
 
 
-@kernel(fastmath={"contract", "nsz"})
+@kernel(fastmath=frozenset({"contract", "nsz"}))
 def filter_means(means, start, stop, kernels, bias, out):
     """The output grid: 3 x 3 box means around each window.
 
@@ -81,7 +81,7 @@ def filter_means_adjoint(upstream, means, kernels, means_gradient, kernels_gradi
                         kernels_gradient[j, vertical, horizontal, dy, dx] += g * means[y, j, x]
 
 
-@kernel(fastmath={"contract", "nsz"})
+@kernel(fastmath=frozenset({"contract", "nsz"}))
 def filter_pixels(pixels, start, stop, scale, kernels, bias, row_of, column_of, planes, out):
     """The input grid: K x K pixels at each window, in steps of `scale`.
 

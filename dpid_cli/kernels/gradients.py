@@ -38,15 +38,6 @@ def begin(axis, i):
 
 
 @helper
-def longest(axis):
-    """Most pixels in any window."""
-    count = 0
-    for i in range(len(axis.first) - 1):
-        count = max(count, axis.first[i + 1] - begin(axis, i))
-    return count
-
-
-@helper
 def gather(pixels, ys, xs, row, column, values, covers):
     """Copy one window's pixels, (n, C), and their coverages; returns n."""
     channels = values.shape[1]
@@ -75,7 +66,7 @@ def scatter(gradient, ys, xs, row, column, values):
 @helper
 def rewarded(difference, asymmetric):
     """m, the part of I - G that counts."""
-    return max(difference, 0.0) if asymmetric else difference
+    return max(difference, 0.0) if asymmetric > 0 else difference
 
 
 @helper
@@ -95,7 +86,7 @@ def weigh(values, covers, guide, exponent, epsilon2, alpha, asymmetric, normalis
         area += covers[q]
         mean += covers[q] * u
         largest = max(largest, u)
-    asked = mean / area if normalised else 1.0
+    asked = mean / area if normalised > 0 else 1.0
     scale = largest if alpha == 0 else asked
     factor = 1 / scale if scale > 0 else 0.0
     unit = (scale / asked) ** exponent if scale > 0 else 1.0
@@ -127,13 +118,15 @@ def add_window(
     The D channels share their distance.
     """
     n, channels = values.shape
-    ratio, power, out = work
+    ratio, power, out = work[0], work[1], work[2]
     area, factor, total, unit = weigh(
         values, covers, guide, exponent, epsilon2, alpha, asymmetric, normalised, ratio, power
     )
     if total == 0:
-        guide_gradient += upstream
-        values[:] = 0
+        for j in range(channels):
+            guide_gradient[j] += upstream[j]
+            for q in range(n):
+                values[q, j] = 0.0
         return 0.0, 0.0
     mean_around(values, covers, guide, alpha, power, total, out)
     of_lambda = of_alpha = of_mean = 0.0
@@ -146,7 +139,7 @@ def add_window(
         if ratio[q] > 0:
             of_lambda += of_weight * power[q] * np.log(ratio[q]) / 2
             slope = of_weight * exponent * power[q] / ratio[q]
-        if normalised and alpha > 0:
+        if normalised > 0 and alpha > 0:
             of_mean += slope * ratio[q]
         ratio[q] = slope
     for q in range(n):
@@ -161,7 +154,7 @@ def add_window(
 @kernel()
 def window_gradients(
     pixels, ys, xs, guide, upstream, exponent, epsilon2, alpha, joint, asymmetric, normalised,
-    image_gradient, guide_gradient, parameter_gradients,
+    values, covers, work, image_gradient, guide_gradient, parameter_gradients,
 ):  # fmt: skip
     """Add the gradients of all windows, the guidance held.
 
@@ -174,16 +167,17 @@ def window_gradients(
         Guidance, and the derivatives of the loss with respect to the output.
     exponent, epsilon2, alpha : float
         lambda / 2, epsilon squared, alpha.
-    joint, asymmetric, normalised : bool
+    joint, asymmetric, normalised : int
+        0 or 1.
+    values, covers, work : (n, C), (n,) and (3, n) float64 ndarray
+        Working memory for the n pixels of the largest window; at least C columns of `work`.
     image_gradient : (H, W * C) float64 ndarray
     guide_gradient : (h, C, w) float64 ndarray
     parameter_gradients : (2,) float64 ndarray
         Of lambda and alpha. All three are added to.
     """
     rows, channels, columns = guide.shape
-    most = longest(ys) * longest(xs)
-    values, covers, work = np.empty((most, channels)), np.empty(most), np.empty((3, max(most, channels)))
-    together = channels if joint else 1
+    together = channels if joint > 0 else 1
     for row in range(rows):
         for i in range(columns):
             n = gather(pixels, ys, xs, row, i, values, covers)

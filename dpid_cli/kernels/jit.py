@@ -1,31 +1,35 @@
-"""How every kernel is compiled: serial, without the GIL, cached on disk, specialised by type.
+"""How kernels are defined and called: serial, without the GIL, specialised by the types of their arguments.
+
+Numba compiles each specialisation once and is imported for that only (`compiler`). What it makes is kept on
+disk (`cache`) and called through `ctypes` by Numba's convention for native functions, so that a later
+process starts without Numba, which is the larger part of a small image's time.
 
 A flag of a kernel is a tuple of Nones, its value the tuple's length: Numba compiles one version per
-length, as for literal integers, but finds it again by type alone. A literal integer
-(`numba.literally`) would re-enter the compiler at every call, and `parallel=True` would cost
-seconds of compilation and a threading layer that must not be entered from two threads: rows
-are shared out among Python threads instead (`backends.py`), which runs the very same machine code.
+length, and the flag takes no part in the call but some null pointers. `parallel=True` would cost seconds of
+compilation and a threading layer that must not be entered from two threads: rows are shared out among
+Python threads instead (`backends.py`), which runs the very same machine code.
 """
 
 from __future__ import annotations
 
-import sys
+import ctypes
+import os
 from collections.abc import Callable
-from contextlib import suppress
-from importlib import import_module
+from threading import Lock
 from typing import Any, TypeVar
 
-from numba import config, njit
-from numba.core import event
-from numba.core.caching import FunctionCache
-from numba.core.compiler_lock import global_compiler_lock
-from numba.core.registry import cpu_target
-from numba.extending import register_jitable
+import numpy as np
+
+from dpid_cli.kernels import cache
 
 Flag = tuple[None, ...]
 F = TypeVar("F", bound=Callable[..., Any])
 
-_kernels: list[Any] = []
+_SCALARS = {"int64": ctypes.c_int64, "float32": ctypes.c_float, "float64": ctypes.c_double}
+_lock = Lock()
+_helpers: list[Callable[..., Any]] = []
+_announcements: list[Callable[[bool], None]] = []
+_counts = {"compiled": 0, "found": 0}
 
 
 def flag(value: int) -> Flag:
@@ -34,80 +38,128 @@ def flag(value: int) -> Flag:
 
 
 def helper(function: F) -> F:
-    """Make a function callable from kernels of its own file (the cache misses edits in others)."""
-    register_jitable(function)
+    """Make a function callable from kernels."""
+    _helpers.append(function)
     return function
 
 
-class _Cache(FunctionCache):  # type: ignore[misc]  # Numba has no types
-    """Numba's disk cache; a folder that cannot be read or written any more is no error."""
-
-    def load_overload(self, sig: Any, target_context: Any) -> Any:
-        with suppress(OSError):
-            return super().load_overload(sig, target_context)
-        return None
-
-    def save_overload(self, sig: Any, data: Any) -> None:
-        with suppress(OSError):
-            super().save_overload(sig, data)
+def kernel(fastmath: frozenset[str] = frozenset()) -> Callable[[Callable[..., None]], Kernel]:
+    """Make a kernel of a loop; `fastmath` names the liberties of LLVM's floating point that it may take."""
+    return lambda function: Kernel(function, fastmath)
 
 
-def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Compile a loop over rows; without the disk cache where no folder can be written."""
-
-    def compile_(function: Callable[..., Any]) -> Any:
-        compiled = njit(nogil=True, error_model="numpy", **options)(function)
-        if not config.DISABLE_JIT:
-            with suppress(RuntimeError):  # Numba found no writable place for its cache.
-                compiled._cache = _Cache(function)
-            _kernels.append(compiled)
-        return compiled
-
-    return compile_
+def helpers() -> tuple[Callable[..., Any], ...]:
+    """All functions that kernels may call."""
+    return tuple(_helpers)
 
 
-def prepare() -> None:
-    """Do ahead what Numba does before its first kernel, for a process that needs no BLAS."""
-    _do_without_blas()
-    if not config.DISABLE_JIT:
-        with global_compiler_lock:
-            cpu_target.target_context.refresh()
+class Kernel:
+    """A compiled function that fills arrays, allocates nothing and returns nothing.
+
+    Its arguments are arrays, named tuples of arrays, flags, and numbers: int, float (as float64) or NumPy
+    scalars.
+    """
+
+    def __init__(self, function: Callable[..., None], fastmath: frozenset[str]) -> None:
+        self.function = function
+        self.fastmath = fastmath
+        self._versions: dict[tuple[Any, ...], Callable[..., int]] = {}
+
+    def __call__(self, *arguments: Any) -> None:
+        if os.environ.get("NUMBA_DISABLE_JIT", "0") != "0":
+            self.function(*arguments)
+            return
+        types: list[Any] = []
+        values: list[Any] = []
+        for argument in arguments:
+            _flatten(argument, types, values)
+        key = tuple(types)
+        version = self._versions.get(key)
+        if version is None:
+            with _lock:
+                version = self._versions.get(key) or self._version(key, arguments)
+        if version(_result, _result, *values) != 0:
+            raise RuntimeError(f"{self.function.__qualname__}: the kernel failed")
+
+    def _version(self, key: tuple[Any, ...], arguments: tuple[Any, ...]) -> Callable[..., int]:
+        """The specialisation for arguments of these types, found on disk or compiled."""
+        name = f"{self.function.__module__}.{self.function.__qualname__}"
+        code = cache.read(name, key)
+        if code is not None:
+            _counts["found"] += 1
+        else:
+            for announce in _announcements:
+                announce(cache_folder() is not None)
+            from dpid_cli.kernels import compiler
+
+            code = compiler.compile_(self.function, arguments, self.fastmath, helpers())
+            cache.write(name, key, code)
+            _counts["compiled"] += 1
+        prototype = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 2, *_native_types(key))
+        self._versions[key] = prototype(cache.load(code))
+        return self._versions[key]
 
 
-def _do_without_blas() -> None:
-    """Spare this process Numba's look for a BLAS, which no kernel needs and which imports SciPy."""
-    if "scipy.linalg" in sys.modules:
-        return
-    sys.modules["scipy.linalg"] = None  # type: ignore[assignment]  # Python's way to forbid an import
-    try:
-        import_module("numba.np.arraymath")
-    finally:
-        del sys.modules["scipy.linalg"]
+# Where a kernel writes that it returns None, and which exception it raises: it raises none.
+_result = ctypes.addressof(ctypes.c_void_p.from_buffer(_slot := bytearray(ctypes.sizeof(ctypes.c_void_p))))
+
+
+def _flatten(argument: Any, types: list[Any], values: list[Any]) -> None:
+    """Append what Numba tells types apart by, and the numbers that it passes in their place."""
+    if isinstance(argument, np.ndarray):
+        flags = argument.flags
+        layout = "C" if flags.c_contiguous else "F" if flags.f_contiguous else "A"
+        types.append((argument.dtype.name, argument.ndim, layout, flags.writeable))
+        address = argument.__array_interface__["data"][0]
+        # No owner that counts references, twice.
+        values += (None, None, argument.size, argument.itemsize, address, *argument.shape, *argument.strides)
+    elif isinstance(argument, tuple):
+        types.append((type(argument).__name__, len(argument)))
+        for item in argument:
+            _flatten(item, types, values)
+    elif argument is None:
+        types.append(None)
+        values.append(None)
+    elif isinstance(argument, int) and not isinstance(argument, bool):
+        types.append("int64")
+        values.append(argument)
+    elif isinstance(argument, (float, np.float32)):
+        types.append("float32" if isinstance(argument, np.float32) else "float64")
+        values.append(float(argument))
+    else:
+        raise TypeError(f"{argument!r} cannot be passed to a kernel")
+
+
+def _native_types(key: tuple[Any, ...]) -> list[Any]:
+    """The C types of the numbers that stand for arguments of these types."""
+    native: list[Any] = []
+    for item in key:
+        if item is None:
+            native.append(ctypes.c_void_p)
+        elif isinstance(item, str):
+            native.append(_SCALARS[item])
+        elif len(item) > 2:
+            number = ctypes.c_int64
+            native += [ctypes.c_void_p] * 2 + [number] * 2 + [ctypes.c_void_p] + [number] * (2 * item[1])
+    return native
 
 
 def cache_folder() -> str | None:
     """Where compiled kernels are kept; None if they are not."""
-    return next((str(path) for k in _kernels if (path := k.stats.cache_path) is not None), None)
+    folder = cache.folder()
+    return None if folder is None else str(folder)
 
 
 def cache_counts() -> tuple[int, int]:
     """How many kernels this process has compiled, and how many it has found compiled."""
-    stats = [k.stats for k in _kernels]
-    return sum(s.cache_misses.total() for s in stats), sum(s.cache_hits.total() for s in stats)
+    return _counts["compiled"], _counts["found"]
 
 
 def before_compiling(tell: Callable[[bool], None]) -> None:
     """Call ``tell(whether it will be kept)`` when this process is about to compile its first kernel."""
 
-    class Once(event.Listener):  # type: ignore[misc]  # Numba has no types
-        told = False
+    def once(kept: bool) -> None:
+        _announcements.remove(once)
+        tell(kept)
 
-        def on_start(self, event: object) -> None:
-            if not self.told:
-                self.told = True
-                tell(cache_folder() is not None)
-
-        def on_end(self, event: object) -> None:
-            pass
-
-    event.register("numba:compile", Once())
+    _announcements.append(once)

@@ -19,6 +19,13 @@ def window_extreme(line, begin, end, step, largest):
     return value
 
 
+@helper
+def start_with(line, high, low):
+    """The largest and smallest values of a single row."""
+    for k in range(len(line)):
+        high[k] = low[k] = line[k]
+
+
 @kernel()
 def order_rows(pixels, ys, xs, start, stop, mean, tie, channels, rule, high, low, out):
     """Order statistic of every window of the output rows start .. stop-1.
@@ -44,8 +51,7 @@ def order_rows(pixels, ys, xs, start, stop, mean, tie, channels, rule, high, low
     rounding = 0.5 if out.dtype.type(0.5) == 0 else 0.0
     for row in range(start, stop):
         top = ys.first[row] - (1 if ys.head[row] > 0 else 0)
-        high[:] = pixels[top]
-        low[:] = pixels[top]
+        start_with(pixels[top], high, low)
         for y in range(top + 1, ys.first[row + 1]):
             line = pixels[y]
             for k in range(len(high)):

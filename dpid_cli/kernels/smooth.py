@@ -5,7 +5,7 @@ from __future__ import annotations
 from dpid_cli.kernels.jit import kernel
 
 
-@kernel(fastmath={"contract", "nsz"})
+@kernel(fastmath=frozenset({"contract", "nsz"}))
 def smooth_rows(means, start, stop, column_sums, out):
     """``G = (M * [1 2 1]^T [1 2 1]) / (sum of the weights used)``, missing neighbours dropped.
 

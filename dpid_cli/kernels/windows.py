@@ -18,15 +18,26 @@ behind them one straddler per window: the cut pixel before it, with the window's
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from dpid_cli.kernels.jit import flag, helper, kernel
+from dpid_cli.kernels.jit import Flag, flag, helper, kernel
 
 TILE = 1024
 PLANE = 2 * TILE + 32  # not a power of two: planes would share cache sets
 GUIDE, SUM, WEIGHT, SCALE = 0, 4 * PLANE, 8 * PLANE, 12 * PLANE
 BUFFER = 16 * PLANE
-SCRATCH = BUFFER + TILE
+LAST = BUFFER + TILE
+SCRATCH = LAST + 4
+
+
+class Layout(NamedTuple):
+    """Flags: the number of channels, and whether the bytes of a pixel are one number."""
+
+    channels: Flag
+    packed: Flag
+
 
 # What a sweep adds up: values (BOX), u and its largest value (RANGE), weights and weighted differences.
 BOX, RANGE, DETAIL, SCALED_DETAIL = (flag(value) for value in range(4))
@@ -44,10 +55,12 @@ _L = tuple(
 _E = tuple(np.float32(c) for c in (1.0, 0.69314718, 0.24022107, 0.05550327, 0.009676037, 0.0013400433))
 _HALF, _ONE, _SMALLEST = np.float32(0.5), np.float32(1), np.float32(-126)
 _SQRT_HALF = np.int32(0x3F3504F3)
+_BYTE, _HALVES, _LOW = np.uint32(0xFF), np.uint32(0xFF00FF), np.uint32(0xFFFF)
+_EIGHT, _SIXTEEN = np.uint32(8), np.uint32(16)
 _MANTISSA_BITS, _BIAS = np.int32(23), np.int32(127)
 
 # Neither reciprocals nor approximate functions: divisions and square roots stay correctly rounded.
-FAST = {"reassoc", "contract", "nsz", "nnan", "ninf"}
+FAST = frozenset({"contract", "nsz", "nnan", "ninf"})
 
 
 @helper
@@ -79,18 +92,32 @@ def reward(u, exponent, power):
 
 
 @helper
-def differences(row, scratch, k, channels):
-    """I - G of pixel k, four numbers of which only the first len(channels) matter."""
+def samples(layout):
+    """Numbers a pixel in a row."""
+    return 1 if len(layout.packed) == 1 else len(layout.channels)
+
+
+@helper
+def sample(row, k, j, layout):
+    """Channel j of pixel k."""
+    if len(layout.packed) == 1:
+        return np.int32((np.uint32(row[k]) >> np.uint32(8 * j)) & _BYTE)
+    return row[len(layout.channels) * k + j]
+
+
+@helper
+def differences(row, scratch, k, layout):
+    """I - G of pixel k, four numbers of which only the first len(layout.channels) matter."""
     real = scratch.dtype.type
-    c = len(channels)
-    x0 = real(row[c * k]) - scratch[GUIDE + k]
+    c = len(layout.channels)
+    x0 = real(sample(row, k, 0, layout)) - scratch[GUIDE + k]
     x1 = x2 = x3 = real(0)
     if c > 1:
-        x1 = real(row[c * k + 1]) - scratch[GUIDE + PLANE + k]
+        x1 = real(sample(row, k, 1, layout)) - scratch[GUIDE + PLANE + k]
     if c > 2:
-        x2 = real(row[c * k + 2]) - scratch[GUIDE + 2 * PLANE + k]
+        x2 = real(sample(row, k, 2, layout)) - scratch[GUIDE + 2 * PLANE + k]
     if c > 3:
-        x3 = real(row[c * k + 3]) - scratch[GUIDE + 3 * PLANE + k]
+        x3 = real(sample(row, k, 3, layout)) - scratch[GUIDE + 3 * PLANE + k]
     return x0, x1, x2, x3
 
 
@@ -108,67 +135,87 @@ def distances(x, epsilon2, joint, asymmetric):
 
 
 @helper
-def add_box(row, scratch, n, cover, channels):
+def add_box(row, scratch, n, cover, layout):
     """Add the values of n pixels of one row to the planes SUM."""
     real = scratch.dtype.type
-    c = len(channels)
+    c = len(layout.channels)
     for k in range(n):
-        v0 = real(row[c * k])
+        v0 = real(sample(row, k, 0, layout))
         scratch[SUM + k] += cover * v0
         if c > 1:
-            v1 = real(row[c * k + 1])
+            v1 = real(sample(row, k, 1, layout))
             scratch[SUM + PLANE + k] += cover * v1
         if c > 2:
-            v2 = real(row[c * k + 2])
+            v2 = real(sample(row, k, 2, layout))
             scratch[SUM + 2 * PLANE + k] += cover * v2
         if c > 3:
-            v3 = real(row[c * k + 3])
+            v3 = real(sample(row, k, 3, layout))
             scratch[SUM + 3 * PLANE + k] += cover * v3
 
 
 @helper
-def add_box_of_four(row0, row1, row2, row3, scratch, n, channels):
-    """`add_box` for four whole rows at once, which spares three quarters of the traffic of the planes."""
+def sums_of_four(row0, row1, row2, row3, scratch, k, layout):
+    """The sums of pixel k over four rows, four numbers of which only the first C matter."""
     real = scratch.dtype.type
-    c = len(channels)
+    c = len(layout.channels)
+    if len(layout.packed) == 1:
+        # Two channels at a time, each in half of a number.
+        p0, p1, p2, p3 = np.uint32(row0[k]), np.uint32(row1[k]), np.uint32(row2[k]), np.uint32(row3[k])
+        even = np.uint32((p0 & _HALVES) + (p1 & _HALVES) + (p2 & _HALVES) + (p3 & _HALVES))
+        p0, p1, p2, p3 = p0 >> _EIGHT, p1 >> _EIGHT, p2 >> _EIGHT, p3 >> _EIGHT
+        odd = np.uint32((p0 & _HALVES) + (p1 & _HALVES) + (p2 & _HALVES) + (p3 & _HALVES))
+        v0, v2 = real(np.int32(even & _LOW)), real(np.int32(even >> _SIXTEEN))
+        return v0, real(np.int32(odd & _LOW)), v2, real(np.int32(odd >> _SIXTEEN))
+    j = c * k
+    v0 = (real(row0[j]) + real(row1[j])) + (real(row2[j]) + real(row3[j]))
+    v1 = v2 = v3 = real(0)
+    if c > 1:
+        v1 = (real(row0[j + 1]) + real(row1[j + 1])) + (real(row2[j + 1]) + real(row3[j + 1]))
+    if c > 2:
+        v2 = (real(row0[j + 2]) + real(row1[j + 2])) + (real(row2[j + 2]) + real(row3[j + 2]))
+    if c > 3:
+        v3 = (real(row0[j + 3]) + real(row1[j + 3])) + (real(row2[j + 3]) + real(row3[j + 3]))
+    return v0, v1, v2, v3
+
+
+@helper
+def add_box_of_four(row0, row1, row2, row3, scratch, n, layout):
+    """`add_box` for four whole rows at once, which spares three quarters of the traffic of the planes."""
+    c = len(layout.channels)
     for k in range(n):
-        j = c * k
-        v0 = (real(row0[j]) + real(row1[j])) + (real(row2[j]) + real(row3[j]))
+        v0, v1, v2, v3 = sums_of_four(row0, row1, row2, row3, scratch, k, layout)
         scratch[SUM + k] += v0
         if c > 1:
-            v1 = (real(row0[j + 1]) + real(row1[j + 1])) + (real(row2[j + 1]) + real(row3[j + 1]))
             scratch[SUM + PLANE + k] += v1
         if c > 2:
-            v2 = (real(row0[j + 2]) + real(row1[j + 2])) + (real(row2[j + 2]) + real(row3[j + 2]))
             scratch[SUM + 2 * PLANE + k] += v2
         if c > 3:
-            v3 = (real(row0[j + 3]) + real(row1[j + 3])) + (real(row2[j + 3]) + real(row3[j + 3]))
             scratch[SUM + 3 * PLANE + k] += v3
 
 
 @helper
-def add_box_rows(pixels, ys, row, tile, scratch, channels):
+def add_box_rows(pixels, ys, row, tile, scratch, layout):
     """Add all source rows of one output row to the planes SUM."""
     one = scratch.dtype.type(1)
-    c0, n = len(channels) * tile[2], tile[3] - tile[2]
+    c0, n = samples(layout) * tile[2], tile[3] - tile[2]
     y, stop = ys.first[row] - (1 if ys.head[row] > 0 else 0), ys.first[row + 1]
     while y < stop:
         cover = coverage(ys, row, y, one)
         if cover == one and y + 3 < stop and coverage(ys, row, y + 3, one) == one:
             row0, row1, row2, row3 = pixels[y], pixels[y + 1], pixels[y + 2], pixels[y + 3]
-            add_box_of_four(row0[c0:], row1[c0:], row2[c0:], row3[c0:], scratch, n, channels)
+            add_box_of_four(row0[c0:], row1[c0:], row2[c0:], row3[c0:], scratch, n, layout)
             y += 4
         else:
-            add_box(pixels[y][c0:], scratch, n, cover, channels)
+            add_box(pixels[y][c0:], scratch, n, cover, layout)
             y += 1
 
 
 @helper
-def add_range(row, scratch, n, cover, epsilon2, channels, joint, asymmetric):
+def add_range(row, scratch, n, cover, epsilon2, layout, joint, asymmetric):
     """Add u of n pixels to the planes SUM, and keep the largest in the planes WEIGHT."""
-    planes = 1 if len(joint) == 1 else len(channels)
+    planes = 1 if len(joint) == 1 else len(layout.channels)
     for k in range(n):
-        x = differences(row, scratch, k, channels)
+        x = differences(row, scratch, k, layout)
         u0, u1, u2, u3 = distances(x, epsilon2, joint, asymmetric)
         scratch[SUM + k] += cover * u0
         scratch[WEIGHT + k] = max(scratch[WEIGHT + k], u0)
@@ -199,64 +246,107 @@ def scaled(u, scratch, k, joint):
 
 
 @helper
-def add_detail(row, scratch, n, cover, exponent, epsilon2, task, channels, joint, asymmetric, power):
-    """Add the weights and the weighted differences of n pixels to the planes WEIGHT and SUM."""
-    c = len(channels)
-    planes = 1 if len(joint) == 1 else c
-    for k in range(n):
-        x = differences(row, scratch, k, channels)
-        u = distances(x, epsilon2, joint, asymmetric)
-        if len(task) == 3:
-            u = scaled(u, scratch, k, joint)
-        f0 = cover * reward(u[0], exponent, power)
-        scratch[WEIGHT + k] += f0
-        scratch[SUM + k] += f0 * x[0]
+def weighed(row, scratch, k, cover, exponent, epsilon2, task, layout, joint, asymmetric, power):
+    """Weights and weighted differences of pixel k, four numbers each of which only the first C matter."""
+    c = len(layout.channels)
+    x = differences(row, scratch, k, layout)
+    u = distances(x, epsilon2, joint, asymmetric)
+    if len(task) == 3:
+        u = scaled(u, scratch, k, joint)
+    f0 = cover * reward(u[0], exponent, power)
+    f1 = f2 = f3 = f0
+    if len(joint) == 0:
         if c > 1:
             f1 = cover * reward(u[1], exponent, power)
-            scratch[SUM + PLANE + k] += f1 * x[1]
-            if planes > 1:
-                scratch[WEIGHT + PLANE + k] += f1
         if c > 2:
             f2 = cover * reward(u[2], exponent, power)
-            scratch[SUM + 2 * PLANE + k] += f2 * x[2]
-            if planes > 2:
-                scratch[WEIGHT + 2 * PLANE + k] += f2
         if c > 3:
             f3 = cover * reward(u[3], exponent, power)
-            scratch[SUM + 3 * PLANE + k] += f3 * x[3]
-            if planes > 3:
-                scratch[WEIGHT + 3 * PLANE + k] += f3
+    return (f0, f1, f2, f3), (f0 * x[0], f1 * x[1], f2 * x[2], f3 * x[3])
 
 
 @helper
-def add_reward(row, scratch, n, cover, exponent, epsilon2, task, channels, joint, asymmetric, power):
-    """Add n pixels of one row to the planes, as the flag `task` says."""
-    if len(task) == 1:
-        add_range(row, scratch, n, cover, epsilon2, channels, joint, asymmetric)
-    else:
-        add_detail(row, scratch, n, cover, exponent, epsilon2, task, channels, joint, asymmetric, power)
-
-
-@helper
-def add_reward_rows(
-    pixels, ys, row, xs, tile, m, exponent, epsilon2,
-    task, channels, joint, asymmetric, power, scratch, straddlers,
+def add_detail(
+    row, other, scratch, n, cover, other_cover, exponent, epsilon2,
+    task, layout, joint, asymmetric, power, two,
 ):  # fmt: skip
-    """Add all source rows of one output row to the planes, straddlers too."""
+    """Add the weights and the weighted differences of n pixels to the planes WEIGHT and SUM.
+
+    Where `two`, the pixels of the `other` row too, which spares half of the traffic of the planes.
+    """
+    c = len(layout.channels)
+    planes = 1 if len(joint) == 1 else c
+    for k in range(n):
+        f, e = weighed(row, scratch, k, cover, exponent, epsilon2, task, layout, joint, asymmetric, power)
+        if len(two) == 1:
+            g, d = weighed(
+                other, scratch, k, other_cover, exponent, epsilon2, task, layout, joint, asymmetric, power
+            )
+            f = f[0] + g[0], f[1] + g[1], f[2] + g[2], f[3] + g[3]
+            e = e[0] + d[0], e[1] + d[1], e[2] + d[2], e[3] + d[3]
+        scratch[WEIGHT + k] += f[0]
+        scratch[SUM + k] += e[0]
+        if c > 1:
+            scratch[SUM + PLANE + k] += e[1]
+        if planes > 1:
+            scratch[WEIGHT + PLANE + k] += f[1]
+        if c > 2:
+            scratch[SUM + 2 * PLANE + k] += e[2]
+        if planes > 2:
+            scratch[WEIGHT + 2 * PLANE + k] += f[2]
+        if c > 3:
+            scratch[SUM + 3 * PLANE + k] += e[3]
+        if planes > 3:
+            scratch[WEIGHT + 3 * PLANE + k] += f[3]
+
+
+@helper
+def add_range_rows(pixels, ys, row, xs, tile, m, epsilon2, layout, joint, asymmetric, scratch, straddlers):
+    """Add all source rows of one output row to the planes of RANGE, straddlers too."""
     i0, i1, c0, c1 = tile
     one = scratch.dtype.type(1)
     for y in range(ys.first[row] - (1 if ys.head[row] > 0 else 0), ys.first[row + 1]):
         cover = coverage(ys, row, y, one)
-        add_reward(
-            pixels[y][len(channels) * c0 :], scratch, c1 - c0, cover, exponent, epsilon2,
-            task, channels, joint, asymmetric, power,
-        )  # fmt: skip
+        line = pixels[y][samples(layout) * c0 :]
+        add_range(line, scratch, c1 - c0, cover, epsilon2, layout, joint, asymmetric)
         if m > 0:
-            gather(pixels[y], straddlers, xs, i0, i1, channels)
-            add_reward(
-                straddlers, scratch[TILE:], m, cover, exponent, epsilon2,
-                task, channels, joint, asymmetric, power,
+            gather(pixels[y], straddlers, xs, i0, i1, layout)
+            add_range(straddlers, scratch[TILE:], m, cover, epsilon2, layout, joint, asymmetric)
+
+
+@helper
+def add_detail_rows(
+    pixels, ys, row, xs, tile, m, exponent, epsilon2,
+    task, layout, joint, asymmetric, power, scratch, straddlers,
+):  # fmt: skip
+    """Add all source rows of one output row to the planes of DETAIL, two at a time, straddlers too."""
+    i0, i1, c0, c1 = tile
+    one = scratch.dtype.type(1)
+    y, stop = ys.first[row] - (1 if ys.head[row] > 0 else 0), ys.first[row + 1]
+    others = straddlers[len(straddlers) // 2 :]
+    while y < stop:
+        z = min(y + 1, stop - 1)
+        cover = coverage(ys, row, y, one)
+        other_cover = coverage(ys, row, z, one) if z > y else one - one
+        line, other = pixels[y][samples(layout) * c0 :], pixels[z][samples(layout) * c0 :]
+        if z > y:
+            add_detail(
+                line, other, scratch, c1 - c0, cover, other_cover, exponent, epsilon2,
+                task, layout, joint, asymmetric, power, (None,),
             )  # fmt: skip
+        else:
+            add_detail(
+                line, other, scratch, c1 - c0, cover, other_cover, exponent, epsilon2,
+                task, layout, joint, asymmetric, power, (),
+            )  # fmt: skip
+        if m > 0:
+            gather(pixels[y], straddlers, xs, i0, i1, layout)
+            gather(pixels[z], others, xs, i0, i1, layout)
+            add_detail(
+                straddlers, others, scratch[TILE:], m, cover, other_cover, exponent, epsilon2,
+                task, layout, joint, asymmetric, power, (None,),
+            )  # fmt: skip
+        y = z + 1
 
 
 @helper
@@ -276,9 +366,9 @@ def neighbours(xs, start, stop):
 
 
 @helper
-def gather(row, straddlers, xs, i0, i1, channels):
+def gather(row, straddlers, xs, i0, i1, layout):
     """Copy the pixel before each of the windows i0 .. i1-1 next to each other."""
-    c = len(channels)
+    c = samples(layout)
     for j in range(c):  # before the first window of all lies nothing: any pixel will do
         straddlers[j] = row[c * max(xs.first[i0] - 1, 0) + j]
     start = i0 + 1
@@ -541,14 +631,14 @@ def coverage(ys, row, y, one):
 
 
 @helper
-def prepare(scratch, guide, scale, xs, tile, m, task, channels, planes):
+def prepare(scratch, guide, scale, xs, tile, m, task, layout, planes):
     """Clear the accumulators of a tile and spread what each window is compared with."""
     n = tile[3] - tile[2]
     buffer = scratch[BUFFER:]
-    clear(scratch, SUM, len(channels), n, m)
+    clear(scratch, SUM, len(layout.channels), n, m)
     if len(task) > 0:
         clear(scratch, WEIGHT, planes, n, m)
-        for j in range(len(channels)):
+        for j in range(len(layout.channels)):
             spread(guide[j], scratch[GUIDE + j * PLANE :], buffer, xs, tile)
     if len(task) == 3:
         for j in range(planes):
@@ -572,13 +662,13 @@ def collect(scratch, total, weight, xs, tile, m, task):
 @kernel(fastmath=FAST)
 def sweep_rows(
     pixels, ys, xs, start, stop, guide, scale, exponent, epsilon2,
-    task, channels, joint, asymmetric, power, scratch, straddlers, total, weight,
+    task, layout, joint, asymmetric, power, scratch, straddlers, total, weight,
 ):  # fmt: skip
     """Sums over every window of the output rows start .. stop-1.
 
     Parameters
     ----------
-    pixels : (H, W * C) ndarray
+    pixels : (H, W * C) or, packed, (H, W) ndarray
         Read-only.
     ys, xs : Axis
     start, stop : int
@@ -588,12 +678,15 @@ def sweep_rows(
         Factor of u in each window; read by SCALED_DETAIL only.
     exponent, epsilon2 : float
         lambda / 2, and epsilon squared on the scale of the pixels.
-    task, channels, joint, asymmetric, power : flag
-        What to add up (BOX, RANGE, DETAIL, SCALED_DETAIL); C; whether the channels share one
-        distance; whether only what exceeds the guidance counts; how to raise to a power.
+    task : flag
+        What to add up: BOX, RANGE, DETAIL, SCALED_DETAIL.
+    layout : Layout
+    joint, asymmetric, power : flag
+        Whether the channels share one distance; whether only what exceeds the guidance counts; how to
+        raise to a power.
     scratch : (SCRATCH,) ndarray
         float32 or float64, the precision of everything that is computed.
-    straddlers : (TILE * C,) or (0,) ndarray
+    straddlers : (2 * TILE * C,), packed (2 * TILE,), or (0,) ndarray
         Like `pixels`; empty where no window boundary cuts a column.
     total : (stop - start, C, w) ndarray
         Filled: the means for BOX, the sum of u for RANGE, the weighted differences for the others.
@@ -601,11 +694,11 @@ def sweep_rows(
         Filled: the largest u for RANGE, the weights for the others. P is the number of distances,
         1 or C, or 0 for BOX.
     """
-    c = len(channels)
+    c = len(layout.channels)
     planes = weight.shape[1]
     real = scratch.dtype.type
     area = real(ys.first[-1]) / real(len(ys.first) - 1) * (real(xs.first[-1]) / real(len(xs.first) - 1))
-    last = np.zeros(c, scratch.dtype)
+    last = scratch[LAST:]
     for row in range(start, stop):
         r = row - start
         total[r] = 0
@@ -615,17 +708,21 @@ def sweep_rows(
             c1 = tile_end(c0, xs)
             tile = window_of(c0, xs), window_of(c1 - 1, xs) + 1, c0, c1
             m = tile[1] - tile[0] if len(straddlers) > 0 else 0
-            prepare(scratch, guide[r], scale[r], xs, tile, m, task, channels, planes)
+            prepare(scratch, guide[r], scale[r], xs, tile, m, task, layout, planes)
             if len(task) == 0:
-                add_box_rows(pixels, ys, row, tile, scratch, channels)
+                add_box_rows(pixels, ys, row, tile, scratch, layout)
                 for j in range(c if m > 0 else 0):
                     plane = scratch[SUM + j * PLANE :]
                     before, last[j] = last[j], plane[c1 - c0 - 1]
                     straddlers_of_sums(plane, before, xs, tile)
+            elif len(task) == 1:
+                add_range_rows(
+                    pixels, ys, row, xs, tile, m, epsilon2, layout, joint, asymmetric, scratch, straddlers
+                )
             else:
-                add_reward_rows(
+                add_detail_rows(
                     pixels, ys, row, xs, tile, m, exponent, epsilon2,
-                    task, channels, joint, asymmetric, power, scratch, straddlers,
+                    task, layout, joint, asymmetric, power, scratch, straddlers,
                 )  # fmt: skip
             collect(scratch, total[r], weight[r], xs, tile, m, task)
             c0 = c1
@@ -635,7 +732,7 @@ def sweep_rows(
 
 
 @kernel()
-def finish_rows(total, weight, guide, mean, blend, limit, channels, blended, out):
+def finish_rows(total, weight, guide, mean, blend, limit, channels, blended, planes, out):
     """Turn the sums of DETAIL into pixels.
 
     Parameters
@@ -647,11 +744,12 @@ def finish_rows(total, weight, guide, mean, blend, limit, channels, blended, out
     limit : float
         Largest value of an integer type, to which the result is rounded; 0 for floats.
     channels, blended : flag
+    planes : (C, w) ndarray
+        Working memory of the type of `out`.
     out : (rows, w * C) ndarray
         Filled.
     """
     c = len(channels)
-    planes = np.empty((c, guide.shape[2]), out.dtype)
     for row in range(len(total)):
         for j in range(c):
             p = min(j, weight.shape[1] - 1)

@@ -87,6 +87,8 @@ class Method:
         Parameters for which 0 itself is not allowed.
     divisible : bool
         Whether strips of the result can be computed apart.
+    packed : bool
+        Whether its family reads packed pixels (see `dpid_cli.raster.Raster`).
     """
 
     name: str
@@ -96,6 +98,7 @@ class Method:
     defaults: Mapping[str, float | str] = field(default_factory=dict)
     above_zero: frozenset[str] = frozenset()
     divisible: bool = True
+    packed: bool = False
 
     def parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Defaults overridden by `given`, whose values None mean "not given".
@@ -140,12 +143,15 @@ METHODS: Mapping[str, Method] = MappingProxyType(
     {
         m.name: m
         for m in (
-            Method("dpid", "weights by colour distance from the smoothed mean", _WEBER, "detail", _DETAIL),
+            Method(
+                "dpid", "weights by colour distance from the smoothed mean", _WEBER, "detail", _DETAIL,
+                packed=True,
+            ),
             Method(
                 "dpp", "weights by distance per channel, differentiable", _SAEEDAN, "detail", _DPP,
-                above_zero=frozenset({"epsilon"}),
+                above_zero=frozenset({"epsilon"}), packed=True,
             ),
-            Method("box", "mean of the window", "average pooling", "box"),
+            Method("box", "mean of the window", "average pooling", "box", packed=True),
             Method("max", "largest value of each channel", "max pooling", "order"),
             Method("min", "smallest value of each channel", "min pooling", "order"),
             Method("extremum", "value farthest from the mean, per channel", _SAEEDAN + ", limit", "order"),

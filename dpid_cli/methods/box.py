@@ -16,4 +16,4 @@ def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, An
     means = window_means(strip)
     nothing = strip.workspace.array("no weight", (len(means), 1, means.shape[2]), means.dtype)
     nothing[:] = 0
-    finish(out, strip.raster, means, means, means, nothing)
+    finish(out, strip, means, means, means, nothing)

@@ -36,7 +36,7 @@ def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, An
         # alpha on the scale of the sums; from 1e30 on it alone decides.
         share = alpha * strip.grid.window_area * base.astype(np.float64) ** reward.exponent
         blend = np.broadcast_to(np.minimum(share, 1e30), weight.shape).astype(means.dtype)
-    finish(out, strip.raster, guide, means, total, weight, blend)
+    finish(out, strip, guide, means, total, weight, blend)
 
 
 def _weigh(

@@ -1,0 +1,71 @@
+"""From a Python function to machine code, by Numba. Importing this imports Numba."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import llvmlite.binding as llvm
+from numba import typeof, types
+from numba.core import config
+from numba.core.compiler import Flags, compile_extra
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.cpu_options import FastMathOptions
+from numba.core.registry import cpu_target
+from numba.extending import register_jitable
+
+from dpid_cli.kernels.cache import MachineCode
+
+_registered: set[Callable[..., Any]] = set()
+
+
+def compile_(
+    function: Callable[..., None],
+    arguments: tuple[Any, ...],
+    fastmath: frozenset[str],
+    helpers: Iterable[Callable[..., Any]],
+) -> MachineCode:
+    """Compile a kernel for arguments of these types."""
+    module, symbol = llvm_module(function, arguments, fastmath, helpers)
+    called = [f.name for f in module.functions if f.is_declaration and not f.name.startswith("llvm.")]
+    return MachineCode(symbol, called, target_machine().emit_object(module))
+
+
+def target_machine() -> llvm.TargetMachine:
+    """The processor that Numba compiles for."""
+    _, processor, features = cpu_target.target_context.codegen().magic_tuple()
+    return llvm.Target.from_default_triple().create_target_machine(
+        cpu=processor, features=features, opt=int(config.OPT), jit=True
+    )
+
+
+def llvm_module(
+    function: Callable[..., None],
+    arguments: tuple[Any, ...],
+    fastmath: frozenset[str],
+    helpers: Iterable[Callable[..., Any]],
+) -> tuple[llvm.ModuleRef, str]:
+    """Optimised LLVM code of a kernel and the name of its function in it."""
+    for new in set(helpers) - _registered:
+        register_jitable(new)
+        _registered.add(new)
+    flags = Flags()
+    # A function for `ctypes`: without the one that Python would call, and without counted references.
+    flags.no_compile = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
+    flags.nrt = False
+    flags.error_model = "numpy"
+    flags.fastmath = FastMathOptions(set(fastmath))
+    with global_compiler_lock:
+        cpu_target.typing_context.refresh()
+        cpu_target.target_context.refresh()
+        result = compile_extra(
+            cpu_target.typing_context,
+            cpu_target.target_context,
+            function,
+            tuple(map(typeof, arguments)),
+            types.none,
+            flags,
+            {},
+        )
+        result.library.finalize()
+    return llvm.parse_assembly(result.library.get_llvm_str()), result.fndesc.llvm_func_name
