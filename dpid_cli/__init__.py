@@ -7,24 +7,28 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from dpid_cli.errors import DpidError, DpidWarning
 from dpid_cli.methods import METHODS
 
 if TYPE_CHECKING:
+    from dpid_cli.derivatives import gradients as gradients
+    from dpid_cli.filters import Filter as Filter
+    from dpid_cli.learning import learn as learn
     from dpid_cli.pipeline import downscale as downscale
 
 __version__ = "0.1.0"
-__all__ = ["METHODS", "DpidError", "DpidWarning", "__version__", "downscale"]
+__all__ = ["METHODS", "DpidError", "DpidWarning", "Filter", "__version__", "downscale", "gradients", "learn"]
+
+_ROOMS = {"Filter": "filters", "downscale": "pipeline", "gradients": "derivatives", "learn": "learning"}
 
 
 def __getattr__(name: str) -> Any:
     """Import the pipeline, and with it the compiled kernels, only when it is used."""
-    if name == "downscale":
-        from dpid_cli.pipeline import downscale
-
-        return downscale
+    if name in _ROOMS:
+        return getattr(import_module(f"dpid_cli.{_ROOMS[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

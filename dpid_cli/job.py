@@ -18,6 +18,7 @@ import numpy as np
 from dpid_cli import alpha
 from dpid_cli.backends import thread_count
 from dpid_cli.errors import ArgumentError, FileError
+from dpid_cli.filters import resolved
 from dpid_cli.image import FORMATS, Format, Picture, format_of, read, write
 from dpid_cli.methods import PARAMETERS, method_named
 from dpid_cli.output import atomic, check_target, default_name, reason
@@ -40,7 +41,10 @@ class Outcome:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON; parameters by the names of their options."""
-        named = {PARAMETERS[name].label: value for name, value in self.parameters.items()}
+        named = {
+            PARAMETERS[name].label: value if value is None or isinstance(value, int | float) else str(value)
+            for name, value in self.parameters.items()
+        }
         return {**vars(self), "parameters": named, "seconds": round(self.seconds, 4)}
 
 
@@ -85,7 +89,9 @@ class Job:
     def check(self) -> None:
         """Raise an `ArgumentError` if this cannot work whatever the files hold."""
         self.size.check()
-        method_named(self.method).parameters(self.parameters)
+        method = method_named(self.method)
+        self.parameters = resolved(method, self.parameters)  # a filter's file is read once
+        method.parameters(self.parameters)
         thread_count(self.threads)
         if self.inputs.count(STANDARD_STREAM) > 1:
             raise ArgumentError("INPUT: standard input can be read only once: give - once")
@@ -112,7 +118,7 @@ class Job:
             If the size asked for would enlarge it.
         """
         start = time.perf_counter()
-        with _opened(source) as stream:
+        with opened(source) as stream:
             picture = read(stream, _name(source))
         try:
             target_size = self.size.of(picture.size)
@@ -195,7 +201,7 @@ def _name(source: str) -> str:
 
 
 @contextmanager
-def _opened(source: str) -> Iterator[IO[bytes]]:
+def opened(source: str) -> Iterator[IO[bytes]]:
     """A seekable stream of the input; never one that could block for ever or has no end."""
     if source == STANDARD_STREAM:
         if sys.stdin is None:

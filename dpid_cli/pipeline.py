@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from importlib import import_module
 from typing import Any
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dpid_cli import backends
 from dpid_cli.errors import ArgumentError
+from dpid_cli.filters import Filter, resolved
 from dpid_cli.grid import Grid
 from dpid_cli.methods import method_named
 from dpid_cli.raster import Raster
@@ -28,7 +30,7 @@ def downscale(
     alpha: float | None = None,
     epsilon: float | None = None,
     variant: str | None = None,
-    guidance: str | None = None,
+    guidance: str | os.PathLike[str] | Filter | None = None,
     normalize: str | None = None,
     window: int | None = None,
     beta: float | None = None,
@@ -37,7 +39,7 @@ def downscale(
     seed: int | None = None,
     cell: int | None = None,
     position: str | None = None,
-    gate: ArrayLike | None = None,
+    gate: ArrayLike | str | os.PathLike[str] | Filter | None = None,
     threads: int | None = None,
     device: str = "cpu",
 ) -> NDArray[Any]:
@@ -66,8 +68,10 @@ def downscale(
         Softens the distance, in units of intensity; >= 0 for ``dpid``, > 0 for the others.
     variant : {"sym", "asym"}, default "sym"
         Whether pixels on both sides of the guidance are rewarded, or only those above it.
-    guidance : {"gaussian", "box"}, default "gaussian" (``dpid``) or "box" (``dpp``, ``s3dpp``)
-        What pixels are compared with: the window means smoothed with [1 2 1], or the means themselves.
+    guidance : {"gaussian", "box"}, str, path or Filter, default "gaussian", "box" for ``dpp``, ``s3dpp``
+        What pixels are compared with: the window means smoothed with [1 2 1], the means themselves, or (not
+        for ``s3dpp``) what a learned filter makes of them: a `Filter`, the path of its file, or the name of
+        one that comes with the package. The parameters that it holds become defaults.
     normalize : {"none", "mean"}, default "none"
         Whether squared distances are divided by their mean over the window before the power is taken
         (matters only together with `alpha`).
@@ -90,9 +94,9 @@ def downscale(
         the scale; by default half of each side. Matters only in the random form.
     position : {"corner", "centre"}, default "corner"
         Which pixel of a window ``subsample`` takes.
-    gate : (s, s) or (C, s, s) array_like, optional
-        The filter of ``gated`` for windows of s by s pixels; without one, ``gated`` is the mean of ``max``
-        and ``box``.
+    gate : (s, s) or (C, s, s) array_like, path or Filter, optional
+        The filter of ``gated`` for windows of s by s pixels, of a `Filter` its kernel; without one, ``gated``
+        is the mean of ``max`` and ``box``.
     threads : int, optional
         Number of threads, by default one for each available processor. The result does not depend on it.
     device : {"cpu"}, default "cpu"
@@ -138,32 +142,35 @@ def downscale(
     backends.check_device(device)
     count = backends.thread_count(threads)
     chosen = method_named(method)
-    parameters = chosen.parameters(
-        {
-            "lambda_": lambda_,
-            "alpha": alpha,
-            "epsilon": epsilon,
-            "variant": variant,
-            "guidance": guidance,
-            "normalize": normalize,
-            "window": window,
-            "beta": beta,
-            "power": power,
-            "form": form,
-            "seed": seed,
-            "cell": cell,
-            "position": position,
-            "gate": gate,
-        }
-    )
+    given = {
+        "lambda_": lambda_,
+        "alpha": alpha,
+        "epsilon": epsilon,
+        "variant": variant,
+        "guidance": guidance,
+        "normalize": normalize,
+        "window": window,
+        "beta": beta,
+        "power": power,
+        "form": form,
+        "seed": seed,
+        "cell": cell,
+        "position": position,
+        "gate": gate,
+    }
+    parameters = chosen.parameters(resolved(chosen, given))
     if (scale is None) == (size is None):
         raise ArgumentError("size: give either scale or size, not both and not neither")
     raster = Raster.of(image)
     target = by_size(raster.size, size) if scale is None else by_scale(raster.size, scale)
+    packed = chosen.packed and window is None
+    if isinstance(filter_ := parameters.get("guidance"), Filter):
+        filter_.check_fit(raster.size, target, raster.channels)
+        packed = packed and filter_.grid == "output"
     shape = (target[1], target[0], *np.shape(image)[2:])
     if target == raster.size and window is None:
         return raster.unpacked().rows.reshape(shape).copy()
-    if not chosen.packed or window is not None:
+    if not packed:
         raster = raster.unpacked()
     grid = Grid.of(raster.size, target, raster.real, parameters.get("window"))
     out = np.empty((target[1], target[0] * raster.channels), raster.dtype)

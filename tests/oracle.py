@@ -61,6 +61,51 @@ def smooth(means: np.ndarray) -> np.ndarray:
     return out
 
 
+def over_means(means: np.ndarray, filter_) -> np.ndarray:
+    """Learned guidance on the output grid, one neighbour at a time; channels by turns."""
+    rows, columns, channels = means.shape
+    out = np.empty_like(means)
+    for row, column, channel in np.ndindex(means.shape):
+        kernel = filter_.kernel[channel] if filter_.kernel.ndim == 3 else filter_.kernel
+        response = replicated = used = 0.0
+        inside = 0 < row < rows - 1 and 0 < column < columns - 1
+        for dy, dx in np.ndindex(3, 3):
+            y, x = row + dy - 1, column + dx - 1
+            near = means[min(max(y, 0), rows - 1), min(max(x, 0), columns - 1), channel]
+            replicated += kernel[dy, dx] * near
+            if 0 <= y < rows and 0 <= x < columns:
+                response += kernel[dy, dx] * near
+                used += kernel[dy, dx]
+        gain = 1 if inside else kernel.sum() / used if used != 0 else math.inf
+        response = gain * response if 1 / 16 <= gain <= 16 else replicated
+        out[row, column, channel] = response + np.broadcast_to(filter_.bias, channels)[channel]
+    return out
+
+
+def over_pixels(image: np.ndarray, size: tuple[int, int], filter_) -> np.ndarray:
+    """Learned guidance on the input grid, over an image that NumPy has padded."""
+    side, far = filter_.kernel.shape[-1], 300
+    mode = {"zero": "constant", "replicate": "edge", "reflect": "reflect"}[filter_.padding]
+    padded = np.pad(image, ((far, far), (far, far), (0, 0)), mode)
+    out = np.empty((size[1], size[0], image.shape[2]))
+    for row, column in np.ndindex(size[1], size[0]):
+        y = far + row * filter_.scale + filter_.offset[0]
+        x = far + column * filter_.scale + filter_.offset[1]
+        part = np.moveaxis(padded[y : y + side, x : x + side], 2, 0)
+        out[row, column] = (filter_.kernel * part).sum((1, 2)) + filter_.bias
+    return out
+
+
+def guide(image: np.ndarray, size: tuple[int, int], guidance) -> np.ndarray:
+    """What the pixels of each window are compared with."""
+    if not isinstance(guidance, str) and guidance.grid == "input":
+        return over_pixels(image, size, guidance)
+    means = box(image, size)
+    if isinstance(guidance, str):
+        return smooth(means) if guidance == "gaussian" else means
+    return over_means(means, guidance)
+
+
 def detail(
     image: np.ndarray,
     size: tuple[int, int],
@@ -70,15 +115,14 @@ def detail(
     alpha: float,
     epsilon: float,
     variant: str,
-    guidance: str,
+    guidance,
     normalize: str,
 ) -> np.ndarray:
     """DPID (joint distance) and DPP (distance by channel)."""
-    means = box(image, size)
-    guide = smooth(means) if guidance == "gaussian" else means
+    compared = guide(image, size, guidance)
 
     def rule(row: int, column: int, pixels: np.ndarray, cover: np.ndarray) -> np.ndarray:
-        difference = pixels - guide[row, column]
+        difference = pixels - compared[row, column]
         rewarded = np.maximum(difference, 0) if variant == "asym" else difference
         u = rewarded**2
         if joint:
@@ -93,7 +137,7 @@ def detail(
         weights = cover * (alpha + u ** (lambda_ / 2))  # 0 ** 0 == 1
         total = weights.sum(0)
         value = np.divide((weights * pixels).sum(0), total, out=np.zeros_like(total), where=total > 0)
-        return np.where(total > 0, value, guide[row, column])
+        return np.where(total > 0, value, compared[row, column])
 
     return each_window(image, size, rule)
 

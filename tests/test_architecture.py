@@ -73,6 +73,21 @@ def test_only_three_modules_know_pillow():
     assert importers("PIL") == {"dpid_cli.arrow", "dpid_cli.image", "dpid_cli.methods.resample"}
 
 
+def test_only_learning_imports_scipy_and_scikit_image():
+    assert importers("scipy") | importers("skimage") == {"dpid_cli.learning", "dpid_cli.objectives"}
+
+
+@pytest.mark.parametrize("room", ["derivatives", "examples", "learning", "objectives"])
+def test_learning_knows_no_files(room):
+    below = ("dpid_cli.image", "dpid_cli.job", "dpid_cli.lesson", "dpid_cli.output")
+    assert not {name for name in IMPORTS[f"dpid_cli.{room}"] if within(name, *below)}
+
+
+def test_nothing_below_learning_imports_it():
+    users = importers("dpid_cli.learning") | importers("dpid_cli.lesson") | importers("dpid_cli.objectives")
+    assert users == {"dpid_cli", "dpid_cli.learning", "dpid_cli.lesson", "dpid_cli.cli.learn"}
+
+
 def test_methods_do_not_look_up():
     above = ("dpid_cli.backends", "dpid_cli.pipeline", "dpid_cli.job", "dpid_cli.image", "dpid_cli.output")
     for module, names in IMPORTS.items():

@@ -306,7 +306,7 @@ def test_info_and_version(dpid):
     assert dpid_cli.__version__ in dpid("--version").stdout
 
 
-@pytest.mark.parametrize("words", ["--help", "downscale --help", "methods", "--version"])
+@pytest.mark.parametrize("words", ["--help", "downscale --help", "learn --help", "methods", "--version"])
 def test_light_commands_import_nothing_heavy(words):
     code = (
         "import sys, dpid_cli\n"
@@ -326,5 +326,5 @@ def test_import_is_light_but_complete():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     modules, names = (set(line.split()) for line in done.stdout.splitlines())
     assert not {name.split(".")[0] for name in modules} & {"numba", "skimage", "scipy"}
-    assert {"downscale", "METHODS", "DpidError"} <= names
+    assert {"downscale", "gradients", "learn", "Filter", "METHODS", "DpidError"} <= names
     assert DPID.is_file()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import math
 from math import comb
+from pathlib import Path
 
 import numpy as np
 import oracle
 import pytest
+from conftest import pixels
 from PIL import Image
 from test_exactness import assert_exact, random_image
 
-from dpid_cli import METHODS, DpidError, downscale, draws
+from dpid_cli import METHODS, DpidError, Filter, downscale, draws
 from dpid_cli.kernels import pooling
 
 OVERLAPPING = [name for name, method in METHODS.items() if "window" in method.defaults]
@@ -125,6 +128,21 @@ def test_gates(dtype, channels):
         unit = {"uint8": 255, "uint16": 65535}.get(dtype, 1)
         tolerance = 0.51 / unit if unit > 1 else 1e-5
         np.testing.assert_allclose(result / unit, exact, rtol=0, atol=tolerance)
+
+
+def test_gates_from_files(dpid, photo):
+    kernel = np.random.default_rng(14).normal(size=(4, 4))
+    gate = Filter(kernel, grid="input", scale=4, offset=(0, 0))
+    gate.save("gate.json")
+    words = ("photo.png", "-s", "4", "-m", "gated", "-o", "out.png")
+    result = dpid("downscale", *words, "--gate", "gate.json", "--json")
+    assert json.loads(result.stdout)["parameters"]["gate"] == "gate.json"
+    image = pixels("photo.png")
+    for given in kernel, gate, "gate.json", Path("gate.json"):
+        np.testing.assert_array_equal(
+            pixels("out.png"), downscale(image, scale=4, method="gated", gate=given)
+        )
+    assert (pixels("out.png") != downscale(image, scale=4, method="gated")).any()
 
 
 def test_gates_open_and_close():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 # Packed square root, float to integer (polynomial power), integer to float (bytes).
-ROOT, POWER, CONVERT = "sqrtps", "cvttps2dq", "cvtdq2ps"
+ROOT, POWER, CONVERT = "sqrtps", "cvttps2dq", re.compile("cvtu?dq2ps")
 
 
 @pytest.fixture
@@ -47,9 +48,9 @@ BOX, DETAIL = len(windows.BOX), len(windows.DETAIL)
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_dpid_of_bytes(assembly, channels):
     code = assembly(np.uint8, channels)
-    assert CONVERT in code[BOX]
+    assert CONVERT.search(code[BOX])
     assert ROOT in code[DETAIL]
-    assert CONVERT in code[DETAIL]
+    assert CONVERT.search(code[DETAIL])
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])

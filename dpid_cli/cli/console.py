@@ -27,3 +27,9 @@ def on_terminal() -> bool:
 def say(message: str) -> None:
     """Print one line on standard error."""
     click.echo(printable(message), err=True)
+
+
+def announce(kept: bool) -> None:
+    """Say why a first run takes long; `kept` is whether compiled kernels are."""
+    later = "once; later runs start at once" if kept else "in every run: see 'kernel cache' in 'dpid info'"
+    say(f"dpid: compiling kernels for this machine, {later}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dpid_cli.cli.console import on_terminal, say
+from dpid_cli.cli.console import announce, on_terminal, say
 from dpid_cli.cli.options import (
     encoder_options,
     encoding,
@@ -101,18 +101,12 @@ def command(
         ctx.exit(2 if len(inputs) == 1 and isinstance(failures[0], ArgumentError) else 1)
 
 
-def _load_kernels(announce: bool) -> None:
+def _load_kernels(told: bool) -> None:
     from dpid_cli.kernels import jit
 
-    if announce:
-        jit.before_compiling(_announce)
+    if told:
+        jit.before_compiling(announce)
     import_module("dpid_cli.pipeline")
-
-
-def _announce(kept: bool) -> None:
-    """Say why a first run takes long."""
-    later = "once; later runs start at once" if kept else "in every run: see 'kernel cache' in 'dpid info'"
-    say(f"dpid: compiling kernels for this machine, {later}")
 
 
 def _run(job: Job, source: str, result: str, notes: str, debug: bool) -> DpidError | None:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from dpid_cli.cli.console import shown
-from dpid_cli.methods import METHODS, PARAMETERS, Parameter
+from dpid_cli.methods import FILTERS, METHODS, PARAMETERS, Parameter
 from dpid_cli.sizes import FITS, SizeRequest
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -87,11 +87,21 @@ def _defaults(name: str) -> str:
     return ", ".join(f"{value} ({', '.join(names)})" for value, names in owners.items())
 
 
-def _kind(parameter: Parameter) -> Any:
-    """What Click makes of an option's text; its bounds are the registry's to check."""
+def parameter_type(parameter: Parameter) -> Any:
+    """What Click reads a parameter as; the registry checks bounds, and filters are found when used."""
+    if parameter.filters:
+        return str
     if parameter.choices:
         return click.Choice(parameter.choices)
-    return click.Path() if parameter.filters else int if parameter.whole else float
+    return int if parameter.whole else float
+
+
+def told(parameter: Parameter) -> str:
+    """What the help says of a parameter."""
+    summary = f"{parameter.summary[0].upper()}{parameter.summary[1:]}."
+    if not (parameter.filters and parameter.choices):
+        return summary
+    return f"{summary} FILTER is a file of 'dpid learn', or {', '.join(FILTERS)}."
 
 
 def method_options(function: F) -> F:
@@ -100,8 +110,9 @@ def method_options(function: F) -> F:
         function = click.option(
             f"--{parameter.label}",
             name,
-            type=_kind(parameter),
-            help=f"{parameter.summary[0].upper()}{parameter.summary[1:]}.  [default: {_defaults(name)}]",
+            type=parameter_type(parameter),
+            metavar="|".join([*parameter.choices, "FILTER"]) if parameter.filters else None,
+            help=f"{told(parameter)}  [default: {_defaults(name)}]",
         )(function)
     return click.option(
         "-m",

@@ -56,6 +56,7 @@ _E = tuple(np.float32(c) for c in (1.0, 0.69314718, 0.24022107, 0.05550327, 0.00
 _HALF, _ONE, _SMALLEST = np.float32(0.5), np.float32(1), np.float32(-126)
 _SQRT_HALF = np.int32(0x3F3504F3)
 _BYTE, _HALVES, _LOW = np.uint32(0xFF), np.uint32(0xFF00FF), np.uint32(0xFFFF)
+_2_23, _BITS_OF_2_23 = np.float32(2**23), np.uint32(0x4B000000)
 _EIGHT, _SIXTEEN = np.uint32(8), np.uint32(16)
 _MANTISSA_BITS, _BIAS = np.int32(23), np.int32(127)
 
@@ -98,10 +99,16 @@ def samples(layout):
 
 
 @helper
+def as_float(number):
+    """A whole number below 2**23: the last bits of 2**23 + number. Numba would convert in 64 bits."""
+    return np.uint32(number | _BITS_OF_2_23).view(np.float32) - _2_23
+
+
+@helper
 def sample(row, k, j, layout):
     """Channel j of pixel k."""
     if len(layout.packed) == 1:
-        return np.int32((np.uint32(row[k]) >> np.uint32(8 * j)) & _BYTE)
+        return as_float((np.uint32(row[k]) >> np.uint32(8 * j)) & _BYTE)
     return row[len(layout.channels) * k + j]
 
 
@@ -154,36 +161,42 @@ def add_box(row, scratch, n, cover, layout):
 
 
 @helper
-def sums_of_four(row0, row1, row2, row3, scratch, k, layout):
-    """The sums of pixel k over four rows, four numbers of which only the first C matter."""
+def channels_of(row, k, layout):
+    """Pixel k in two numbers of two channels each, in their lower and upper halves."""
+    pixel = np.uint32(row[k])
+    return pixel & _HALVES, (pixel >> _EIGHT) & _HALVES
+
+
+@helper
+def sum_of_rows(rows, scratch, k, layout):
+    """The sums of pixel k over a tuple of two or four rows, four numbers of which only the first C matter."""
     real = scratch.dtype.type
     c = len(layout.channels)
     if len(layout.packed) == 1:
-        # Two channels at a time, each in half of a number.
-        p0, p1, p2, p3 = np.uint32(row0[k]), np.uint32(row1[k]), np.uint32(row2[k]), np.uint32(row3[k])
-        even = np.uint32((p0 & _HALVES) + (p1 & _HALVES) + (p2 & _HALVES) + (p3 & _HALVES))
-        p0, p1, p2, p3 = p0 >> _EIGHT, p1 >> _EIGHT, p2 >> _EIGHT, p3 >> _EIGHT
-        odd = np.uint32((p0 & _HALVES) + (p1 & _HALVES) + (p2 & _HALVES) + (p3 & _HALVES))
-        v0, v2 = real(np.int32(even & _LOW)), real(np.int32(even >> _SIXTEEN))
-        return v0, real(np.int32(odd & _LOW)), v2, real(np.int32(odd >> _SIXTEEN))
-    j = c * k
-    v0 = (real(row0[j]) + real(row1[j])) + (real(row2[j]) + real(row3[j]))
-    v1 = v2 = v3 = real(0)
-    if c > 1:
-        v1 = (real(row0[j + 1]) + real(row1[j + 1])) + (real(row2[j + 1]) + real(row3[j + 1]))
-    if c > 2:
-        v2 = (real(row0[j + 2]) + real(row1[j + 2])) + (real(row2[j + 2]) + real(row3[j + 2]))
-    if c > 3:
-        v3 = (real(row0[j + 3]) + real(row1[j + 3])) + (real(row2[j + 3]) + real(row3[j + 3]))
+        even, odd = channels_of(rows[0], k, layout)
+        for row in rows[1:]:
+            e, o = channels_of(row, k, layout)
+            even, odd = np.uint32(even + e), np.uint32(odd + o)
+        v0, v2 = real(as_float(even & _LOW)), real(as_float(even >> _SIXTEEN))
+        return v0, real(as_float(odd & _LOW)), v2, real(as_float(odd >> _SIXTEEN))
+    v0 = v1 = v2 = v3 = real(0)
+    for row in rows:
+        v0 += real(row[c * k])
+        if c > 1:
+            v1 += real(row[c * k + 1])
+        if c > 2:
+            v2 += real(row[c * k + 2])
+        if c > 3:
+            v3 += real(row[c * k + 3])
     return v0, v1, v2, v3
 
 
 @helper
-def add_box_of_four(row0, row1, row2, row3, scratch, n, layout):
-    """`add_box` for four whole rows at once, which spares three quarters of the traffic of the planes."""
+def add_box_of_rows(rows, scratch, n, layout):
+    """`add_box` for two or four whole rows at once, which spares traffic of the planes."""
     c = len(layout.channels)
     for k in range(n):
-        v0, v1, v2, v3 = sums_of_four(row0, row1, row2, row3, scratch, k, layout)
+        v0, v1, v2, v3 = sum_of_rows(rows, scratch, k, layout)
         scratch[SUM + k] += v0
         if c > 1:
             scratch[SUM + PLANE + k] += v1
@@ -199,15 +212,19 @@ def add_box_rows(pixels, ys, row, tile, scratch, layout):
     one = scratch.dtype.type(1)
     c0, n = samples(layout) * tile[2], tile[3] - tile[2]
     y, stop = ys.first[row] - (1 if ys.head[row] > 0 else 0), ys.first[row + 1]
+    whole = stop if coverage(ys, row, stop - 1, one) == one else stop - 1
     while y < stop:
-        cover = coverage(ys, row, y, one)
-        if cover == one and y + 3 < stop and coverage(ys, row, y + 3, one) == one:
-            row0, row1, row2, row3 = pixels[y], pixels[y + 1], pixels[y + 2], pixels[y + 3]
-            add_box_of_four(row0[c0:], row1[c0:], row2[c0:], row3[c0:], scratch, n, layout)
-            y += 4
-        else:
-            add_box(pixels[y][c0:], scratch, n, cover, layout)
+        line = pixels[y][c0:]
+        if coverage(ys, row, y, one) < one or y + 1 >= whole:
+            add_box(line, scratch, n, coverage(ys, row, y, one), layout)
             y += 1
+        elif y + 3 >= whole:
+            add_box_of_rows((line, pixels[y + 1][c0:]), scratch, n, layout)
+            y += 2
+        else:
+            rows = (line, pixels[y + 1][c0:], pixels[y + 2][c0:], pixels[y + 3][c0:])
+            add_box_of_rows(rows, scratch, n, layout)
+            y += 4
 
 
 @helper
@@ -468,18 +485,19 @@ def spread_evenly(values, plane, buffer, p):
     doublings = halves(p)
     odd = p >> doublings
     near, far = (plane, buffer) if doublings % 2 == 0 else (buffer, plane)
-    if odd == 1:
-        for i in range(m):
-            near[i] = values[i]
-    for k in range(odd if odd > 1 else 0):
-        for i in range(m):
-            near[i * odd + k] = values[i]
+    spare = near
+    if odd > 1 or doublings == 0:
+        for k in range(odd):
+            for i in range(m):
+                near[i * odd + k] = values[i]
+    else:
+        near = values
     n = m * odd
     for _ in range(doublings):
         for k in range(n):
             far[2 * k] = near[k]
             far[2 * k + 1] = near[k]
-        near, far = far, near
+        near, far, spare = far, spare, far
         n *= 2
 
 
@@ -554,7 +572,7 @@ def fold_evenly(plane, buffer, total, p):
     """Sum up each p values: halving, which vectorises, down to the odd part of p."""
     m = len(total)
     near, far = plane, buffer
-    while p % 2 == 0:
+    while p % 2 == 0 and p > 2:
         p //= 2
         for k in range(m * p):
             far[k] = near[2 * k] + near[2 * k + 1]
@@ -562,6 +580,9 @@ def fold_evenly(plane, buffer, total, p):
     if p == 1:
         for i in range(m):
             total[i] += near[i]
+    elif p == 2:
+        for i in range(m):
+            total[i] += near[2 * i] + near[2 * i + 1]
     elif p == 3:
         for i in range(m):
             total[i] += near[3 * i] + near[3 * i + 1] + near[3 * i + 2]

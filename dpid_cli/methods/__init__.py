@@ -32,7 +32,7 @@ class Parameter:
     whole : bool
         Whether the number must be whole.
     filters : bool
-        Whether it is a filter: a file, or in Python an array. Its method checks it.
+        Whether a filter is allowed, beside the words if there are any.
     unset : str
         What happens where the default is None.
     """
@@ -53,8 +53,8 @@ class Parameter:
 
     def check(self, value: Any, *, above_zero: bool = False) -> Any:
         """`value` in its own type, or an `ArgumentError` that says what is allowed."""
-        if self.filters:
-            return value
+        if self.filters and not (self.choices and isinstance(value, str)):
+            return value  # a filter: `filters.resolved` and the method let nothing else pass
         if self.choices:
             if value in self.choices:
                 return str(value)
@@ -71,6 +71,9 @@ class Parameter:
         return f"{self.low:g} or more" if self.high == _LARGEST else f"from {self.low:g} to {self.high:g}"
 
 
+# Learned guidance that comes with the package, in `dpid_cli/data`.
+FILTERS = ("photo", "stars", "text")
+
 PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
     {
         p.name: p
@@ -79,7 +82,7 @@ PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
             Parameter("alpha", "weight that every pixel has beside its reward"),
             Parameter("epsilon", "softens the distance near the guidance"),
             Parameter("variant", "reward distinct pixels, or only those above the guidance", ("sym", "asym")),
-            Parameter("guidance", "what pixels are compared with", ("box", "gaussian")),
+            Parameter("guidance", "what pixels are compared with", ("box", "gaussian"), filters=True),
             Parameter("normalize", "divide distances by their mean in the window", ("none", "mean")),
             Parameter(
                 "window", "side in pixels of windows that overlap", low=1, whole=True,
@@ -142,7 +145,7 @@ class Method:
         ArgumentError
             If a value is not allowed, or the method has no such parameter.
         """
-        chosen = dict(self.defaults)
+        chosen: dict[str, Any] = dict(self.defaults)
         for name, value in given.items():
             if value is None:
                 continue

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpid_cli.errors import ArgumentError
+from dpid_cli.filters import Filter
 from dpid_cli.grid import Grid
 from dpid_cli.kernels import order, pooling
 from dpid_cli.pools import Pool
@@ -26,11 +27,8 @@ def prepare(raster: Raster, grid: Grid, parameters: Mapping[str, Any]) -> Mappin
 
 def _kernel(gate: Any) -> NDArray[np.float64]:
     """The numbers of a gate, (s, s) or (C, s, s)."""
-    # THE PLACE TO LOAD A FILTER FROM A FILE: gate = Filter.load(gate).kernel where it is a path.
-    if isinstance(gate, str):
-        raise ArgumentError(f"gate: {gate}: filters are not read from files: give an array in Python")
     try:
-        return np.asarray(gate, np.float64)
+        return np.asarray(gate.kernel if isinstance(gate, Filter) else gate, np.float64)
     except (TypeError, ValueError):
         kind = type(gate).__name__
         raise ArgumentError(f"gate: a {kind} is not allowed: give an array of numbers") from None

@@ -15,6 +15,9 @@ from .markdown import Section, comparison, medians, milliseconds, number, side_b
 from .measure import Plan, Results, Samples, ratio, time_calls
 
 LAMBDAS = (0, 0.3, 0.5, 0.7, 1, 2, 2.3, 4, 8, 64)
+# Those that pick pixels, which have a target, and those that weigh them.
+PICKING = ("max", "min", "extremum", "stochastic", "s3pool", "s3dpp")
+POOLINGS = ("dpid", *PICKING, "mixed", "lp", "softpool", "edscw", "adapool", "idw")
 NEAR = (REFERENCE, "dpid", "dpp, alpha 0.1")
 # Megapixels to sides that divide by four.
 GROWTH = {1: (1224, 816), 4: (2448, 1632), 24: (6000, 4000), 96: (12000, 8000), 200: (17320, 11548)}
@@ -64,6 +67,21 @@ def exponents(plan: Plan) -> Section:
     text = f"`dpid`, the same photo at 1/4, {THREADS} threads, {rounds} rounds."
     body = f"{text}\n\n{comparison('exponent', results, 'lambda 1')}"
     return Section("Exponents", body, medians("exponents", results))
+
+
+def poolings(plan: Plan) -> Section:
+    """The poolings beside dpid."""
+    rounds = plan.rounds(5)
+    contestants = {name: ours(method=name) for name in POOLINGS}
+    sizes = plan.choose(("1/2", "1/4"), ("1/4",))
+    columns = {size: compare(contestants, photo(), SIZES[size], rounds) for size in sizes}
+    text = f"The same photo, {THREADS} threads, {rounds} rounds; parameters as they are by default."
+    facts = {
+        key: value
+        for size, results in columns.items()
+        for key, value in medians(f"poolings {size}", results).items()
+    }
+    return Section("Poolings", f"{text}\n\n{side_by_side('method', columns, 'dpid')}", facts)
 
 
 def types(plan: Plan) -> Section:

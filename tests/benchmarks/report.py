@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .commands import commands
-from .library import exponents, filters, growth, near, types
+from .library import exponents, filters, growth, near, poolings, types
 from .machine import machine
 from .markdown import BEGIN, END, Facts, Section, replace_between
 from .measure import Plan
@@ -24,6 +24,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 SECTIONS: dict[str, Callable[[Plan], Section]] = {
     "filters": filters,
     "exponents": exponents,
+    "poolings": poolings,
     "types": types,
     "near": near,
     "growth": growth,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .contestants import REFERENCE, SIZES
+from .library import PICKING
 from .markdown import Facts, Section, number, table
 
 UNKNOWN = "not measured"
@@ -72,6 +73,13 @@ def at_all_sizes(name: str, reference: str) -> Value:
     return worst([against(size, name, reference) for size in SIZES])
 
 
+def picking(facts: Facts) -> float:
+    """The slowest of the rules that pick pixels, to dpid."""
+    return worst([against(f"poolings {size}", name, "dpid") for size in ("1/2", "1/4") for name in PICKING])(
+        facts
+    )
+
+
 def least_lead(facts: Facts) -> float:
     """How many times faster than pepedpid, at the size where it is least."""
     return 1 / at_all_sizes("dpid", "pepedpid")(facts)
@@ -136,6 +144,7 @@ def all_targets(facts: Facts) -> list[Target]:
         Target("lambda 0.7 and 2.3 to lambda 1, worst size", worst(powers), 1.5, 1.15),
         Target("all of the exponents above to lambda 1", _exponents, 1.5, 1.15),
         Target("dpp (sym, alpha 0.1) to dpid, worst size", at_all_sizes("dpp, alpha 0.1", "dpid"), 1.5, 1.1),
+        Target("order statistics and random rules to dpid, worst at 1/2 and 1/4", picking, 5),
         Target("times faster than pepedpid, worst size", least_lead, 40, 100, at_least=True),
         Target("dpid near 1:1", frames, 15, 40, at_least=True, unit="frames/s"),
         Target(

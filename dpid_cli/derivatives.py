@@ -1,0 +1,236 @@
+"""What a loss of the result says about the image, the filter and the parameters: reverse-mode gradients."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dpid_cli.errors import ArgumentError
+from dpid_cli.filters import BOX, GAUSSIAN, Filter, resolved
+from dpid_cli.grid import Grid
+from dpid_cli.guidance import means_and_guide, places
+from dpid_cli.kernels import filters
+from dpid_cli.kernels import gradients as kernels
+from dpid_cli.methods import METHODS, method_named
+from dpid_cli.raster import Raster
+from dpid_cli.sizes import by_scale, by_size
+from dpid_cli.sweeps import Strip, Workspace
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """Derivatives of a loss, all float64.
+
+    Attributes
+    ----------
+    image : (H, W[, C]) ndarray
+        With respect to the intensities of the image, in [0, 1].
+    kernel : (K, K) or (C, K, K) ndarray
+        With respect to the filter, shaped like its kernel; (3, 3) for ``box`` and ``gaussian``, which are
+        filters on the output grid.
+    bias : float or (C,) ndarray
+        With respect to the bias, as the filter has it.
+    lambda_, alpha : float
+    """
+
+    image: Array
+    kernel: Array
+    bias: float | Array
+    lambda_: float
+    alpha: float
+
+
+def gradients(
+    image: ArrayLike,
+    upstream: ArrayLike,
+    *,
+    scale: float | None = None,
+    size: tuple[int, int] | None = None,
+    method: str = "dpp",
+    lambda_: float | None = None,
+    alpha: float | None = None,
+    epsilon: float | None = None,
+    variant: str | None = None,
+    guidance: str | os.PathLike[str] | Filter | None = None,
+    normalize: str | None = None,
+) -> Gradients:
+    """Differentiate a loss of the downscaled image (the backward pass of `downscale`).
+
+    Parameters
+    ----------
+    image : (H, W[, C]) array_like
+        As for `downscale`; integers are divided by 255 or 65535 first.
+    upstream : (h, w[, C]) array_like
+        Derivatives of the loss L with respect to the result's intensities in [0, 1], unrounded.
+    scale, size : optional
+        As for `downscale`: give one.
+    method : {"dpp", "dpid"}, default "dpp"
+        Distance by channel or joint.
+    lambda_, alpha, epsilon, variant, guidance, normalize : optional
+        As for `downscale`, with its defaults.
+
+    Returns
+    -------
+    Gradients
+        dL/dimage, dL/dkernel, dL/dbias, dL/dlambda and dL/dalpha.
+
+    Raises
+    ------
+    DpidError
+        If an argument is wrong, or the shape of `upstream` is not the result's.
+
+    Notes
+    -----
+    Computed in float64 on one thread. With weights :math:`w = \\alpha + (u/N)^{\\lambda/2}`,
+    :math:`S = \\sum c\\,w` and :math:`a = c\\,(I - O)/S`,
+
+    .. math:: \\frac{\\partial O}{\\partial \\alpha} = \\sum a, \\qquad
+        \\frac{\\partial O}{\\partial \\lambda} = \\frac12 \\sum a\\,(u/N)^{\\lambda/2} \\ln (u/N)
+
+    and the chain rule through m and the guidance gives the others. Derivatives do not exist where a pixel
+    equals its guidance and epsilon is 0 (any variant with lambda up to 1), and jump there for lambda < 2
+    (``asym``: also with epsilon, in the second order); such a pixel's reward counts as constant.
+
+    References
+    ----------
+    .. [1] F. Saeedan et al., "Detail-Preserving Pooling in Deep Networks", CVPR 2018.
+
+    Examples
+    --------
+    The derivative of the result's mean adds up to 1 over the image, because a brighter image has a brighter
+    result:
+
+    >>> import numpy as np, dpid_cli
+    >>> image = np.random.default_rng(0).random((8, 12))
+    >>> of = dpid_cli.gradients(image, np.full((2, 3), 1 / 6), scale=4)
+    >>> round(float(of.image.sum()), 12)
+    1.0
+    """
+    chosen = method_named(method)
+    if chosen.family != "detail":
+        able = " or ".join(m.name for m in METHODS.values() if m.family == "detail")
+        raise ArgumentError(f"method: {method} has no gradients: give {able}")
+    given = {
+        "lambda_": lambda_,
+        "alpha": alpha,
+        "epsilon": epsilon,
+        "variant": variant,
+        "guidance": guidance,
+        "normalize": normalize,
+    }
+    parameters = chosen.parameters(resolved(chosen, given))
+    if (scale is None) == (size is None):
+        raise ArgumentError("size: give either scale or size, not both and not neither")
+    raster = _intensities(Raster.of(image).unpacked())
+    target = by_size(raster.size, size) if scale is None else by_scale(raster.size, scale)
+    named: str | Filter = parameters["guidance"]
+    filter_ = named if isinstance(named, Filter) else {"box": BOX, "gaussian": GAUSSIAN}[named]
+    filter_.check_fit(raster.size, target, raster.channels)
+    strip = Strip(raster, Grid.of(raster.size, target, np.float64), 0, target[1], Workspace())
+    backward = _Backward(strip, filter_, _planes(upstream, (target[1], target[0], *np.shape(image)[2:])))
+    if target == raster.size:  # the result is the image
+        backward.image += backward.upstream.swapaxes(1, 2).reshape(backward.image.shape)
+    else:
+        backward.windows(named, parameters, joint=method == "dpid")
+    return Gradients(
+        image=backward.image.reshape(np.shape(image)),
+        kernel=backward.kernel,
+        bias=backward.bias if isinstance(filter_.bias, tuple) else float(backward.bias.sum()),
+        lambda_=float(backward.parameters[0]),
+        alpha=float(backward.parameters[1]),
+    )
+
+
+def _intensities(raster: Raster) -> Raster:
+    rows = raster.rows / np.float64(raster.unit)
+    rows.flags.writeable = False
+    return Raster(rows, raster.channels)
+
+
+def _planes(upstream: ArrayLike, shape: tuple[int, ...]) -> Array:
+    """Upstream as the kernels read it, (h, C, w)."""
+    values = np.asarray(upstream)
+    if values.shape != shape or values.dtype.kind not in "fiu" or not np.isfinite(values).all():
+        raise ArgumentError(
+            f"upstream: {values.dtype} of shape {values.shape} is not allowed: give finite numbers of the "
+            f"result's shape, {shape}"
+        )
+    return np.ascontiguousarray(values.astype(np.float64).reshape(*shape[:2], -1).swapaxes(1, 2))
+
+
+def _largest_window(grid: Grid) -> int:
+    """Pixels in it, those cut by its border included."""
+    return math.prod(int((np.diff(axis.first) + (axis.head[:-1] > 0)).max()) for axis in (grid.ys, grid.xs))
+
+
+class _Backward:
+    """The chain rule from the result back to image, filter and parameters."""
+
+    def __init__(self, strip: Strip, filter_: Filter, upstream: Array) -> None:
+        channels = strip.raster.channels
+        self.strip, self.filter, self.upstream = strip, filter_, upstream
+        self.image = np.zeros(strip.raster.rows.shape)
+        self.kernel = np.zeros(filter_.kernel.shape)
+        self.bias = np.zeros(channels)
+        self.parameters = np.zeros(2)
+
+    def windows(self, guidance: str | Filter, parameters: dict[str, Any], *, joint: bool) -> None:
+        """Through the weighted means, then through the guidance."""
+        strip = self.strip
+        means, guide = means_and_guide(guidance, strip)
+        guide_gradient = np.zeros(guide.shape)
+        pixels, channels = _largest_window(strip.grid), guide.shape[1]
+        kernels.window_gradients(
+            strip.raster.rows,
+            strip.grid.ys,
+            strip.grid.xs,
+            guide,
+            self.upstream,
+            parameters["lambda_"] / 2,
+            parameters["epsilon"] ** 2,
+            parameters["alpha"],
+            int(joint),
+            int(parameters["variant"] == "asym"),
+            int(parameters["normalize"] == "mean"),
+            np.empty((pixels, channels)),
+            np.empty(pixels),
+            np.empty((3, max(pixels, channels))),
+            self.image,
+            guide_gradient,
+            self.parameters,
+        )
+        self.bias += guide_gradient.sum((0, 2))
+        if self.filter.grid == "input":
+            self._input_grid(guide_gradient)
+        else:
+            self._output_grid(means, guide_gradient)
+
+    def _output_grid(self, means: Array, guide_gradient: Array) -> None:
+        at_borders = np.broadcast_to(self.filter.at_borders, (means.shape[1], 4, 4, 3, 3)).copy()
+        means_gradient, kernels_gradient = np.zeros(means.shape), np.zeros(at_borders.shape)
+        filters.filter_means_adjoint(guide_gradient, means, at_borders, means_gradient, kernels_gradient)
+        self.kernel += self.filter.from_borders(kernels_gradient)
+        kernels.box_adjoint(means_gradient, self.strip.grid.ys, self.strip.grid.xs, self.image)
+
+    def _input_grid(self, guide_gradient: Array) -> None:
+        planes = self.filter.planes(self.strip.raster.channels).copy()
+        kernels_gradient = np.zeros(planes.shape)
+        row_of, column_of = places(self.filter, self.strip.grid.size)
+        filters.filter_pixels_adjoint(
+            guide_gradient,
+            self.strip.raster.rows,
+            self.filter.step,
+            planes,
+            row_of,
+            column_of,
+            self.image,
+            kernels_gradient,
+        )
+        self.kernel += kernels_gradient if self.filter.kernel.ndim == 3 else kernels_gradient.sum(0)
