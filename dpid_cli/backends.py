@@ -13,7 +13,7 @@ DEVICES = ("cpu",)
 # Source bytes a strip, so that its second reading finds them in the cache; and least rows, because each
 # strip costs some calls, and where it needs neighbours, two box rows more than it has.
 _STRIP_BYTES = 1 << 20
-_STRIP_ROWS, _STRIP_ROWS_BETWEEN_NEIGHBOURS = 4, 32
+_STRIP_ROWS, _STRIP_ROWS_BETWEEN_NEIGHBOURS = 8, 32
 
 
 def available_threads() -> int:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import weakref
 from collections.abc import Callable
 from threading import Lock
 from typing import Any, TypeVar
@@ -25,7 +26,9 @@ from dpid_cli.kernels import cache
 Flag = tuple[None, ...]
 F = TypeVar("F", bound=Callable[..., Any])
 
+_INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT", "0") != "0"
 _SCALARS = {"int64": ctypes.c_int64, "float32": ctypes.c_float, "float64": ctypes.c_double}
+_REMEMBERED = 256
 _lock = Lock()
 _helpers: list[Callable[..., Any]] = []
 _announcements: list[Callable[[bool], None]] = []
@@ -66,13 +69,18 @@ class Kernel:
         self._versions: dict[tuple[Any, ...], Callable[..., int]] = {}
 
     def __call__(self, *arguments: Any) -> None:
-        if os.environ.get("NUMBA_DISABLE_JIT", "0") != "0":
+        if _INTERPRETED:
             self.function(*arguments)
             return
         types: list[Any] = []
         values: list[Any] = []
         for argument in arguments:
-            _flatten(argument, types, values)
+            if isinstance(argument, tuple | np.ndarray):
+                of_types, of_values = _remembered(argument)
+                types += of_types
+                values += of_values
+            else:
+                _flatten(argument, types, values)
         key = tuple(types)
         version = self._versions.get(key)
         if version is None:
@@ -104,12 +112,32 @@ class Kernel:
 _result = ctypes.addressof(ctypes.c_void_p.from_buffer(_slot := bytearray(ctypes.sizeof(ctypes.c_void_p))))
 
 
+_seen: dict[int, tuple[Callable[[], Any], list[Any], list[Any]]] = {}
+
+
+def _remembered(argument: Any) -> tuple[list[Any], list[Any]]:
+    """What `_flatten` appends for an array or a tuple, found again for those that strips share.
+
+    To ask an array for what a call needs takes microseconds, which small strips would notice.
+    """
+    held = _seen.get(id(argument))
+    if held is None or held[0]() is not argument:
+        types: list[Any] = []
+        values: list[Any] = []
+        _flatten(argument, types, values)
+        if len(_seen) >= _REMEMBERED:
+            _seen.clear()
+        owner = weakref.ref(argument) if isinstance(argument, np.ndarray) else lambda: argument
+        held = _seen[id(argument)] = owner, types, values
+    return held[1], held[2]
+
+
 def _flatten(argument: Any, types: list[Any], values: list[Any]) -> None:
     """Append what Numba tells types apart by, and the numbers that it passes in their place."""
     if isinstance(argument, np.ndarray):
         flags = argument.flags
         layout = "C" if flags.c_contiguous else "F" if flags.f_contiguous else "A"
-        types.append((argument.dtype.name, argument.ndim, layout, flags.writeable))
+        types.append((argument.dtype.str, argument.ndim, layout, flags.writeable))
         address = argument.__array_interface__["data"][0]
         # No owner that counts references, twice.
         values += (None, None, argument.size, argument.itemsize, address, *argument.shape, *argument.strides)
