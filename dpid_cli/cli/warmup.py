@@ -12,8 +12,8 @@ from dpid_cli.cli.console import on_terminal, say
 def command(debug: bool) -> None:
     """Compile ahead what 'dpid downscale' needs for files, which takes some minutes once.
 
-    Covers dpid and dpp, 8 and 16 bits, gray and colour, with and without transparency. The result is kept on
-    disk: set DPID_CACHE_DIR to choose where.
+    Covers every method, 8 and 16 bits, gray and colour, with and without transparency, and gray in floats.
+    The result is kept on disk: set DPID_CACHE_DIR to choose where.
     """
     from dpid_cli.kernels.jit import cache_counts
     from dpid_cli.warmup import cache, cases
