@@ -206,6 +206,21 @@ def test_damaged_kernels_are_compiled_again(cache, photo, tmp_path):
     assert process(*SHRINK[:-3], "-o", "-", env=os.environ | own).stdout == expected
 
 
+def test_code_that_others_may_have_put_there_is_not_run(tmp_path, monkeypatch):
+    monkeypatch.setenv("DPID_CACHE_DIR", str(tmp_path))
+    find = code_cache.folder.__wrapped__
+    path = find()
+    assert path.parent == tmp_path and path.stat().st_mode & 0o777 == 0o700
+    path.chmod(0o777)
+    assert find() is None
+    path.chmod(0o755)
+    assert find() == path
+    if os.getuid() == 0:
+        os.chown(path, 4321, -1)
+        monkeypatch.setattr(os, "getuid", lambda: 1234)
+        assert find() is None
+
+
 def test_processes_that_compile_at_once(photo, tmp_path):
     variables = os.environ | QUICK | {"DPID_CACHE_DIR": str(tmp_path / "kernels")}
     words = [DPID, *SHRINK[:-3], "-o", "-"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -53,13 +54,20 @@ def base_folder() -> Path:
 
 @cache
 def folder() -> Path | None:
-    """The folder of this combination, made if need be; None if it cannot be made or written."""
+    """The folder of this combination, made if need be; None if it cannot be made, written or trusted."""
     with suppress(OSError, RuntimeError):  # no home
         path = base_folder().absolute() / _stamp()
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if os.access(path, os.W_OK):
+        if os.access(path, os.W_OK) and _is_private(path):
             return path
     return None
+
+
+def _is_private(path: Path) -> bool:
+    """Whether only this user and the administrator can have put code there, which will be run."""
+    status = path.stat()
+    ours = not hasattr(os, "getuid") or status.st_uid in (0, os.getuid())
+    return ours and not status.st_mode & stat.S_IWOTH
 
 
 def _stamp() -> str:
