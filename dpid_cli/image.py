@@ -205,7 +205,7 @@ def _too_large(name: str, max_pixels: int) -> FileError:
     limit = f"{max_pixels}" if rest else f"{millions} million"
     return FileError(
         f"{name}: more than {limit} pixels, the limit: give a smaller image, "
-        "or 'dpid downscale' a larger --max-pixels"
+        "or raise --max-pixels of 'dpid downscale'"
     )
 
 
@@ -406,20 +406,33 @@ def write(picture: Picture, stream: IO[bytes], format_: Format, name: str) -> No
         else:
             what = "colour profile" if not format_.profile else "profile of gray"
             _warn(f"{name}: {format_.name.upper()} holds no {what}: it is left out")
-    try:
-        described, long = save_options(picture.metadata, format_.name, format_.metadata, image.size)
-        _encode(image, stream, format_, options | described, name)
-    except (struct.error, LookupError, TypeError, ValueError, ArithmeticError, SystemError):
-        if picture.metadata == Metadata():
-            raise
-        # Whatever is wrong with it, the picture must not suffer.
-        stream.seek(0)
-        stream.truncate()
-        _encode(image, stream, format_, options, name)
-        _warn(f"{name}: {format_.name.upper()} cannot hold its metadata: it is left out")
-        return
+    long = _encode_with(picture.metadata, image, stream, format_, options, name)
     if long:
         _warn(f"{name}: too long for {format_.name.upper()}: {', '.join(long)}: left out")
+
+
+def _encode_with(
+    metadata: Metadata,
+    image: Image.Image,
+    stream: IO[bytes],
+    format_: Format,
+    options: Mapping[str, Any],
+    name: str,
+) -> list[str]:
+    """Encode with metadata, or without if that is what fails; what of it is too long."""
+    try:
+        told, long = save_options(metadata, format_.name, format_.metadata, image.size)
+        _encode(image, stream, format_, {**options, **told}, name)
+    except (struct.error, LookupError, TypeError, ValueError, ArithmeticError, SystemError):
+        record = Metadata(software=metadata.software)
+        if metadata == record:
+            raise
+        stream.seek(0)
+        stream.truncate()
+        _encode_with(record, image, stream, format_, options, name)
+        _warn(f"{name}: {format_.name.upper()} cannot hold its metadata: it is left out")
+        return []
+    return long
 
 
 def _encode(

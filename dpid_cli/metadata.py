@@ -11,7 +11,7 @@ import re
 import warnings
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -272,6 +272,8 @@ def save_options(
     long = [key for key, value in options.items() if isinstance(value, bytes) and len(value) > _JPEG_SEGMENT]
     for key in long:
         del options[key]
+    if "exif" in long and len(rest := _sized_exif(replace(metadata, exif=b""), holds, size)):
+        options["exif"] = rest.tobytes()
     return options, [key if key == "comment" else key.upper() for key in long]
 
 
@@ -333,10 +335,11 @@ def _sized_xmp(packet: bytes, size: tuple[int, int]) -> bytes:
 def _png_texts(metadata: Metadata, xmp: bytes) -> PngInfo:
     texts = dict(metadata.text)
     if metadata.comment and "Comment" not in texts:
+        comment = metadata.comment.rstrip(b"\0")  # which some programs write, and PNG forbids
         try:
-            texts["Comment"] = metadata.comment.decode()
+            texts["Comment"] = comment.decode()
         except UnicodeDecodeError:
-            texts["Comment"] = metadata.comment.decode("latin-1")
+            texts["Comment"] = comment.decode("latin-1")
     if metadata.software:
         texts["Software"] = metadata.software
     chunks = PngInfo()

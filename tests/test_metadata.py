@@ -23,8 +23,9 @@ from PIL.PngImagePlugin import PngInfo
 
 import dpid_cli
 from dpid_cli.errors import DpidWarning
-from dpid_cli.image import MAX_PIXELS, read
+from dpid_cli.image import FORMATS, MAX_PIXELS, Picture, read, write
 from dpid_cli.job import METADATA, TRUNCATED, Job
+from dpid_cli.metadata import Metadata
 from dpid_cli.sizes import SizeRequest
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -336,14 +337,14 @@ def test_texts_of_a_png(dpid, folder, noise):
             assert image.info["comment"] == b"long " * 1000
 
 
-@pytest.mark.parametrize("comment", ["naïve".encode(), "naïve".encode("latin-1"), b"plain"])
+@pytest.mark.parametrize("comment", ["naïve".encode(), "naïve".encode("latin-1"), b"plain\0"])
 def test_comments_keep_their_bytes_and_their_meaning(dpid, folder, noise, comment):
     Image.fromarray(noise).save("a.jpg", comment=comment)
     for name in "b.jpg", "b.png":
         dpid("downscale", "a.jpg", "-s", "2", "-m", "box", "-o", name)
     with Image.open("b.jpg") as jpeg, Image.open("b.png") as png:
         assert jpeg.info["comment"] == comment
-        assert png.text["Comment"] == ("plain" if comment == b"plain" else "naïve")
+        assert png.text["Comment"] == ("plain" if comment == b"plain\0" else "naïve")
 
 
 @pytest.mark.parametrize("extension", ["png", "jpg", "tif"])
@@ -454,6 +455,30 @@ def test_what_is_too_long_for_a_jpeg(dpid, folder, noise):
         assert "comment" not in image.info and image.info["dpi"] == (200, 100)
 
 
+def test_the_record_stays_where_the_rest_is_too_long(dpid, folder, noise):
+    exif = Image.Exif()
+    exif[Base.Make] = "Camera"
+    exif[IFD.Exif] = {Base.MakerNote: b"m" * 70_000}
+    Image.fromarray(noise).save("a.png", exif=exif)
+    result = dpid("downscale", "a.png", "-s", "2", "-m", "box", "-o", "b.jpg")
+    assert (result.exit_code, result.stderr) == (0, "b.jpg: too long for JPEG: EXIF: left out\n")
+    with Image.open("b.jpg") as image:
+        assert list(image.getexif()) == [Base.Software]
+
+
+@pytest.mark.parametrize("name", ["png", "tiff"])
+def test_metadata_that_cannot_be_written_costs_no_picture(noise, name):
+    broken = {"png": {"text": (("山", "text"),)}, "tiff": {"exif": camera(), "xmp": "no bytes"}}[name]
+    stream = io.BytesIO()
+    with pytest.warns(DpidWarning, match="^out: .* cannot hold its metadata: it is left out$"):
+        picture = Picture(noise, False, SRGB, "png", Metadata(software="maker", **broken))
+        write(picture, stream, FORMATS[name], "out")
+    with Image.open(stream) as image:
+        np.testing.assert_array_equal(np.array(image), noise)
+        assert image.info["icc_profile"] == SRGB
+        assert (image.text["Software"] if name == "png" else image.tag_v2[Base.Software]) == "maker"
+
+
 @settings(max_examples=150, deadline=None, derandomize=True, database=None)
 @given(
     changes=st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=6),
@@ -550,6 +575,20 @@ def test_truncated_files(dpid, folder, extension):
     cut, full = pixels("cut_out.png"), pixels("whole_out.png")
     np.testing.assert_array_equal(cut[:50], full[:50])
     assert (cut[-20:] == cut[-1, -1]).all() and (cut[-20:] != full[-20:]).any()
+
+
+@pytest.mark.parametrize(
+    ("extension", "code"), [("gif", 0), ("bmp", 0), ("ppm", 0), ("tif", 0), ("webp", 1), ("avif", 1)]
+)
+def test_which_truncated_files_show_something(dpid, folder, noise, extension, code):
+    Image.fromarray(noise).save(f"whole.{extension}")
+    whole = Path(f"whole.{extension}").read_bytes()
+    Path(f"cut.{extension}").write_bytes(whole[: len(whole) * 2 // 3])
+    args = ("downscale", f"cut.{extension}", "-s", "2", "-m", "box", "-o", "out.png")
+    assert dpid(*args).exit_code == 1
+    result = dpid(*args, "--truncated", "accept")
+    assert (result.exit_code, result.stderr.count("\n")) == (code, 1)
+    assert Path("out.png").exists() is (code == 0)
 
 
 def test_whole_files_are_not_called_truncated(dpid, photo):
