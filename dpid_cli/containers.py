@@ -17,13 +17,14 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8"
 _AVIF_BRANDS = (b"avif", b"avis", b"mif1")
 _PNG_KEPT = frozenset({b"tRNS", b"iCCP", b"eXIf", b"pHYs"})
-# JFIF, EXIF and XMP, colour profiles, and the colour transform.
-_JPEG_KEPT = frozenset({0xE0, 0xE1, 0xE2, 0xEE})
+_EXIF_OR_XMP = 0xE1
+# Also JFIF, colour profiles, and the colour transform.
+_JPEG_KEPT = frozenset({0xE0, _EXIF_OR_XMP, 0xE2, 0xEE})
 # The type of an item, behind the box's version and flags, the item's number and its protection.
 _AVIF_ITEM = re.compile(rb"(infe[\x02\x03].{3}(?:.{4}|.{6}))Exif", re.DOTALL)
 
 
-def without_remarks(stream: IO[bytes]) -> bytes | None:
+def without_remarks(stream: IO[bytes]) -> Iterator[bytes]:
     """The same picture without text, and what else may be damaged while its pixels are not.
 
     Parameters
@@ -31,24 +32,25 @@ def without_remarks(stream: IO[bytes]) -> bytes | None:
     stream : binary file
         A PNG, JPEG or AVIF; of others only the beginning is read.
 
-    Returns
-    -------
-    bytes or None
-        None if nothing could be left out.
+    Yields
+    ------
+    bytes
+        The file with ever less in it; nothing if there is nothing to leave out.
     """
     head = stream.read(12)
     if head.startswith(_PNG):
         data = head + stream.read()
-        plain = _PNG + b"".join(chunk for chunk in _png_chunks(data) if _needed(chunk))
+        plainer = [_PNG + b"".join(chunk for chunk in _png_chunks(data) if _needed(chunk))]
     elif head.startswith(_JPEG):
         data = head + stream.read()
-        plain = _JPEG + b"".join(_jpeg_segments(data))
+        kept = (_JPEG_KEPT, _JPEG_KEPT - {_EXIF_OR_XMP})
+        plainer = [_JPEG + b"".join(_jpeg_segments(data, markers)) for markers in kept]
     elif head[4:8] == b"ftyp" and head[8:] in _AVIF_BRANDS:
         data = head + stream.read()
-        plain = _AVIF_ITEM.sub(rb"\g<1>skip", data)
+        plainer = [_AVIF_ITEM.sub(rb"\g<1>skip", data)]
     else:
-        return None
-    return plain if plain != data else None
+        return
+    yield from (plain for plain in plainer if plain != data)
 
 
 def _png_chunks(data: bytes) -> Iterator[bytes]:
@@ -79,7 +81,7 @@ def _profile_length(content: bytes) -> int:
         return 0
 
 
-def _jpeg_segments(data: bytes) -> Iterator[bytes]:
+def _jpeg_segments(data: bytes, kept: frozenset[int]) -> Iterator[bytes]:
     """Marker segments that are needed, then everything from the first scan on."""
     start = 2
     while data[start : start + 1] == b"\xff" and start + 4 <= len(data):
@@ -90,7 +92,7 @@ def _jpeg_segments(data: bytes) -> Iterator[bytes]:
         if marker == 0xDA:
             break
         end = start + 2 + int.from_bytes(data[start + 2 : start + 4], "big")
-        if marker in _JPEG_KEPT or not (0xE0 <= marker <= 0xEF or marker == 0xFE):
+        if marker in kept or not (0xE0 <= marker <= 0xEF or marker == 0xFE):
             yield data[start:end]
         start = end
     yield data[start:]

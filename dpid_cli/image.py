@@ -261,7 +261,7 @@ def read(stream: IO[bytes], name: str, *, max_pixels: int = MAX_PIXELS, truncate
     except _DamagedError as error:
         damage = error
     stream.seek(0)
-    if (plain := without_remarks(stream)) is not None:
+    for plain in without_remarks(stream):
         with suppress(_DamagedError):
             picture = _decoded(io.BytesIO(plain), name, max_pixels)
             _warn(f"{name}: its text or other metadata is damaged or too long: it is left out")

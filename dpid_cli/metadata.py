@@ -215,8 +215,8 @@ def _dpi(image: Image.Image, exif: bytes) -> tuple[float, float] | None:
             tags = _loaded(exif)
             factor = _INCH[tags.get(Base.ResolutionUnit, 2)]
             told = [float(tags[tag]) * factor for tag in (Base.XResolution, Base.YResolution)]
-        x, y = map(float, told)
-    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        x, y = (round(float(d), 2) for d in told)  # 300 in a PNG is 299.9994
+    except (KeyError, TypeError, ValueError, ArithmeticError):
         return None
     return (x, y) if all(math.isfinite(d) and 0.5 <= d <= 65535 for d in (x, y)) else None
 
@@ -284,7 +284,9 @@ def _sized_exif(metadata: Metadata, holds: Collection[str], size: tuple[int, int
     for tag, side in zip((Base.ExifImageWidth, Base.ExifImageHeight), size, strict=True):
         if tag in details:
             details[tag] = side
-    if metadata.dpi and "dpi" not in holds:
+    for tag in (Base.XResolution, Base.YResolution, Base.ResolutionUnit):
+        tags.pop(tag, None)
+    if metadata.dpi and (len(tags) or "dpi" not in holds):
         tags[Base.XResolution], tags[Base.YResolution] = metadata.dpi
         tags[Base.ResolutionUnit] = 2
     if metadata.software and "text" not in holds:

@@ -417,6 +417,7 @@ JPEG_DAMAGE = {
     "exif": segment(0xE1, b"Exif\0\0not a directory"),
     "exif cut": segment(0xE1, camera()[:60]),
     "xmp": segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0<a><b></a>"),
+    "exif resolution": segment(0xE1, camera().replace(b"\x01\x1a\0\x05\0\0\0\1", b"\x01\x1a\0\x01\0\0\0\1")),
     "photoshop": segment(0xED, b"Photoshop 3.0\0" + b"8BIM\x03\xed"),
 }
 
@@ -424,7 +425,7 @@ JPEG_DAMAGE = {
 @pytest.mark.parametrize("damage", JPEG_DAMAGE)
 def test_damage_in_a_jpeg_costs_no_picture(dpid, folder, noise, damage):
     Image.fromarray(noise).save("good.jpg", icc_profile=SRGB)
-    whole = Path("good.jpg").read_bytes()
+    whole = Path("good.jpg").read_bytes().replace(b"JFIF", b"none")  # which may tell the resolution
     Path("bad.jpg").write_bytes(whole[:2] + JPEG_DAMAGE[damage] + whole[2:])
     result = dpid("downscale", "bad.jpg", "-s", "1", "-m", "box", "-o", "out.png")
     assert result.exit_code == 0 and result.stderr.count("\n") == 1 and "left out" in result.stderr
@@ -443,6 +444,30 @@ def test_damaged_exif_of_other_formats(dpid, folder, noise, extension):
     result = dpid("downscale", f"bad.{extension}", "-s", "1", "-m", "box", "-o", "out.png")
     assert result.exit_code == 0 and result.stderr.count("\n") == 1 and "left out" in result.stderr
     np.testing.assert_array_equal(pixels("out.png"), pixels(f"good.{extension}"))
+
+
+def test_damaged_remarks_leave_the_orientation(dpid, folder, noise):
+    photo_jpg(noise)
+    whole = Path("photo.jpg").read_bytes()
+    Path("bad.jpg").write_bytes(whole[:2] + JPEG_DAMAGE["photoshop"] + whole[2:])
+    result = dpid("downscale", "bad.jpg", "-s", "2", "-m", "box", "-o", "out.jpg")
+    assert result.exit_code == 0 and result.stderr.count("\n") == 1
+    with Image.open("out.jpg") as image:
+        assert image.size == (20, 30) and image.getexif()[Base.Make] == "Camera"
+
+
+def test_resolution_that_makes_no_sense(dpid, folder, noise, capfd):
+    exif = Image.Exif()
+    exif[Base.Make] = "Camera"
+    exif[Base.XResolution], exif[Base.YResolution], exif[Base.ResolutionUnit] = 0.0, 72.0, 77
+    Image.fromarray(noise).save("a.webp", exif=exif)
+    for name in "b.tif", "b.jpg", "b.png", "b.webp":
+        assert dpid("downscale", "a.webp", "-s", "2", "-m", "box", "-o", name).stderr == ""
+        with Image.open(name) as image:
+            assert list(image.getexif().keys() & {Base.Make, Base.XResolution, Base.ResolutionUnit}) == [
+                Base.Make
+            ]
+    assert capfd.readouterr() == ("", "")  # libtiff prints its own warnings
 
 
 def test_what_is_too_long_for_a_jpeg(dpid, folder, noise):
