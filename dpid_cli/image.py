@@ -18,7 +18,7 @@ from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from dpid_cli.arrow import one_block, shared
 from dpid_cli.containers import with_directories, without_remarks
@@ -212,6 +212,8 @@ def _too_large(name: str, max_pixels: int) -> FileError:
 @contextmanager
 def _limits(max_pixels: int, truncated: bool) -> Iterator[None]:
     """Pillow's settings for one file; those of the process return when it is read."""
+    from PIL import ImageFile
+
     before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
     # Pillow refuses what has more than twice as many; `_decoded` what has more.
     Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = max_pixels, truncated

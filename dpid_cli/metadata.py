@@ -17,7 +17,6 @@ from typing import Any
 
 from PIL import Image, ImageOps
 from PIL.ExifTags import IFD, Base
-from PIL.PngImagePlugin import PngInfo
 
 from dpid_cli.containers import LONGEST_TEXT
 
@@ -334,7 +333,10 @@ def _sized_xmp(packet: bytes, size: tuple[int, int]) -> bytes:
     return packet
 
 
-def _png_texts(metadata: Metadata, xmp: bytes) -> PngInfo:
+def _png_texts(metadata: Metadata, xmp: bytes) -> Any:
+    """A ``PngInfo``, whose module takes a moment to import."""
+    from PIL.PngImagePlugin import PngInfo
+
     texts = dict(metadata.text)
     if metadata.comment and "Comment" not in texts:
         comment = metadata.comment.rstrip(b"\0")  # which some programs write, and PNG forbids
