@@ -1,31 +1,32 @@
 """Files and streams to pictures and back: the only place that knows codecs.
 
-A `Picture` is what a file shows: upright pixels, their colour profile, and whether the last channel is
-alpha. Everything that a codec stores differently (palettes, 1-bit, CMYK, EXIF orientation) is resolved
-while reading, so that nothing behind this module needs to know of it.
+A `Picture` is what a file shows and tells: upright pixels, their colour profile, whether the last channel is
+alpha, and metadata. Everything that a codec stores differently (palettes, 1-bit, CMYK, EXIF orientation) is
+resolved while reading, so that nothing behind this module needs to know of it.
 """
 
 from __future__ import annotations
 
 import io
+import struct
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from dpid_cli.arrow import one_block, shared
+from dpid_cli.containers import with_directories, without_remarks
 from dpid_cli.errors import ArgumentError, DpidWarning, FileError
+from dpid_cli.metadata import Metadata, save_options, take
 
 MAX_PIXELS = 512_000_000
 _COPIED_ROWS = 64
-# Pillow refuses what has more than twice as many; below, `read` does.
-Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ class Format:
     """What a file format can hold, and how Pillow writes it.
 
     `modes` are the Pillow modes that it keeps; `options` what Pillow's ``save`` is told unless something
-    else is asked for; `max_side` the largest width and height.
+    else is asked for; `metadata` the fields of `Metadata` that it holds; `max_side` the largest width and
+    height.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Format:
     modes: frozenset[str]
     profile: bool
     options: dict[str, Any]
+    metadata: frozenset[str] = frozenset()
     max_side: int = 2**31 - 1
 
     def tuned(self, encoding: Mapping[str, int]) -> Format:
@@ -58,11 +61,22 @@ class Format:
 _COLOUR = frozenset({"L", "RGB"})
 _ALPHA = frozenset({"LA", "RGBA"})
 _DEEP = frozenset({"I;16"})
+_TAGS = frozenset({"exif", "xmp"})
+_DPI = frozenset({"dpi"})
+_COMMENT = frozenset({"comment"})
 
 # Small images are made to be looked at closely: little loss, and no chroma subsampling.
 _FORMATS = (
     # 1.5 MP of a photo took 162, 217, 291, 489 ms and 2.79, 2.75, 2.55, 2.55 MB at levels 1, 3, 4, 6.
-    Format("png", "PNG", (".png",), _COLOUR | _ALPHA | _DEEP, True, {"compress_level": 4}),
+    Format(
+        "png",
+        "PNG",
+        (".png",),
+        _COLOUR | _ALPHA | _DEEP,
+        True,
+        {"compress_level": 4},
+        _TAGS | _DPI | {"text"},
+    ),
     Format(
         "jpeg",
         "JPEG",
@@ -70,9 +84,10 @@ _FORMATS = (
         _COLOUR,
         True,
         {"quality": 95, "subsampling": 0},
+        _TAGS | _DPI | _COMMENT,
         65500,
     ),
-    Format("webp", "WEBP", (".webp",), frozenset({"RGB", "RGBA"}), True, {"quality": 95}, 16383),
+    Format("webp", "WEBP", (".webp",), frozenset({"RGB", "RGBA"}), True, {"quality": 95}, _TAGS, 16383),
     Format(
         "tiff",
         "TIFF",
@@ -80,11 +95,12 @@ _FORMATS = (
         _COLOUR | _ALPHA | _DEEP | {"F"},
         True,
         {"compression": "tiff_adobe_deflate"},
+        _TAGS | _DPI,
     ),
-    Format("bmp", "BMP", (".bmp", ".dib"), _COLOUR, False, {}),
+    Format("bmp", "BMP", (".bmp", ".dib"), _COLOUR, False, {}, _DPI),
     Format("ppm", "PPM", (".ppm", ".pnm"), _COLOUR | _DEEP, False, {}),
     Format("pgm", "PPM", (".pgm",), frozenset({"L"}) | _DEEP, False, {}),
-    Format("gif", "GIF", (".gif",), frozenset({"L", "RGB", "RGBA"}), False, {}, 65535),
+    Format("gif", "GIF", (".gif",), frozenset({"L", "RGB", "RGBA"}), False, {}, _COMMENT, 65535),
     Format(
         "avif",
         "AVIF",
@@ -92,6 +108,7 @@ _FORMATS = (
         frozenset({"RGB", "RGBA"}),
         True,
         {"quality": 90, "subsampling": "4:4:4"},
+        _TAGS,
         32768,
     ),
 )
@@ -116,12 +133,15 @@ class Picture:
         Colour profile of the pixels.
     format : str
         Name in `FORMATS` of the format it was read from.
+    metadata : Metadata
+        What else the file tells of the picture.
     """
 
     pixels: NDArray[Any]
     alpha: bool
     icc_profile: bytes | None
     format: str
+    metadata: Metadata = field(default_factory=Metadata)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -138,8 +158,12 @@ def format_of(path: PurePath) -> Format:
     return found
 
 
+class _DamagedError(FileError):
+    """What a decoder cannot read as it is."""
+
+
 @contextmanager
-def _file_errors(name: str) -> Iterator[None]:
+def _file_errors(name: str, max_pixels: int) -> Iterator[None]:
     """Turn whatever a decoder raises on a bad file into one `FileError`."""
     try:
         with warnings.catch_warnings():
@@ -149,9 +173,10 @@ def _file_errors(name: str) -> Iterator[None]:
     except FileError:
         raise
     except UnidentifiedImageError:
-        raise FileError(f"{name}: not an image that dpid reads: give {', '.join(FORMATS).upper()}") from None
+        known = ", ".join(FORMATS).upper()
+        raise _DamagedError(f"{name}: not an image that dpid reads: give {known}") from None
     except Image.DecompressionBombError:
-        raise _too_large(name) from None
+        raise _too_large(name, max_pixels) from None
     except MemoryError:
         raise FileError(f"{name}: not enough memory to decode it: give a smaller image") from None
     except (
@@ -166,17 +191,36 @@ def _file_errors(name: str) -> Iterator[None]:
         AttributeError,
     ) as error:
         # Pillow's plugins raise all of these on damaged headers.
-        raise FileError(
+        raise _DamagedError(
             f"{name}: damaged or truncated image: {_one_line(error)}: get a whole copy"
         ) from error
     except Exception as error:
         if type(error).__module__.split(".")[0] in ("struct", "zlib"):
-            raise FileError(f"{name}: damaged image: {_one_line(error)}: get a whole copy") from error
+            raise _DamagedError(f"{name}: damaged image: {_one_line(error)}: get a whole copy") from error
         raise
 
 
-def _too_large(name: str) -> FileError:
-    return FileError(f"{name}: more than {MAX_PIXELS // 10**6} million pixels: give a smaller image")
+def _too_large(name: str, max_pixels: int) -> FileError:
+    millions, rest = divmod(max_pixels, 10**6)
+    limit = f"{max_pixels}" if rest else f"{millions} million"
+    return FileError(
+        f"{name}: more than {limit} pixels, the limit: give a smaller image, "
+        "or raise --max-pixels of 'dpid downscale'"
+    )
+
+
+@contextmanager
+def _limits(max_pixels: int, truncated: bool) -> Iterator[None]:
+    """Pillow's settings for one file; those of the process return when it is read."""
+    from PIL import ImageFile
+
+    before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
+    # Pillow refuses what has more than twice as many; `_decoded` what has more.
+    Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = max_pixels, truncated
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
 def _one_line(error: BaseException) -> str:
@@ -189,33 +233,80 @@ def _known_formats() -> list[str]:
     return sorted(_BY_PILLOW, key=lambda name: name not in Image.OPEN)
 
 
-def read(stream: IO[bytes], name: str) -> Picture:
-    """Decode the first image of a seekable stream; `name` is what errors call it.
+def read(stream: IO[bytes], name: str, *, max_pixels: int = MAX_PIXELS, truncated: bool = False) -> Picture:
+    """Decode the first image of a stream.
+
+    What metadata is damaged is left out, with a `DpidWarning`.
+
+    Parameters
+    ----------
+    stream : binary file
+        Seekable.
+    name : str
+        What errors and warnings call it.
+    max_pixels : int, default 512 million
+        The most that are decoded; the header tells how many there are.
+    truncated : bool, default False
+        Whether to take what there is of a file that is cut off, with a `DpidWarning`.
+
+    Returns
+    -------
+    Picture
 
     Raises
     ------
     FileError
         If it is not an image of a known format, damaged, truncated or too large.
     """
-    with _file_errors(name), one_block(), Image.open(stream, formats=_known_formats()) as image:
-        if image.width * image.height > MAX_PIXELS:
-            raise _too_large(name)
+    try:
+        return _decoded(stream, name, max_pixels)
+    except _DamagedError as error:
+        damage = error
+    stream.seek(0)
+    for plain in without_remarks(stream):
+        with suppress(_DamagedError):
+            picture = _decoded(io.BytesIO(plain), name, max_pixels)
+            _warn(f"{name}: its text or other metadata is damaged or too long: it is left out")
+            return picture
+    if truncated:
+        stream.seek(0)
+        with suppress(_DamagedError):
+            picture = _decoded(stream, name, max_pixels, truncated=True)
+            _warn(f"{name}: damaged or truncated image: what is missing of it is blank")
+            return picture
+    raise damage
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, DpidWarning, stacklevel=3)
+
+
+def _decoded(stream: IO[bytes], name: str, max_pixels: int, truncated: bool = False) -> Picture:
+    with (
+        _file_errors(name, max_pixels),
+        _limits(max_pixels, truncated),
+        one_block(),
+        Image.open(stream, formats=_known_formats()) as image,
+    ):
+        if image.width * image.height > max_pixels:
+            raise _too_large(name, max_pixels)
         deep = _is_deep(image)
-        profile = image.info.get("icc_profile")
         # Pillow calls a JPEG with several images MPO.
         format_name = _BY_PILLOW.get(image.format or "", FORMATS["jpeg"]).name
         image.load()
-        ImageOps.exif_transpose(image, in_place=True)
-        plain, profile = _plain(image, profile, name)
+        metadata, lost = take(image)
+        profile = image.info.get("icc_profile")
+        plain, profile = _plain(image, profile if isinstance(profile, bytes) else None, name)
         pixels = _pixels(plain)
     if format_name == "ppm" and pixels.ndim == 2:
         format_name = "pgm"
     if deep and pixels.dtype == np.uint8:
-        message = f"{name}: 16 bits in colour or with transparency are read as 8 bits"
-        warnings.warn(message, DpidWarning, stacklevel=2)
+        _warn(f"{name}: 16 bits in colour or with transparency are read as 8 bits")
+    if lost:
+        _warn(f"{name}: damaged or too long: {', '.join(lost)}: left out")
     if pixels.dtype == np.float32 and not np.isfinite(pixels).all():
         raise FileError(f"{name}: it holds NaN or infinity: replace them first")
-    return Picture(pixels, plain.mode in ("LA", "RGBA"), profile, format_name)
+    return Picture(pixels, plain.mode in ("LA", "RGBA"), profile, format_name, metadata)
 
 
 def _pixels(image: Image.Image) -> NDArray[Any]:
@@ -316,10 +407,48 @@ def write(picture: Picture, stream: IO[bytes], format_: Format, name: str) -> No
             options["icc_profile"] = picture.icc_profile
         else:
             what = "colour profile" if not format_.profile else "profile of gray"
-            message = f"{name}: {format_.name.upper()} holds no {what}: it is left out"
-            warnings.warn(message, DpidWarning, stacklevel=2)
+            _warn(f"{name}: {format_.name.upper()} holds no {what}: it is left out")
+    long = _encode_with(picture.metadata, image, stream, format_, options, name)
+    if long:
+        _warn(f"{name}: too long for {format_.name.upper()}: {', '.join(long)}: left out")
+
+
+def _encode_with(
+    metadata: Metadata,
+    image: Image.Image,
+    stream: IO[bytes],
+    format_: Format,
+    options: Mapping[str, Any],
+    name: str,
+) -> list[str]:
+    """Encode with metadata, or without if that is what fails; what of it is too long."""
     try:
-        image.save(stream, format_.pillow, **options)
+        told, long = save_options(metadata, format_.name, format_.metadata, image.size)
+        _encode(image, stream, format_, {**options, **told}, name)
+    except (struct.error, LookupError, TypeError, ValueError, ArithmeticError, SystemError):
+        record = Metadata(software=metadata.software)
+        if metadata == record:
+            raise
+        stream.seek(0)
+        stream.truncate()
+        _encode_with(record, image, stream, format_, options, name)
+        _warn(f"{name}: {format_.name.upper()} cannot hold its metadata: it is left out")
+        return []
+    return long
+
+
+def _encode(
+    image: Image.Image, stream: IO[bytes], format_: Format, options: Mapping[str, Any], name: str
+) -> None:
+    told = dict(options)
+    directories = told.pop("directories", None)
+    try:
+        if directories is None:
+            image.save(stream, format_.pillow, **told)
+        else:
+            buffer = io.BytesIO()
+            image.save(buffer, format_.pillow, **told)
+            stream.write(with_directories(buffer.getvalue(), directories))
     except (OSError, RuntimeError, ValueError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the disk's own error, not the codec's

@@ -15,16 +15,19 @@ from typing import IO, Any
 
 import numpy as np
 
-from dpid_cli import alpha
+from dpid_cli import __version__, alpha
 from dpid_cli.backends import thread_count
 from dpid_cli.errors import ArgumentError, FileError
 from dpid_cli.filters import resolved
-from dpid_cli.image import FORMATS, Format, Picture, format_of, read, write
+from dpid_cli.image import FORMATS, MAX_PIXELS, Format, Picture, format_of, read, write
+from dpid_cli.metadata import Metadata
 from dpid_cli.methods import PARAMETERS, method_named
 from dpid_cli.output import atomic, check_target, default_name, reason
 from dpid_cli.sizes import Size, SizeRequest
 
 STANDARD_STREAM = "-"
+METADATA = ("keep", "colour", "strip")
+TRUNCATED = ("error", "accept")
 
 
 @dataclass(frozen=True)
@@ -41,11 +44,11 @@ class Outcome:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON; parameters by the names of their options."""
-        named = {
-            PARAMETERS[name].label: value if value is None or isinstance(value, int | float) else str(value)
-            for name, value in self.parameters.items()
+        return {
+            **vars(self),
+            "parameters": _named(self.parameters),
+            "seconds": round(self.seconds, 4),
         }
-        return {**vars(self), "parameters": named, "seconds": round(self.seconds, 4)}
 
 
 @dataclass
@@ -69,6 +72,14 @@ class Job:
     threads : int or None
     encoding : mapping
         The encoder's options that were given: ``quality``, ``compress_level``.
+    metadata : {'keep', 'colour', 'strip'}
+        All that the format holds, only the colour profile, or none.
+    record : bool
+        Whether results tell method, parameters and version; only with ``keep``.
+    max_pixels : int
+        The most that an input may have.
+    truncated : {'error', 'accept'}
+        Whether a file that is cut off fails, or what there is of it is used.
     ready : callable
         Called when an image has been decoded; returns when the kernels may be used, and raises what keeps
         them from it.
@@ -83,6 +94,10 @@ class Job:
     overwrite: bool = False
     threads: int | None = None
     encoding: Mapping[str, int] = field(default_factory=dict)
+    metadata: str = "keep"
+    record: bool = True
+    max_pixels: int = MAX_PIXELS
+    truncated: str = "error"
     ready: Callable[[], None] = lambda: None
     _written: list[Path] = field(default_factory=list)
 
@@ -93,6 +108,7 @@ class Job:
         self.parameters = resolved(method, self.parameters)  # a filter's file is read once
         method.parameters(self.parameters)
         thread_count(self.threads)
+        self._check_reading()
         if self.inputs.count(STANDARD_STREAM) > 1:
             raise ArgumentError("INPUT: standard input can be read only once: give - once")
         if self.format is not None:
@@ -107,6 +123,16 @@ class Job:
         if self.output != STANDARD_STREAM and self.format is None:
             format_of(Path(self.output)).tuned(self.encoding)
 
+    def _check_reading(self) -> None:
+        for option, value, known in (
+            ("metadata", self.metadata, METADATA),
+            ("truncated", self.truncated, TRUNCATED),
+        ):
+            if value not in known:
+                raise ArgumentError(f"{option}: {value!r} is not known: give {' or '.join(known)}")
+        if self.max_pixels < 1:
+            raise ArgumentError(f"max-pixels: {self.max_pixels} lets nothing pass: give 1 or more")
+
     def run(self, source: str) -> Outcome:
         """Downscale one of the inputs.
 
@@ -119,7 +145,12 @@ class Job:
         """
         start = time.perf_counter()
         with opened(source) as stream:
-            picture = read(stream, _name(source))
+            picture = read(
+                stream,
+                _name(source),
+                max_pixels=self.max_pixels,
+                truncated=self.truncated == "accept",
+            )
         try:
             target_size = self.size.of(picture.size)
         except ArgumentError as error:
@@ -140,7 +171,7 @@ class Job:
             raise FileError(f"{_name(source)}: {error}") from error
         except MemoryError:
             raise FileError(f"{_name(source)}: not enough memory: give a smaller image") from None
-        self._save(result, target, format_)
+        self._save(self._described(result), target, format_)
         return Outcome(
             input=source,
             output=STANDARD_STREAM if target is None else str(target),
@@ -150,6 +181,22 @@ class Job:
             parameters=method_named(self.method).parameters(self.parameters),
             seconds=time.perf_counter() - start,
         )
+
+    def _described(self, picture: Picture) -> Picture:
+        """The picture with the metadata that its file shall have."""
+        if self.metadata == "keep":
+            software = self._record() if self.record else ""
+            return replace(picture, metadata=replace(picture.metadata, software=software))
+        profile = picture.icc_profile if self.metadata == "colour" else None
+        return replace(picture, metadata=Metadata(), icc_profile=profile)
+
+    def _record(self) -> str:
+        """What made the result, by the names of the options."""
+        used = _named(method_named(self.method).parameters(self.parameters))
+        told = [
+            f"{name}={str(value).removesuffix('.0')}" for name, value in used.items() if value is not None
+        ]
+        return " ".join([f"dpid-cli {__version__}: {self.method}", *told])
 
     def _into_directory(self) -> bool:
         if self.output is None or self.output == STANDARD_STREAM:
@@ -194,6 +241,14 @@ def downscale_picture(picture: Picture, size: Size, **options: Any) -> Picture:
     else:
         pixels = downscale(picture.pixels, size=size, **options)
     return replace(picture, pixels=np.ascontiguousarray(pixels))
+
+
+def _named(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters by the names of their options, as values that JSON knows."""
+    return {
+        PARAMETERS[name].label: value if value is None or isinstance(value, int | float) else str(value)
+        for name, value in parameters.items()
+    }
 
 
 def _name(source: str) -> str:

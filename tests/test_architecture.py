@@ -69,8 +69,14 @@ def test_kernels_stand_alone(module):
     assert outside - {"dpid_cli"} == set()
 
 
-def test_only_three_modules_know_pillow():
-    assert importers("PIL") == {"dpid_cli.arrow", "dpid_cli.image", "dpid_cli.methods.resample"}
+def test_only_four_modules_know_pillow():
+    users = {"dpid_cli.arrow", "dpid_cli.image", "dpid_cli.metadata", "dpid_cli.methods.resample"}
+    assert importers("PIL") == users
+
+
+def test_only_files_have_metadata():
+    assert importers("dpid_cli.metadata") == {"dpid_cli.image", "dpid_cli.job"}
+    assert importers("dpid_cli.containers") == {"dpid_cli.image", "dpid_cli.metadata"}
 
 
 def test_only_learning_imports_scipy_and_scikit_image():
@@ -99,6 +105,7 @@ def test_methods_do_not_look_up():
     ("module", "own"),
     [
         ("dpid_cli.errors", set()),
+        ("dpid_cli.containers", set()),
         ("dpid_cli.sizes", {"dpid_cli.errors"}),
         ("dpid_cli.methods", {"dpid_cli.errors"}),
         ("dpid_cli.cli.console", set()),

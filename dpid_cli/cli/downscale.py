@@ -17,8 +17,10 @@ from dpid_cli.cli.console import announce, on_terminal, say
 from dpid_cli.cli.options import (
     encoder_options,
     encoding,
+    metadata_options,
     method_options,
     method_parameters,
+    reading_options,
     size_options,
     size_request,
 )
@@ -47,6 +49,8 @@ FORMAT_NAMES = ("png", "jpeg", "webp", "tiff", "bmp", "ppm", "pgm", "gif", "avif
     help="File format.  [default: by the output's extension, else the input's]",
 )
 @encoder_options
+@metadata_options
+@reading_options
 @click.option("--overwrite", is_flag=True, help="Replace existing files; inputs are never replaced.")
 @click.option(
     "-j", "--threads", type=click.IntRange(min=1), metavar="N", help="Threads.  [default: all processors]"

@@ -74,6 +74,62 @@ def size_request(options: dict[str, Any]) -> SizeRequest:
     return SizeRequest(kind, value, fit or "inside")
 
 
+def _pixel_count(ctx: click.Context, param: click.Parameter, value: str) -> int:
+    """``512M`` as 512000000."""
+    found = re.fullmatch(r"(\d{1,15})([kMG]?)", value)
+    if found is None or not int(found[1]):
+        raise click.BadParameter(f"{value!r} is not a number of pixels like 512000000 or 512M", ctx, param)
+    return int(found[1]) * {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}[found[2]]
+
+
+def reading_options(function: F) -> F:
+    """Which files are read."""
+    for option in reversed(
+        (
+            click.option(
+                "--max-pixels",
+                callback=_pixel_count,
+                default="512M",
+                show_default=True,
+                metavar="N",
+                help="Refuse larger images before they are decoded; k, M and G may follow the number.",
+            ),
+            click.option(
+                "--truncated",
+                type=click.Choice(["error", "accept"]),
+                default="error",
+                show_default=True,
+                help="Whether a file that is cut off is an error, or what there is of it is used.",
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def metadata_options(function: F) -> F:
+    """What results tell beside their pixels."""
+    for option in reversed(
+        (
+            click.option(
+                "--metadata",
+                type=click.Choice(["keep", "colour", "strip"]),
+                default="keep",
+                show_default=True,
+                help="Keep EXIF, XMP, resolution, comments and colour profile as far as the format holds "
+                "them, or only the colour profile, or nothing.",
+            ),
+            click.option(
+                "--record/--no-record",
+                default=True,
+                help="Whether results whose metadata is kept tell what made them.  [default: record]",
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
 def _defaults(name: str) -> str:
     """A parameter's default, with the methods where they differ."""
     owners: dict[str, list[str]] = {}
