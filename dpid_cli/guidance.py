@@ -36,7 +36,7 @@ def means_and_guide(guidance: str | Filter, strip: Strip) -> tuple[NDArray[Any],
     start, stop = strip.start - wider.start, strip.stop - wider.start
     if isinstance(guidance, Filter):
         real, channels = means.dtype, strip.raster.channels
-        kernels = np.broadcast_to(guidance.at_borders, (channels, 4, 4, 3, 3)).astype(real)
+        kernels = np.broadcast_to(guidance.at_borders, (channels, 4, 4, 3, 3)).astype(real, order="C")
         bias = (guidance.biases(channels) * strip.raster.unit).astype(real)
         filters.filter_means(means, start, stop, kernels, bias, guide)
     else:
