@@ -161,7 +161,7 @@ def add_box(row, scratch, n, cover, layout):
 
 
 @helper
-def channels_of(row, k, layout):
+def channels_of(row, k):
     """Pixel k in two numbers of two channels each, in their lower and upper halves."""
     pixel = np.uint32(row[k])
     return pixel & _HALVES, (pixel >> _EIGHT) & _HALVES
@@ -173,9 +173,9 @@ def sum_of_rows(rows, scratch, k, layout):
     real = scratch.dtype.type
     c = len(layout.channels)
     if len(layout.packed) == 1:
-        even, odd = channels_of(rows[0], k, layout)
+        even, odd = channels_of(rows[0], k)
         for row in rows[1:]:
-            e, o = channels_of(row, k, layout)
+            e, o = channels_of(row, k)
             even, odd = np.uint32(even + e), np.uint32(odd + o)
         v0, v2 = real(as_float(even & _LOW)), real(as_float(even >> _SIXTEEN))
         return v0, real(as_float(odd & _LOW)), v2, real(as_float(odd >> _SIXTEEN))
