@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 
 class DpidError(ValueError):
     """Base of every error that dpid raises on purpose.
@@ -24,3 +26,13 @@ class FileError(DpidError):
 
 class DpidWarning(UserWarning):
     """Something that the result cannot hold and that the user should know about."""
+
+
+def warn(message: str) -> None:
+    """Tell users of something, a line that begins with the file's name."""
+    warnings.warn(message, DpidWarning, stacklevel=3)
+
+
+def one_line(error: BaseException) -> str:
+    """What an error of another library says."""
+    return " ".join(str(error).split()) or type(error).__name__

@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from dpid_cli.errors import ArgumentError, FileError
 from dpid_cli.filters import Filter, over_pixels
-from dpid_cli.image import FORMATS, read
-from dpid_cli.job import opened
 from dpid_cli.learning import Fit, Plan, channels_of, start
 from dpid_cli.output import check_target
+from dpid_cli.pictures import FORMATS, read
+from dpid_cli.sources import opened
 
 _EXTENSIONS = frozenset(extension for format_ in FORMATS.values() for extension in format_.extensions)
 

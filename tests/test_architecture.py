@@ -69,14 +69,22 @@ def test_kernels_stand_alone(module):
     assert outside - {"dpid_cli"} == set()
 
 
-def test_only_four_modules_know_pillow():
-    users = {"dpid_cli.arrow", "dpid_cli.image", "dpid_cli.metadata", "dpid_cli.methods.resample"}
-    assert importers("PIL") == users
+def test_only_pictures_and_reference_filters_know_codecs():
+    users = importers("PIL") | importers("imagecodecs") | importers("tifffile")
+    assert {module for module in users if not within(module, "dpid_cli.pictures")} == {
+        "dpid_cli.methods.resample"
+    }
 
 
-def test_only_files_have_metadata():
-    assert importers("dpid_cli.metadata") == {"dpid_cli.image", "dpid_cli.job"}
-    assert importers("dpid_cli.containers") == {"dpid_cli.image", "dpid_cli.metadata"}
+def test_only_files_are_pictures():
+    users = {module for module in importers("dpid_cli.pictures") if not within(module, "dpid_cli.pictures")}
+    assert users == {"dpid_cli.job", "dpid_cli.lesson", "dpid_cli.recipe"}
+
+
+@pytest.mark.parametrize("module", [module for module in IMPORTS if within(module, "dpid_cli.pictures")])
+def test_pictures_know_nothing_of_what_is_done_to_them(module):
+    own = {name for name in IMPORTS[module] if name in IMPORTS}
+    assert all(within(name, "dpid_cli.pictures", "dpid_cli.errors") for name in own)
 
 
 def test_only_learning_imports_scipy_and_scikit_image():
@@ -85,7 +93,7 @@ def test_only_learning_imports_scipy_and_scikit_image():
 
 @pytest.mark.parametrize("room", ["derivatives", "examples", "learning", "objectives"])
 def test_learning_knows_no_files(room):
-    below = ("dpid_cli.image", "dpid_cli.job", "dpid_cli.lesson", "dpid_cli.output")
+    below = ("dpid_cli.pictures", "dpid_cli.job", "dpid_cli.lesson", "dpid_cli.output")
     assert not {name for name in IMPORTS[f"dpid_cli.{room}"] if within(name, *below)}
 
 
@@ -95,7 +103,7 @@ def test_nothing_below_learning_imports_it():
 
 
 def test_methods_do_not_look_up():
-    above = ("dpid_cli.backends", "dpid_cli.pipeline", "dpid_cli.job", "dpid_cli.image", "dpid_cli.output")
+    above = ("dpid_cli.backends", "dpid_cli.pipeline", "dpid_cli.job", "dpid_cli.pictures", "dpid_cli.output")
     for module, names in IMPORTS.items():
         if within(module, "dpid_cli.methods", "dpid_cli.grid", "dpid_cli.guidance", "dpid_cli.raster"):
             assert not {name for name in names if within(name, *above)}, module
@@ -105,7 +113,7 @@ def test_methods_do_not_look_up():
     ("module", "own"),
     [
         ("dpid_cli.errors", set()),
-        ("dpid_cli.containers", set()),
+        ("dpid_cli.pictures.containers", set()),
         ("dpid_cli.sizes", {"dpid_cli.errors"}),
         ("dpid_cli.methods", {"dpid_cli.errors"}),
         ("dpid_cli.cli.console", set()),

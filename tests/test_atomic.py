@@ -83,7 +83,7 @@ WRITER = """
 import io, sys
 from pathlib import Path
 import numpy as np
-from dpid_cli.image import FORMATS, Picture, write
+from dpid_cli.pictures import FORMATS, Picture, write
 from dpid_cli.output import atomic
 
 noise = np.random.default_rng(1).integers(0, 256, (2, 150, 200, 3), np.uint8)

@@ -10,7 +10,7 @@ from conftest import is_one_error_line, listing, pixels
 from PIL import Image
 
 from dpid_cli.cli.options import encoder_options
-from dpid_cli.image import FORMATS
+from dpid_cli.pictures import FORMATS
 
 
 def written(dpid, name: str, *options: str) -> int:

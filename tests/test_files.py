@@ -13,7 +13,7 @@ from PIL import Image, ImageCms
 from dpid_cli import alpha
 from dpid_cli.cli.downscale import FORMAT_NAMES
 from dpid_cli.errors import DpidWarning, FileError
-from dpid_cli.image import FORMATS, Picture, read, write
+from dpid_cli.pictures import FORMATS, Picture, read, write
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 LOSSLESS = {"webp": {"lossless": True, "exact": True}, "avif": {"quality": 100, "subsampling": "4:4:4"}}

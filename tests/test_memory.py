@@ -10,8 +10,7 @@ import pytest
 from numpy.lib.stride_tricks import as_strided
 from PIL import Image
 
-from dpid_cli import arrow
-from dpid_cli.image import read
+from dpid_cli.pictures import arrow, read
 from dpid_cli.raster import Raster
 
 

@@ -23,9 +23,9 @@ from PIL.PngImagePlugin import PngInfo
 
 import dpid_cli
 from dpid_cli.errors import DpidWarning
-from dpid_cli.image import FORMATS, MAX_PIXELS, Picture, read, write
-from dpid_cli.job import METADATA, TRUNCATED, Job
-from dpid_cli.metadata import Metadata
+from dpid_cli.job import Job
+from dpid_cli.pictures import FORMATS, MAX_PIXELS, Metadata, Picture, read, write
+from dpid_cli.recipe import METADATA, TRUNCATED, Recipe
 from dpid_cli.sizes import SizeRequest
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -529,7 +529,11 @@ def test_any_exif_gives_a_picture(tmp_path_factory, changes, extension, target):
     source, out = folder / f"fuzz.{extension}", folder / "fuzz.out"
     source.write_bytes(data)
     job = Job(
-        (str(source),), SizeRequest("scale", 1.0), "box", output=str(out), format=target, overwrite=True
+        (str(source),),
+        Recipe(SizeRequest("scale", 1.0), "box"),
+        output=str(out),
+        format=target,
+        overwrite=True,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DpidWarning)
@@ -643,4 +647,4 @@ def test_options_are_those_of_the_job():
 @pytest.mark.parametrize("wrong", [{"metadata": "some"}, {"truncated": "yes"}, {"max_pixels": 0}])
 def test_jobs_that_cannot_work(wrong):
     with pytest.raises(dpid_cli.DpidError, match=next(iter(wrong)).replace("_", "-")):
-        Job(("a.png",), SizeRequest("scale", 2.0), **wrong).check()
+        Recipe(SizeRequest("scale", 2.0), **wrong).check()

@@ -93,8 +93,11 @@ def command(
         raise click.UsageError("standard output is a terminal: give -o PATH, or redirect it")
 
     from dpid_cli.job import Job
+    from dpid_cli.recipe import Recipe
 
-    job = Job(inputs=inputs, size=size, parameters=parameters, encoding=encoder, **options)
+    placing = {name: options.pop(name) for name in ("output", "format", "overwrite")}
+    recipe = Recipe(size=size, parameters=parameters, encoding=encoder, **options)
+    job = Job(inputs, recipe, **placing)
     job.check()
     result = "nothing" if quiet or to_stdout else "json" if as_json else "path"
     notes = "nothing" if quiet else "all" if verbose else "warnings"

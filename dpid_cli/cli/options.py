@@ -181,7 +181,7 @@ def method_options(function: F) -> F:
 
 
 def encoder_options(function: F) -> F:
-    """What encoders can be told; their defaults are those of `image.FORMATS`."""
+    """What encoders can be told; their defaults are those of `pictures.FORMATS`."""
     for option in reversed(
         (
             click.option(

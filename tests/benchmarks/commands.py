@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from dpid_cli.image import FORMATS
+from dpid_cli.pictures import FORMATS
 
 from .library import GROWTH, enlarged
 from .markdown import Facts, Section, medians, milliseconds, number, table, times

@@ -18,7 +18,7 @@ from typing import Any
 from PIL import Image, ImageOps
 from PIL.ExifTags import IFD, Base
 
-from dpid_cli.containers import LONGEST_TEXT
+from dpid_cli.pictures.containers import LONGEST_TEXT
 
 # Other tags of the first directory tell how pixels were stored, or are links into the file.
 _DESCRIBING = (

@@ -1,0 +1,16 @@
+"""Files and streams to pictures and back: the only place that knows codecs.
+
+A `Picture` is what a file shows and tells: upright pixels, their colour profile, whether the last channel is
+alpha, and metadata. Everything that a codec stores differently (palettes, 1-bit, CMYK, EXIF orientation) is
+resolved while reading, so that nothing behind this package needs to know of it.
+"""
+
+from __future__ import annotations
+
+from dpid_cli.pictures.formats import FORMATS, Format, format_of
+from dpid_cli.pictures.metadata import Metadata
+from dpid_cli.pictures.picture import Picture
+from dpid_cli.pictures.reading import MAX_PIXELS, read
+from dpid_cli.pictures.writing import write
+
+__all__ = ["FORMATS", "MAX_PIXELS", "Format", "Metadata", "Picture", "format_of", "read", "write"]

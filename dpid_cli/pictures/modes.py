@@ -1,0 +1,95 @@
+"""From the many modes of Pillow's images to the few that pictures have, and to arrays."""
+
+from __future__ import annotations
+
+import io
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from dpid_cli.errors import FileError
+from dpid_cli.pictures.arrow import shared
+
+_COPIED_ROWS = 64
+
+
+def pixels_of(image: Image.Image) -> NDArray[Any]:
+    """The image as an array, in Pillow's own memory where it is laid out like one."""
+    if image.mode in ("L", "RGB", "RGBA"):
+        with suppress(ValueError):  # several blocks, because it was made before
+            return shared(image)
+    # In parts, because Pillow holds two more copies of what it hands over.
+    width, height = image.size
+    first = np.asarray(image.crop((0, 0, width, 1)))
+    result = np.empty((height, *first.shape[1:]), first.dtype)
+    for top in range(0, height, _COPIED_ROWS):
+        bottom = min(top + _COPIED_ROWS, height)
+        result[top:bottom] = np.asarray(image.crop((0, top, width, bottom)))
+    return result
+
+
+def is_deep(image: Image.Image) -> bool:
+    """Whether the file has more than 8 bits a channel, before Pillow reduces them to what its modes hold."""
+    bits = getattr(image, "tag_v2", {}).get(258, (8,))
+    if max(bits) > 8:
+        return True
+    # What the decoder is told: a raw mode, for PPM with the largest value.
+    return any(
+        ";16" in str(tile.args) or (tile.codec_name.startswith("ppm") and tile.args[-1] > 255)
+        for tile in getattr(image, "tile", ())[:1]
+    )
+
+
+def plain(image: Image.Image, profile: bytes | None, name: str) -> tuple[Image.Image, bytes | None]:
+    """The same picture in one of the modes L, LA, RGB, RGBA, I;16, F, and its profile."""
+    if image.mode in ("CMYK", "LAB"):
+        return _to_srgb(image, profile)
+    if image.mode in ("I", "I;16B", "I;16L", "I;16N"):
+        return _gray16(image, name), profile
+    if image.mode == "I;16" and "transparency" in image.info:
+        return _gray_with_key(image), profile
+    if image.has_transparency_data and image.mode not in ("LA", "RGBA"):
+        return image.convert("LA" if image.mode in ("1", "L", "La") else "RGBA"), profile
+    simple = {"1": "L", "P": "RGB", "RGBX": "RGB", "YCbCr": "RGB", "HSV": "RGB", "La": "LA", "RGBa": "RGBA"}
+    return (image.convert(simple[image.mode]) if image.mode in simple else image), profile
+
+
+def _gray16(image: Image.Image, name: str) -> Image.Image:
+    values = np.asarray(image)
+    if values.min() < 0 or values.max() > 65535:
+        raise FileError(f"{name}: it holds integers outside 0 to 65535: convert it to 16 bits or floats")
+    return Image.fromarray(values.astype(np.uint16))
+
+
+def _gray_with_key(image: Image.Image) -> Image.Image:
+    """16-bit gray, one value of which is transparent, as 8-bit gray and alpha."""
+    values = np.asarray(image)
+    alpha = np.where(values == image.info["transparency"], 0, 255)
+    return Image.fromarray(np.stack([(values + 128.0) // 257, alpha], axis=-1).astype(np.uint8))
+
+
+def _to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, bytes | None]:
+    """CMYK or Lab as sRGB, through the image's own profile where it has one."""
+    from PIL import ImageCms
+
+    srgb = ImageCms.createProfile("sRGB")
+    source: Any = ImageCms.createProfile("LAB") if image.mode == "LAB" else None
+    if profile and image.mode == "CMYK":
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            if source.profile.xcolor_space.strip() != "CMYK":
+                source = None
+        except (OSError, ImageCms.PyCMSError):
+            source = None
+    if source is None:
+        return image.convert("RGB"), None
+    try:
+        converted = ImageCms.profileToProfile(image, source, srgb, outputMode="RGB")
+    except ImageCms.PyCMSError:  # it lacks the tables
+        converted = None
+    if converted is None:
+        return image.convert("RGB"), None
+    return converted, ImageCms.ImageCmsProfile(srgb).tobytes()

@@ -1,0 +1,48 @@
+"""What a file shows and tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from numpy.typing import NDArray
+
+from dpid_cli.pictures.metadata import Metadata
+
+_DEPTHS = {"uint8": "", "uint16": ";16", "float32": ";F"}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Pixels as a file shows them.
+
+    Attributes
+    ----------
+    pixels : (H, W[, C]) ndarray
+        uint8, or uint16 / float32 where the file holds gray of that depth.
+    alpha : bool
+        Whether the last channel is straight alpha.
+    icc_profile : bytes or None
+        Colour profile of the pixels.
+    format : str
+        Name in `FORMATS` of the format it was read from.
+    metadata : Metadata
+        What else the file tells of the picture.
+    """
+
+    pixels: NDArray[Any]
+    alpha: bool
+    icc_profile: bytes | None
+    format: str
+    metadata: Metadata = field(default_factory=Metadata)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.pixels.shape[1], self.pixels.shape[0]
+
+    @property
+    def mode(self) -> str:
+        """``L``, ``LA``, ``RGB`` or ``RGBA``; behind it ``;16`` for uint16 and ``;F`` for float32."""
+        channels = 1 if self.pixels.ndim == 2 else self.pixels.shape[2]
+        return ("L", "LA", "RGB", "RGBA")[channels - 1] + _DEPTHS[self.pixels.dtype.name]

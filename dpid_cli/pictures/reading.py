@@ -1,0 +1,165 @@
+"""Files and streams to pictures."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import IO
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from dpid_cli.errors import FileError, one_line, warn
+from dpid_cli.pictures.arrow import one_block
+from dpid_cli.pictures.containers import without_remarks
+from dpid_cli.pictures.formats import BY_PILLOW, FORMATS
+from dpid_cli.pictures.metadata import take
+from dpid_cli.pictures.modes import is_deep, pixels_of, plain
+from dpid_cli.pictures.picture import Picture
+
+MAX_PIXELS = 512_000_000
+
+
+class _DamagedError(FileError):
+    """What a decoder cannot read as it is."""
+
+
+@contextmanager
+def _file_errors(name: str, max_pixels: int) -> Iterator[None]:
+    """Turn whatever a decoder raises on a bad file into one `FileError`."""
+    try:
+        with warnings.catch_warnings():
+            # The limit on pixels below says it better; other notes are about metadata.
+            warnings.simplefilter("ignore")
+            yield
+    except FileError:
+        raise
+    except UnidentifiedImageError:
+        known = ", ".join(FORMATS).upper()
+        raise _DamagedError(f"{name}: not an image that dpid reads: give {known}") from None
+    except Image.DecompressionBombError:
+        raise _too_large(name, max_pixels) from None
+    except MemoryError:
+        raise FileError(f"{name}: not enough memory to decode it: give a smaller image") from None
+    except (
+        OSError,
+        RuntimeError,
+        SyntaxError,
+        ValueError,
+        EOFError,
+        TypeError,
+        KeyError,
+        IndexError,
+        AttributeError,
+    ) as error:
+        # Pillow's plugins raise all of these on damaged headers.
+        raise _DamagedError(
+            f"{name}: damaged or truncated image: {one_line(error)}: get a whole copy"
+        ) from error
+    except Exception as error:
+        if type(error).__module__.split(".")[0] in ("struct", "zlib"):
+            raise _DamagedError(f"{name}: damaged image: {one_line(error)}: get a whole copy") from error
+        raise
+
+
+def _too_large(name: str, max_pixels: int) -> FileError:
+    millions, rest = divmod(max_pixels, 10**6)
+    limit = f"{max_pixels}" if rest else f"{millions} million"
+    return FileError(
+        f"{name}: more than {limit} pixels, the limit: give a smaller image, "
+        "or raise --max-pixels of 'dpid downscale'"
+    )
+
+
+@contextmanager
+def _limits(max_pixels: int, truncated: bool) -> Iterator[None]:
+    """Pillow's settings for one file; those of the process return when it is read."""
+    from PIL import ImageFile
+
+    before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
+    # Pillow refuses what has more than twice as many; `_decoded` what has more.
+    Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = max_pixels, truncated
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = before
+
+
+def _known_formats() -> list[str]:
+    """Pillow's names, those first that it knows from the start: to find another, it loads all its plugins."""
+    Image.preinit()
+    return sorted(BY_PILLOW, key=lambda name: name not in Image.OPEN)
+
+
+def read(stream: IO[bytes], name: str, *, max_pixels: int = MAX_PIXELS, truncated: bool = False) -> Picture:
+    """Decode the first image of a stream.
+
+    What metadata is damaged is left out, with a `DpidWarning`.
+
+    Parameters
+    ----------
+    stream : binary file
+        Seekable.
+    name : str
+        What errors and warnings call it.
+    max_pixels : int, default 512 million
+        The most that are decoded; the header tells how many there are.
+    truncated : bool, default False
+        Whether to take what there is of a file that is cut off, with a `DpidWarning`.
+
+    Returns
+    -------
+    Picture
+
+    Raises
+    ------
+    FileError
+        If it is not an image of a known format, damaged, truncated or too large.
+    """
+    try:
+        return _decoded(stream, name, max_pixels)
+    except _DamagedError as error:
+        damage = error
+    stream.seek(0)
+    for rest in without_remarks(stream):
+        with suppress(_DamagedError):
+            picture = _decoded(io.BytesIO(rest), name, max_pixels)
+            warn(f"{name}: its text or other metadata is damaged or too long: it is left out")
+            return picture
+    if truncated:
+        stream.seek(0)
+        with suppress(_DamagedError):
+            picture = _decoded(stream, name, max_pixels, truncated=True)
+            warn(f"{name}: damaged or truncated image: what is missing of it is blank")
+            return picture
+    raise damage
+
+
+def _decoded(stream: IO[bytes], name: str, max_pixels: int, truncated: bool = False) -> Picture:
+    with (
+        _file_errors(name, max_pixels),
+        _limits(max_pixels, truncated),
+        one_block(),
+        Image.open(stream, formats=_known_formats()) as image,
+    ):
+        if image.width * image.height > max_pixels:
+            raise _too_large(name, max_pixels)
+        deep = is_deep(image)
+        # Pillow calls a JPEG with several images MPO.
+        format_name = BY_PILLOW.get(image.format or "", FORMATS["jpeg"]).name
+        image.load()
+        metadata, lost = take(image)
+        profile = image.info.get("icc_profile")
+        converted, profile = plain(image, profile if isinstance(profile, bytes) else None, name)
+        pixels = pixels_of(converted)
+    if format_name == "ppm" and pixels.ndim == 2:
+        format_name = "pgm"
+    if deep and pixels.dtype == np.uint8:
+        warn(f"{name}: 16 bits in colour or with transparency are read as 8 bits")
+    if lost:
+        warn(f"{name}: damaged or too long: {', '.join(lost)}: left out")
+    if pixels.dtype == np.float32 and not np.isfinite(pixels).all():
+        raise FileError(f"{name}: it holds NaN or infinity: replace them first")
+    return Picture(pixels, converted.mode in ("LA", "RGBA"), profile, format_name, metadata)
