@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from secrets import token_hex
 from typing import IO
 
 from dpid_cli.errors import FileError
@@ -59,16 +59,18 @@ def atomic(target: Path, overwrite: bool) -> Iterator[IO[bytes]]:
     The content is written beside the target, flushed to the disk and renamed, so that at every moment
     there is either the old file or the whole new one.
     """
+    temporary = target.parent / f".{target.name[:40]}.{token_hex(4)}.tmp"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name[:40]}.", suffix=".tmp", dir=target.parent)
+        handle = os.open(temporary, flags, 0o666)  # less what umask takes away
     except OSError as error:
         raise FileError(f"{target}: cannot be written: {reason(error)}: check the directory") from error
-    temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as stream:
             yield stream
             stream.flush()
-            os.fchmod(stream.fileno(), _permissions(target))
+            with suppress(FileNotFoundError):
+                os.fchmod(stream.fileno(), stat.S_IMODE(os.lstat(target).st_mode))
             os.fsync(stream.fileno())
         _put(temporary, target, overwrite)
     except OSError as error:
@@ -76,16 +78,6 @@ def atomic(target: Path, overwrite: bool) -> Iterator[IO[bytes]]:
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
-
-
-def _permissions(target: Path) -> int:
-    """Those of the file that is replaced, else those of any new file."""
-    try:
-        return stat.S_IMODE(os.lstat(target).st_mode)
-    except OSError:
-        mask = os.umask(0o077)
-        os.umask(mask)
-        return 0o666 & ~mask
 
 
 def _put(temporary: Path, target: Path, overwrite: bool) -> None:
