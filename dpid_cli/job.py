@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dpid_cli.errors import ArgumentError, FileError
-from dpid_cli.output import atomic, check_target, default_name, reason
+from dpid_cli.errors import ArgumentError
+from dpid_cli.output import atomic, check_target, default_name, make_directory
 from dpid_cli.pictures import FORMATS, Format, Picture, format_of, write
 from dpid_cli.recipe import Recipe, labelled
 from dpid_cli.sizes import Size
@@ -144,14 +144,7 @@ class Job:
             sys.stdout.buffer.flush()
             return
         if self._into_directory():
-            _make_directory(target.parent)
+            make_directory(target.parent)
         with atomic(target, self.overwrite) as stream:
             write(picture, stream, format_, str(target))
         self._written.append(target)
-
-
-def _make_directory(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"{path}: cannot be created: {reason(error)}: choose another directory") from error

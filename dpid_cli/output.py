@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from hashlib import blake2b
 from pathlib import Path
-from secrets import token_hex
 from typing import IO
 
 from dpid_cli.errors import FileError
@@ -57,27 +58,67 @@ def atomic(target: Path, overwrite: bool) -> Iterator[IO[bytes]]:
     """A stream whose content becomes `target` when the block ends, and vanishes if it fails.
 
     The content is written beside the target, flushed to the disk and renamed, so that at every moment
-    there is either the old file or the whole new one.
+    there is either the old file or the whole new one. What a killed process leaves is used up by the next
+    that writes the same target.
     """
-    temporary = target.parent / f".{target.name[:40]}.{token_hex(4)}.tmp"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    digest = blake2b(os.fsencode(target.name), digest_size=4).hexdigest()
+    temporary = target.parent / f".{target.name[:40]}.{digest}.tmp"
     try:
-        handle = os.open(temporary, flags, 0o666)  # less what umask takes away
+        handle = _alone(temporary, target)
     except OSError as error:
         raise FileError(f"{target}: cannot be written: {reason(error)}: check the directory") from error
-    try:
-        with os.fdopen(handle, "wb") as stream:
+    with os.fdopen(handle, "wb") as stream:
+        try:
             yield stream
             stream.flush()
             with suppress(FileNotFoundError):
                 os.fchmod(stream.fileno(), stat.S_IMODE(os.lstat(target).st_mode))
             os.fsync(stream.fileno())
-        _put(temporary, target, overwrite)
-    except OSError as error:
-        raise FileError(f"{target}: cannot be written: {reason(error)}: check space and rights") from error
-    finally:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
+            _put(temporary, target, overwrite)
+        except BaseException as error:
+            with suppress(FileNotFoundError):
+                temporary.unlink()
+            if isinstance(error, OSError):
+                raise FileError(
+                    f"{target}: cannot be written: {reason(error)}: check space and rights"
+                ) from error
+            raise
+
+
+def _alone(temporary: Path, target: Path) -> int:
+    """A new file, locked until it is closed; one that nobody has locked was left behind."""
+    new = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    while True:
+        try:
+            handle, left_behind = os.open(temporary, new, 0o666), False  # less what umask takes away
+        except FileExistsError:
+            try:
+                handle, left_behind = os.open(temporary, os.O_WRONLY | os.O_NOFOLLOW), True
+            except FileNotFoundError:  # it has just been renamed
+                continue
+        try:
+            _lock(handle, target)
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(handle), os.lstat(temporary)):
+                    if not left_behind:
+                        return handle
+                    temporary.unlink()
+        except BaseException:
+            os.close(handle)
+            raise
+        os.close(handle)
+
+
+def _lock(handle: int, target: Path) -> None:
+    """Lock a file, on file systems that can."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise FileError(
+            f"{target}: another process is writing it: wait for that, or choose another output"
+        ) from None
+    except OSError:
+        return
 
 
 def _put(temporary: Path, target: Path, overwrite: bool) -> None:
@@ -91,5 +132,14 @@ def _put(temporary: Path, target: Path, overwrite: bool) -> None:
             if os.path.lexists(target):
                 raise _exists(target) from None
         else:
+            temporary.unlink()
             return
     temporary.replace(target)
+
+
+def make_directory(path: Path) -> None:
+    """Make a directory and those above it, if they are missing."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{path}: cannot be created: {reason(error)}: choose another directory") from error

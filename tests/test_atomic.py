@@ -69,6 +69,33 @@ def test_target_that_appears_meanwhile_is_not_lost(folder):
     assert listing(folder) == {"a": b"theirs"}
 
 
+def test_leftovers_of_a_killed_run_are_used_up(folder):
+    with pytest.raises(KeyError), atomic(Path("a"), overwrite=False) as stream:
+        stream.write(b"half of it")
+        (name,) = listing(folder)
+        os.link(name, "kept")
+        raise KeyError
+    Path("kept").rename(name)
+    with atomic(Path("a"), overwrite=False) as stream:
+        stream.write(b"whole")
+    assert listing(folder) == {"a": b"whole"}
+    os.link("a", name)  # killed between the two steps of putting it in place
+    with atomic(Path("a"), overwrite=True) as stream:
+        assert Path("a").read_bytes() == b"whole"
+        stream.write(b"new")
+    assert listing(folder) == {"a": b"new"}
+
+
+def test_two_writers_of_one_file(folder):
+    with atomic(Path("a"), overwrite=True) as first:
+        first.write(b"first")
+        with pytest.raises(FileError, match="another process is writing"), atomic(Path("a"), overwrite=True):
+            pass
+        with atomic(Path("b"), overwrite=True) as other:
+            other.write(b"b")
+    assert listing(folder) == {"a": b"first", "b": b"b"}
+
+
 def test_nothing_is_seen_before_the_end(folder):
     Path("a").write_bytes(b"old")
     with atomic(Path("a"), overwrite=True) as stream:
