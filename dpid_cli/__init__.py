@@ -14,15 +14,32 @@ from dpid_cli.errors import DpidError, DpidWarning
 from dpid_cli.methods import METHODS
 
 if TYPE_CHECKING:
+    from dpid_cli.batching.library import batch as batch
     from dpid_cli.derivatives import gradients as gradients
     from dpid_cli.filters import Filter as Filter
     from dpid_cli.learning import learn as learn
     from dpid_cli.pipeline import downscale as downscale
 
 __version__ = "0.1.0"
-__all__ = ["METHODS", "DpidError", "DpidWarning", "Filter", "__version__", "downscale", "gradients", "learn"]
+__all__ = [
+    "METHODS",
+    "DpidError",
+    "DpidWarning",
+    "Filter",
+    "__version__",
+    "batch",
+    "downscale",
+    "gradients",
+    "learn",
+]
 
-_ROOMS = {"Filter": "filters", "downscale": "pipeline", "gradients": "derivatives", "learn": "learning"}
+_ROOMS = {
+    "Filter": "filters",
+    "batch": "batching.library",
+    "downscale": "pipeline",
+    "gradients": "derivatives",
+    "learn": "learning",
+}
 
 
 def __getattr__(name: str) -> Any:

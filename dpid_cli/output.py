@@ -68,6 +68,7 @@ def atomic(target: Path, overwrite: bool) -> Iterator[IO[bytes]]:
     except OSError as error:
         raise FileError(f"{target}: cannot be written: {reason(error)}: check the directory") from error
     with os.fdopen(handle, "wb") as stream:
+        _unfinished.add(temporary)
         try:
             yield stream
             stream.flush()
@@ -83,6 +84,18 @@ def atomic(target: Path, overwrite: bool) -> Iterator[IO[bytes]]:
                     f"{target}: cannot be written: {reason(error)}: check space and rights"
                 ) from error
             raise
+        finally:
+            _unfinished.discard(temporary)
+
+
+_unfinished: set[Path] = set()
+
+
+def abandon() -> None:
+    """Remove what other threads are writing; for a process that ends at once."""
+    for temporary in list(_unfinished):
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def _alone(temporary: Path, target: Path) -> int:

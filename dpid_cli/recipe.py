@@ -13,7 +13,7 @@ from dpid_cli.backends import thread_count
 from dpid_cli.errors import ArgumentError, FileError
 from dpid_cli.filters import resolved
 from dpid_cli.methods import PARAMETERS, method_named
-from dpid_cli.pictures import FORMATS, MAX_PIXELS, Format, Metadata, Picture, read
+from dpid_cli.pictures import FORMATS, MAX_PIXELS, Format, Metadata, Picture, read, read_size
 from dpid_cli.sizes import Size, SizeRequest
 
 METADATA = ("keep", "colour", "strip")
@@ -83,6 +83,10 @@ class Recipe:
         """Decode a stream; `name` is what errors and warnings call it."""
         return read(stream, name, max_pixels=self.max_pixels, truncated=self.truncated == "accept")
 
+    def read_size(self, stream: IO[bytes], name: str) -> Size:
+        """Width and height of the upright picture, without decoding it."""
+        return read_size(stream, name, max_pixels=self.max_pixels)
+
     def size_of(self, picture: Picture, name: str) -> Size:
         """Width and height of the picture's result, or an `ArgumentError`."""
         try:
@@ -108,6 +112,10 @@ class Recipe:
         except MemoryError:
             raise FileError(f"{name}: not enough memory: give a smaller image") from None
         return self._described(result)
+
+    def unscaled(self, picture: Picture) -> Picture:
+        """The picture as it is, with the metadata that its file shall have, but the record of a method."""
+        return replace(self, record=False)._described(picture)
 
     def _described(self, picture: Picture) -> Picture:
         if self.metadata == "keep":

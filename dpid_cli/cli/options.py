@@ -29,11 +29,19 @@ def _width_and_height(
     return int(found[1]), int(found[2])
 
 
-def size_options(function: F) -> F:
-    """Every way to give the size of the result."""
+def size_options(function: F, *, several: bool = False) -> F:
+    """Every way to give the size of the result; with `several`, more than one scale."""
+    again = "  May be given again." if several else ""
     for option in reversed(
         (
-            click.option("-s", "--scale", type=float, metavar="F", help="F times smaller on each side."),
+            click.option(
+                "-s",
+                "--scale",
+                type=float,
+                multiple=several,
+                metavar="F",
+                help=f"F times smaller on each side.{again}",
+            ),
             click.option("--percent", type=float, metavar="P", help="P per cent of each side."),
             click.option("--width", type=int, metavar="W", help="W pixels wide, height by aspect ratio."),
             click.option("--height", type=int, metavar="H", help="H pixels high, width by aspect ratio."),
@@ -160,8 +168,9 @@ def told(parameter: Parameter) -> str:
     return f"{summary} FILTER is a file of 'dpid learn', or {', '.join(FILTERS)}."
 
 
-def method_options(function: F) -> F:
-    """The method and the parameters of all methods."""
+def method_options(function: F, *, several: bool = False) -> F:
+    """The method and the parameters of all methods; with `several`, more than one method."""
+    again = "  May be given again." if several else ""
     for name, parameter in reversed(list(PARAMETERS.items())):
         function = click.option(
             f"--{parameter.label}",
@@ -174,9 +183,10 @@ def method_options(function: F) -> F:
         "-m",
         "--method",
         type=click.Choice(list(METHODS)),
-        default="dpid",
+        multiple=several,
+        default=["dpid"] if several else "dpid",
         show_default=True,
-        help="See 'dpid methods'.",
+        help=f"See 'dpid methods'.{again}",
     )(function)
 
 

@@ -10,7 +10,17 @@ from __future__ import annotations
 from dpid_cli.pictures.formats import FORMATS, Format, format_of
 from dpid_cli.pictures.metadata import Metadata
 from dpid_cli.pictures.picture import Picture
-from dpid_cli.pictures.reading import MAX_PIXELS, read
+from dpid_cli.pictures.reading import MAX_PIXELS, read, read_size
 from dpid_cli.pictures.writing import write
 
-__all__ = ["FORMATS", "MAX_PIXELS", "Format", "Metadata", "Picture", "format_of", "read", "write"]
+__all__ = [
+    "FORMATS",
+    "MAX_PIXELS",
+    "Format",
+    "Metadata",
+    "Picture",
+    "format_of",
+    "read",
+    "read_size",
+    "write",
+]

@@ -119,6 +119,18 @@ def take(image: Image.Image) -> tuple[Metadata, list[str]]:
     return found, lost
 
 
+def is_turned(image: Image.Image) -> bool:
+    """Whether `take` will exchange width and height, as far as the header tells; nothing is decoded."""
+    with suppress(Exception):  # damaged EXIF turns nothing
+        return Image.Image.getexif(image).get(Base.Orientation, 1) in (
+            5,
+            6,
+            7,
+            8,
+        )  # of a PNG's own decodes it
+    return False
+
+
 def _turn(image: Image.Image) -> None:
     """Apply the orientation; what Pillow would rewrite is taken already."""
     with suppress(Exception):  # damaged EXIF turns nothing

@@ -13,7 +13,7 @@ from PIL import Image, UnidentifiedImageError
 from dpid_cli.errors import FileError, one_line, warn
 from dpid_cli.pictures.containers import without_remarks
 from dpid_cli.pictures.formats import BY_PILLOW, FORMATS
-from dpid_cli.pictures.metadata import take
+from dpid_cli.pictures.metadata import is_turned, take
 from dpid_cli.pictures.modes import is_deep, pixels_of, plain
 from dpid_cli.pictures.picture import Picture
 from dpid_cli.pictures.settings import settings
@@ -144,3 +144,16 @@ def _decoded(stream: IO[bytes], name: str, max_pixels: int, truncated: bool = Fa
     if pixels.dtype == np.float32 and not np.isfinite(pixels).all():
         raise FileError(f"{name}: it holds NaN or infinity: replace them first")
     return Picture(pixels, converted.mode in ("LA", "RGBA"), profile, format_name, metadata)
+
+
+def read_size(stream: IO[bytes], name: str, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """Width and height of the upright picture, from the header; arguments and errors are those of `read`."""
+    with (
+        _file_errors(name, max_pixels),
+        settings(max_pixels, False),
+        Image.open(stream, formats=_known_formats()) as image,
+    ):
+        width, height = image.size
+        if width * height > max_pixels:
+            raise _too_large(name, max_pixels)
+        return (height, width) if is_turned(image) else (width, height)

@@ -1,0 +1,1 @@
+"""Many images from files to files: which, where to, on how many workers, and what became of each."""

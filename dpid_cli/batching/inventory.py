@@ -1,0 +1,142 @@
+"""All inputs and the names of their results, listed and checked before anything is written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+
+from dpid_cli import places
+from dpid_cli.batching.order import Order
+from dpid_cli.batching.scratch import scratch
+from dpid_cli.batching.selection import Input, Selection
+from dpid_cli.batching.work import Item, Known
+from dpid_cli.errors import ArgumentError, DpidError
+from dpid_cli.sizes import Size
+
+_TABLES = """
+CREATE TABLE inputs (
+    id INTEGER PRIMARY KEY, path BLOB, name BLOB, error TEXT, wanted INT, width INT, height INT
+);
+CREATE TABLE sources (key BLOB PRIMARY KEY, input INT) WITHOUT ROWID;
+CREATE TABLE targets (key BLOB PRIMARY KEY, input INT) WITHOUT ROWID;
+"""
+
+
+class Inventory:
+    """What a batch has before it: every input once, and no two results with one name.
+
+    Paths of results are kept as hashes of 16 bytes, which take about 64 MiB of memory for a million inputs;
+    more go to a temporary file, as does the list of inputs.
+    """
+
+    def __init__(self, order: Order, selections: Iterable[Selection]) -> None:
+        self.order = order
+        self.selections = list(selections)
+        self.listed = 0
+        self.count = 0
+        self._collisions = 0
+        self._first = ""
+        self._tables = scratch(_TABLES)
+
+    @property
+    def ignored(self) -> int:
+        """How many files were left out because their extension is none of a picture."""
+        return sum(selection.ignored for selection in self.selections)
+
+    def fill(self, wanted: Callable[[str], bool] = lambda path: True) -> None:
+        """List the inputs, those of them that are `wanted`.
+
+        Raises
+        ------
+        ArgumentError
+            If two results would have one name, also where only case or the form of accents tells them apart,
+            or if a result would replace an input, or become one in the next run.
+        """
+        for selection in self.selections:
+            for found in selection.inputs():
+                self._add(found, wanted)
+        self._check_inputs()
+
+    def items(self, known: Callable[[str], Known | None] = lambda path: None) -> Iterator[Item]:
+        """All that is to be done, in the order in which it was found."""
+        rows = self._tables.execute(
+            "SELECT path, name, error, width, height FROM inputs WHERE wanted ORDER BY id"
+        )
+        for *texts, error, width, height in rows:
+            path, name = map(os.fsdecode, texts)
+            size = None if width is None else (width, height)
+            targets = () if error else self.order.targets(name, size)
+            yield Item(path, targets, name, known(path), error)
+
+    def close(self) -> None:
+        """Remove the temporary file."""
+        self._tables.close()
+
+    def _add(self, found: Input, wanted: Callable[[str], bool]) -> None:
+        if not self._is_new(found):
+            return
+        size, error = self._size(found)
+        path, name = os.fsencode(found.path), os.fsencode(found.name)
+        chosen = wanted(found.path)
+        row = (self.listed, path, name, error, chosen, *(size or (None, None)))
+        self._tables.execute("INSERT INTO inputs VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        for target in () if error else self.order.targets(found.name, size):
+            self._claim(target, found)
+        self.listed += 1
+        self.count += chosen
+
+    def _is_new(self, found: Input) -> bool:
+        """Whether it was not listed before, by this path or another; now it is."""
+        keys = places.identities(found.path, linked=True)
+        for key in keys:
+            done = self._tables.execute("INSERT OR IGNORE INTO sources VALUES (?, ?)", (key, self.listed))
+            if not done.rowcount and places.same(found.path, self._path_of("sources", key)):
+                return False
+        return True
+
+    def _claim(self, target: str, found: Input) -> None:
+        """Let no other result have this name."""
+        (key,) = places.identities(target)
+        done = self._tables.execute("INSERT OR IGNORE INTO targets VALUES (?, ?)", (key, self.listed))
+        if not done.rowcount:
+            other = self._path_of("targets", key)
+            self._refuse(
+                f"{target}: {other} and {found.path} would both become this: give another --name or format, "
+                "or leave one out"
+            )
+        elif any(selection.takes(places.real(target)) for selection in self.selections):
+            self._refuse(
+                f"{target}: this result of {found.path} would lie among the inputs: give another folder"
+            )
+
+    def _path_of(self, table: str, key: bytes) -> str:
+        """The input that was first to have a key; the one at hand is not in the table of inputs yet."""
+        sql = f"SELECT path FROM inputs JOIN {table} ON id = input WHERE key = ?"  # noqa: S608  # two names
+        row = self._tables.execute(sql, (key,)).fetchone()
+        return os.fsdecode(row[0]) if row else ""
+
+    def _refuse(self, what: str) -> None:
+        self._first = self._first or what
+        self._collisions += 1
+
+    def _check_inputs(self) -> None:
+        """Raise an `ArgumentError` for the first of what must not be, and tell how much more there is."""
+        sql = "SELECT path FROM targets JOIN sources USING (key) JOIN inputs ON inputs.id = sources.input"
+        for (path,) in self._tables.execute(sql):
+            told = os.fsdecode(path)
+            self._refuse(
+                f"{told}: this is an input, which a result would replace: give another folder or --name"
+            )
+        if self._collisions:
+            more = self._collisions - 1
+            raise ArgumentError(self._first + (f" ({more} more like this)" if more else ""))
+
+    def _size(self, found: Input) -> tuple[Size | None, str]:
+        """Size of the input, where names of results depend on it, and why it cannot be an input."""
+        if found.error or not self.order.needs_size:
+            return None, found.error
+        try:
+            with places.opened(found.path) as stream:
+                return self.order.wants[0].recipe.read_size(stream, found.path), ""
+        except DpidError as error:
+            return None, str(error)

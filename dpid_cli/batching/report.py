@@ -1,0 +1,149 @@
+"""Reports: a line of JSON an image, and what a later run takes from them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from dpid_cli.batching.scratch import scratch
+from dpid_cli.batching.work import DONE, FAILED, SKIPPED, Known, Result
+from dpid_cli.errors import ArgumentError, FileError
+from dpid_cli.output import atomic, make_directory, reason
+
+_TABLES = "CREATE TABLE lines (input BLOB PRIMARY KEY, start INT, status TEXT) WITHOUT ROWID;"
+
+
+class Earlier:
+    """The report of a run that is over, or was ended: its last line about each input."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.lines = 0
+        self._tables = scratch(_TABLES)
+        try:
+            self._stream = Path(path).open("rb")  # noqa: SIM115  # until `close`
+            for start, line in _lines(self._stream):
+                self._add(start, line)
+        except OSError as error:
+            raise ArgumentError(f"{path}: cannot be read: {reason(error)}: check the path") from error
+
+    def failed(self, path: str) -> bool:
+        """Whether it says so of this input."""
+        row = self._row(path)
+        return row is not None and row[1] == FAILED
+
+    def known(self, path: str) -> Known | None:
+        """What it has recorded of this input, if that was done."""
+        row = self._row(path)
+        if row is None or row[1] == FAILED:
+            return None
+        self._stream.seek(row[0])
+        told = json.loads(self._stream.readline())
+        try:
+            return Known(
+                outputs=tuple(told["outputs"]),
+                output_bytes=tuple(told["output_bytes"]),
+                input_bytes=told["input_bytes"],
+                modified=told["modified"],
+                checksum=told["checksum"],
+                order=told["order"],
+            )
+        except (KeyError, TypeError):
+            return None
+
+    def rewrite(self) -> None:
+        """Leave only the last line about each input in the file."""
+        with atomic(Path(self.path), overwrite=True) as stream:
+            for (start,) in self._tables.execute("SELECT start FROM lines ORDER BY start"):
+                self._stream.seek(start)
+                stream.write(self._stream.readline())
+
+    @property
+    def inputs(self) -> int:
+        """How many inputs it has lines of."""
+        (count,) = self._tables.execute("SELECT count(*) FROM lines").fetchone()
+        return int(count)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stream.close()
+        self._tables.close()
+
+    def _row(self, path: str) -> tuple[int, str] | None:
+        sql = "SELECT start, status FROM lines WHERE input = ?"
+        found: tuple[int, str] | None = self._tables.execute(sql, (os.fsencode(path),)).fetchone()
+        return found
+
+    def _add(self, start: int, line: bytes) -> None:
+        try:
+            told = json.loads(line)
+            row = os.fsencode(told["input"]), start, told["status"]
+        except (ValueError, KeyError, TypeError):
+            raise ArgumentError(f"{self.path}: not a report of 'dpid batch': give another file") from None
+        self.lines += 1
+        if row[2] in (DONE, SKIPPED, FAILED):
+            self._tables.execute("INSERT OR REPLACE INTO lines VALUES (?, ?, ?)", row)
+
+
+def _lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Where each line begins, and the line; not the last one if a killed run has left it without an end."""
+    start = 0
+    for line in stream:
+        if line.endswith(b"\n"):
+            yield start, line
+        start += len(line)
+
+
+class Report:
+    """A report that is being written: a line for each result, at once.
+
+    One that goes on from an earlier run holds the new lines below the old ones, until it is closed; then only
+    the last about each input is left.
+    """
+
+    def __init__(self, path: str, *, resume: bool = False) -> None:
+        self.path = path
+        self._resumed = resume and os.path.lexists(path)
+        make_directory(Path(path).parent)
+        try:
+            self._stream = Path(path).open("r+b" if self._resumed else "wb")  # noqa: SIM115  # until the end
+            if self._resumed:
+                self._stream.seek(sum(len(line) for _, line in _lines(self._stream)))
+                self._stream.truncate()
+        except OSError as error:
+            raise _unwritable(path, error) from error
+
+    def add(self, result: Result) -> None:
+        """Write a line, so that it is in the file whatever becomes of this process."""
+        try:
+            self._stream.write(line_of(result.as_dict()))
+            self._stream.flush()
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stream.close()
+        if not self._resumed:
+            return
+        earlier = Earlier(self.path)
+        if earlier.lines > earlier.inputs:
+            earlier.rewrite()
+        earlier.close()
+
+
+def line_of(told: dict[str, Any]) -> bytes:
+    """A line of JSON in ASCII; bytes of paths that are no UTF-8 are escapes."""
+    return json.dumps(told).encode() + b"\n"
+
+
+def _unwritable(path: str, error: OSError) -> FileError:
+    return FileError(f"{path}: cannot be written: {reason(error)}: check space and rights")

@@ -1,0 +1,275 @@
+"""Which files a batch takes: folders, patterns, lists. Streamed, never held as a whole."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import IO, Protocol
+
+from dpid_cli import places
+from dpid_cli.batching.patterns import MAGIC, compiled
+from dpid_cli.errors import ArgumentError
+from dpid_cli.output import reason
+from dpid_cli.pictures import FORMATS
+from dpid_cli.sources import STANDARD_STREAM
+
+_EXTENSIONS = frozenset(extension for format_ in FORMATS.values() for extension in format_.extensions)
+_BLOCK = 1 << 16
+
+
+@dataclass(frozen=True)
+class Input:
+    """A file that is asked for.
+
+    Attributes
+    ----------
+    path : str
+        Where it lies, as it was given.
+    name : str
+        Its path in the tree that results mirror, with ``/`` between the parts.
+    error : str
+        Why it cannot be an input; empty if it can.
+    """
+
+    path: str
+    name: str
+    error: str = ""
+
+
+class Selection(Protocol):
+    """A part of the inputs."""
+
+    ignored: int  # files that are not taken because their extension is none of a picture
+
+    def inputs(self) -> Iterator[Input]:
+        """Every input, in no order."""
+
+    def takes(self, path: str) -> bool:
+        """Whether a file that is written to this real path would become an input."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Which files of a folder are inputs.
+
+    Attributes
+    ----------
+    include, exclude : tuple of str
+        Patterns, for names where they have no ``/`` and for paths in the tree where they have; case does
+        not matter. Without `include`, all files with the extension of a picture.
+    hidden : bool
+        Whether names that begin with a dot count.
+    """
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    hidden: bool = False
+
+    def check(self) -> None:
+        """Raise an `ArgumentError` for what is no pattern."""
+        for pattern in (*self.include, *self.exclude):
+            compiled(pattern, ignore_case=True)
+
+    def enter(self, name: str) -> bool:
+        """Whether a folder is looked into, by its path in the tree."""
+        return self._seen(name) and not _matches(name, [p.removesuffix("/**") for p in self.exclude])
+
+    def take(self, name: str, pattern: re.Pattern[str] | None) -> bool | None:
+        """Whether a file is an input, by its path in the tree; None if only its extension is against it."""
+        if not self._seen(name) or _matches(name, self.exclude):
+            return False
+        if pattern is not None and not pattern.match(name):
+            return False
+        if self.include:
+            return _matches(name, self.include)
+        return True if pattern or PurePosixPath(name).suffix.lower() in _EXTENSIONS else None
+
+    def _seen(self, name: str) -> bool:
+        return self.hidden or not name.rpartition("/")[2].startswith(".")
+
+
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    short = name.rpartition("/")[2]
+    return any(
+        compiled(p.strip("/"), ignore_case=True).match(name if "/" in p.strip("/") else short)
+        for p in patterns
+    )
+
+
+@dataclass
+class Tree:
+    """Files of a folder, and with `recursive` of those in it; with a pattern, those that match it."""
+
+    root: str
+    rules: Rules = Rules()
+    recursive: bool = False
+    pattern: str | None = None
+    ignored: int = field(default=0, init=False)
+
+    def inputs(self) -> Iterator[Input]:
+        self.ignored = 0
+        # Of each open folder: what is left of it, its path in the tree, and what tells it from others.
+        # A link back to one of them is a loop.
+        way = [self._opened("", [])]
+        while way:
+            rest, folder, _ = way[-1]
+            try:
+                found = next(rest, None)
+            except OSError as error:
+                found = None
+                path = places.joined(self.root, folder) if folder else self.root
+                yield Input(path, folder, f"{path}: cannot be read: {reason(error)}: check its rights")
+            if found is None:
+                way.pop()
+                continue
+            name = f"{folder}/{found[0]}" if folder else found[0]
+            if not found[1]:
+                yield from self._file(name)
+            elif self._enters(name):
+                inner = self._opened(name, [identity for _, _, identity in way])
+                way.append(inner)
+
+    def takes(self, path: str) -> bool:
+        name = places.relative(path, self.root)
+        if name is None:
+            return False
+        folders = [str(parent) for parent in PurePosixPath(name).parents][:-1]
+        return bool(self._takes(name)) and all(map(self._enters, folders))
+
+    def _file(self, name: str) -> Iterator[Input]:
+        taken = self._takes(name)
+        if taken:
+            yield Input(places.joined(self.root, name), name)
+        self.ignored += taken is None
+
+    def _opened(self, name: str, above: list[object]) -> tuple[Iterator[tuple[str, bool]], str, object]:
+        """A folder as `inputs` goes through it; an empty one if it contains itself."""
+        path = places.joined(self.root, name) if name else self.root
+        try:
+            identity = places.folder_id(path)
+        except OSError as error:
+            return _failing(error), name, None
+        return (iter(()) if identity in above else places.entries(path)), name, identity
+
+    def _enters(self, name: str) -> bool:
+        if not self.rules.enter(name):
+            return False
+        if self.pattern is None:
+            return self.recursive
+        parts = self.pattern.split("/")
+        depth = name.count("/") + 1
+        if "**" in parts[:depth]:
+            return True
+        return depth < len(parts) and compiled("/".join(parts[:depth])).match(name) is not None
+
+    def _takes(self, name: str) -> bool | None:
+        return self.rules.take(name, None if self.pattern is None else compiled(self.pattern))
+
+
+def _failing(error: OSError) -> Iterator[tuple[str, bool]]:
+    raise error
+    yield
+
+
+@dataclass
+class Files:
+    """Files that are named one by one; results lie side by side."""
+
+    paths: tuple[str, ...]
+    ignored: int = field(default=0, init=False)
+
+    def inputs(self) -> Iterator[Input]:
+        for path in self.paths:
+            yield Input(path, places.last(path))
+
+    def takes(self, path: str) -> bool:
+        return False
+
+
+@dataclass
+class Listed:
+    """Files that a list names: a path a line, or ended by NUL if there is one in the list's beginning.
+
+    Results mirror the paths as they stand, or with `root`, as they go on from there.
+    """
+
+    source: str
+    root: str | None = None
+    ignored: int = field(default=0, init=False)
+
+    def inputs(self) -> Iterator[Input]:
+        if self.source == STANDARD_STREAM:
+            yield from self._of(sys.stdin.buffer)
+            return
+        try:
+            with open(self.source, "rb") as stream:  # noqa: PTH123
+                yield from self._of(stream)
+        except OSError as error:
+            raise ArgumentError(
+                f"--from-file: {self.source}: cannot be read: {reason(error)}: check the path"
+            ) from error
+
+    def takes(self, path: str) -> bool:
+        return False
+
+    def _of(self, stream: IO[bytes]) -> Iterator[Input]:
+        for item in _items(stream):
+            path = os.fsdecode(item)
+            yield Input(path, *self._name(path))
+
+    def _name(self, path: str) -> tuple[str, str]:
+        """Path in the tree, and why there is none."""
+        if self.root is None:
+            return places.mirrored(path), ""
+        name = places.relative(path, self.root)
+        if name is None:
+            return "", f"{path}: not in {self.root}: leave it out, or give another --root"
+        return name, ""
+
+
+def _items(stream: IO[bytes]) -> Iterator[bytes]:
+    """What stands between line ends, or between NULs."""
+    block = stream.read(_BLOCK)
+    end = b"\0" if b"\0" in block else b"\n"
+    rest = b""
+    while block:
+        *items, rest = (rest + block).split(end)
+        yield from filter(None, (_bare(item, end) for item in items))
+        block = stream.read(_BLOCK)
+    if rest := _bare(rest, end):
+        yield rest
+
+
+def _bare(item: bytes, end: bytes) -> bytes:
+    return item.removesuffix(b"\r") if end == b"\n" else item
+
+
+def selection_of(given: str, rules: Rules, recursive: bool) -> Selection:
+    """What one INPUT of the command line stands for: a folder, a file, or a pattern in quotes.
+
+    Raises
+    ------
+    ArgumentError
+        If nothing is there.
+    """
+    if places.is_folder(given):
+        return Tree(given, rules, recursive)
+    if places.is_file(given):
+        return Files((given,))
+    if not MAGIC.search(given):
+        raise ArgumentError(f"{given}: there is no such file or folder: check the path")
+    parts = given.split("/")
+    first = next(i for i, part in enumerate(parts) if MAGIC.search(part))
+    root = "/".join(parts[:first]) or ("/" if first else ".")
+    wanted = parts[first:]
+    if recursive:
+        wanted[-1:] = ["**", wanted[-1]]
+    pattern = "/".join(wanted)
+    compiled(pattern)
+    if not places.is_folder(root):
+        raise ArgumentError(f"{given}: there is no folder {root}: check the path")
+    return Tree(root, rules, pattern=pattern)

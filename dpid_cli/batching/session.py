@@ -1,0 +1,136 @@
+"""One run of a batch: inputs listed and checked, done on workers, and every one accounted for."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+
+from dpid_cli.backends import thread_count
+from dpid_cli.batching.inventory import Inventory
+from dpid_cli.batching.order import Order
+from dpid_cli.batching.report import Earlier, Report
+from dpid_cli.batching.runner import run
+from dpid_cli.batching.selection import Selection
+from dpid_cli.batching.work import Known, Result
+from dpid_cli.errors import ArgumentError
+
+
+@dataclass
+class Session:
+    """A batch, as the command runs it.
+
+    Attributes
+    ----------
+    order : Order
+    selections : list of Selection
+        Where the inputs come from.
+    workers : int or None
+        Images at a time; None for one for each available processor.
+    report : str or None
+        Path of the report.
+    resume : bool
+        Whether what that report tells to be done, and still is, is skipped.
+    retry_failed : str or None
+        Path of a report: only what failed there is done.
+    executor : callable
+        From the number of workers to what does the work.
+    pending : int
+        Chunks for each worker that are handed over at a time.
+    chunk : int
+        Inputs that are handed over together.
+    """
+
+    order: Order
+    selections: list[Selection]
+    workers: int | None = None
+    report: str | None = None
+    resume: bool = False
+    retry_failed: str | None = None
+    executor: Callable[[int], Executor] = ThreadPoolExecutor
+    pending: int = 2
+    chunk: int = 1
+    _inventory: Inventory = field(init=False)
+
+    def prepare(self) -> None:
+        """List all inputs and check the names of all results; nothing is written.
+
+        Raises
+        ------
+        DpidError
+            If this cannot work.
+        """
+        self.order.check()
+        self.workers = thread_count(self.workers)
+        if self.resume and self.report is None:
+            raise ArgumentError("--resume: it goes by the report of the run before: give --report FILE, too")
+        exists = self.report is not None and os.path.lexists(self.report)
+        if exists and not (self._continues or self.order.overwrite or self.order.dry):
+            raise ArgumentError(
+                f"--report: {self.report}: exists already: use --resume to go on with it, or give another name"
+            )
+        self._inventory = Inventory(self.order, self.selections)
+        if self.retry_failed is None:
+            self._inventory.fill()
+        else:
+            earlier = Earlier(self.retry_failed)
+            self._inventory.fill(earlier.failed)
+            earlier.close()
+        if self.resume and exists:  # what was in flight when the run ended has results, but no line
+            self.order = replace(self.order, overwrite=not self.order.skip_existing)
+
+    @property
+    def count(self) -> int:
+        """How many inputs there are."""
+        return self._inventory.count
+
+    @property
+    def listed(self) -> int:
+        """How many there would be without `retry_failed`."""
+        return self._inventory.listed
+
+    @property
+    def ignored(self) -> int:
+        """How many files were left out because their extension is none of a picture."""
+        return self._inventory.ignored
+
+    def results(self, stop: threading.Event) -> Iterator[Result]:
+        """Do everything; when `stop` is set, finish only what has been begun.
+
+        Yields
+        ------
+        Result
+            As they are finished; each is in the report by then.
+        """
+        workers = thread_count(self.workers)
+        with ExitStack() as stack:
+            stack.callback(self._inventory.close)
+            known: Callable[[str], Known | None] = lambda path: None  # noqa: E731
+            if self.resume and self.report is not None and os.path.lexists(self.report):
+                earlier = Earlier(self.report)
+                stack.callback(earlier.close)
+                known = earlier.known
+            report = None
+            if self.report is not None and not self.order.dry:
+                report = stack.enter_context(Report(self.report, resume=self._continues))
+            order = self._with_threads(max(1, workers // max(1, self.count)))
+            executor = stack.enter_context(self.executor(workers))
+            items = self._inventory.items(known)
+            pending = self.pending * workers
+            for result in run(order, items, executor, pending=pending, chunk=self.chunk, stop=stop):
+                if report is not None:
+                    report.add(result)
+                yield result
+
+    @property
+    def _continues(self) -> bool:
+        """Whether the report goes on from an earlier one."""
+        return self.resume or (self.retry_failed is not None and self.retry_failed == self.report)
+
+    def _with_threads(self, threads: int) -> Order:
+        """The order, with so many threads for each image: one, unless there are fewer images than workers."""
+        wants = (replace(want, recipe=replace(want.recipe, threads=threads)) for want in self.order.wants)
+        return replace(self.order, wants=tuple(wants))

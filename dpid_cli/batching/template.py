@@ -1,0 +1,87 @@
+"""Names of results, from a template."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass
+from string import Formatter
+
+from dpid_cli.errors import ArgumentError
+from dpid_cli.pictures import FORMATS
+from dpid_cli.sizes import Size
+
+FIELDS = ("stem", "ext", "method", "scale", "width", "height")
+PLAIN = "{stem}{ext}"
+_EXTENSIONS = {extension: f for f in FORMATS.values() for extension in f.extensions}
+
+
+@dataclass(frozen=True)
+class Template:
+    """How results are called, below the folder that mirrors that of their input."""
+
+    text: str = PLAIN
+
+    def check(self, scaled: bool) -> None:
+        """Raise an `ArgumentError` if this makes no names; `scaled` is whether a scale is asked for."""
+        try:
+            parts = list(Formatter().parse(self.text))
+        except ValueError as error:
+            raise ArgumentError(f"--name: {self.text}: {error}: write {{{{ for a brace") from None
+        for _, name, form, conversion in parts:
+            if name is not None and (name not in FIELDS or form or conversion):
+                known = " ".join(f"{{{field}}}" for field in FIELDS)
+                raise ArgumentError(f"--name: {{{name}}} is not known: use {known}")
+        if self._has("scale") and not scaled:
+            raise ArgumentError("--name: {scale} goes with -s: use {width} or {height}")
+        if not self._has("stem") or self.text.startswith("/"):
+            raise ArgumentError(f"--name: {self.text}: give a name with {{stem}} that does not begin with /")
+        if ".." in self.text.split("/") or self.text.endswith("/"):
+            raise ArgumentError(
+                f"--name: {self.text}: it leads out of the folder: leave .. and the last / out"
+            )
+
+    @property
+    def needs_size(self) -> bool:
+        """Whether names depend on the size of the result."""
+        return self._has("width") or self._has("height")
+
+    def name(
+        self, source: str, format_: str | None, method: str, scale: float | None, size: Size | None
+    ) -> str:
+        """The path in the tree of a result.
+
+        Parameters
+        ----------
+        source : str
+            That of the input.
+        format_ : str or None
+            Name in `FORMATS` of what is asked for.
+        method : str
+        scale : float or None
+        size : (int, int) or None
+            Of the result, if it is needed.
+        """
+        folder, last = posixpath.split(source)
+        stem, extension = posixpath.splitext(last)
+        width, height = size or (0, 0)
+        name = self.text.format(
+            stem=stem,
+            ext=_extension(extension, format_),
+            method=method,
+            scale="" if scale is None else f"{scale:.6g}",
+            width=width,
+            height=height,
+        )
+        return posixpath.join(folder, name)
+
+    def _has(self, field: str) -> bool:
+        return any(name == field for _, name, _, _ in Formatter().parse(self.text))
+
+
+def _extension(own: str, format_: str | None) -> str:
+    """The input's where it stands for what is written, else the format's first; PNG for what is unknown."""
+    found = _EXTENSIONS.get(own.lower())
+    if format_ is None:
+        return own if found else FORMATS["png"].extensions[0]
+    wanted = FORMATS[format_]
+    return own if found is wanted else wanted.extensions[0]

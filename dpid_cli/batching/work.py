@@ -1,0 +1,262 @@
+"""One input from file to files: what a worker does, on a thread, in a process or on another machine."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import PurePath
+from typing import Any
+
+from dpid_cli import places
+from dpid_cli.batching.order import Order, Want
+from dpid_cli.errors import ArgumentError, DpidError, FileError, collected, one_line
+from dpid_cli.pictures import FORMATS, Format, Picture, format_of, write
+from dpid_cli.recipe import Recipe
+from dpid_cli.sizes import Size
+
+DONE, SKIPPED, FAILED = "done", "skipped", "failed"
+
+
+@dataclass(frozen=True)
+class Known:
+    """What an earlier run recorded of an input that was done."""
+
+    outputs: tuple[str, ...]
+    output_bytes: tuple[int, ...]
+    input_bytes: int
+    modified: int
+    checksum: str | None
+    order: str
+
+
+@dataclass(frozen=True)
+class Item:
+    """One piece of work.
+
+    Attributes
+    ----------
+    path : str
+        The input.
+    targets : tuple of str
+        Where its results go, in the order of `Order.wants`, and of its crop, last.
+    name : str
+        Its path in the tree.
+    known : Known or None
+    error : str
+        Why there is nothing to be done; empty if there is.
+    """
+
+    path: str
+    targets: tuple[str, ...] = ()
+    name: str = ""
+    known: Known | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one input.
+
+    Attributes
+    ----------
+    input : str
+        Its path, as it was given.
+    status : {'done', 'skipped', 'failed'}
+    outputs : tuple of str
+        Where its results are; of a failed one, those that were written before.
+    input_size : (int, int) or None
+        Width and height, upright, before it was cropped; None where it was not read.
+    output_sizes : tuple of (int, int)
+        Those of `outputs`; empty where it was not read.
+    methods : tuple of (str or None)
+        Those of `outputs`; None for what is not downscaled.
+    parameters : tuple of dict
+        Those of the methods, by the names of their options.
+    seconds : float
+        Time that a worker spent on it.
+    error : str or None
+        What is wrong, and what to do: one line.
+    reason : str or None
+        Why it was skipped.
+    warnings : tuple of str
+    input_bytes, modified : int
+        Size of the file, and when it was changed last, in nanoseconds since 1970.
+    checksum : str or None
+        BLAKE2b of its content, 128 bits, where that was asked for.
+    output_bytes : tuple of int
+        Sizes of the files in `outputs`.
+    order : str
+        What tells whether another run would make the same: version, method, parameters and all other options.
+    """
+
+    input: str
+    status: str
+    outputs: tuple[str, ...] = ()
+    input_size: Size | None = None
+    output_sizes: tuple[Size, ...] = ()
+    methods: tuple[str | None, ...] = ()
+    parameters: tuple[dict[str, Any], ...] = ()
+    seconds: float = 0.0
+    error: str | None = None
+    reason: str | None = None
+    warnings: tuple[str, ...] = ()
+    input_bytes: int = 0
+    modified: int = 0
+    checksum: str | None = None
+    output_bytes: tuple[int, ...] = ()
+    order: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self) | {"seconds": round(self.seconds, 4)}
+
+
+class _SkippedError(Exception):
+    """It is not to be done, for this reason."""
+
+
+def work(order: Order, items: Sequence[Item]) -> list[Result]:
+    """Do all `items`; whatever happens to one of them is in its result."""
+    return [_Task(order, item).run() for item in items]
+
+
+class _Task:
+    """One input on its way; what is known of it is added as it goes."""
+
+    def __init__(self, order: Order, item: Item) -> None:
+        self.order = order
+        self.item = item
+        self.result = Result(item.path, DONE)
+
+    def run(self) -> Result:
+        start = time.perf_counter()
+        with collected() as warnings:
+            try:
+                self._do()
+            except _SkippedError as skipped:
+                self._add(status=SKIPPED, reason=str(skipped))
+            except DpidError as error:
+                self._fail(str(error))
+            except MemoryError:
+                self._fail(f"{self.item.path}: not enough memory: give fewer workers")
+            except Exception as error:  # one image never ends the others
+                told = f"{type(error).__name__}: {one_line(error)}"
+                self._fail(f"{self.item.path}: internal error: {told}: report it")
+        self._add(seconds=time.perf_counter() - start, warnings=tuple(warnings))
+        return self.result
+
+    def _fail(self, error: str) -> None:
+        self._add(
+            status=FAILED, error=error, output_sizes=self.result.output_sizes[: len(self.result.outputs)]
+        )
+
+    def _add(self, **found: Any) -> None:
+        self.result = replace(self.result, **found)
+
+    def _do(self) -> None:
+        order, item = self.order, self.item
+        if item.error:
+            raise FileError(item.error)
+        self._identify()
+        missing = self._missing()
+        with places.opened(item.path) as stream:
+            if order.dry:
+                self._measured(order.wants[0].recipe.read_size(stream, item.path))
+                self._add(outputs=item.targets)
+                return
+            picture = order.wants[0].recipe.read(stream, item.path)
+        size = self._measured(picture.size)
+        whole = size == picture.size
+        cropped = picture if whole else replace(picture, pixels=picture.pixels[: size[1], : size[0]])
+        for number in missing:
+            want = order.wants[number] if number < len(order.wants) else None
+            self._make(item.targets[number], want, cropped, whole)
+        lengths = tuple(places.length(path) or 0 for path in item.targets)
+        self._add(outputs=item.targets, output_bytes=lengths)
+
+    def _identify(self) -> None:
+        """Take down what tells the input from others, and skip it if an earlier run has done it."""
+        order, known = self.order, self.item.known
+        size, modified = places.stamp(self.item.path)
+        content = places.checksum(self.item.path) if order.checksum else None
+        fingerprint = order.fingerprint
+        self._add(input_bytes=size, modified=modified, checksum=content, order=fingerprint)
+        self._add(methods=order.methods, parameters=order.parameters)
+        if known is None or known.order != fingerprint or known.outputs != self.item.targets:
+            return
+        same = (
+            known.checksum == content if content else (known.input_bytes, known.modified) == (size, modified)
+        )
+        if same and known.output_bytes == tuple(map(places.length, known.outputs)):
+            self._add(outputs=known.outputs, output_bytes=known.output_bytes)
+            raise _SkippedError("done before")
+
+    def _missing(self) -> list[int]:
+        """Which of the targets are to be written."""
+        targets = self.item.targets
+        missing = [k for k, path in enumerate(targets) if places.length(path) is None]
+        if not self.order.skip_existing:
+            missing = list(range(len(targets)))
+        elif not missing:
+            self._add(outputs=targets, output_bytes=tuple(places.length(path) or 0 for path in targets))
+            raise _SkippedError("exists already")
+        for k in missing:
+            places.refuse(targets[k], self.order.overwrite)
+        return missing
+
+    def _measured(self, size: Size) -> Size:
+        """What the crop leaves of an input of this size, if that is large enough."""
+        order, item = self.order, self.item
+        cropped = order.cropped(size)
+        if 0 in cropped:
+            self._add(input_size=size)
+            raise self._small(f"{size[0]}x{size[1]} is smaller than --multiple-of {order.multiple_of}")
+        self._add(input_size=size)
+        if (why := order.too_small(cropped)) and order.if_smaller != "copy":
+            raise self._small(why)
+        if order.needs_size and item.name and order.targets(item.name, size) != item.targets:
+            raise FileError(f"{item.path}: it is not of the size that its header tells: repair it")
+        self._add(output_sizes=order.sizes(cropped))
+        return cropped
+
+    def _small(self, why: str) -> Exception:
+        if self.order.if_smaller == "skip":
+            return _SkippedError(why)
+        return ArgumentError(f"{self.item.path}: {why}" + ("" if ": " in why else ": use --if-smaller skip"))
+
+    def _make(self, target: str, want: Want | None, picture: Picture, whole: bool) -> None:
+        """Write one result; without `want`, the cropped input."""
+        order = self.order
+        format_ = FORMATS[order.format] if order.format else format_of(PurePath(target))
+        recipe = _tuned(order.wants[0].recipe if want is None else want.recipe, format_, order.format)
+        size = picture.size if want is None else order.result_size(recipe, picture.size)
+        as_it_is = want is None or bool(order.too_small(picture.size))
+        if as_it_is and whole and format_.name == picture.format and recipe.metadata == "keep":
+            self._copy(target)
+            return
+        result = recipe.unscaled(picture) if as_it_is else recipe.apply(picture, size, self.item.path)
+        with places.written(target, order.overwrite) as stream:
+            write(result, stream, recipe.tuned(format_, self.item.path), target)
+        self._wrote(target)
+
+    def _copy(self, target: str) -> None:
+        """Nothing is to be changed."""
+        with (
+            places.opened(self.item.path) as source,
+            places.written(target, self.order.overwrite) as stream,
+        ):
+            shutil.copyfileobj(source, stream)
+        self._wrote(target)
+
+    def _wrote(self, target: str) -> None:
+        self._add(outputs=(*self.result.outputs, target))
+
+
+def _tuned(recipe: Recipe, format_: Format, asked: str | None) -> Recipe:
+    """The encoder's options that the format has, where each input's may be another."""
+    if asked is not None:
+        return recipe
+    fitting = {key: value for key, value in recipe.encoding.items() if key in format_.options}
+    return replace(recipe, encoding=fitting)

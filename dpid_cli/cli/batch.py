@@ -1,0 +1,323 @@
+"""dpid batch: folders in, folders out."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dpid_cli.cli.console import announce, on_terminal, say
+from dpid_cli.cli.downscale import FORMAT_NAMES
+from dpid_cli.cli.options import (
+    SIZE_KINDS,
+    encoder_options,
+    encoding,
+    metadata_options,
+    method_options,
+    method_parameters,
+    reading_options,
+    size_options,
+    size_request,
+)
+from dpid_cli.cli.progress import Progress
+from dpid_cli.errors import ArgumentError
+from dpid_cli.methods import METHODS
+from dpid_cli.sizes import SizeRequest
+
+if TYPE_CHECKING:
+    from dpid_cli.batching.order import Order
+    from dpid_cli.batching.selection import Selection
+    from dpid_cli.batching.session import Session
+    from dpid_cli.batching.work import Result
+
+
+def _least_size(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    """``256`` or ``640x480`` as width and height."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d{1,9})(?:[xX](\d{1,9}))?", value)
+    if found is None:
+        raise click.BadParameter(f"{value!r} is not a size like 256 or 640x480", ctx, param)
+    return int(found[1]), int(found[2] or found[1])
+
+
+@click.command("batch", no_args_is_help=True)
+@click.argument("paths", nargs=-1, required=True, metavar="[INPUT]... OUTPUT_DIR", type=click.Path())
+@click.option(
+    "--from-file",
+    metavar="LIST|-",
+    help="Take the inputs from a list instead: a path a line, or ended by NUL as by 'find -print0'.",
+)
+@click.option("--root", metavar="DIR", help="Of a list's paths: what results mirror begins below it.")
+@click.option("-r", "--recursive", is_flag=True, help="Go into folders; results mirror the tree.")
+@click.option(
+    "--include",
+    multiple=True,
+    metavar="GLOB",
+    help="Take only what matches, in a path if there is a / in it, else in a name; case does not matter.  May "
+    "be given again.  [default: files with the extension of a picture]",
+)
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out what matches; folders, too.")
+@click.option("--hidden", is_flag=True, help="Take files and folders whose names begin with a dot, too.")
+@partial(size_options, several=True)
+@click.option(
+    "--multiple-of",
+    type=click.IntRange(1, 1_000_000),
+    default=1,
+    metavar="N",
+    help="Crop each input, at the right and the bottom, to sides that are multiples of N.",
+)
+@click.option("--hr", metavar="DIR", help="Write the cropped inputs there, too.")
+@click.option(
+    "--min-size",
+    callback=_least_size,
+    metavar="N|WxH",
+    help="Least width and height of an input; smaller ones are skipped, unless --if-smaller says otherwise.",
+)
+@click.option(
+    "--if-smaller",
+    type=click.Choice(["skip", "copy", "error"]),
+    help="What becomes of inputs that the size asked for would enlarge, or that --min-size excludes.  "
+    "[default: error, or skip with --min-size]",
+)
+@partial(method_options, several=True)
+@click.option(
+    "--format", type=click.Choice(FORMAT_NAMES), help="File format.  [default: by the name of the result]"
+)
+@click.option(
+    "--name",
+    "template",
+    default="{stem}{ext}",
+    show_default=True,
+    metavar="TEMPLATE",
+    help="Names of results, of {stem} {ext} {method} {scale} {width} {height}.",
+)
+@encoder_options
+@metadata_options
+@reading_options
+@click.option("--overwrite", is_flag=True, help="Replace existing results; inputs are never replaced.")
+@click.option("--skip-existing", is_flag=True, help="Leave results that exist, whatever they hold.")
+@click.option(
+    "--report", metavar="FILE.jsonl", help="Write a line of JSON for each input, as soon as it is done."
+)
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Skip what --report tells to be done, and do again what has changed since: input, options, version.",
+)
+@click.option("--checksum", is_flag=True, help="Know inputs by content, not by size and time of change.")
+@click.option("--retry-failed", metavar="REPORT", help="Of the inputs, do those that failed in that report.")
+@click.option("-n", "--dry-run", "dry", is_flag=True, help="Tell what would be done, and write nothing.")
+@click.option(
+    "-j",
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Images at a time.  [default: all processors]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+@click.option("-v", "--verbose", is_flag=True, help="Say of each input what became of it.")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    paths: tuple[str, ...],
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    debug: bool,
+    **options: Any,
+) -> None:
+    """Downscale folders of images, on all processors.
+
+    INPUT is a folder, a file, or a pattern like 'photos/**/*.jpg' in quotes. Results have the names of the
+    inputs, in the same tree below OUTPUT_DIR; several scales or methods go to folders of their own. One bad
+    file never stops the others; results whose names collide are refused before anything is written.
+
+    \b
+      dpid batch photos/ small/ -s 4
+      dpid batch photos/ web/ -r --longest 1600 --if-smaller copy --format webp
+      dpid batch hr/ lr/ -s 2 -s 3 -s 4 --multiple-of 12 --hr cropped/ --format png
+      dpid batch photos/ small/ -r -s 4 --report run.jsonl --resume
+    """
+    from dpid_cli.batching.session import Session
+    from dpid_cli.kernels import jit
+
+    listed = options["from_file"] is not None
+    recursive = options["recursive"]
+    selections = _selections(paths[:-1], options)
+    running = {name: options.pop(name) for name in ("workers", "report", "resume", "retry_failed")}
+    session = Session(_order(paths[-1], options), selections, **running)
+    session.prepare()
+    if not session.listed and not listed:  # an empty list may well be meant
+        raise ArgumentError(_nothing(paths[:-1], session.ignored, recursive))
+    if not quiet and on_terminal():
+        jit.before_compiling(announce)
+    with _stopping() as stop, Progress(session.count, quiet) as progress:
+        for result in session.results(stop):
+            progress.add(result)
+            for line in _lines(result, session.order.dry, quiet, verbose):
+                progress.say(line)
+    _summarise(session, progress, stop.is_set(), as_json, quiet)
+    failed = progress.statuses["failed"]
+    ctx.exit(130 if stop.is_set() else 1 if failed else 0)
+
+
+def _selections(inputs: tuple[str, ...], options: dict[str, Any]) -> list[Selection]:
+    """Take the options about inputs out of `options`."""
+    from dpid_cli.batching.selection import Listed, Rules, selection_of
+
+    source, root, recursive = (options.pop(name) for name in ("from_file", "root", "recursive"))
+    rules = Rules(*(options.pop(name) for name in ("include", "exclude", "hidden")))
+    rules.check()
+    if root is not None and source is None:
+        raise click.UsageError("--root: it goes with --from-file: leave it out")
+    if source is None:
+        if not inputs:
+            raise click.UsageError(
+                "INPUT is missing: give INPUT and OUTPUT_DIR, or --from-file and OUTPUT_DIR"
+            )
+        return [selection_of(given, rules, recursive) for given in inputs]
+    if inputs:
+        raise click.UsageError("--from-file: it takes the place of INPUT: give only OUTPUT_DIR")
+    if recursive or rules != Rules():
+        raise click.UsageError(
+            "--from-file: a list is taken as it is: leave out --recursive, --include, --exclude and --hidden"
+        )
+    return [Listed(source, root)]
+
+
+def _order(output: str, options: dict[str, Any]) -> Order:
+    """What is done with every input; all that is left of `options`."""
+    from dpid_cli.batching.order import Order, Want
+    from dpid_cli.batching.template import Template
+    from dpid_cli.recipe import Recipe
+
+    sizes, methods = _sizes(options), options.pop("method")
+    given, encoder = method_parameters(options), encoding(options)
+    names = ("format", "hr", "multiple_of", "min_size", "overwrite", "skip_existing", "checksum", "dry")
+    order = {name: options.pop(name) for name in names}
+    template, if_smaller = Template(options.pop("template")), options.pop("if_smaller")
+    wants = [
+        Want(
+            Recipe(size, method, parameters, encoding=encoder, **options),
+            _folder(method if len(methods) > 1 else "", size if len(sizes) > 1 else None),
+        )
+        for method, parameters in _of_each(methods, given).items()
+        for size in sizes
+    ]
+    return Order(
+        tuple(wants),
+        output,
+        template,
+        if_smaller=if_smaller or ("error" if order["min_size"] is None else "skip"),
+        **order,
+    )
+
+
+def _sizes(options: dict[str, Any]) -> list[SizeRequest]:
+    """Take the sizes out of `options`: several scales, or one of any kind."""
+    scales = dict.fromkeys(options["scale"]) or [None]
+    found = [size_request(options | {"scale": scale}) for scale in scales]
+    for name in (*SIZE_KINDS, "fit"):
+        del options[name]
+    return found
+
+
+def _of_each(methods: tuple[str, ...], given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """For each method the parameters that it has, or all where it is the only one; none has no owner."""
+    if len(set(methods)) == 1:
+        return {methods[0]: dict(given)}
+    found = {
+        method: {name: value for name, value in given.items() if name in METHODS[method].defaults}
+        for method in methods
+    }
+    if lost := given.keys() - {name for parameters in found.values() for name in parameters}:
+        raise click.UsageError(f"--{min(lost).rstrip('_')}: none of these methods has it: leave it out")
+    return found
+
+
+def _folder(method: str, size: SizeRequest | None) -> str:
+    """Where the results of one of several methods and scales go."""
+    scale = "" if size is None else f"x{size.scale:.6g}"
+    return "/".join(filter(None, (method, scale)))
+
+
+@contextmanager
+def _stopping() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set; the second time, the process ends at once, without partial files."""
+    from dpid_cli.output import abandon
+
+    stop = threading.Event()
+
+    def interrupt(number: int, frame: object) -> None:
+        if stop.is_set():
+            abandon()
+            os._exit(130)
+        stop.set()
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _lines(result: Result, dry: bool, quiet: bool, verbose: bool) -> Iterator[str]:
+    """What is said of one input."""
+    if not quiet:
+        yield from result.warnings
+    if result.status == "failed":
+        yield str(result.error)
+    elif (verbose or dry) and not quiet:
+        made = result.status == "done"
+        what = f"{'would be made' if dry else 'done'}: {', '.join(result.outputs)}"
+        yield f"{result.input}: {what if made else f'skipped: {result.reason}'}"
+
+
+def _nothing(inputs: tuple[str, ...], ignored: int, recursive: bool) -> str:
+    """Why there is nothing to do."""
+    told = ", ".join(inputs)
+    if ignored:
+        return f"{told}: none of its {ignored} files has the extension of a picture: give --include '*'"
+    return f"{told}: no picture is there: give another folder" + (
+        "" if recursive else ", or -r to go into its folders"
+    )
+
+
+def _summarise(session: Session, progress: Progress, interrupted: bool, as_json: bool, quiet: bool) -> None:
+    """Print the counts of a run."""
+    counts = {status: progress.statuses[status] for status in ("done", "skipped", "failed")}
+    left = session.count - sum(counts.values())
+    seconds = progress.seconds
+    if as_json:
+        facts = {
+            "inputs": session.count,
+            **counts,
+            "remaining": left,
+            "ignored": session.ignored,
+            "megapixels": round(progress.pixels / 1e6, 3),
+            "seconds": round(seconds, 3),
+            "interrupted": interrupted,
+            "dry_run": session.order.dry,
+        }
+        click.echo(json.dumps(facts))
+        return
+    if quiet:
+        return
+    told = ["would be " * session.order.dry + f"done {counts['done']}"]
+    told += [f"{status} {counts[status]}" for status in ("skipped", "failed")]
+    told += [f"not begun {left}"] * (left > 0) + [f"no pictures {session.ignored}"] * (session.ignored > 0)
+    rate = f"{sum(counts.values()) / max(seconds, 1e-6):.1f} files/s, {progress.megapixels_a_second:.1f} MP/s"
+    click.echo(f"{', '.join(told)}, in {seconds:.1f} s ({rate})" + ", interrupted" * interrupted)

@@ -1,0 +1,101 @@
+"""How far a batch is: a bar on a terminal, now and then a line elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from contextlib import ExitStack
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import click
+
+from dpid_cli.cli.console import on_terminal, say
+
+if TYPE_CHECKING:
+    from dpid_cli.batching.work import Result
+
+_BAR_SECONDS, _LINE_SECONDS = 0.1, 10.0
+
+
+class Progress:
+    """Counts of results, and what is shown of them on standard error.
+
+    Parameters
+    ----------
+    count : int
+        How many results there will be.
+    quiet : bool
+        Whether nothing is shown.
+    """
+
+    def __init__(self, count: int, quiet: bool) -> None:
+        self.count = count
+        self.statuses: Counter[str] = Counter()
+        self.pixels = 0
+        self._start = self._shown = time.monotonic()
+        self._behind = 0
+        self._bar: Any = None
+        self._stack = ExitStack()
+        self._quiet = quiet
+
+    def __enter__(self) -> Self:
+        if not self._quiet and on_terminal():
+            bar = click.progressbar(
+                length=self.count,
+                file=click.get_text_stream("stderr"),
+                show_pos=True,
+                item_show_func=lambda told: told,
+                width=24,
+            )
+            self._bar = self._stack.enter_context(bar)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.update(self._behind, self._told())
+        self._stack.close()
+
+    @property
+    def seconds(self) -> float:
+        """Time since the beginning."""
+        return time.monotonic() - self._start
+
+    @property
+    def megapixels_a_second(self) -> float:
+        """Of the inputs that were done."""
+        return self.pixels / 1e6 / max(self.seconds, 1e-6)
+
+    def add(self, result: Result) -> None:
+        """Count a result."""
+        self.statuses[result.status] += 1
+        if result.status == "done" and result.input_size is not None:
+            self.pixels += result.input_size[0] * result.input_size[1]
+        self._behind += 1
+        now = time.monotonic()
+        if self._bar is not None and now - self._shown >= _BAR_SECONDS:
+            self._bar.update(self._behind, self._told())
+            self._shown, self._behind = now, 0
+        elif self._bar is None and not self._quiet and now - self._shown >= _LINE_SECONDS:
+            self._shown = now
+            say(f"{self.statuses.total()} of {self.count}, {self._told()}, {self._left()} left")
+
+    def say(self, message: str) -> None:
+        """Print a line above the bar."""
+        if self._bar is not None:
+            click.echo("\r\x1b[K", err=True, nl=False)
+        say(message)
+        if self._bar is not None:
+            self._bar.update(0, self._told())
+
+    def _told(self) -> str:
+        failed = self.statuses["failed"]
+        return f"{self.megapixels_a_second:.1f} MP/s" + (f", {failed} failed" if failed else "")
+
+    def _left(self) -> str:
+        """Time that the rest will take, as ``h:mm:ss``."""
+        done = max(1, self.statuses.total())
+        seconds = round(self.seconds / done * (self.count - done))
+        return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"

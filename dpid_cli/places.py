@@ -1,0 +1,172 @@
+"""Files of a batch by their paths, as text: what else of the code needs to know of where they lie.
+
+Everything that lists, reads, compares or writes inputs and results of a batch goes through these functions.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import IO
+
+from dpid_cli.errors import FileError
+from dpid_cli.output import atomic, check_target, make_directory, reason
+from dpid_cli.sources import opened
+
+__all__ = [
+    "checksum",
+    "entries",
+    "folder_id",
+    "identities",
+    "is_file",
+    "is_folder",
+    "joined",
+    "last",
+    "length",
+    "mirrored",
+    "opened",
+    "real",
+    "refuse",
+    "relative",
+    "same",
+    "stamp",
+    "written",
+]
+
+_BLOCK = 1 << 20
+
+
+def joined(folder: str, name: str) -> str:
+    """The path of a name, with ``/`` between its parts, below a folder."""
+    return os.path.join(folder, *name.split("/"))
+
+
+def last(path: str) -> str:
+    """The name of a file without its folder."""
+    return os.path.basename(path)
+
+
+def mirrored(path: str) -> str:
+    """A path as it stands, with ``/`` between its parts; only the name if it does not lead down from here."""
+    name = os.path.normpath(path)
+    if os.path.isabs(name) or name.split(os.sep)[0] == os.pardir:
+        return last(path)
+    return name.replace(os.sep, "/")
+
+
+def relative(path: str, root: str) -> str | None:
+    """The way from a folder down to a file, with ``/`` between its parts; None if there is none."""
+    name = os.path.relpath(real(path), _real(root))
+    return None if name.split(os.sep)[0] == os.pardir else name.replace(os.sep, "/")
+
+
+def is_folder(path: str) -> bool:
+    """Whether a folder, or a link to one, lies there."""
+    return os.path.isdir(path)
+
+
+def is_file(path: str) -> bool:
+    """Whether something that is no folder lies there, be it a broken link."""
+    return os.path.lexists(path) and not os.path.isdir(path)
+
+
+def entries(folder: str) -> Iterator[tuple[str, bool]]:
+    """Name of everything in a folder, in no order, and whether it is a folder, or a link to one.
+
+    Raises an OSError where the folder cannot be read.
+    """
+    with os.scandir(folder) as found:
+        for entry in found:
+            folder_too = False
+            with suppress(OSError):  # a link to itself
+                folder_too = entry.is_dir()
+            yield entry.name, folder_too
+
+
+def folder_id(folder: str) -> object:
+    """What tells whether two paths, through links, lead to one folder; an OSError if it is not there."""
+    found = os.stat(folder)
+    return found.st_dev, found.st_ino
+
+
+def identities(path: str, linked: bool = False) -> list[bytes]:
+    """16 bytes that two paths share if they lead to one file, here or where case is ignored.
+
+    With `linked`, those of the file that a link leads to are added to those of the link.
+    """
+    paths = [real(path)]
+    if linked and os.path.islink(path):
+        paths.append(os.path.realpath(path))
+    return [_folded(path) for path in paths]
+
+
+def real(path: str) -> str:
+    """The path without links on its way; a link at its end, which a result would replace, is kept."""
+    folder, name = os.path.split(path)
+    return os.path.join(_real(folder), name)
+
+
+def same(path: str, other: str) -> bool:
+    """Whether two paths lead to one file."""
+    return os.path.realpath(path) == os.path.realpath(other)
+
+
+@lru_cache(4096)
+def _real(folder: str) -> str:
+    return os.path.realpath(folder)
+
+
+def _folded(path: str) -> bytes:
+    """NFC of what has no case, by hash: some file systems take paths for one that differ in no more."""
+    folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
+    return blake2b(folded.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def length(path: str) -> int | None:
+    """Bytes of a regular file; None if there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+
+def stamp(path: str) -> tuple[int, int]:
+    """Bytes of an input, and when it was changed last, in nanoseconds; (0, 0) if it is not there."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return 0, 0
+    return found.st_size, found.st_mtime_ns
+
+
+def checksum(path: str) -> str:
+    """Of the content of an input: BLAKE2b, 128 bits."""
+    digest = blake2b(digest_size=16)
+    with opened(path) as stream:
+        try:
+            while block := stream.read(_BLOCK):
+                digest.update(block)
+        except OSError as error:
+            raise FileError(f"{path}: cannot be read: {reason(error)}: check the disk") from error
+    return digest.hexdigest()
+
+
+def refuse(path: str, overwrite: bool) -> None:
+    """Raise a `FileError` if a result must not be written there."""
+    check_target(Path(path), (), (), overwrite)
+
+
+@contextmanager
+def written(path: str, overwrite: bool) -> Iterator[IO[bytes]]:
+    """A stream whose content becomes the file, whole or not at all; missing folders are made."""
+    target = Path(path)
+    make_directory(target.parent)
+    with atomic(target, overwrite) as stream:
+        yield stream
