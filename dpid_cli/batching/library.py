@@ -53,8 +53,8 @@ def batch(
     method : str, default "dpid"
         A name in `dpid_cli.METHODS`.
     executor : concurrent.futures.Executor, optional
-        What does the work: threads, processes or a cluster's. It is not shut down. By default, threads of this
-        process; decoders, kernels and encoders hold no lock.
+        What does the work: threads, processes or a cluster's. It is not shut down. By default, threads of
+        this process; decoders, kernels and encoders hold no lock.
     workers : int, optional
         Images at a time, by default one for each available processor. The results do not depend on it.
     pending : int, optional

@@ -70,7 +70,7 @@ class Session:
         exists = self.report is not None and os.path.lexists(self.report)
         if exists and not (self._continues or self.order.overwrite or self.order.dry):
             raise ArgumentError(
-                f"--report: {self.report}: exists already: use --resume to go on with it, or give another name"
+                f"--report: {self.report}: exists already: use --resume to go on with it, or another name"
             )
         self._inventory = Inventory(self.order, self.selections)
         if self.retry_failed is None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dpid_cli.cli.console import announce, on_terminal, say
+from dpid_cli.cli.console import announce, on_terminal
 from dpid_cli.cli.downscale import FORMAT_NAMES
 from dpid_cli.cli.options import (
     SIZE_KINDS,
@@ -62,8 +62,8 @@ def _least_size(ctx: click.Context, param: click.Parameter, value: str | None) -
     "--include",
     multiple=True,
     metavar="GLOB",
-    help="Take only what matches, in a path if there is a / in it, else in a name; case does not matter.  May "
-    "be given again.  [default: files with the extension of a picture]",
+    help="Take only what matches, as a path if there is a / in it, else as a name; case does not matter.  "
+    "May be given again.  [default: files with the extension of a picture]",
 )
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out what matches; folders, too.")
 @click.option("--hidden", is_flag=True, help="Take files and folders whose names begin with a dot, too.")
@@ -255,7 +255,7 @@ def _folder(method: str, size: SizeRequest | None) -> str:
 
 @contextmanager
 def _stopping() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set; the second time, the process ends at once, without partial files."""
+    """An event that Ctrl-C and SIGTERM set; the second time the process ends at once, without half a file."""
     from dpid_cli.output import abandon
 
     stop = threading.Event()
@@ -291,9 +291,8 @@ def _nothing(inputs: tuple[str, ...], ignored: int, recursive: bool) -> str:
     told = ", ".join(inputs)
     if ignored:
         return f"{told}: none of its {ignored} files has the extension of a picture: give --include '*'"
-    return f"{told}: no picture is there: give another folder" + (
-        "" if recursive else ", or -r to go into its folders"
-    )
+    deeper = "" if recursive else ", or -r to go into its folders"
+    return f"{told}: no picture is there: give another folder{deeper}"
 
 
 def _summarise(session: Session, progress: Progress, interrupted: bool, as_json: bool, quiet: bool) -> None:

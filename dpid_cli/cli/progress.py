@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter
 from contextlib import ExitStack
@@ -43,9 +44,9 @@ class Progress:
         if not self._quiet and on_terminal():
             bar = click.progressbar(
                 length=self.count,
-                file=click.get_text_stream("stderr"),
+                file=sys.stderr,
                 show_pos=True,
-                item_show_func=lambda told: told,
+                item_show_func=_as_it_is,
                 width=24,
             )
             self._bar = self._stack.enter_context(bar)
@@ -99,3 +100,7 @@ class Progress:
         done = max(1, self.statuses.total())
         seconds = round(self.seconds / done * (self.count - done))
         return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
+def _as_it_is(told: str | None) -> str | None:
+    return told
