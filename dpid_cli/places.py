@@ -62,7 +62,7 @@ def mirrored(path: str) -> str:
 
 def relative(path: str, root: str) -> str | None:
     """The way from a folder down to a file, with ``/`` between its parts; None if there is none."""
-    name = os.path.relpath(real(path), _real(root))
+    name = os.path.relpath(real(path), _real(os.path.join(os.getcwd(), root)))
     return None if name.split(os.sep)[0] == os.pardir else name.replace(os.sep, "/")
 
 
@@ -108,7 +108,7 @@ def identities(path: str, linked: bool = False) -> list[bytes]:
 
 def real(path: str) -> str:
     """The path without links on its way; a link at its end, which a result would replace, is kept."""
-    folder, name = os.path.split(path)
+    folder, name = os.path.split(os.path.join(os.getcwd(), path))
     return os.path.join(_real(folder), name)
 
 

@@ -73,45 +73,41 @@ class Inventory:
         self._tables.close()
 
     def _add(self, found: Input, wanted: Callable[[str], bool]) -> None:
-        if not self._is_new(found):
-            return
         size, error = self._size(found)
-        path, name = os.fsencode(found.path), os.fsencode(found.name)
-        chosen = wanted(found.path)
+        # What can have no results lays claim to its own path, to be listed only once.
+        targets = (found.path,) if error else self.order.targets(found.name, size)
+        new = [self._claim(target, found) for target in targets]
+        if not all(new):
+            return
+        for key in () if error else places.identities(found.path, linked=True):
+            self._tables.execute("INSERT OR IGNORE INTO sources VALUES (?, ?)", (key, self.listed))
+        path, name, chosen = os.fsencode(found.path), os.fsencode(found.name), wanted(found.path)
         row = (self.listed, path, name, error, chosen, *(size or (None, None)))
         self._tables.execute("INSERT INTO inputs VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-        for target in () if error else self.order.targets(found.name, size):
-            self._claim(target, found)
         self.listed += 1
         self.count += chosen
 
-    def _is_new(self, found: Input) -> bool:
-        """Whether it was not listed before, by this path or another; now it is."""
-        keys = places.identities(found.path, linked=True)
-        for key in keys:
-            done = self._tables.execute("INSERT OR IGNORE INTO sources VALUES (?, ?)", (key, self.listed))
-            if not done.rowcount and places.same(found.path, self._path_of("sources", key)):
-                return False
-        return True
-
-    def _claim(self, target: str, found: Input) -> None:
-        """Let no other result have this name."""
+    def _claim(self, target: str, found: Input) -> bool:
+        """Let no other result have this name; False if the same input has been listed before."""
         (key,) = places.identities(target)
         done = self._tables.execute("INSERT OR IGNORE INTO targets VALUES (?, ?)", (key, self.listed))
         if not done.rowcount:
-            other = self._path_of("targets", key)
+            other = self._path_of(key)
+            if places.same(other, found.path):
+                return False
             self._refuse(
                 f"{target}: {other} and {found.path} would both become this: give another --name or format, "
                 "or leave one out"
             )
-        elif any(selection.takes(places.real(target)) for selection in self.selections):
+        elif target != found.path and any(s.takes(places.real(target)) for s in self.selections):
             self._refuse(
                 f"{target}: this result of {found.path} would lie among the inputs: give another folder"
             )
+        return True
 
-    def _path_of(self, table: str, key: bytes) -> str:
-        """The input that was first to have a key; the one at hand is not in the table of inputs yet."""
-        sql = f"SELECT path FROM inputs JOIN {table} ON id = input WHERE key = ?"  # noqa: S608  # two names
+    def _path_of(self, key: bytes) -> str:
+        """The input whose result has this key; empty for the one at hand, which is not in the table yet."""
+        sql = "SELECT path FROM inputs JOIN targets ON id = input WHERE key = ?"
         row = self._tables.execute(sql, (key,)).fetchone()
         return os.fsdecode(row[0]) if row else ""
 

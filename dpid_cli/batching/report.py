@@ -15,6 +15,7 @@ from dpid_cli.errors import ArgumentError, FileError
 from dpid_cli.output import atomic, make_directory, reason
 
 _TABLES = "CREATE TABLE lines (input BLOB PRIMARY KEY, start INT, status TEXT) WITHOUT ROWID;"
+_BEGINNING = b'{"input": '
 
 
 class Earlier:
@@ -23,13 +24,18 @@ class Earlier:
     def __init__(self, path: str) -> None:
         self.path = path
         self.lines = 0
-        self._tables = scratch(_TABLES)
         try:
             self._stream = Path(path).open("rb")  # noqa: SIM115  # until `close`
-            for start, line in _lines(self._stream):
-                self._add(start, line)
         except OSError as error:
             raise ArgumentError(f"{path}: cannot be read: {reason(error)}: check the path") from error
+        self._tables = scratch(_TABLES)
+        try:
+            for start, line in _lines(self._stream):
+                self._add(start, line)
+            self._check_torn()
+        except BaseException:
+            self.close()
+            raise
 
     def failed(self, path: str) -> bool:
         """Whether it says so of this input."""
@@ -73,6 +79,16 @@ class Earlier:
         self._stream.close()
         self._tables.close()
 
+    def _check_torn(self) -> None:
+        """Raise an `ArgumentError` if the only line has no end, and cannot be the beginning of one."""
+        self._stream.seek(0)
+        first = self._stream.readline()
+        if not (first.startswith(_BEGINNING) or _BEGINNING.startswith(first)):
+            raise self._no_report()
+
+    def _no_report(self) -> ArgumentError:
+        return ArgumentError(f"{self.path}: not a report of 'dpid batch': give another file")
+
     def _row(self, path: str) -> tuple[int, str] | None:
         sql = "SELECT start, status FROM lines WHERE input = ?"
         found: tuple[int, str] | None = self._tables.execute(sql, (os.fsencode(path),)).fetchone()
@@ -83,7 +99,7 @@ class Earlier:
             told = json.loads(line)
             row = os.fsencode(told["input"]), start, told["status"]
         except (ValueError, KeyError, TypeError):
-            raise ArgumentError(f"{self.path}: not a report of 'dpid batch': give another file") from None
+            raise self._no_report() from None
         self.lines += 1
         if row[2] in (DONE, SKIPPED, FAILED):
             self._tables.execute("INSERT OR REPLACE INTO lines VALUES (?, ?, ?)", row)

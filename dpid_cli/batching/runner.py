@@ -58,7 +58,7 @@ def run(
                 if part:
                     handed[_submitted(executor, order, part)] = part
             done, _ = wait(handed, _PATIENCE if stop is not None else None, FIRST_COMPLETED)
-            for future in done:
+            for future in [future for future in handed if future in done]:
                 yield from _results(future, handed.pop(future))
     finally:
         _drop(handed)

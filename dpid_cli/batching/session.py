@@ -54,6 +54,7 @@ class Session:
     pending: int = 2
     chunk: int = 1
     _inventory: Inventory = field(init=False)
+    _earlier: Earlier | None = field(init=False)
 
     def prepare(self) -> None:
         """List all inputs and check the names of all results; nothing is written.
@@ -79,7 +80,10 @@ class Session:
             earlier = Earlier(self.retry_failed)
             self._inventory.fill(earlier.failed)
             earlier.close()
-        if self.resume and exists:  # what was in flight when the run ended has results, but no line
+        self._earlier = None
+        if self.resume and self.report is not None and exists:
+            self._earlier = Earlier(self.report)
+            # What was in flight when the run ended has results, but no line.
             self.order = replace(self.order, overwrite=not self.order.skip_existing)
 
     @property
@@ -108,22 +112,22 @@ class Session:
         workers = thread_count(self.workers)
         with ExitStack() as stack:
             stack.callback(self._inventory.close)
-            known: Callable[[str], Known | None] = lambda path: None  # noqa: E731
-            if self.resume and self.report is not None and os.path.lexists(self.report):
-                earlier = Earlier(self.report)
-                stack.callback(earlier.close)
-                known = earlier.known
+            if self._earlier is not None:
+                stack.callback(self._earlier.close)
             report = None
             if self.report is not None and not self.order.dry:
                 report = stack.enter_context(Report(self.report, resume=self._continues))
             order = self._with_threads(max(1, workers // max(1, self.count)))
             executor = stack.enter_context(self.executor(workers))
-            items = self._inventory.items(known)
+            items = self._inventory.items(self._known)
             pending = self.pending * workers
             for result in run(order, items, executor, pending=pending, chunk=self.chunk, stop=stop):
                 if report is not None:
                     report.add(result)
                 yield result
+
+    def _known(self, path: str) -> Known | None:
+        return None if self._earlier is None else self._earlier.known(path)
 
     @property
     def _continues(self) -> bool:

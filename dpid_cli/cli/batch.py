@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -203,7 +203,7 @@ def _order(output: str, options: dict[str, Any]) -> Order:
     from dpid_cli.batching.template import Template
     from dpid_cli.recipe import Recipe
 
-    sizes, methods = _sizes(options), options.pop("method")
+    sizes, methods = _sizes(options), dict.fromkeys(options.pop("method"))
     given, encoder = method_parameters(options), encoding(options)
     names = ("format", "hr", "multiple_of", "min_size", "overwrite", "skip_existing", "checksum", "dry")
     order = {name: options.pop(name) for name in names}
@@ -234,10 +234,10 @@ def _sizes(options: dict[str, Any]) -> list[SizeRequest]:
     return found
 
 
-def _of_each(methods: tuple[str, ...], given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def _of_each(methods: Collection[str], given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """For each method the parameters that it has, or all where it is the only one; none has no owner."""
-    if len(set(methods)) == 1:
-        return {methods[0]: dict(given)}
+    if len(methods) == 1:
+        return {method: dict(given) for method in methods}
     found = {
         method: {name: value for name, value in given.items() if name in METHODS[method].defaults}
         for method in methods
