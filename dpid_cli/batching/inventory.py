@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 
 from dpid_cli import places
 from dpid_cli.batching.order import Order
+from dpid_cli.batching.report import Earlier
 from dpid_cli.batching.scratch import scratch
 from dpid_cli.batching.selection import Input, Selection
-from dpid_cli.batching.work import Item, Known
+from dpid_cli.batching.work import Item
 from dpid_cli.errors import ArgumentError, DpidError
 from dpid_cli.sizes import Size
 
@@ -57,8 +58,8 @@ class Inventory:
                 self._add(found, wanted)
         self._check_inputs()
 
-    def items(self, known: Callable[[str], Known | None] = lambda path: None) -> Iterator[Item]:
-        """All that is to be done, in the order in which it was found."""
+    def items(self, earlier: Earlier | None = None) -> Iterator[Item]:
+        """All that is to be done, in the order in which it was found, with what a report tells of it."""
         rows = self._tables.execute(
             "SELECT path, name, error, width, height FROM inputs WHERE wanted ORDER BY id"
         )
@@ -66,7 +67,8 @@ class Inventory:
             path, name = map(os.fsdecode, texts)
             size = None if width is None else (width, height)
             targets = () if error else self.order.targets(name, size)
-            yield Item(path, targets, name, known(path), error)
+            known, replace = (None, False) if earlier is None else earlier.of(path)
+            yield Item(path, targets, name, known, replace, error)
 
     def close(self) -> None:
         """Remove the temporary file."""

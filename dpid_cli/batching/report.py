@@ -42,15 +42,19 @@ class Earlier:
         row = self._row(path)
         return row is not None and row[1] == FAILED
 
-    def known(self, path: str) -> Known | None:
-        """What it has recorded of this input, if that was done."""
+    def of(self, path: str) -> tuple[Known | None, bool]:
+        """What is known of an input that was done, and whether results of it that exist may be replaced.
+
+        Those of an input without a line may: they were in flight when the run was ended. Those of one that
+        failed may not, if it has made none: that may be why it failed.
+        """
         row = self._row(path)
-        if row is None or row[1] == FAILED:
-            return None
+        if row is None:
+            return None, True
         self._stream.seek(row[0])
         told = json.loads(self._stream.readline())
         try:
-            return Known(
+            known = Known(
                 outputs=tuple(told["outputs"]),
                 output_bytes=tuple(told["output_bytes"]),
                 input_bytes=told["input_bytes"],
@@ -59,7 +63,8 @@ class Earlier:
                 order=told["order"],
             )
         except (KeyError, TypeError):
-            return None
+            return None, False
+        return (None if row[1] == FAILED else known), bool(known.outputs)
 
     def rewrite(self) -> None:
         """Leave only the last line about each input in the file."""
@@ -126,7 +131,7 @@ class Report:
         self._resumed = resume and os.path.lexists(path)
         make_directory(Path(path).parent)
         try:
-            self._stream = Path(path).open("r+b" if self._resumed else "wb")  # noqa: SIM115  # until the end
+            self._stream = Path(path).open("r+b" if self._resumed else "wb", buffering=0)
             if self._resumed:
                 self._stream.seek(sum(len(line) for _, line in _lines(self._stream)))
                 self._stream.truncate()
@@ -135,9 +140,10 @@ class Report:
 
     def add(self, result: Result) -> None:
         """Write a line, so that it is in the file whatever becomes of this process."""
+        line = line_of(result.as_dict())
         try:
-            self._stream.write(line_of(result.as_dict()))
-            self._stream.flush()
+            while line:
+                line = line[self._stream.write(line) :]
         except OSError as error:
             raise _unwritable(self.path, error) from error
 

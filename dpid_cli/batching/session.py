@@ -6,8 +6,9 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
+from typing import Self, TypeVar
 
 from dpid_cli.backends import thread_count
 from dpid_cli.batching.inventory import Inventory
@@ -15,13 +16,15 @@ from dpid_cli.batching.order import Order
 from dpid_cli.batching.report import Earlier, Report
 from dpid_cli.batching.runner import run
 from dpid_cli.batching.selection import Selection
-from dpid_cli.batching.work import Known, Result
+from dpid_cli.batching.work import Result
 from dpid_cli.errors import ArgumentError
+
+T = TypeVar("T", Inventory, Earlier)
 
 
 @dataclass
 class Session:
-    """A batch, as the command runs it.
+    """A batch, as the command runs it; a context, at whose end files are closed.
 
     Attributes
     ----------
@@ -54,7 +57,8 @@ class Session:
     pending: int = 2
     chunk: int = 1
     _inventory: Inventory = field(init=False)
-    _earlier: Earlier | None = field(init=False)
+    _earlier: Earlier | None = field(default=None, init=False)
+    _open: ExitStack = field(default_factory=ExitStack, init=False)
 
     def prepare(self) -> None:
         """List all inputs and check the names of all results; nothing is written.
@@ -68,23 +72,20 @@ class Session:
         self.workers = thread_count(self.workers)
         if self.resume and self.report is None:
             raise ArgumentError("--resume: it goes by the report of the run before: give --report FILE, too")
+        if self.resume and self.order.skip_existing:
+            raise ArgumentError("--resume: it contradicts --skip-existing: give one of them")
         exists = self.report is not None and os.path.lexists(self.report)
         if exists and not (self._continues or self.order.overwrite or self.order.dry):
             raise ArgumentError(
                 f"--report: {self.report}: exists already: use --resume to go on with it, or another name"
             )
-        self._inventory = Inventory(self.order, self.selections)
+        self._inventory = self._closing(Inventory(self.order, self.selections))
         if self.retry_failed is None:
             self._inventory.fill()
         else:
-            earlier = Earlier(self.retry_failed)
-            self._inventory.fill(earlier.failed)
-            earlier.close()
-        self._earlier = None
+            self._inventory.fill(self._closing(Earlier(self.retry_failed)).failed)
         if self.resume and self.report is not None and exists:
-            self._earlier = Earlier(self.report)
-            # What was in flight when the run ended has results, but no line.
-            self.order = replace(self.order, overwrite=not self.order.skip_existing)
+            self._earlier = self._closing(Earlier(self.report))
 
     @property
     def count(self) -> int:
@@ -111,23 +112,26 @@ class Session:
         """
         workers = thread_count(self.workers)
         with ExitStack() as stack:
-            stack.callback(self._inventory.close)
-            if self._earlier is not None:
-                stack.callback(self._earlier.close)
             report = None
             if self.report is not None and not self.order.dry:
                 report = stack.enter_context(Report(self.report, resume=self._continues))
             order = self._with_threads(max(1, workers // max(1, self.count)))
             executor = stack.enter_context(self.executor(workers))
-            items = self._inventory.items(self._known)
+            items = self._inventory.items(self._earlier)
             pending = self.pending * workers
             for result in run(order, items, executor, pending=pending, chunk=self.chunk, stop=stop):
                 if report is not None:
                     report.add(result)
                 yield result
 
-    def _known(self, path: str) -> Known | None:
-        return None if self._earlier is None else self._earlier.known(path)
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def _closing(self, opened: T) -> T:
+        return self._open.enter_context(closing(opened))
 
     @property
     def _continues(self) -> bool:

@@ -44,6 +44,8 @@ class Item:
     name : str
         Its path in the tree.
     known : Known or None
+    replace : bool
+        Whether results of it that exist were left by the run that this one goes on with.
     error : str
         Why there is nothing to be done; empty if there is.
     """
@@ -52,6 +54,7 @@ class Item:
     targets: tuple[str, ...] = ()
     name: str = ""
     known: Known | None = None
+    replace: bool = False
     error: str = ""
 
 
@@ -69,11 +72,11 @@ class Result:
     input_size : (int, int) or None
         Width and height, upright, before it was cropped; None where it was not read.
     output_sizes : tuple of (int, int)
-        Those of `outputs`; empty where it was not read.
+        Those of `outputs`; empty where it was not read, or failed.
     methods : tuple of (str or None)
-        Those of `outputs`; None for what is not downscaled.
+        Those of `outputs`; None for what is not downscaled. Empty where it failed.
     parameters : tuple of dict
-        Those of the methods, by the names of their options.
+        Those of the methods, by the names of their options. Empty where it failed.
     seconds : float
         Time that a worker spent on it.
     error : str or None
@@ -88,7 +91,8 @@ class Result:
     output_bytes : tuple of int
         Sizes of the files in `outputs`.
     order : str
-        What tells whether another run would make the same: version, method, parameters and all other options.
+        What tells whether another run would make the same: of version, method, parameters and all other
+        options. Empty if some of `outputs` were there before.
     """
 
     input: str
@@ -123,12 +127,12 @@ def work(order: Order, items: Sequence[Item]) -> list[Result]:
 
 
 class _Task:
-    """One input on its way; what is known of it is added as it goes."""
+    """One input on its way; what its result tells is added as it goes."""
 
     def __init__(self, order: Order, item: Item) -> None:
         self.order = order
         self.item = item
-        self.result = Result(item.path, DONE)
+        self.found: dict[str, Any] = {"input": item.path, "status": DONE, "outputs": ()}
 
     def run(self) -> Result:
         start = time.perf_counter()
@@ -137,6 +141,8 @@ class _Task:
                 self._do()
             except _SkippedError as skipped:
                 self._add(status=SKIPPED, reason=str(skipped))
+                if not self.found["outputs"]:
+                    self._add(methods=(), parameters=())
             except DpidError as error:
                 self._fail(str(error))
             except MemoryError:
@@ -145,15 +151,13 @@ class _Task:
                 told = f"{type(error).__name__}: {one_line(error)}"
                 self._fail(f"{self.item.path}: internal error: {told}: report it")
         self._add(seconds=time.perf_counter() - start, warnings=tuple(warnings))
-        return self.result
+        return Result(**self.found)
 
     def _fail(self, error: str) -> None:
-        self._add(
-            status=FAILED, error=error, output_sizes=self.result.output_sizes[: len(self.result.outputs)]
-        )
+        self._add(status=FAILED, error=error, output_sizes=(), methods=(), parameters=())
 
     def _add(self, **found: Any) -> None:
-        self.result = replace(self.result, **found)
+        self.found.update(found)
 
     def _do(self) -> None:
         order, item = self.order, self.item
@@ -173,8 +177,7 @@ class _Task:
         for number in missing:
             want = order.wants[number] if number < len(order.wants) else None
             self._make(item.targets[number], want, cropped, whole)
-        lengths = tuple(places.length(path) or 0 for path in item.targets)
-        self._add(outputs=item.targets, output_bytes=lengths)
+        self._add(outputs=item.targets, output_bytes=_lengths(item.targets))
 
     def _identify(self) -> None:
         """Take down what tells the input from others, and skip it if an earlier run has done it."""
@@ -189,22 +192,28 @@ class _Task:
         same = (
             known.checksum == content if content else (known.input_bytes, known.modified) == (size, modified)
         )
-        if same and known.output_bytes == tuple(map(places.length, known.outputs)):
+        if same and known.output_bytes == _lengths(known.outputs):
             self._add(outputs=known.outputs, output_bytes=known.output_bytes)
             raise _SkippedError("done before")
 
     def _missing(self) -> list[int]:
         """Which of the targets are to be written."""
         targets = self.item.targets
-        missing = [k for k, path in enumerate(targets) if places.length(path) is None]
-        if not self.order.skip_existing:
-            missing = list(range(len(targets)))
-        elif not missing:
-            self._add(outputs=targets, output_bytes=tuple(places.length(path) or 0 for path in targets))
-            raise _SkippedError("exists already")
+        missing = list(range(len(targets)))
+        if self.order.skip_existing:
+            missing = [k for k in missing if places.length(targets[k]) is None]
+            if len(missing) < len(targets):  # nobody knows how the others were made
+                self._add(order="")
+            if not missing:
+                self._add(outputs=targets, output_bytes=_lengths(targets))
+                raise _SkippedError("exists already")
         for k in missing:
-            places.refuse(targets[k], self.order.overwrite)
+            places.refuse(targets[k], self._overwrite)
         return missing
+
+    @property
+    def _overwrite(self) -> bool:
+        return self.order.overwrite or self.item.replace
 
     def _measured(self, size: Size) -> Size:
         """What the crop leaves of an input of this size, if that is large enough."""
@@ -237,7 +246,7 @@ class _Task:
             self._copy(target)
             return
         result = recipe.unscaled(picture) if as_it_is else recipe.apply(picture, size, self.item.path)
-        with places.written(target, order.overwrite) as stream:
+        with places.written(target, self._overwrite) as stream:
             write(result, stream, recipe.tuned(format_, self.item.path), target)
         self._wrote(target)
 
@@ -245,13 +254,19 @@ class _Task:
         """Nothing is to be changed."""
         with (
             places.opened(self.item.path) as source,
-            places.written(target, self.order.overwrite) as stream,
+            places.written(target, self._overwrite) as stream,
         ):
             shutil.copyfileobj(source, stream)
         self._wrote(target)
 
     def _wrote(self, target: str) -> None:
-        self._add(outputs=(*self.result.outputs, target))
+        self._add(outputs=(*self.found["outputs"], target))
+
+
+def _lengths(paths: Sequence[str]) -> tuple[int, ...]:
+    """Bytes of each file, -1 for what is none."""
+    found = map(places.length, paths)
+    return tuple(-1 if length is None else length for length in found)
 
 
 def _tuned(recipe: Recipe, format_: Format, asked: str | None) -> Recipe:

@@ -157,18 +157,19 @@ def command(
     recursive = options["recursive"]
     selections = _selections(paths[:-1], options)
     running = {name: options.pop(name) for name in ("workers", "report", "resume", "retry_failed")}
-    session = Session(_order(paths[-1], options), selections, **running)
-    session.prepare()
-    if not session.listed and not listed:  # an empty list may well be meant
-        raise ArgumentError(_nothing(paths[:-1], session.ignored, recursive))
-    if not quiet and on_terminal():
-        jit.before_compiling(announce)
-    with _stopping() as stop, Progress(session.count, quiet) as progress:
-        for result in session.results(stop):
-            progress.add(result)
-            for line in _lines(result, session.order.dry, quiet, verbose):
-                progress.say(line)
-    _summarise(session, progress, stop.is_set(), as_json, quiet)
+    order = _order(paths[-1], options)
+    with Session(order, selections, **running) as session:
+        session.prepare()
+        if not session.listed and not listed:  # an empty list may well be meant
+            raise ArgumentError(_nothing(paths[:-1], session.ignored, recursive))
+        if not quiet and on_terminal():
+            jit.before_compiling(announce)
+        with _stopping() as stop, Progress(session.count, quiet) as progress:
+            for result in session.results(stop):
+                progress.add(result)
+                for line in _lines(result, order.dry, quiet, verbose):
+                    progress.say(line)
+        _summarise(session, progress, stop.is_set(), as_json, quiet)
     failed = progress.statuses["failed"]
     ctx.exit(130 if stop.is_set() else 1 if failed else 0)
 

@@ -1,0 +1,331 @@
+"""Batches that are ended, killed and gone on with; reports."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import DPID, listing, process
+from PIL import Image
+
+from dpid_cli.batching.report import Earlier
+
+WORDS = ("in", "out", "-r", "-s", "2", "-s", "3", "-m", "box", "--report", "r.jsonl")
+
+
+def lines(path: Path | str = "r.jsonl") -> dict[str, dict]:
+    """A report, by input; each must be there once."""
+    found = [json.loads(line) for line in Path(path).read_bytes().splitlines()]
+    told = {line["input"]: line for line in found}
+    assert len(told) == len(found)
+    return told
+
+
+def statuses(path: Path | str = "r.jsonl") -> dict[str, str]:
+    return {name: line["status"] for name, line in lines(path).items()}
+
+
+def counts(result) -> tuple[int, int, int]:
+    found = json.loads(result.stdout)
+    return found["done"], found["skipped"], found["failed"]
+
+
+@pytest.fixture
+def photos(folder: Path) -> Path:
+    """Four pictures, one of them deeper."""
+    noise = np.random.default_rng(7).integers(0, 256, (4, 40, 60, 3), np.uint8)
+    (folder / "in" / "sub").mkdir(parents=True)
+    for name, pixels in zip(("a.png", "b.png", "c.jpg", "sub/d.png"), noise, strict=True):
+        Image.fromarray(pixels).save(folder / "in" / name)
+    return folder
+
+
+@pytest.fixture
+def resume(dpid, photos):
+    """Go on with the batch of `WORDS`, which is done, with other words: counts."""
+    assert dpid("batch", *WORDS).exit_code == 0
+
+    def run(*more: str) -> tuple[int, int, int]:
+        return counts(dpid("batch", *WORDS, "--resume", "--json", *more))
+
+    return run
+
+
+def test_nothing_is_done_twice(resume, photos):
+    before, kept = listing(photos / "out"), lines()
+    inodes = {path: path.stat().st_ino for path in Path("out").rglob("*")}
+    assert resume() == (0, 4, 0)
+    assert resume() == (0, 4, 0)
+    assert listing(photos / "out") == before
+    assert {path: path.stat().st_ino for path in Path("out").rglob("*")} == inodes
+    assert {line["reason"] for line in lines().values()} == {"done before"}
+    for name, line in lines().items():
+        for key in "outputs", "output_bytes", "input_bytes", "modified", "order":
+            assert line[key] == kept[name][key]
+
+
+def change_content(folder: Path) -> None:
+    """Of the same length, at the same time: only a checksum tells."""
+    path, data = folder / "in" / "a.png", (folder / "in" / "b.png").read_bytes()
+    was = path.stat()
+    path.write_bytes(data.ljust(was.st_size, b"\0")[: was.st_size])
+    os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
+
+
+@pytest.mark.parametrize(
+    ("change", "more", "redone"),
+    [
+        (lambda f: (f / "in" / "a.png").touch(), (), 1),
+        (lambda f: (f / "in" / "a.png").write_bytes((f / "in" / "b.png").read_bytes()), (), 1),
+        (lambda f: (f / "out" / "x2" / "a.png").unlink(), (), 1),
+        (lambda f: (f / "out" / "x2" / "a.png").write_bytes(b"cut"), (), 1),
+        (lambda f: None, ("--quality", "50"), 4),
+        (lambda f: None, ("--window", "3"), 4),
+        (lambda f: None, ("--metadata", "strip"), 4),
+        (lambda f: None, ("--multiple-of", "2"), 4),
+        (lambda f: None, ("-s", "4"), 4),
+        (lambda f: None, ("--format", "webp"), 4),
+        (lambda f: None, ("-j", "1"), 0),
+        (lambda f: None, ("--max-pixels", "1M"), 0),
+        (change_content, (), 0),
+    ],
+)
+def test_what_changed_is_done_again(resume, photos, change, more, redone):
+    change(photos)
+    assert resume(*more) == (redone, 4 - redone, 0)
+    assert resume(*more) == (0, 4, 0)
+
+
+def test_another_version_does_everything_again(resume, monkeypatch):
+    monkeypatch.setattr("dpid_cli.batching.order.__version__", "99")
+    assert resume() == (4, 0, 0)
+
+
+def test_checksums(dpid, photos):
+    words = ("batch", *WORDS, "--checksum", "--resume", "--json")
+    assert counts(dpid(*words)) == (4, 0, 0)
+    for path in Path("in").rglob("*.*"):
+        path.touch()
+    assert counts(dpid(*words)) == (0, 4, 0)
+    change_content(photos)
+    assert counts(dpid(*words)) == (1, 3, 0)
+
+
+def test_failures_are_tried_again(dpid, photos):
+    good = Path("in/a.png").read_bytes()
+    Path("in/a.png").write_bytes(good[:100])
+    assert dpid("batch", *WORDS).exit_code == 1
+    assert statuses()["in/a.png"] == "failed" and lines()["in/a.png"]["outputs"] == []
+    Path("in/a.png").write_bytes(good)
+    assert counts(dpid("batch", *WORDS, "--resume", "--json")) == (1, 3, 0)
+    assert list(statuses().values()).count("done") == 1 and len(statuses()) == 4
+
+
+def test_retry_failed(dpid, photos):
+    good = Path("in/a.png").read_bytes()
+    Path("in/a.png").write_bytes(good[:100])
+    assert dpid("batch", *WORDS).exit_code == 1
+    words = [*WORDS[:-1], "other.jsonl", "--retry-failed", "r.jsonl", "--json"]
+    dry = dpid("batch", *words, "-n")
+    assert (counts(dry), dry.stderr) == ((1, 0, 0), "in/a.png: would be made: out/x2/a.png, out/x3/a.png\n")
+    assert counts(dpid("batch", *words)) == (0, 0, 1)  # its header alone was good
+    Path("in/a.png").write_bytes(good)
+    assert counts(dpid("batch", *words, "--overwrite")) == (1, 0, 0)
+    assert statuses("other.jsonl") == {"in/a.png": "done"}
+    again = dpid("batch", *WORDS, "--retry-failed", "r.jsonl", "--json", "--overwrite")
+    assert counts(again) == (1, 0, 0)
+    assert statuses() == dict.fromkeys(("in/a.png", "in/b.png", "in/c.jpg", "in/sub/d.png"), "done")
+
+
+def test_files_of_others_are_not_replaced(dpid, photos):
+    """What was in the way of the first run is in the way of the next."""
+    Path("out/x3").mkdir(parents=True)
+    Path("out/x3/a.png").write_bytes(b"somebody's")
+    assert dpid("batch", *WORDS).exit_code == 1
+    assert counts(dpid("batch", *WORDS, "--resume", "--json")) == (0, 3, 1)
+    assert Path("out/x3/a.png").read_bytes() == b"somebody's"
+
+
+def test_what_exists_for_other_reasons_is_not_taken_for_done(dpid, photos):
+    assert dpid("batch", *WORDS[:-4], "-m", "max").exit_code == 0
+    result = dpid("batch", *WORDS, "--skip-existing", "--json")
+    assert counts(result) == (0, 4, 0)
+    assert counts(dpid("batch", *WORDS, "--resume", "--json")) == (4, 0, 0)
+
+
+def test_torn_last_line(resume, photos):
+    whole = Path("r.jsonl").read_bytes()
+    for kept in range(len(whole) - 1, len(whole) - 400, -57):
+        Path("r.jsonl").write_bytes(whole[:kept])
+        assert resume() == (1, 3, 0)
+        assert len(lines()) == 4
+
+
+@pytest.mark.parametrize("content", [b"", b'{"inp', b'{"input": "in/a.png", "sta'])
+def test_report_without_a_whole_line(dpid, photos, content):
+    Path("r.jsonl").write_bytes(content)
+    assert counts(dpid("batch", *WORDS, "--resume", "--json")) == (4, 0, 0)
+    assert len(lines()) == 4
+
+
+@pytest.mark.parametrize(
+    "content", [b"text", b"text\n", b"{}\n", b'{"input": 5, "status": "done"}\n', b"[1]\n"]
+)
+def test_what_is_no_report_is_left_alone(dpid, photos, content):
+    Path("r.jsonl").write_bytes(content)
+    result = dpid("batch", *WORDS, "--resume")
+    assert (result.exit_code, Path("r.jsonl").read_bytes()) == (2, content)
+    assert "not a report" in result.stderr and not Path("out").exists()
+
+
+def test_report_that_cannot_be_written(dpid, photos):
+    result = dpid("batch", *WORDS[:-1], "/dev/null/r.jsonl")
+    assert result.exit_code == 1 and "cannot be created" in result.stderr
+    result = dpid("batch", *WORDS[:-1], "/dev/full", "--overwrite")
+    assert result.exit_code == 1 and result.stderr == (
+        "/dev/full: cannot be written: no space left on device: check space and rights\n"
+    )
+
+
+def test_the_last_line_about_an_input_counts(folder):
+    told = [
+        {"input": name, "status": status} for name, status in (("a", "failed"), ("b", "done"), ("a", "done"))
+    ]
+    Path("r.jsonl").write_text("".join(json.dumps(line) + "\n" for line in told))
+    report = Earlier("r.jsonl")
+    assert (report.inputs, report.lines) == (2, 3)
+    assert not report.failed("a") and not report.failed("c")
+    report.rewrite()
+    report.close()
+    assert [json.loads(line) for line in Path("r.jsonl").read_text().splitlines()] == told[1:]
+
+
+# Runs that are ended
+
+
+@pytest.fixture
+def many(folder: Path) -> Path:
+    """Enough pictures to be interrupted in between."""
+    noise = np.random.default_rng(3).integers(0, 256, (60, 128, 128, 3), np.uint8)
+    (folder / "in" / "sub").mkdir(parents=True)
+    for k, pixels in enumerate(noise):
+        Image.fromarray(pixels).save(folder / "in" / ("sub" if k % 3 else ".") / f"{k}.png")
+    return folder
+
+
+def started(folder: Path, *more: str) -> subprocess.Popen[bytes]:
+    """The batch of `WORDS` as a process, when it has done something."""
+    run = subprocess.Popen(
+        [DPID, "batch", *WORDS, "-j", "2", *more], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    report, end = folder / "r.jsonl", time.monotonic() + 60
+    size = report.stat().st_size if report.exists() else 0
+    while (not report.exists() or report.stat().st_size <= size) and time.monotonic() < end:
+        assert run.poll() is None
+        time.sleep(0.002)
+    return run
+
+
+def test_killed_at_random_moments(many, tmp_path_factory):
+    """The tree becomes that of an undisturbed run; what was recorded is not done again."""
+    wait = random.Random(11)
+    undisturbed = tmp_path_factory.mktemp("undisturbed")
+    whole = process("batch", *WORDS, cwd=many)
+    assert whole.returncode == 0
+    (many / "out").rename(undisturbed / "out")
+    (many / "r.jsonl").unlink()
+    killed = 0
+    for _ in range(6):
+        with started(many, "--resume") as run:
+            time.sleep(wait.uniform(0, 0.15))
+            run.send_signal(signal.SIGKILL)
+            run.communicate()
+        killed += run.returncode == -signal.SIGKILL
+        told = (many / "r.jsonl").read_bytes()
+        recorded = {json.loads(line)["input"] for line in told.splitlines()[: told.count(b"\n")]}
+        inodes = {
+            path: path.stat().st_ino
+            for name in recorded
+            for path in many.glob(f"out/*/{Path(name).relative_to('in')}")
+        }
+        assert len(inodes) == 2 * len(recorded)
+    assert killed >= 3
+    last = process("batch", *WORDS, "--resume", "--json", cwd=many)
+    assert (last.returncode, last.stderr) == (0, b"")
+    assert {path: path.stat().st_ino for path in inodes} == inodes
+    found = json.loads(last.stdout)
+    assert found["skipped"] == len(recorded) and found["done"] == 60 - len(recorded)
+    assert len(lines(many / "r.jsonl")) == 60
+    assert listing(many / "out") == listing(undisturbed / "out")  # no temporary file is left
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted(many, number):
+    with started(many, "--json") as run:
+        run.send_signal(number)
+        out, err = run.communicate(timeout=60)
+    assert (run.returncode, err) == (130, b"")
+    found = json.loads(out)
+    assert found["interrupted"] and found["failed"] == 0 and found["remaining"] > 0
+    assert found["done"] + found["remaining"] == 60
+    told = lines(many / "r.jsonl")
+    assert len(told) == found["done"] and set(statuses(many / "r.jsonl").values()) == {"done"}
+    assert sum(path.is_file() for path in (many / "out").rglob("*")) == 2 * found["done"]
+    done = process("batch", *WORDS, "--resume", "--json", cwd=many)
+    assert json.loads(done.stdout)["skipped"] == found["done"]
+
+
+SLOW = """
+import signal, sys, time
+from dpid_cli.pictures import writing
+save = writing._encode
+def slowly(image, stream, *rest):
+    stream.write(b"half")
+    stream.flush()
+    print("in flight", flush=True)
+    time.sleep(60)
+writing._encode = slowly
+from dpid_cli.cli import main
+main(sys.argv[1:])
+"""
+
+
+def test_interrupted_twice_ends_at_once_without_half_a_file(photos):
+    run = subprocess.Popen(
+        [sys.executable, "-c", SLOW, "batch", *WORDS, "-j", "1"], cwd=photos, stdout=subprocess.PIPE
+    )
+    with run:
+        assert run.stdout.readline() == b"in flight\n"
+        assert any(path.name.endswith(".tmp") for path in Path("out").rglob("*"))
+        start = time.monotonic()
+        run.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        assert run.poll() is None
+        run.send_signal(signal.SIGINT)
+        assert run.wait(20) == 130 and time.monotonic() - start < 20
+    assert not any(path.is_file() for path in Path("out").rglob("*"))
+    assert Path("r.jsonl").read_bytes() == b""
+
+
+def test_interrupted_while_listing_writes_nothing(photos):
+    slow = (
+        "import sys, time; from dpid_cli.batching.inventory import Inventory\n"
+        "add = Inventory._add\n"
+        "def slowly(self, *rest):\n    print('listing', flush=True)\n    time.sleep(30)\n    add(self, *rest)\n"
+        "Inventory._add = slowly\n"
+        "from dpid_cli.cli import main; main(sys.argv[1:])"
+    )
+    run = subprocess.Popen([sys.executable, "-c", slow, "batch", *WORDS], cwd=photos, stdout=subprocess.PIPE)
+    with run:
+        assert run.stdout.readline() == b"listing\n"
+        run.send_signal(signal.SIGINT)
+        assert run.wait(20) == 130
+    assert not Path("out").exists() and not Path("r.jsonl").exists()
