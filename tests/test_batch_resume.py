@@ -88,7 +88,7 @@ def change_content(folder: Path) -> None:
         (lambda f: (f / "out" / "x2" / "a.png").unlink(), (), 1),
         (lambda f: (f / "out" / "x2" / "a.png").write_bytes(b"cut"), (), 1),
         (lambda f: None, ("--quality", "50"), 4),
-        (lambda f: None, ("--window", "3"), 4),
+        (lambda f: None, ("--window", "5"), 4),
         (lambda f: None, ("--metadata", "strip"), 4),
         (lambda f: None, ("--multiple-of", "2"), 4),
         (lambda f: None, ("-s", "4"), 4),

@@ -131,7 +131,7 @@ class Report:
         self._resumed = resume and os.path.lexists(path)
         make_directory(Path(path).parent)
         try:
-            self._stream = Path(path).open("r+b" if self._resumed else "wb", buffering=0)
+            self._stream = Path(path).open("r+b" if self._resumed else "wb", buffering=0)  # noqa: SIM115
             if self._resumed:
                 self._stream.seek(sum(len(line) for _, line in _lines(self._stream)))
                 self._stream.truncate()
