@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dpid_cli.errors import ArgumentError, FileError
-from dpid_cli.output import atomic, check_target, default_name, reason
+from dpid_cli.errors import ArgumentError
+from dpid_cli.output import atomic, check_target, default_name, make_directory
 from dpid_cli.pictures import FORMATS, Format, Picture, format_of, write
 from dpid_cli.recipe import Recipe, labelled
 from dpid_cli.sizes import Size
@@ -136,22 +136,22 @@ class Job:
         return (path.parent if self.output is None else Path(self.output)) / name, own
 
     def _save(self, picture: Picture, target: Path | None, format_: Format) -> None:
-        if target is None:
-            # Encoders seek, standard output does not.
+        if target is not None and target.parent.is_dir():
+            with atomic(target, self.overwrite) as stream:
+                write(picture, stream, format_, str(target))
+        else:  # encoders seek, which standard output does not; and a refusal makes no directory
             buffer = io.BytesIO()
-            write(picture, buffer, format_, "standard output")
-            sys.stdout.buffer.write(buffer.getbuffer())
+            write(picture, buffer, format_, "standard output" if target is None else str(target))
+            self._put(buffer, target)
+        if target is not None:
+            self._written.append(target)
+
+    def _put(self, encoded: io.BytesIO, target: Path | None) -> None:
+        if target is None:
+            sys.stdout.buffer.write(encoded.getbuffer())
             sys.stdout.buffer.flush()
             return
         if self._into_directory():
-            _make_directory(target.parent)
+            make_directory(target.parent)
         with atomic(target, self.overwrite) as stream:
-            write(picture, stream, format_, str(target))
-        self._written.append(target)
-
-
-def _make_directory(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"{path}: cannot be created: {reason(error)}: choose another directory") from error
+            stream.write(encoded.getbuffer())
