@@ -16,7 +16,9 @@ from dpid_cli.output import atomic, check_target, default_name, make_directory
 from dpid_cli.pictures import FORMATS, Format, Picture, format_of, write
 from dpid_cli.recipe import Recipe, labelled
 from dpid_cli.sizes import Size
-from dpid_cli.sources import STANDARD_STREAM, called, opened
+from dpid_cli.sources import STANDARD_STREAM, called, check_paths, opened
+
+_FEWEST_BYTES = 64_000_000  # that are read whatever the limit of pixels: small pictures may have long remarks
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ class Job:
     def check(self) -> None:
         """Raise an `ArgumentError` if this cannot work whatever the files hold."""
         self.recipe.check(self.format)
+        check_paths("INPUT", *self.inputs)
+        check_paths("--output", self.output)
         if self.inputs.count(STANDARD_STREAM) > 1:
             raise ArgumentError("INPUT: standard input can be read only once: give - once")
         if self.output is None or self._into_directory():
@@ -96,7 +100,7 @@ class Job:
         """
         start = time.perf_counter()
         name = called(source)
-        with opened(source) as stream:
+        with opened(source, max(self.recipe.max_pixels, _FEWEST_BYTES)) as stream:
             picture = self.recipe.read(stream, name)
         size = self.recipe.size_of(picture, name)
         target, format_ = self._target(source, picture, size)
