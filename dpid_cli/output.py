@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from hashlib import blake2b
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from dpid_cli.errors import FileError
+from dpid_cli.temporary import Draft
 
 
 def default_name(stem: str, method: str, scale: float | None, size: tuple[int, int], extension: str) -> str:
@@ -57,102 +56,44 @@ def _exists(target: Path) -> FileError:
 def atomic(target: Path, overwrite: bool) -> Iterator[IO[bytes]]:
     """A stream whose content becomes `target` when the block ends, and vanishes if it fails.
 
-    The content is written beside the target, flushed to the disk and renamed, so that at every moment
-    there is either the old file or the whole new one. What a killed process leaves is used up by the next
-    that writes the same target.
+    The content is written beside the target, flushed to the disk and only then put into its place, so that at
+    every moment there is either the old file or the whole new one.
     """
-    digest = blake2b(os.fsencode(target.name), digest_size=4).hexdigest()
-    temporary = target.parent / f".{target.name[:40]}.{digest}.tmp"
+    replaced = _permissions(target)
     try:
-        handle = _alone(temporary, target)
+        draft = Draft(target, 0o666 if replaced is None else replaced | 0o600)
     except OSError as error:
         raise FileError(f"{target}: cannot be written: {reason(error)}: check the directory") from error
-    with os.fdopen(handle, "wb") as stream:
-        _unfinished.add(temporary)
-        try:
+    try:
+        with os.fdopen(draft.handle, "wb", closefd=False) as stream:
             yield stream
             stream.flush()
-            with suppress(FileNotFoundError):
-                os.fchmod(stream.fileno(), stat.S_IMODE(os.lstat(target).st_mode))
-            os.fsync(stream.fileno())
-            _put(temporary, target, overwrite)
-        except BaseException as error:
-            with suppress(FileNotFoundError):
-                temporary.unlink()
-            if isinstance(error, OSError):
-                raise FileError(
-                    f"{target}: cannot be written: {reason(error)}: check space and rights"
-                ) from error
-            raise
-        finally:
-            _unfinished.discard(temporary)
-
-
-_unfinished: set[Path] = set()
-
-
-def abandon() -> None:
-    """Remove what other threads are writing; for a process that ends at once."""
-    for temporary in list(_unfinished):
-        with suppress(OSError):
-            temporary.unlink()
-
-
-def _alone(temporary: Path, target: Path) -> int:
-    """A new file, locked until it is closed; one that nobody has locked was left behind."""
-    new = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    while True:
-        try:
-            handle, left_behind = os.open(temporary, new, 0o666), False  # less what umask takes away
-        except FileExistsError:
-            try:
-                handle, left_behind = os.open(temporary, os.O_WRONLY | os.O_NOFOLLOW), True
-            except FileNotFoundError:  # it has just been renamed
-                continue
-        try:
-            _lock(handle, target)
-            with suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(handle), os.lstat(temporary)):
-                    if not left_behind:
-                        return handle
-                    temporary.unlink()
-        except BaseException:
-            os.close(handle)
-            raise
-        os.close(handle)
-
-
-def _lock(handle: int, target: Path) -> None:
-    """Lock a file, on file systems that can."""
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise FileError(
-            f"{target}: another process is writing it: wait for that, or choose another output"
-        ) from None
-    except OSError:
-        return
-
-
-def _put(temporary: Path, target: Path, overwrite: bool) -> None:
-    """Rename; a target that has appeared meanwhile is not overwritten unless asked for."""
-    if not overwrite:
-        try:
-            os.link(temporary, target)
-        except FileExistsError:
-            raise _exists(target) from None
-        except OSError:  # a file system without hard links
-            if os.path.lexists(target):
-                raise _exists(target) from None
+            os.fsync(draft.handle)
+        if replaced is not None:
+            os.fchmod(draft.handle, replaced)
+        if overwrite:
+            draft.replace()
         else:
-            temporary.unlink()
-            return
-    temporary.replace(target)
+            draft.put()
+    except FileExistsError:
+        raise _exists(target) from None
+    except OSError as error:
+        raise FileError(f"{target}: cannot be written: {reason(error)}: check space and rights") from error
+    finally:
+        draft.close()
 
 
 def make_directory(path: Path) -> None:
-    """Make a directory and those above it, if they are missing."""
+    """Make a directory, and those above it, where they are missing."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(f"{path}: cannot be created: {reason(error)}: choose another directory") from error
+
+
+def _permissions(target: Path) -> int | None:
+    """Those of the file that is replaced."""
+    try:
+        return stat.S_IMODE(os.lstat(target).st_mode)
+    except OSError:
+        return None

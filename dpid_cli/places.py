@@ -5,6 +5,7 @@ Everything that lists, reads, compares or writes inputs and results of a batch g
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import unicodedata
@@ -167,6 +168,12 @@ def refuse(path: str, overwrite: bool) -> None:
 def written(path: str, overwrite: bool) -> Iterator[IO[bytes]]:
     """A stream whose content becomes the file, whole or not at all; missing folders are made."""
     target = Path(path)
+    if target.parent.is_dir():
+        with atomic(target, overwrite) as stream:
+            yield stream
+        return
+    buffer = io.BytesIO()  # what cannot be encoded makes no folder
+    yield buffer
     make_directory(target.parent)
     with atomic(target, overwrite) as stream:
-        yield stream
+        stream.write(buffer.getbuffer())

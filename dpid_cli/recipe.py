@@ -18,6 +18,7 @@ from dpid_cli.sizes import Size, SizeRequest
 
 METADATA = ("keep", "colour", "strip")
 TRUNCATED = ("error", "accept")
+_FEWEST_BYTES = 64_000_000
 
 
 @dataclass
@@ -78,6 +79,11 @@ class Recipe:
     def used(self) -> dict[str, Any]:
         """All parameters of the method, by Python name."""
         return method_named(self.method).parameters(self.parameters)
+
+    @property
+    def most_bytes(self) -> int:
+        """The longest file that is read into memory; small pictures, too, may have long remarks."""
+        return max(self.max_pixels, _FEWEST_BYTES)
 
     def read(self, stream: IO[bytes], name: str) -> Picture:
         """Decode a stream; `name` is what errors and warnings call it."""

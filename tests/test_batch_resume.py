@@ -304,7 +304,6 @@ def test_interrupted_twice_ends_at_once_without_half_a_file(photos):
     )
     with run:
         assert run.stdout.readline() == b"in flight\n"
-        assert any(path.name.endswith(".tmp") for path in Path("out").rglob("*"))
         start = time.monotonic()
         run.send_signal(signal.SIGINT)
         time.sleep(0.5)
@@ -318,8 +317,7 @@ def test_interrupted_twice_ends_at_once_without_half_a_file(photos):
 def test_interrupted_while_listing_writes_nothing(photos):
     slow = (
         "import sys, time; from dpid_cli.batching.inventory import Inventory\n"
-        "add = Inventory._add\n"
-        "def slowly(self, *rest):\n    print('listing', flush=True)\n    time.sleep(30)\n    add(self, *rest)\n"
+        "def slowly(*_):\n    print('listing', flush=True)\n    time.sleep(30)\n"
         "Inventory._add = slowly\n"
         "from dpid_cli.cli import main; main(sys.argv[1:])"
     )

@@ -134,7 +134,8 @@ class Inventory:
         if found.error or not self.order.needs_size:
             return None, found.error
         try:
-            with places.opened(found.path) as stream:
-                return self.order.wants[0].recipe.read_size(stream, found.path), ""
+            recipe = self.order.wants[0].recipe
+            with places.opened(found.path, recipe.most_bytes) as stream:
+                return recipe.read_size(stream, found.path), ""
         except DpidError as error:
             return None, str(error)

@@ -165,7 +165,7 @@ class _Task:
             raise FileError(item.error)
         self._identify()
         missing = self._missing()
-        with places.opened(item.path) as stream:
+        with places.opened(item.path, order.wants[0].recipe.most_bytes) as stream:
             if order.dry:
                 self._measured(order.wants[0].recipe.read_size(stream, item.path))
                 self._add(outputs=item.targets)

@@ -257,14 +257,11 @@ def _folder(method: str, size: SizeRequest | None) -> str:
 @contextmanager
 def _stopping() -> Iterator[threading.Event]:
     """An event that Ctrl-C and SIGTERM set; the second time the process ends at once, without half a file."""
-    from dpid_cli.output import abandon
-
     stop = threading.Event()
 
     def interrupt(number: int, frame: object) -> None:
         if stop.is_set():
-            abandon()
-            os._exit(130)
+            os._exit(130)  # files that are being written have no names yet
         stop.set()
 
     before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -122,12 +122,8 @@ def take(image: Image.Image) -> tuple[Metadata, list[str]]:
 def is_turned(image: Image.Image) -> bool:
     """Whether `take` will exchange width and height, as far as the header tells; nothing is decoded."""
     with suppress(Exception):  # damaged EXIF turns nothing
-        return Image.Image.getexif(image).get(Base.Orientation, 1) in (
-            5,
-            6,
-            7,
-            8,
-        )  # of a PNG's own decodes it
+        found = Image.Image.getexif(image)  # a PNG's own decodes it
+        return found.get(Base.Orientation) in (5, 6, 7, 8)
     return False
 
 

@@ -148,6 +148,18 @@ def _decoded(stream: IO[bytes], name: str, max_pixels: int, truncated: bool = Fa
 
 def read_size(stream: IO[bytes], name: str, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
     """Width and height of the upright picture, from the header; arguments and errors are those of `read`."""
+    try:
+        return _measured(stream, name, max_pixels)
+    except _DamagedError as error:
+        damage = error
+    stream.seek(0)
+    for rest in without_remarks(stream):
+        with suppress(_DamagedError):
+            return _measured(io.BytesIO(rest), name, max_pixels)
+    raise damage
+
+
+def _measured(stream: IO[bytes], name: str, max_pixels: int) -> tuple[int, int]:
     with (
         _file_errors(name, max_pixels),
         settings(max_pixels, False),
