@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from .batches import batches
 from .commands import commands
 from .library import exponents, filters, growth, near, poolings, types
 from .machine import machine
@@ -29,6 +30,7 @@ SECTIONS: dict[str, Callable[[Plan], Section]] = {
     "near": near,
     "growth": growth,
     "commands": commands,
+    "batches": batches,
 }
 
 

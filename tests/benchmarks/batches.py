@@ -1,0 +1,108 @@
+"""The section about many files: throughput beside that of decoding and encoding alone."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from PIL import Image
+
+import dpid_cli
+from dpid_cli import places
+from dpid_cli.backends import available_threads
+from dpid_cli.pictures import Picture, format_of, write
+from dpid_cli.recipe import Recipe
+from dpid_cli.sizes import SizeRequest
+
+from .library import enlarged
+from .markdown import Facts, Section, medians, milliseconds, number, table, times
+from .measure import Plan, Samples, ratio, time_calls
+
+PHOTOS, PHOTOS_TO_PNG, SMALL = "photos, JPEG to JPEG", "photos, JPEG to PNG", "small pictures, JPEG to JPEG"
+SETS = {  # how many, of which size, to what
+    PHOTOS_TO_PNG: (16, (2000, 1500), "png"),
+    PHOTOS: (16, (2000, 1500), "jpeg"),
+    SMALL: (400, (256, 192), "jpeg"),
+}
+THREADS, PROCESSES, BARE = "dpid, threads", "dpid, processes", "decode and encode alone"
+Pairs = list[tuple[str, str]]
+
+
+def batches(plan: Plan) -> Section:
+    """Photos from folder to folder at 1/4, with and without a kernel in between."""
+    bodies: list[str] = []
+    facts: Facts = {}
+    for name in plan.choose(SETS, list(SETS)):
+        count, size, kind = SETS[name]
+        with tempfile.TemporaryDirectory() as folder:
+            results = _measured(_photos(Path(folder), count, size, kind), plan.rounds(7))
+        facts |= medians(f"batch of {name}", results)
+        megapixels = size[0] * size[1] / 1e6
+        bodies.append(f"{count} {name}, of {megapixels:.2g} MP:\n\n{_table(results, count)}")
+    text = (
+        f"Folders at 1/4 by `dpid_cli.batch`, on {available_threads()} workers. Decoding and "
+        "encoding alone does the same with the same code on as many threads, but writes results that were "
+        "computed before. Processes are running when the time begins."
+    )
+    return Section("Batches", "\n\n".join([text, *bodies]), facts)
+
+
+def _photos(folder: Path, count: int, size: tuple[int, int], kind: str = "jpeg") -> Pairs:
+    """Inputs, which differ, and where their results go."""
+    (folder / "in").mkdir()
+    photo = Image.fromarray(enlarged((size[0] + count, size[1])))
+    for k in range(count):
+        photo.crop((k, 0, k + size[0], size[1])).save(folder / "in" / f"{k}.jpg", quality=90)
+    return [(str(folder / "in" / f"{k}.jpg"), str(folder / "out" / f"{k}.{kind}")) for k in range(count)]
+
+
+def _measured(pairs: Pairs, rounds: int) -> dict[str, Samples | None]:
+    recipe = Recipe(SizeRequest("scale", 4.0), threads=1)
+    ready = {source: _result(recipe, source) for source, _ in pairs}
+    workers = available_threads()
+    with ThreadPoolExecutor(workers) as threads, ProcessPoolExecutor(workers) as processes:
+        bare = partial(_bare, recipe, ready)
+        calls: dict[str, Callable[[], None] | None] = {
+            BARE: lambda: list(threads.map(bare, pairs)).clear(),
+            THREADS: lambda: _all_done(pairs, threads),
+            PROCESSES: lambda: _all_done(pairs, processes),
+        }
+        return time_calls(calls, rounds)
+
+
+def _all_done(pairs: Pairs, executor: ThreadPoolExecutor | ProcessPoolExecutor) -> None:
+    chunk = max(1, len(pairs) // 50)
+    results = dpid_cli.batch(pairs, scale=4, overwrite=True, executor=executor, chunk=chunk)
+    assert all(result.status == "done" for result in results)
+
+
+def _result(recipe: Recipe, source: str) -> Picture:
+    with places.opened(source) as stream:
+        picture = recipe.read(stream, source)
+    result = recipe.apply(picture, recipe.size_of(picture, source), source)
+    return replace(result, pixels=result.pixels.copy())
+
+
+def _bare(recipe: Recipe, ready: dict[str, Picture], pair: tuple[str, str]) -> None:
+    source, target = pair
+    with places.opened(source) as stream:
+        recipe.read(stream, source)
+    with places.written(target, overwrite=True) as stream:
+        write(ready[source], stream, format_of(Path(target)), target)
+
+
+def _table(results: dict[str, Samples | None], count: int) -> str:
+    rows = [
+        [
+            name,
+            milliseconds(samples),
+            "" if samples is None else number(count / samples.median),
+            times(ratio(results[BARE], samples)),
+        ]
+        for name, samples in results.items()
+    ]
+    return table(["what", "ms", "files/s", f"throughput to {BARE}"], rows)
