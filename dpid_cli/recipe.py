@@ -130,10 +130,11 @@ def downscale_picture(picture: Picture, size: Size, **options: Any) -> Picture:
     """`pipeline.downscale` for a picture: colours are premultiplied by alpha where they need it."""
     from dpid_cli.pipeline import downscale
 
-    if picture.alpha and picture.pixels[..., -1].min() < 255:
-        pixels = alpha.unpremultiply(downscale(alpha.premultiply(picture.pixels), size=size, **options))
-    else:
+    if picture.opaque:
         pixels = downscale(picture.pixels, size=size, **options)
+    else:
+        premultiplied = downscale(alpha.premultiply(picture.pixels), size=size, **options)
+        pixels = alpha.unpremultiply(premultiplied, picture.pixels.dtype)
     return replace(picture, pixels=np.ascontiguousarray(pixels))
 
 

@@ -99,7 +99,7 @@ def _check_side(picture: Picture, format_: Format, name: str) -> None:
 
 
 def _without_opaque_alpha(picture: Picture) -> Picture:
-    if not picture.alpha or picture.pixels[..., -1].min() < 255:
+    if not (picture.alpha and picture.opaque):
         return picture
     colours = picture.pixels[..., :-1]
     if colours.shape[2] == 1:
