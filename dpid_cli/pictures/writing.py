@@ -79,16 +79,19 @@ def _encode(
     options: Mapping[str, Any],
     name: str,
 ) -> None:
+    told = dict(options)
+    directories = told.pop("directories", {})
     try:
-        if picture.pixels.dtype != np.uint8:
-            stream.write(_deep(picture, format_, options))
-            return
-        image = Image.fromarray(picture.pixels)
-        image = image if image.mode == mode else image.convert(mode)
-        if "directories" in options:
-            stream.write(_by_pillow(image, format_, options))
+        if picture.pixels.dtype == np.uint8:
+            image = Image.fromarray(picture.pixels)
+            image = image if image.mode == mode else image.convert(mode)
+            if not directories:
+                image.save(stream, format_.pillow, **told)
+                return
+            file = _by_pillow(image, format_, told)
         else:
-            image.save(stream, format_.pillow, **options)
+            file = _deep(picture, format_, told)
+        stream.write(with_directories(file, directories) if directories else file)
     except (OSError, RuntimeError, ValueError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the disk's own error, not the codec's
@@ -98,11 +101,9 @@ def _encode(
 
 
 def _by_pillow(image: Image.Image, format_: Format, options: Mapping[str, Any]) -> bytes:
-    told = dict(options)
-    directories = told.pop("directories", {})
     buffer = io.BytesIO()
-    image.save(buffer, format_.pillow, **told)
-    return with_directories(buffer.getvalue(), directories) if directories else buffer.getvalue()
+    image.save(buffer, format_.pillow, **options)
+    return buffer.getvalue()
 
 
 def _deep(picture: Picture, format_: Format, options: Mapping[str, Any]) -> bytes:
