@@ -449,6 +449,29 @@ def test_damaged_files(name, max_pixels, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize(("place", "value"), [(25, 3), (26, 1), (27, 64), (28, 2)])
+def test_headers_that_no_png_of_16_bits_has(place, value, capfd):
+    header = bytearray(FILES["png"][:33])
+    header[place] = value
+    header[29:33] = struct.pack(">I", zlib.crc32(header[12:29]))
+    with pytest.raises(FileError):
+        read(io.BytesIO(bytes(header) + FILES["png"][33:]), "a")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_odd_pngs_are_read_in_silence(capfd):
+    pixels = values("RGB", "16")
+    packed = zlib.compress(scanlines(pixels) + b"more rows than there are" * 99) + b"and more"
+    whole = png(pixels)
+    start = whole.index(b"IDAT") - 4
+    stream = io.BytesIO(
+        whole[:start] + chunk(b"IDAT", packed[:50]) + chunk(b"IDAT", packed[50:]) + whole[-12:]
+    )
+    picture = read(stream, "a")
+    np.testing.assert_array_equal(picture.pixels, pixels)
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_what_there_is_of_a_file_that_is_cut_off(name):
     whole = FILES[name]

@@ -33,9 +33,11 @@ def depth(head: bytes) -> int:
 
 def shape(data: bytes) -> tuple[int, int, int]:
     """Height, width and channels that the header of a PNG claims, or a `ValueError`."""
-    width, height, _, colours = struct.unpack_from(">LLBB", data, 16)
-    if colours not in _CHANNELS:
-        raise ValueError(f"colour type {colours} with 16 bits")
+    width, height, _, colours, packing, filters, passes = struct.unpack_from(">LLBBBBB", data, 16)
+    if colours not in _CHANNELS or packing or filters or passes > 1:
+        raise ValueError(
+            f"no PNG of 16 bits has colour type {colours} and methods {packing, filters, passes}"
+        )
     return height, width, _CHANNELS[colours]
 
 

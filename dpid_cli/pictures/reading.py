@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import math
 import warnings
 from collections.abc import Iterator
@@ -22,6 +23,9 @@ from dpid_cli.pictures.modes import is_deep, pixels_of, plain, upright
 from dpid_cli.pictures.picture import Picture
 
 MAX_PIXELS = 512_000_000
+
+for _name in ("PIL", "tifffile"):  # else they print what they find odd
+    logging.getLogger(_name).addHandler(logging.NullHandler())
 
 
 class _DamagedError(FileError):

@@ -6,7 +6,6 @@ What a header claims is compared with what the file holds before memory is asked
 from __future__ import annotations
 
 import io
-import logging
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -50,7 +49,6 @@ def page_of(stream: IO[bytes], page: int) -> Any:
     """A page as tifffile's."""
     from tifffile import TiffFile
 
-    logging.getLogger("tifffile").addHandler(logging.NullHandler())  # else it prints what it finds odd
     stream.seek(0)
     return TiffFile(stream, name="TIFF", **_PLAIN).pages[page]
 
