@@ -44,15 +44,15 @@ class Deep:
     pixels: Callable[[str, bool], Samples]
 
 
-def find(stream: IO[bytes]) -> Deep | None:
-    """The file as one that Pillow would cut to 8 bits, or None; damaged headers raise many kinds."""
+def find(stream: IO[bytes], page: int = 0) -> Deep | None:
+    """The file, or a page of a TIFF, if Pillow would cut it to 8 bits; damaged headers raise many kinds."""
     head = stream.read(33)
     stream.seek(0)
     found = None
     if png.depth(head) == 16:
         found = _png(stream.read())
     elif head[:4] in (b"II*\0", b"MM\0*", b"II+\0"):
-        found = _tiff(stream)
+        found = _tiff(stream, page)
     elif head[:2] in (b"P5", b"P6"):
         found = _netpbm(stream)
     stream.seek(0)
@@ -102,7 +102,7 @@ def _png(data: bytes) -> Deep:
     return Deep("png", (width, height), remarks, pixels)
 
 
-def _tiff(stream: IO[bytes], page: int = 0) -> Deep | None:
+def _tiff(stream: IO[bytes], page: int) -> Deep | None:
     from dpid_cli.pictures import tiff
 
     tags = tiff.Tags(stream)

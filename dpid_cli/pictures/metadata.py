@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-import warnings
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from PIL import Image, ImageOps
 from PIL.ExifTags import IFD, Base
 
 from dpid_cli.pictures.containers import LONGEST_TEXT
+from dpid_cli.pictures.settings import remarks
 
 # Other tags of the first directory tell how pixels were stored, or are links into the file.
 _DESCRIBING = (
@@ -89,7 +89,7 @@ class Metadata:
     software: str = ""
 
 
-def told(image: Image.Image) -> tuple[Metadata, list[str]]:
+def metadata_of(image: Image.Image) -> tuple[Metadata, list[str]]:
     """What an image tells of itself.
 
     Parameters
@@ -140,7 +140,7 @@ def take(image: Image.Image) -> tuple[Metadata, list[str]]:
     list of str
         What is too damaged to be kept.
     """
-    found = told(image)
+    found = metadata_of(image)
     orientation(image)  # is found out before what it stands in is taken away
     for key in ("exif", f"{_RAW_PROFILE} exif", "xmp", _XMP_KEYWORD):
         image.info.pop(key, None)
@@ -150,8 +150,7 @@ def take(image: Image.Image) -> tuple[Metadata, list[str]]:
 
 def _exif(image: Image.Image, lost: list[str]) -> bytes:
     stored = image.info.get("exif")
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
+    with remarks() as told:
         try:
             if isinstance(stored, bytes):
                 original = Image.Exif()

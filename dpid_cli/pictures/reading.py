@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import logging
 import math
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO
@@ -14,13 +13,13 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from dpid_cli.errors import FileError, one_line, warn
-from dpid_cli.pictures.arrow import one_block
 from dpid_cli.pictures.containers import without_remarks
 from dpid_cli.pictures.deep import Deep, find
 from dpid_cli.pictures.formats import BY_PILLOW, FORMATS
-from dpid_cli.pictures.metadata import orientation, take, told
+from dpid_cli.pictures.metadata import metadata_of, orientation, take
 from dpid_cli.pictures.modes import is_deep, pixels_of, plain, upright
 from dpid_cli.pictures.picture import Picture
+from dpid_cli.pictures.settings import settings
 
 MAX_PIXELS = 512_000_000
 
@@ -36,10 +35,7 @@ class _DamagedError(FileError):
 def _file_errors(name: str, max_pixels: int) -> Iterator[None]:
     """Turn whatever a decoder raises on a bad file into one `FileError`."""
     try:
-        with warnings.catch_warnings():
-            # The limit on pixels below says it better; other notes are about metadata.
-            warnings.simplefilter("ignore")
-            yield
+        yield
     except FileError:
         raise
     except UnidentifiedImageError:
@@ -78,20 +74,6 @@ def _too_large(name: str, max_pixels: int) -> FileError:
         f"{name}: more than {limit} pixels, the limit: give a smaller image, "
         "or raise --max-pixels of 'dpid downscale'"
     )
-
-
-@contextmanager
-def _limits(max_pixels: int, truncated: bool) -> Iterator[None]:
-    """Pillow's settings for one file; those of the process return when it is read."""
-    from PIL import ImageFile
-
-    before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
-    # Pillow refuses what has more than twice as many; `_decoded` what has more.
-    Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = max_pixels, truncated
-    try:
-        yield
-    finally:
-        Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
 def _known_formats() -> list[str]:
@@ -145,12 +127,13 @@ def read(stream: IO[bytes], name: str, *, max_pixels: int = MAX_PIXELS, truncate
 
 
 def _decoded(stream: IO[bytes], name: str, max_pixels: int, truncated: bool = False) -> Picture:
-    with _file_errors(name, max_pixels), _limits(max_pixels, truncated):
+    with _file_errors(name, max_pixels), settings(max_pixels, truncated):
         deep = find(stream)
-        if deep is None:
-            picture, notes = _shallow(stream, name, max_pixels)
-        else:
+        if deep is not None:
             picture, notes = _deep(deep, name, max_pixels, truncated)
+        else:
+            with Image.open(stream, formats=_known_formats()) as image:
+                picture, notes = _shallow(image, name, max_pixels)
     for note in notes:
         warn(f"{name}: {note}")
     if picture.pixels.dtype == np.float32 and not np.isfinite(picture.pixels).all():
@@ -163,26 +146,25 @@ def _deep(deep: Deep, name: str, max_pixels: int, truncated: bool) -> tuple[Pict
     if math.prod(deep.size) > max_pixels:
         raise _too_large(name, max_pixels)
     pixels, alpha, notes = deep.pixels(name, truncated)
-    metadata, lost = told(deep.remarks)
+    metadata, lost = metadata_of(deep.remarks)
     pixels = upright(pixels, orientation(deep.remarks))
     profile = deep.remarks.info.get("icc_profile")
     profile = profile if isinstance(profile, bytes) else None
     return Picture(pixels, alpha, profile, deep.format, metadata), notes + _losses(lost)
 
 
-def _shallow(stream: IO[bytes], name: str, max_pixels: int) -> tuple[Picture, list[str]]:
+def _shallow(image: Image.Image, name: str, max_pixels: int) -> tuple[Picture, list[str]]:
     """A picture as Pillow reads it, and what of its file is lost."""
-    with one_block(), Image.open(stream, formats=_known_formats()) as image:
-        if image.width * image.height > max_pixels:
-            raise _too_large(name, max_pixels)
-        deep = is_deep(image)
-        # Pillow calls a JPEG with several images MPO.
-        format_name = BY_PILLOW.get(image.format or "", FORMATS["jpeg"]).name
-        image.load()
-        metadata, lost = take(image)
-        profile = image.info.get("icc_profile")
-        converted, profile = plain(image, profile if isinstance(profile, bytes) else None, name)
-        pixels = pixels_of(converted)
+    if image.width * image.height > max_pixels:
+        raise _too_large(name, max_pixels)
+    deep = is_deep(image)
+    # Pillow calls a JPEG with several images MPO.
+    format_name = BY_PILLOW.get(image.format or "", FORMATS["jpeg"]).name
+    image.load()
+    metadata, lost = take(image)
+    profile = image.info.get("icc_profile")
+    converted, profile = plain(image, profile if isinstance(profile, bytes) else None, name)
+    pixels = pixels_of(converted)
     if format_name == "ppm" and pixels.ndim == 2:
         format_name = "pgm"
     cut = deep and pixels.dtype == np.uint8
