@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import tracemalloc
+import warnings
 import zlib
 from pathlib import Path
 
@@ -280,6 +281,18 @@ def test_what_is_not_read(stored, message):
         read(io.BytesIO(stored), "a")
 
 
+@pytest.mark.parametrize("bits", [8, 10, 12])
+def test_depth_of_avif_is_not_lost_silently(bits):
+    gray = np.full((16, 16, 3), 2 ** (bits - 1), np.uint8 if bits == 8 else np.uint16)
+    stream = io.BytesIO(imagecodecs.avif_encode(gray, bitspersample=bits))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        picture = read(stream, "a")
+    lost = ["a: more than 8 bits a channel are read as 8 bits"] if bits > 8 else []
+    assert [str(warning.message) for warning in told] == lost
+    assert picture.mode == "RGB" and abs(picture.pixels.astype(int) - 128).max() <= 2
+
+
 LEVELS = np.arange(65536, dtype=np.uint16).reshape(256, 256)
 
 
@@ -514,3 +527,10 @@ def test_claims_take_no_memory(name):
         assert tracemalloc.get_traced_memory()[1] < 50e6
     finally:
         tracemalloc.stop()
+
+
+def test_learning_refuses_transparent_floats(dpid, folder):
+    Path("a.tif").write_bytes(tiff(values("RGBA", "float")))
+    result = dpid("learn", "a.tif", "-s", "2", "-o", "f.json")
+    assert (result.exit_code, result.stdout) == (1, "") and is_one_error_line(result.stderr)
+    assert result.stderr == "a.tif: parts of it are transparent: give an opaque image\n"
