@@ -271,8 +271,8 @@ def test_kinds_of_gray():
         (tiff(values("L", "16").astype(np.uint32) + 65536), "integers outside 0 to 65535: convert"),
         (tiff(np.full((2, 2), np.inf, np.float32)), "infinity"),
         (tiff(np.full((2, 2), 1e200)), "NaN or infinity"),
-        (tiff(values("L", "16"), {259: [7]}), "compression 7 with 16 bits is not read: store it"),
-        (tiff(values("RGB", "16"), {258: [16, 16, 8]}), "damaged|not read"),
+        (tiff(values("L", "16"), {259: [7]}), "compression 7 with more than 8 bits is not read: store it"),
+        (tiff(values("RGB", "16"), {258: [16, 16, 8]}), "samples of differing bits are not read"),
     ],
 )
 @pytest.mark.filterwarnings("ignore::dpid_cli.errors.DpidWarning")
@@ -469,6 +469,14 @@ def test_headers_that_no_png_of_16_bits_has(place, value, capfd):
     header[29:33] = struct.pack(">I", zlib.crc32(header[12:29]))
     with pytest.raises(FileError):
         read(io.BytesIO(bytes(header) + FILES["png"][33:]), "a")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_pngs_longer_than_libpng_reads(capfd):
+    header = FILES["png"][:16] + struct.pack(">II", 10**6 + 1, 1) + FILES["png"][24:29]
+    whole = header + struct.pack(">I", zlib.crc32(header[12:])) + FILES["png"][33:]
+    with pytest.raises(FileError, match="more than 1000000 pixels a side"):
+        read(io.BytesIO(whole), "a", truncated=True)
     assert capfd.readouterr() == ("", "")
 
 
