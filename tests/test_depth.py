@@ -22,7 +22,7 @@ from test_files import TURNED
 import dpid_cli
 from dpid_cli import alpha
 from dpid_cli.errors import DpidWarning, FileError
-from dpid_cli.pictures import read
+from dpid_cli.pictures import FORMATS, Picture, read, write
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])
@@ -472,11 +472,14 @@ def test_headers_that_no_png_of_16_bits_has(place, value, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_pngs_longer_than_libpng_reads(capfd):
+def test_pngs_longer_than_libpng_takes(capfd):
     header = FILES["png"][:16] + struct.pack(">II", 10**6 + 1, 1) + FILES["png"][24:29]
     whole = header + struct.pack(">I", zlib.crc32(header[12:])) + FILES["png"][33:]
     with pytest.raises(FileError, match="more than 1000000 pixels a side"):
         read(io.BytesIO(whole), "a", truncated=True)
+    long = Picture(np.zeros((1, 10**6 + 1), np.uint16), False, None, "tiff")
+    with pytest.raises(FileError, match=r"^out: cannot be encoded as PNG: more than 1000000 pixels a side: "):
+        write(long, io.BytesIO(), FORMATS["png"], "out")
     assert capfd.readouterr() == ("", "")
 
 

@@ -39,9 +39,21 @@ def shape(data: bytes) -> tuple[int, int, int]:
         raise ValueError(
             f"no PNG of 16 bits has colour type {colours} and methods {packing, filters, passes}"
         )
+    _check_sides(height, width)
+    return height, width, _CHANNELS[colours]
+
+
+def _check_sides(height: int, width: int) -> None:
     if max(height, width) > _LONGEST_SIDE:
         raise ValueError(f"more than {_LONGEST_SIDE} pixels a side")
-    return height, width, _CHANNELS[colours]
+
+
+def encode(pixels: NDArray[np.uint16], compress_level: int) -> bytes:
+    """A PNG without remarks; of two or four channels the last is alpha."""
+    from imagecodecs import png_encode
+
+    _check_sides(*pixels.shape[:2])
+    return bytes(png_encode(pixels, level=compress_level))
 
 
 def decode(data: bytes, partial: bool) -> NDArray[np.uint16]:
