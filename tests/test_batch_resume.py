@@ -285,14 +285,13 @@ def test_interrupted(many, number):
 
 SLOW = """
 import signal, sys, time
-from dpid_cli.pictures import writing
-save = writing._encode
-def slowly(image, stream, *rest):
+from PIL import Image
+def slowly(image, stream, *rest, **options):
     stream.write(b"half")
     stream.flush()
     print("in flight", flush=True)
     time.sleep(60)
-writing._encode = slowly
+Image.Image.save = slowly
 from dpid_cli.cli import main
 main(sys.argv[1:])
 """

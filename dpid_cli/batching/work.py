@@ -242,7 +242,7 @@ class _Task:
         recipe = _tuned(order.wants[0].recipe if want is None else want.recipe, format_, order.format)
         size = picture.size if want is None else order.result_size(recipe, picture.size)
         as_it_is = want is None or bool(order.too_small(picture.size))
-        if as_it_is and whole and format_.name == picture.format and recipe.metadata == "keep":
+        if as_it_is and whole and format_.name == picture.format and recipe.keeps_everything:
             self._copy(target)
             return
         result = recipe.unscaled(picture) if as_it_is else recipe.apply(picture, size, self.item.path)

@@ -18,6 +18,7 @@ from dpid_cli.cli.console import announce, on_terminal
 from dpid_cli.cli.downscale import FORMAT_NAMES
 from dpid_cli.cli.options import (
     SIZE_KINDS,
+    colour_options,
     encoder_options,
     encoding,
     metadata_options,
@@ -100,6 +101,7 @@ def _least_size(ctx: click.Context, param: click.Parameter, value: str | None) -
     metavar="TEMPLATE",
     help="Names of results, of {stem} {ext} {method} {scale} {width} {height}.",
 )
+@colour_options
 @encoder_options
 @metadata_options
 @reading_options
