@@ -39,17 +39,23 @@ def check_target(target: Path, inputs: Iterable[Path], written: Iterable[Path], 
     if any(same_file(target, path) for path in written):
         raise FileError(f"{target}: another result of this run has this name: choose another output")
     if target.is_dir():
-        raise FileError(f"{target}: is a directory: give a file's name")
+        raise is_directory(target)
     if not os.path.lexists(target):
         return
     if not overwrite:
-        raise _exists(target)
+        raise exists_already(target)
     if not stat.S_ISREG(os.lstat(target).st_mode):
         raise FileError(f"{target}: not a regular file: remove it, or choose another output")
 
 
-def _exists(target: Path) -> FileError:
+def exists_already(target: Path | str) -> FileError:
+    """That a result must not replace what is there."""
     return FileError(f"{target}: exists already: use --overwrite, or choose another output")
+
+
+def is_directory(target: Path | str) -> FileError:
+    """That a result cannot be written, as a directory is there."""
+    return FileError(f"{target}: is a directory: give a file's name")
 
 
 @contextmanager
@@ -76,7 +82,7 @@ def atomic(target: Path, overwrite: bool) -> Iterator[IO[bytes]]:
         else:
             draft.put()
     except FileExistsError:
-        raise _exists(target) from None
+        raise exists_already(target) from None
     except OSError as error:
         raise FileError(f"{target}: cannot be written: {reason(error)}: check space and rights") from error
     finally:

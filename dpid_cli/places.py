@@ -1,6 +1,7 @@
 """Files of a batch by their paths, as text: what else of the code needs to know of where they lie.
 
 Everything that lists, reads, compares or writes inputs and results of a batch goes through these functions.
+A path may be an address such as ``s3://bucket/a.png``, of which `remote` knows.
 """
 
 from __future__ import annotations
@@ -10,21 +11,26 @@ import os
 import stat
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import IO
 
+from dpid_cli import remote
 from dpid_cli.errors import FileError
 from dpid_cli.output import atomic, check_target, make_directory, reason
-from dpid_cli.sources import opened
+from dpid_cli.remote import is_address
+from dpid_cli.sources import MOST_BYTES
+from dpid_cli.sources import opened as opened_here
 
 __all__ = [
+    "absolute",
     "checksum",
     "entries",
     "folder_id",
     "identities",
+    "is_address",
     "is_file",
     "is_folder",
     "joined",
@@ -45,16 +51,25 @@ _BLOCK = 1 << 20
 
 def joined(folder: str, name: str) -> str:
     """The path of a name, with ``/`` between its parts, below a folder."""
+    if is_address(folder):
+        return folder + name if folder.endswith("/") else f"{folder}/{name}"
     return os.path.join(folder, *name.split("/"))
+
+
+def absolute(path: str, base: str) -> str:
+    """The path as it stands where `base` is the current folder."""
+    return path if is_address(path) else os.path.join(base, path)
 
 
 def last(path: str) -> str:
     """The name of a file without its folder."""
-    return os.path.basename(path)
+    return path.rpartition("/")[2] if is_address(path) else os.path.basename(path)
 
 
 def mirrored(path: str) -> str:
     """A path as it stands, with ``/`` between its parts; only the name if it does not lead down from here."""
+    if is_address(path):
+        return last(path)
     name = os.path.normpath(path)
     if os.path.isabs(name) or name.split(os.sep)[0] == os.pardir:
         return last(path)
@@ -63,17 +78,22 @@ def mirrored(path: str) -> str:
 
 def relative(path: str, root: str) -> str | None:
     """The way from a folder down to a file, with ``/`` between its parts; None if there is none."""
+    if is_address(path) or is_address(root):
+        above = real(root) + "/"
+        return real(path).removeprefix(above) if real(path).startswith(above) else None
     name = os.path.relpath(real(path), _real(os.path.join(os.getcwd(), root)))
     return None if name.split(os.sep)[0] == os.pardir else name.replace(os.sep, "/")
 
 
 def is_folder(path: str) -> bool:
     """Whether a folder, or a link to one, lies there."""
-    return os.path.isdir(path)
+    return remote.is_folder(path) if is_address(path) else os.path.isdir(path)
 
 
 def is_file(path: str) -> bool:
     """Whether something that is no folder lies there, be it a broken link."""
+    if is_address(path):
+        return remote.is_file(path)
     return os.path.lexists(path) and not os.path.isdir(path)
 
 
@@ -82,6 +102,9 @@ def entries(folder: str) -> Iterator[tuple[str, bool]]:
 
     Raises an OSError where the folder cannot be read.
     """
+    if is_address(folder):
+        yield from remote.entries(folder)
+        return
     with os.scandir(folder) as found:
         for entry in found:
             folder_too = False
@@ -92,6 +115,8 @@ def entries(folder: str) -> Iterator[tuple[str, bool]]:
 
 def folder_id(folder: str) -> object:
     """What tells whether two paths, through links, lead to one folder; an OSError if it is not there."""
+    if is_address(folder):
+        return remote.real(folder)
     found = os.stat(folder)
     return found.st_dev, found.st_ino
 
@@ -102,19 +127,23 @@ def identities(path: str, linked: bool = False) -> list[bytes]:
     With `linked`, those of the file that a link leads to are added to those of the link.
     """
     paths = [real(path)]
-    if linked and os.path.islink(path):
+    if linked and not is_address(path) and os.path.islink(path):
         paths.append(os.path.realpath(path))
     return [_folded(path) for path in paths]
 
 
 def real(path: str) -> str:
     """The path without links on its way; a link at its end, which a result would replace, is kept."""
+    if is_address(path):
+        return remote.real(path)
     folder, name = os.path.split(os.path.join(os.getcwd(), path))
     return os.path.join(_real(folder), name)
 
 
 def same(path: str, other: str) -> bool:
     """Whether two paths lead to one file."""
+    if is_address(path) or is_address(other):
+        return real(path) == real(other)
     return os.path.realpath(path) == os.path.realpath(other)
 
 
@@ -131,6 +160,8 @@ def _folded(path: str) -> bytes:
 
 def length(path: str) -> int | None:
     """Bytes of a regular file; None if there is none."""
+    if is_address(path):
+        return remote.length(path)
     try:
         found = os.stat(path)
     except OSError:
@@ -140,6 +171,8 @@ def length(path: str) -> int | None:
 
 def stamp(path: str) -> tuple[int, int]:
     """Bytes of an input, and when it was changed last, in nanoseconds; (0, 0) if it is not there."""
+    if is_address(path):
+        return remote.stamp(path)
     try:
         found = os.stat(path)
     except OSError:
@@ -148,7 +181,9 @@ def stamp(path: str) -> tuple[int, int]:
 
 
 def checksum(path: str) -> str:
-    """Of the content of an input: BLAKE2b, 128 bits."""
+    """Of the content of an input: BLAKE2b, 128 bits; or what the store that has it tells of it, unread."""
+    if is_address(path) and (told := remote.etag(path)):
+        return told
     digest = blake2b(digest_size=16)
     with opened(path) as stream:
         try:
@@ -161,12 +196,24 @@ def checksum(path: str) -> str:
 
 def refuse(path: str, overwrite: bool) -> None:
     """Raise a `FileError` if a result must not be written there."""
+    if is_address(path):
+        remote.refuse(path, overwrite)
+        return
     check_target(Path(path), (), (), overwrite)
+
+
+def opened(path: str, most: int = MOST_BYTES) -> AbstractContextManager[IO[bytes]]:
+    """A seekable stream of an input, of which no more than `most` bytes are kept in memory."""
+    return remote.opened(path, most) if is_address(path) else opened_here(path, most)
 
 
 @contextmanager
 def written(path: str, overwrite: bool) -> Iterator[IO[bytes]]:
     """A stream whose content becomes the file, whole or not at all; missing folders are made."""
+    if is_address(path):
+        with remote.written(path, overwrite) as stream:
+            yield stream
+        return
     target = Path(path)
     if target.parent.is_dir():
         with atomic(target, overwrite) as stream:

@@ -72,7 +72,12 @@ def _standard_input(most: int) -> IO[bytes]:
         raise FileError(f"{name}: it is closed: redirect an image to it")
     if _is_file_from_its_start(sys.stdin.buffer):
         return _Bounded(io.FileIO(os.dup(sys.stdin.fileno())), name, most)
-    return _Bounded(_Replayed(sys.stdin.buffer, name, most), name, most)
+    return replayed(sys.stdin.buffer, name, most)
+
+
+def replayed(pipe: IO[bytes] | io.RawIOBase, name: str, most: int) -> IO[bytes]:
+    """What can only be read forwards as a seekable stream, of which no more than `most` bytes are kept."""
+    return _Bounded(_Replayed(pipe, name, most), name, most)
 
 
 def _is_file_from_its_start(stream: IO[bytes]) -> bool:
@@ -101,7 +106,7 @@ class _Bounded(io.BufferedReader):
 class _Replayed(io.RawIOBase):
     """A pipe that can be read again, as what was read of it is kept."""
 
-    def __init__(self, pipe: IO[bytes], name: str, most: int) -> None:
+    def __init__(self, pipe: IO[bytes] | io.RawIOBase, name: str, most: int) -> None:
         super().__init__()
         self._pipe, self._called, self._most = pipe, name, most
         self._kept = io.BytesIO()

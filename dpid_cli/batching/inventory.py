@@ -44,7 +44,7 @@ class Inventory:
         """How many files were left out because their extension is none of a picture."""
         return sum(selection.ignored for selection in self.selections)
 
-    def fill(self, wanted: Callable[[str], bool] = lambda path: True) -> None:
+    def fill(self, wanted: Callable[[Input], bool] = lambda found: True) -> None:
         """List the inputs, those of them that are `wanted`.
 
         Raises
@@ -74,7 +74,7 @@ class Inventory:
         """Remove the temporary file."""
         self._tables.close()
 
-    def _add(self, found: Input, wanted: Callable[[str], bool]) -> None:
+    def _add(self, found: Input, wanted: Callable[[Input], bool]) -> None:
         size, error = self._size(found)
         # What can have no results lays claim to its own path, to be listed only once.
         targets = (found.path,) if error else self.order.targets(found.name, size)
@@ -83,7 +83,7 @@ class Inventory:
             return
         for key in () if error else places.identities(found.path, linked=True):
             self._tables.execute("INSERT OR IGNORE INTO sources VALUES (?, ?)", (key, self.listed))
-        path, name, chosen = os.fsencode(found.path), os.fsencode(found.name), wanted(found.path)
+        path, name, chosen = os.fsencode(found.path), os.fsencode(found.name), wanted(found)
         row = (self.listed, path, name, error, chosen, *(size or (None, None)))
         self._tables.execute("INSERT INTO inputs VALUES (?, ?, ?, ?, ?, ?, ?)", row)
         self.listed += 1

@@ -56,6 +56,8 @@ class Order:
         Whether inputs are known by their content, and not by size and time of change.
     dry : bool
         Whether nothing is written; then only headers are read.
+    base : str
+        The folder in which relative paths begin, for workers that have another; empty for the current one.
     """
 
     wants: tuple[Want, ...]
@@ -70,6 +72,7 @@ class Order:
     skip_existing: bool = False
     checksum: bool = False
     dry: bool = False
+    base: str = ""
 
     def check(self) -> None:
         """Raise an `ArgumentError` if this cannot work whatever the files hold."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from itertools import islice
 
 from dpid_cli.batching.order import Order
@@ -59,7 +59,7 @@ def run(
                     handed[_submitted(executor, order, part)] = part
             done, _ = wait(handed, _PATIENCE if stop is not None else None, FIRST_COMPLETED)
             for future in [future for future in handed if future in done]:
-                yield from _results(future, handed.pop(future))
+                yield from results_of(future, handed.pop(future))
     finally:
         _drop(handed)
         wait(handed)
@@ -81,8 +81,9 @@ def _drop(handed: dict[Future[list[Result]], tuple[Item, ...]]) -> None:
             del handed[future]
 
 
-def _results(future: Future[list[Result]], items: tuple[Item, ...]) -> list[Result]:
-    error = future.exception()
+def results_of(future: Future[list[Result]], items: tuple[Item, ...]) -> list[Result]:
+    """What became of items that were handed over, also if their worker was lost."""
+    error = CancelledError() if future.cancelled() else future.exception()
     if error is None:
         return future.result()
     told = f"{type(error).__name__}: {one_line(error)}"

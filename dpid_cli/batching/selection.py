@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import PurePosixPath
 from typing import IO, Protocol
 
@@ -38,6 +39,25 @@ class Input:
     path: str
     name: str
     error: str = ""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of several equal parts of the inputs, the same on every machine: by a hash of their names.
+
+    Attributes
+    ----------
+    number, count : int
+        Which of how many, from 1.
+    """
+
+    number: int
+    count: int
+
+    def takes(self, found: Input) -> bool:
+        """Whether an input belongs to it, and so to no other."""
+        digest = blake2b(os.fsencode(found.name), digest_size=8).digest()
+        return int.from_bytes(digest, "big") % self.count == self.number - 1
 
 
 class Selection(Protocol):

@@ -10,12 +10,13 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from typing import Self, TypeVar
 
+from dpid_cli import places
 from dpid_cli.backends import thread_count
 from dpid_cli.batching.inventory import Inventory
 from dpid_cli.batching.order import Order
 from dpid_cli.batching.report import Earlier, Report
 from dpid_cli.batching.runner import run
-from dpid_cli.batching.selection import Selection
+from dpid_cli.batching.selection import Input, Selection, Shard
 from dpid_cli.batching.work import Result
 from dpid_cli.errors import ArgumentError
 
@@ -39,12 +40,14 @@ class Session:
         Whether what that report tells to be done, and still is, is skipped.
     retry_failed : str or None
         Path of a report: only what failed there is done.
+    shard : Shard or None
+        The part of the inputs that is done; all are listed and checked.
     executor : callable
         From the number of workers to what does the work.
     pending : int
         Chunks for each worker that are handed over at a time.
     chunk : int
-        Inputs that are handed over together.
+        The most inputs that are handed over together; fewer where there are few for each worker.
     """
 
     order: Order
@@ -53,6 +56,7 @@ class Session:
     report: str | None = None
     resume: bool = False
     retry_failed: str | None = None
+    shard: Shard | None = None
     executor: Callable[[int], Executor] = ThreadPoolExecutor
     pending: int = 2
     chunk: int = 1
@@ -74,16 +78,21 @@ class Session:
             raise ArgumentError("--resume: it goes by the report of the run before: give --report FILE, too")
         if self.resume and self.order.skip_existing:
             raise ArgumentError("--resume: it contradicts --skip-existing: give one of them")
+        if self.report is not None and places.is_address(self.report):
+            raise ArgumentError(f"--report: {self.report}: it is written line by line: give a local file")
         exists = self.report is not None and os.path.lexists(self.report)
         if exists and not (self._continues or self.order.overwrite or self.order.dry):
             raise ArgumentError(
                 f"--report: {self.report}: exists already: use --resume to go on with it, or another name"
             )
         self._inventory = self._closing(Inventory(self.order, self.selections))
-        if self.retry_failed is None:
-            self._inventory.fill()
-        else:
-            self._inventory.fill(self._closing(Earlier(self.retry_failed)).failed)
+        before = None if self.retry_failed is None else self._closing(Earlier(self.retry_failed))
+
+        def wanted(found: Input) -> bool:
+            mine = self.shard is None or self.shard.takes(found)
+            return mine and (before is None or before.failed(found.path))
+
+        self._inventory.fill(wanted)
         if self.resume and self.report is not None and exists:
             self._earlier = self._closing(Earlier(self.report))
 
@@ -94,7 +103,7 @@ class Session:
 
     @property
     def listed(self) -> int:
-        """How many there would be without `retry_failed`."""
+        """How many there would be without `retry_failed` and `shard`."""
         return self._inventory.listed
 
     @property
@@ -115,11 +124,13 @@ class Session:
             report = None
             if self.report is not None and not self.order.dry:
                 report = stack.enter_context(Report(self.report, resume=self._continues))
-            order = self._with_threads(max(1, workers // max(1, self.count)))
+            here = self.executor is ThreadPoolExecutor
+            order = self._with_threads(max(1, workers // max(1, self.count)) if here else 1)
             executor = stack.enter_context(self.executor(workers))
             items = self._inventory.items(self._earlier)
             pending = self.pending * workers
-            for result in run(order, items, executor, pending=pending, chunk=self.chunk, stop=stop):
+            chunk = max(1, min(self.chunk, self.count // (4 * workers)))
+            for result in run(order, items, executor, pending=pending, chunk=chunk, stop=stop):
                 if report is not None:
                     report.add(result)
                 yield result

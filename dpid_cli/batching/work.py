@@ -165,7 +165,7 @@ class _Task:
             raise FileError(item.error)
         self._identify()
         missing = self._missing()
-        with places.opened(item.path, order.wants[0].recipe.most_bytes) as stream:
+        with places.opened(self._at(item.path), order.wants[0].recipe.most_bytes) as stream:
             if order.dry:
                 self._measured(order.wants[0].recipe.read_size(stream, item.path))
                 self._add(outputs=item.targets)
@@ -177,13 +177,13 @@ class _Task:
         for number in missing:
             want = order.wants[number] if number < len(order.wants) else None
             self._make(item.targets[number], want, cropped, whole)
-        self._add(outputs=item.targets, output_bytes=_lengths(item.targets))
+        self._add(outputs=item.targets, output_bytes=self._lengths(item.targets))
 
     def _identify(self) -> None:
         """Take down what tells the input from others, and skip it if an earlier run has done it."""
         order, known = self.order, self.item.known
-        size, modified = places.stamp(self.item.path)
-        content = places.checksum(self.item.path) if order.checksum else None
+        size, modified = places.stamp(self._at(self.item.path))
+        content = places.checksum(self._at(self.item.path)) if order.checksum else None
         fingerprint = order.fingerprint
         self._add(input_bytes=size, modified=modified, checksum=content, order=fingerprint)
         self._add(methods=order.methods, parameters=order.parameters)
@@ -192,7 +192,7 @@ class _Task:
         same = (
             known.checksum == content if content else (known.input_bytes, known.modified) == (size, modified)
         )
-        if same and known.output_bytes == _lengths(known.outputs):
+        if same and known.output_bytes == self._lengths(known.outputs):
             self._add(outputs=known.outputs, output_bytes=known.output_bytes)
             raise _SkippedError("done before")
 
@@ -201,14 +201,14 @@ class _Task:
         targets = self.item.targets
         missing = list(range(len(targets)))
         if self.order.skip_existing:
-            missing = [k for k in missing if places.length(targets[k]) is None]
+            missing = [k for k in missing if places.length(self._at(targets[k])) is None]
             if len(missing) < len(targets):  # nobody knows how the others were made
                 self._add(order="")
             if not missing:
-                self._add(outputs=targets, output_bytes=_lengths(targets))
+                self._add(outputs=targets, output_bytes=self._lengths(targets))
                 raise _SkippedError("exists already")
         for k in missing:
-            places.refuse(targets[k], self._overwrite)
+            places.refuse(self._at(targets[k]), self._overwrite)
         return missing
 
     @property
@@ -246,15 +246,15 @@ class _Task:
             self._copy(target)
             return
         result = recipe.unscaled(picture) if as_it_is else recipe.apply(picture, size, self.item.path)
-        with places.written(target, self._overwrite) as stream:
+        with places.written(self._at(target), self._overwrite) as stream:
             write(result, stream, recipe.tuned(format_, self.item.path), target)
         self._wrote(target)
 
     def _copy(self, target: str) -> None:
         """Nothing is to be changed."""
         with (
-            places.opened(self.item.path) as source,
-            places.written(target, self._overwrite) as stream,
+            places.opened(self._at(self.item.path)) as source,
+            places.written(self._at(target), self._overwrite) as stream,
         ):
             shutil.copyfileobj(source, stream)
         self._wrote(target)
@@ -262,11 +262,13 @@ class _Task:
     def _wrote(self, target: str) -> None:
         self._add(outputs=(*self.found["outputs"], target))
 
+    def _at(self, path: str) -> str:
+        return places.absolute(path, self.order.base)
 
-def _lengths(paths: Sequence[str]) -> tuple[int, ...]:
-    """Bytes of each file, -1 for what is none."""
-    found = map(places.length, paths)
-    return tuple(-1 if length is None else length for length in found)
+    def _lengths(self, paths: Sequence[str]) -> tuple[int, ...]:
+        """Bytes of each file, -1 for what is none."""
+        found = (places.length(self._at(path)) for path in paths)
+        return tuple(-1 if length is None else length for length in found)
 
 
 def _tuned(recipe: Recipe, format_: Format, asked: str | None) -> Recipe:

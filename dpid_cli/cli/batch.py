@@ -8,7 +8,7 @@ import re
 import signal
 import threading
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +35,7 @@ from dpid_cli.sizes import SizeRequest
 
 if TYPE_CHECKING:
     from dpid_cli.batching.order import Order
-    from dpid_cli.batching.selection import Selection
+    from dpid_cli.batching.selection import Selection, Shard
     from dpid_cli.batching.session import Session
     from dpid_cli.batching.work import Result
 
@@ -48,6 +48,18 @@ def _least_size(ctx: click.Context, param: click.Parameter, value: str | None) -
     if found is None:
         raise click.BadParameter(f"{value!r} is not a size like 256 or 640x480", ctx, param)
     return int(found[1]), int(found[2] or found[1])
+
+
+def _part(ctx: click.Context, param: click.Parameter, value: str | None) -> Shard | None:
+    """``3/8`` as the third of eight parts."""
+    from dpid_cli.batching.selection import Shard
+
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d{1,9})/(\d{1,9})", value)
+    if found is None or not 1 <= int(found[1]) <= int(found[2]):
+        raise click.BadParameter(f"{value!r} is no part like 1/8, 2/8 ... 8/8", ctx, param)
+    return Shard(int(found[1]), int(found[2]))
 
 
 @click.command("batch", no_args_is_help=True)
@@ -117,6 +129,23 @@ def _least_size(ctx: click.Context, param: click.Parameter, value: str | None) -
 )
 @click.option("--checksum", is_flag=True, help="Know inputs by content, not by size and time of change.")
 @click.option("--retry-failed", metavar="REPORT", help="Of the inputs, do those that failed in that report.")
+@click.option(
+    "--shard",
+    callback=_part,
+    metavar="I/N",
+    help="Do the I-th of N parts of the inputs, I from 1; each is in one of them, the same on every machine.",
+)
+@click.option(
+    "--dask",
+    metavar="ADDRESS|local",
+    help="Work on a cluster: address of a Dask scheduler, or local for processes of this machine.",
+)
+@click.option(
+    "--chunk",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="The most images that a worker of --dask is given at a time.  [default: 16]",
+)
 @click.option("-n", "--dry-run", "dry", is_flag=True, help="Tell what would be done, and write nothing.")
 @click.option(
     "-j",
@@ -151,6 +180,7 @@ def command(
       dpid batch photos/ web/ -r --longest 1600 --if-smaller copy --format webp
       dpid batch hr/ lr/ -s 2 -s 3 -s 4 --multiple-of 12 --hr cropped/ --format png
       dpid batch photos/ small/ -r -s 4 --report run.jsonl --resume
+      dpid batch s3://bucket/photos/ s3://bucket/small/ -r -s 4 --dask tcp://head:8786
     """
     from dpid_cli.batching.session import Session
     from dpid_cli.kernels import jit
@@ -158,9 +188,20 @@ def command(
     listed = options["from_file"] is not None
     recursive = options["recursive"]
     selections = _selections(paths[:-1], options)
-    running = {name: options.pop(name) for name in ("workers", "report", "resume", "retry_failed")}
+    running = {name: options.pop(name) for name in ("workers", "report", "resume", "retry_failed", "shard")}
+    dask, chunk = options.pop("dask"), options.pop("chunk")
+    if chunk is not None and dask is None:
+        raise click.UsageError("--chunk: it goes with --dask: leave it out")
     order = _order(paths[-1], options)
-    with Session(order, selections, **running) as session:
+    order.check()
+    with ExitStack() as stack:
+        if dask is not None:
+            from dpid_cli.batching.cluster import connected
+
+            cluster = stack.enter_context(connected(dask, running["workers"]))
+            running |= {"workers": cluster.threads, "executor": lambda workers: cluster}
+            running |= {"chunk": 16 if chunk is None else chunk}
+        session = stack.enter_context(Session(order, selections, **running))
         session.prepare()
         if not session.listed and not listed:  # an empty list may well be meant
             raise ArgumentError(_nothing(paths[:-1], session.ignored, recursive))
