@@ -10,7 +10,7 @@ import posixpath
 import re
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import IO, Any, TypeVar
 
@@ -104,7 +104,7 @@ def opened(address: str, most: int) -> Iterator[IO[bytes]]:
 
     Raises a `FileError` if it cannot be read; while it is read, if there are more than `most` bytes.
     """
-    with replayed(_Pulled(address, most), address, most) as stream:
+    with closing(_Pulled(address, most)) as source, replayed(source, address, most) as stream:
         yield stream
 
 
@@ -161,7 +161,7 @@ class _Pulled(io.RawIOBase):
     def __init__(self, address: str, most: int) -> None:
         super().__init__()
         self._address, self._most = address, most
-        self._source: Any = None
+        self._source: Any = None  # closed by the thread that reads it
         self._fetched = 0
         self._left = io.BytesIO(self._fetch(_BEGINNING))
 
@@ -171,6 +171,12 @@ class _Pulled(io.RawIOBase):
             self._left = io.BytesIO(self._fetch(self._most + 1 - _BEGINNING))
             part = self._left.read(size)
         return part
+
+    def close(self) -> None:
+        if self._source is not None:
+            with suppress(Exception):  # all that was needed has been read
+                self._source.close()
+        super().close()
 
     def _fetch(self, size: int) -> bytes:
         with _told(self._address, "read"):
@@ -183,8 +189,6 @@ class _Pulled(io.RawIOBase):
         if source is None:
             source = files.open(path, "rb", cache_type="none")
         source.seek(self._fetched)
-        if self._fetched and hasattr(source, "prefetch"):  # SFTP: many requests on their way at a time
-            source.prefetch()
         content: bytes = source.read(size)
         self._source = source  # not kept if it has failed
         return content
@@ -218,13 +222,12 @@ def _place(address: str) -> tuple[Any, str]:
             "use a key, or the variables of the service"
         )
     try:
-        from fsspec.core import url_to_fs
-
         if _scheme(scheme) == "sftp":
             from dpid_cli.sftp import Sftp
+        else:
+            from fsspec.core import url_to_fs
 
-            return Sftp(**Sftp.options(address)), Sftp.path(address)
-        files, path = url_to_fs(address)
+            files, path = url_to_fs(address)
     except ImportError as error:
         raise ArgumentError(
             f"{address}: {one_line(error).rstrip('.')}: {scheme}:// needs another package: "
@@ -232,6 +235,8 @@ def _place(address: str) -> tuple[Any, str]:
         ) from error
     except ValueError as error:
         raise ArgumentError(f"{address}: {one_line(error)}: check the address") from error
+    if _scheme(scheme) == "sftp":
+        return Sftp(**Sftp.options(address)), Sftp.path(address)
     return files, str(path)
 
 
