@@ -244,12 +244,15 @@ def test_lists_of_addresses(dpid, photos, s3):
 
 def test_sftp_servers_that_are_not_known(dpid, sftp, sftp_home, photos):
     """Nothing is sent to whoever answers."""
+    from dpid_cli.sftp import Sftp
+
     known = sftp_home[1] / ".ssh" / "known_hosts"
     before = known.read_text()
     try:
         other = (sftp_home[1] / ".ssh" / "id_ed25519.pub").read_text().split()[1]
         for content in "", f"{before.rpartition(' ')[0]} {other}\n":
             known.write_text(content)
+            Sftp.clear_instance_cache()  # the threads of earlier batches have connections
             result = dpid("batch", "in/a.png", f"{sftp}{photos}/x", "-s", "2")
             assert result.exit_code == 1 and is_one_error_line(result.stderr), result.stderr
             assert "known_hosts" in result.stderr or "does not match" in result.stderr
@@ -260,12 +263,12 @@ def test_sftp_servers_that_are_not_known(dpid, sftp, sftp_home, photos):
 
 def test_sftp_connections_that_break(sftp, tmp_path):
     """Another one is made."""
+    from dpid_cli.sftp import Sftp
+
     target = f"{sftp}{tmp_path}/deep/er/x"
     for round_ in range(2):
         with places.written(target, overwrite=True) as stream:
             stream.write(b"%d" % round_)
-        from dpid_cli.sftp import Sftp
-
         Sftp(**Sftp.options(sftp)).client.close()
         assert places.length(target) == 1
     assert listing(tmp_path / "deep" / "er") == {"x": b"1"}

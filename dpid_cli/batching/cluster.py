@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
@@ -45,15 +47,15 @@ def connected(address: str, workers: int | None = None) -> Iterator[Cluster]:
     with ExitStack() as stack:
         where: Any = address
         if address == LOCAL:
-            where = stack.enter_context(
-                LocalCluster(
+            with _ignoring_interruptions():
+                where = LocalCluster(
                     n_workers=thread_count(workers),
                     threads_per_worker=1,
                     memory_limit=0,  # it would stop workers for what images take
                     dashboard_address=None,
                     silence_logs=logging.CRITICAL,
                 )
-            )
+            stack.enter_context(where)
         try:
             client = stack.enter_context(Client(where, timeout=_SECONDS, set_as_default=False))
         except (OSError, ValueError) as error:
@@ -64,6 +66,19 @@ def connected(address: str, workers: int | None = None) -> Iterator[Cluster]:
         cluster = Cluster(client, sum(client.nthreads().values()))
         stack.callback(cluster.shutdown)
         yield cluster
+
+
+@contextmanager
+def _ignoring_interruptions() -> Iterator[None]:
+    """Let processes begin that leave a terminal's Ctrl-C, which all of them get, to this one."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _check(client: Any, address: str) -> None:
