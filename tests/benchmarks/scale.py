@@ -1,0 +1,134 @@
+"""Measure what a batch costs, and say what a hundred million images would take.
+
+Run as ``python -m tests.benchmarks.scale`` from the root of the repository, with the extra ``distributed``
+installed. It prints what docs/scale.md tells; it takes about a minute.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, wait
+from pathlib import Path
+
+from PIL import Image
+
+from dpid_cli.batching.cluster import Cluster, connected
+from dpid_cli.batching.order import Order, Want
+from dpid_cli.batching.report import line_of
+from dpid_cli.batching.selection import Listed
+from dpid_cli.batching.session import Session
+from dpid_cli.batching.work import Item, Result, work
+from dpid_cli.recipe import Recipe
+from dpid_cli.sizes import SizeRequest
+
+from .markdown import table
+
+IMAGES, ROUNDS = 40, 5
+LISTED = 50_000
+CHUNKS = 400
+MANY = 100_000_000
+MACHINE = 64  # cores
+
+
+def order(output: str, **options) -> Order:
+    return Order((Want(Recipe(SizeRequest("scale", 4.0), "dpid", threads=1)),), output, **options)
+
+
+def images(folder: Path) -> tuple[float, list[Result]]:
+    """Seconds for each photo on one core, 1024x768 JPEG to a quarter; what became of them."""
+    sample = Image.open(Path(__file__).parents[2] / "samples" / "rocket.jpg").convert("RGB")
+    items = []
+    for k in range(IMAGES):
+        path = folder / f"{k}.jpg"
+        sample.transform((1024, 768), Image.Transform.EXTENT, (k, k, k + 380, k + 285), 2).save(path)
+        items.append(Item(str(path), (str(folder / "out" / f"{k}.jpg"),), f"{k}.jpg"))
+    found, results = [], []
+    for turn in range(ROUNDS + 1):
+        start = time.process_time()
+        results = work(order(str(folder / "out"), overwrite=True), items)
+        if turn:
+            found.append((time.process_time() - start) / IMAGES)
+    assert {result.status for result in results} == {"done"}
+    return statistics.median(found), results
+
+
+def listing(folder: Path) -> float:
+    """Seconds for each input that is listed and checked."""
+    names = folder / "names"
+    lines = (f"s3://bucket/photos/{k // 1000:06}/{k:09}.jpg\n" for k in range(LISTED))
+    names.write_text("".join(lines))
+    start = time.perf_counter()
+    selection = Listed(str(names), "s3://bucket/photos")
+    with Session(order("s3://other/small", dry=True), [selection]) as session:
+        session.prepare()
+        assert session.count == LISTED
+    return (time.perf_counter() - start) / LISTED
+
+
+def chunks(cluster: Cluster, **options) -> float:
+    """Seconds for each chunk in which nothing is done."""
+    empty = order("out", **options)
+    start = time.perf_counter()
+    handed, left = set(), CHUNKS
+    while handed or left:
+        while left and len(handed) < 4:
+            handed.add(cluster.submit(work, empty, ()))
+            left -= 1
+        done, handed = wait(handed, return_when=FIRST_COMPLETED)
+        assert not [future for future in done if future.exception()]
+    return (time.perf_counter() - start) / CHUNKS
+
+
+def median(call: Callable[[], float]) -> float:
+    return statistics.median(call() for _ in range(3))
+
+
+def main() -> None:
+    """Measure and print."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        image, results = images(folder)
+        listed = listing(folder)
+        with connected("local", 2) as cluster:
+            chunks(cluster)
+            marked = median(lambda: chunks(cluster))
+            unmarked = median(lambda: chunks(cluster, overwrite=True))
+    taken = statistics.mean(result.input_bytes for result in results)
+    made = statistics.mean(result.output_bytes[0] for result in results)
+    line = statistics.mean(len(line_of(result.as_dict())) for result in results)
+    rows = [
+        ["images/s on one core (processor time)", f"{1 / image:.0f}"],
+        ["bytes of an image, of its result", f"{taken:.0f}, {made:.0f}"],
+        ["inputs/s listed and checked, from a list", f"{1 / listed:.0f}"],
+        ["a chunk through the scheduler, with marks", f"{marked * 1e3:.2f} ms"],
+        ["a chunk through the scheduler, without (--overwrite)", f"{unmarked * 1e3:.2f} ms"],
+        ["a line of the report", f"{line:.0f} bytes"],
+    ]
+    hours = MANY * image / 3600
+    print(table(["measured", "what"], rows))
+    fed = 16 * image / marked
+    rows = [
+        ["core hours", f"{hours:.0f}"],
+        [
+            f"hours on 1, 10, 100 machines of {MACHINE} cores",
+            ", ".join(f"{hours / MACHINE / n:.3g}" for n in (1, 10, 100)),
+        ],
+        ["read, written", f"{MANY * taken / 1e12:.1f} TB, {MANY * made / 1e12:.2f} TB"],
+        [
+            f"bytes/s for each machine of {MACHINE} cores",
+            f"{MACHINE / image * (taken + made) / 1e6:.0f} MB/s",
+        ],
+        ["hours to list and check", f"{MANY * listed / 3600:.1f}"],
+        ["report", f"{MANY * line / 1e9:.0f} GB"],
+        ["cores that one scheduler feeds, in chunks of 16, 256", f"{fed:.0f}, {16 * fed:.0f}"],
+        ["requests of S3 (1 put, 1-2 gets, 5 heads and lists)", f"{MANY * 8 / 1e6:.0f} million"],
+    ]
+    print()
+    print(table([f"{MANY:,} images".replace(",", " "), "what"], rows))
+
+
+if __name__ == "__main__":
+    main()
