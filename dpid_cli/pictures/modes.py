@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from contextlib import suppress
 from typing import Any
 
@@ -12,6 +11,7 @@ from PIL import Image
 
 from dpid_cli.errors import FileError
 from dpid_cli.pictures.arrow import shared
+from dpid_cli.pictures.colour import ink_to_srgb
 
 _COPIED_ROWS = 64
 
@@ -46,7 +46,7 @@ def is_deep(image: Image.Image) -> bool:
 def plain(image: Image.Image, profile: bytes | None, name: str) -> tuple[Image.Image, bytes | None]:
     """The same picture in one of the modes L, LA, RGB, RGBA, I;16, F, and its profile."""
     if image.mode in ("CMYK", "LAB"):
-        return _to_srgb(image, profile)
+        return ink_to_srgb(image, profile)
     if image.mode in ("I", "I;16B", "I;16L", "I;16N"):
         return _gray16(image, name), profile
     if image.mode == "I;16" and "transparency" in image.info:
@@ -69,27 +69,3 @@ def _gray_with_key(image: Image.Image) -> Image.Image:
     values = np.asarray(image)
     alpha = np.where(values == image.info["transparency"], 0, 255)
     return Image.fromarray(np.stack([(values + 128.0) // 257, alpha], axis=-1).astype(np.uint8))
-
-
-def _to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, bytes | None]:
-    """CMYK or Lab as sRGB, through the image's own profile where it has one."""
-    from PIL import ImageCms
-
-    srgb = ImageCms.createProfile("sRGB")
-    source: Any = ImageCms.createProfile("LAB") if image.mode == "LAB" else None
-    if profile and image.mode == "CMYK":
-        try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            if source.profile.xcolor_space.strip() != "CMYK":
-                source = None
-        except (OSError, ImageCms.PyCMSError):
-            source = None
-    if source is None:
-        return image.convert("RGB"), None
-    try:
-        converted = ImageCms.profileToProfile(image, source, srgb, outputMode="RGB")
-    except ImageCms.PyCMSError:  # it lacks the tables
-        converted = None
-    if converted is None:
-        return image.convert("RGB"), None
-    return converted, ImageCms.ImageCmsProfile(srgb).tobytes()

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from dpid_cli.errors import FileError, one_line, warn
+from dpid_cli.pictures.colour import fitting
 from dpid_cli.pictures.containers import with_directories
 from dpid_cli.pictures.formats import ALPHA, Format, able
 from dpid_cli.pictures.metadata import Metadata, save_options
@@ -34,9 +35,9 @@ def write(picture: Picture, stream: IO[bytes], format_: Format, name: str) -> No
     image = _in_mode(picture, format_, name)
     options = dict(format_.options)
     if picture.icc_profile:
-        gray = picture.icc_profile[16:20] == b"GRAY"
-        if format_.profile and not (gray and image.mode.startswith("RGB")):
-            options["icc_profile"] = picture.icc_profile
+        profile = fitting(picture.icc_profile, image.mode)
+        if format_.profile and profile:
+            options["icc_profile"] = profile
         else:
             what = "colour profile" if not format_.profile else "profile of gray"
             warn(f"{name}: {format_.name.upper()} holds no {what}: it is left out")
@@ -121,4 +122,7 @@ def _in_mode(picture: Picture, format_: Format, name: str) -> Image.Image:
         lacking = "16 bits"
     elif picture.alpha:
         lacking = "transparency"
-    raise FileError(f"{name}: {format_.name.upper()} holds no {lacking}: write {able(picture.mode)}")
+    advice = f"write {able(picture.mode)}"
+    if lacking == "transparency":
+        advice += ", or give --transparency drop"
+    raise FileError(f"{name}: {format_.name.upper()} holds no {lacking}: {advice}")
