@@ -130,6 +130,38 @@ def metadata_options(function: F) -> F:
     return function
 
 
+def colour_options(function: F) -> F:
+    """What colours and transparency mean."""
+    for option in reversed(
+        (
+            click.option(
+                "--linear",
+                is_flag=True,
+                help="Take means of light, not of the values that encode it, by the curves of the colour "
+                "profile or of sRGB; weights stay those of the values.",
+            ),
+            click.option(
+                "--to-srgb", is_flag=True, help="Convert colours through their profile to sRGB first."
+            ),
+            click.option(
+                "--transparency",
+                type=click.Choice(["premultiply", "separate", "drop"]),
+                default="premultiply",
+                show_default=True,
+                help="Weigh colours by alpha, or downscale colours and alpha each by itself, or lay colours "
+                "over --background first.",
+            ),
+            click.option(
+                "--background",
+                metavar="COLOUR",
+                help="With --transparency drop: a name or #rrggbb.  [default: white]",
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
 def _defaults(name: str) -> str:
     """A parameter's default, with the methods where they differ."""
     owners: dict[str, list[str]] = {}
