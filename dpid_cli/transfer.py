@@ -88,7 +88,8 @@ def _by_channel(
     result = np.empty_like(values)
     for j, curve in enumerate(curves):
         result[:, j] = convert(np.abs(values[:, j]), curve)
-    return np.copysign(result, values)
+    signed: NDArray[Any] = np.copysign(result, values)
+    return signed
 
 
 def _along(encoded: NDArray[Any], curve: NDArray[Any]) -> NDArray[Any]:
@@ -101,4 +102,5 @@ def _along(encoded: NDArray[Any], curve: NDArray[Any]) -> NDArray[Any]:
 def _back_along(light: NDArray[Any], curve: NDArray[Any]) -> NDArray[Any]:
     step = 1 / (len(curve) - 1)
     beyond = np.maximum(light - 1, 0) * (step / (curve[-1] - curve[-2]))
-    return np.interp(light, curve, np.arange(len(curve)) * step) + beyond
+    encoded: NDArray[Any] = np.interp(light, curve, np.arange(len(curve)) * step) + beyond
+    return encoded
