@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from functools import cache
 from pathlib import Path
 
@@ -298,6 +299,53 @@ def test_light_of_look_up_tables_is_added_up_in_srgb(dpid, folder, noise):
     expected = 255 * srgb_encoded(light.reshape(20, 2, 30, 2, 3).mean(axis=(1, 3)))
     assert np.abs(pixels("b.png") - expected).max() <= 1.6  # of which 1 is in the conversion
     assert name_of("b.png") == "sRGB built-in"
+
+
+def png_chunk(kind: bytes, *values: int) -> bytes:
+    content = kind + struct.pack(f">{len(values)}I", *values)
+    return struct.pack(">I", len(content) - 4) + content + struct.pack(">I", zlib.crc32(content))
+
+
+WIDE = (31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
+OF_SRGB = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
+
+
+@pytest.mark.parametrize(
+    ("gamma", "corners", "srgb", "told"),
+    [
+        (100000, (), False, 1.0),
+        (55556, (), False, 1.8),
+        (45455, WIDE, False, 2.2),
+        (45455, (), False, None),
+        (45455, OF_SRGB, False, None),
+        (55556, WIDE, True, None),
+        (0, (), False, None),
+        (45455, (0,) * 8, False, None),
+    ],
+)
+@pytest.mark.parametrize("gray", [False, True])
+def test_gamma_and_corners_of_a_png(dpid, folder, noise, gamma, corners, srgb, told, gray):
+    """They become a profile: nothing else would carry them into other formats."""
+    stream = io.BytesIO()
+    Image.fromarray(noise[..., 0] if gray else noise).save(stream, "PNG")
+    data = stream.getvalue()
+    told_so = png_chunk(b"gAMA", gamma) + (png_chunk(b"cHRM", *corners) if corners else b"")
+    if srgb:
+        told_so += b"\0\0\0\1sRGB\0" + struct.pack(">I", zlib.crc32(b"sRGB\0"))
+    Path("a.png").write_bytes(data[:33] + told_so + data[33:])
+    result = dpid("downscale", "a.png", "-s", "2", "-o", "b.png")
+    assert (result.exit_code, result.stderr) == (0, "")
+    with Image.open("b.png") as image:
+        profile = image.info.get("icc_profile")
+    if told is None or (gray and profile is None):
+        assert profile is None
+        return
+    assert profile[16:20] == (b"GRAY" if gray else b"RGB ")
+    (curve, *_), half = colour.tone_curves(profile, 1 if gray else 3), 2048
+    assert abs(curve[half] - 0.5**told) < 1e-4
+    if corners:
+        expected = opened(rgb_profile(P3, gamma=2.2)).profile
+        assert np.allclose(opened(profile).profile.red_colorant, expected.red_colorant, atol=1e-3)
 
 
 WRONG = {

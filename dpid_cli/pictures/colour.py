@@ -25,6 +25,8 @@ from dpid_cli.pictures.picture import Picture
 _RELATIVE_COLORIMETRIC, _BLACK_POINT_COMPENSATION = 1, 0x2000
 _BY_TYPE = {"uint16": 0x100, "float32": 0x8000}
 _SPACES = {b"GRAY": "gray", b"RGB ": "rgb"}
+_GRAY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "F"})
+_SRGB_CORNERS = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
 _DATE = struct.pack(">6H", 2020, 1, 1, 0, 0, 0)
 _CONVERTED = 1 << 20  # pixels at a time
 _NODES = 4097
@@ -58,6 +60,34 @@ def _profile(header: bytes, tags: Mapping[bytes, bytes]) -> bytes:
         table += struct.pack(">4sII", name, start + len(content), len(value))
         content += value + bytes(-len(value) % 4)
     return struct.pack(">I", start + len(content)) + header[4:] + table + content
+
+
+def profile_of(info: Mapping[Any, Any], mode: str) -> bytes | None:
+    """The ICC profile that Pillow found in a file, or one of what a PNG tells as gAMA and cHRM instead."""
+    stored, gamma = info.get("icc_profile"), info.get("gamma")
+    if isinstance(stored, bytes):
+        return stored
+    if "srgb" in info or not isinstance(gamma, float) or not 0.1 <= gamma <= 10:
+        return None
+    space = "gray" if mode in _GRAY_MODES else "rgb"
+    corners = info.get("chromaticity", _SRGB_CORNERS) if space == "rgb" else _SRGB_CORNERS
+    if abs(gamma * 2.2 - 1) < 0.01 and np.allclose(corners, _SRGB_CORNERS, atol=0.005):
+        return None  # as good as sRGB, and often said of it
+    return _built(space, gamma, tuple(corners))
+
+
+@lru_cache(maxsize=8)
+def _built(space: str, gamma: float, corners: tuple[float, ...]) -> bytes | None:
+    """A profile of light to the power of `gamma`; corners are white, red, green and blue in x and y."""
+    from imagecodecs import cms_profile
+
+    white, *primaries = np.insert(np.reshape(corners, (4, 2)), 2, 1.0, axis=1).tolist()
+    colours = {"whitepoint": white, "primaries": np.ravel(primaries).tolist()} if space == "rgb" else {}
+    try:
+        made: bytes = cms_profile(space, gamma=1 / gamma, **colours)
+    except (RuntimeError, ValueError):
+        return None
+    return made[:24] + _DATE + made[36:]
 
 
 def _transform(

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from dpid_cli.errors import FileError, one_line, warn
+from dpid_cli.pictures.colour import profile_of
 from dpid_cli.pictures.containers import without_remarks
 from dpid_cli.pictures.formats import BY_PILLOW, FORMATS
 from dpid_cli.pictures.metadata import take
@@ -132,8 +133,7 @@ def _decoded(stream: IO[bytes], name: str, max_pixels: int, truncated: bool = Fa
         format_name = BY_PILLOW.get(image.format or "", FORMATS["jpeg"]).name
         image.load()
         metadata, lost = take(image)
-        profile = image.info.get("icc_profile")
-        converted, profile = plain(image, profile if isinstance(profile, bytes) else None, name)
+        converted, profile = plain(image, profile_of(image.info, image.mode), name)
         pixels = pixels_of(converted)
     if format_name == "ppm" and pixels.ndim == 2:
         format_name = "pgm"
