@@ -131,9 +131,17 @@ def metadata_options(function: F) -> F:
 
 
 def colour_options(function: F) -> F:
-    """What colours and transparency mean."""
+    """What the pixels of results are, and what colours and transparency mean."""
     for option in reversed(
         (
+            click.option(
+                "--depth",
+                type=click.Choice(["8", "16", "keep"]),
+                default="keep",
+                show_default=True,
+                help="Bits a channel of the result; with 16 it is computed in 16 bits, whatever the image has. "
+                "Floats are clipped to [0, 1] where they become 8 or 16 bits.",
+            ),
             click.option(
                 "--linear",
                 is_flag=True,
