@@ -139,8 +139,8 @@ def colour_options(function: F) -> F:
                 type=click.Choice(["8", "16", "keep"]),
                 default="keep",
                 show_default=True,
-                help="Bits a channel of the result; with 16 it is computed in 16 bits, whatever the image has. "
-                "Floats are clipped to [0, 1] where they become 8 or 16 bits.",
+                help="Bits a channel of the result; with 16 it is computed in 16 bits, whatever the image "
+                "has. Floats are clipped to [0, 1] where they become 8 or 16 bits.",
             ),
             click.option(
                 "--linear",
