@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from dpid_cli import alpha
 from dpid_cli.backends import thread_count
+from dpid_cli.curves import interpolated
 from dpid_cli.errors import warn
 from dpid_cli.pictures import Picture, colour
 from dpid_cli.sizes import Size
-from dpid_cli.transfer import SRGB, Transfer, interpolated
+from dpid_cli.transfer import SRGB, Transfer
 
 TRANSPARENCY = ("premultiply", "separate", "drop")
 

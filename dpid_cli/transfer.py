@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,59 +48,16 @@ class Transfer:
 def _srgb_to_light(encoded: NDArray[Any]) -> NDArray[Any]:
     size = np.abs(encoded)
     light = np.where(size <= _ENCODED_KNEE, size / _SLOPE, ((size + _OFFSET) / (1 + _OFFSET)) ** _GAMMA)
-    return np.copysign(light, encoded)
+    result: NDArray[Any] = np.copysign(light, encoded)
+    return result
 
 
 def _light_to_srgb(light: NDArray[Any]) -> NDArray[Any]:
     size = np.abs(light)
     above = (1 + _OFFSET) * size ** (1 / _GAMMA) - _OFFSET
-    return np.copysign(np.where(size <= _LIGHT_KNEE, size * _SLOPE, above), light)
+    result: NDArray[Any] = np.copysign(np.where(size <= _LIGHT_KNEE, size * _SLOPE, above), light)
+    return result
 
 
 # The curve of sRGB; outside [0, 1] it goes on, and values below 0 mirror those above.
 SRGB = Transfer(_srgb_to_light, _light_to_srgb)
-
-
-def interpolated(curves: Sequence[NDArray[Any]]) -> Transfer:
-    """A transfer by lines between samples, with a curve for each channel.
-
-    Parameters
-    ----------
-    curves : sequence of (n,) ndarray
-        Light at n intensities evenly from 0 to 1, rising from 0 to 1. Values below 0 mirror those above, and
-        the last line goes on beyond 1.
-    """
-
-    def decode(encoded: NDArray[Any]) -> NDArray[Any]:
-        return _by_channel(encoded, curves, _along)
-
-    def encode(light: NDArray[Any]) -> NDArray[Any]:
-        return _by_channel(light, curves, _back_along)
-
-    return Transfer(decode, encode)
-
-
-def _by_channel(
-    values: NDArray[Any],
-    curves: Sequence[NDArray[Any]],
-    convert: Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]],
-) -> NDArray[Any]:
-    result = np.empty_like(values)
-    for j, curve in enumerate(curves):
-        result[:, j] = convert(np.abs(values[:, j]), curve)
-    signed: NDArray[Any] = np.copysign(result, values)
-    return signed
-
-
-def _along(encoded: NDArray[Any], curve: NDArray[Any]) -> NDArray[Any]:
-    position = encoded * encoded.dtype.type(len(curve) - 1)
-    line = np.minimum(position, len(curve) - 2).astype(np.intp)
-    light: NDArray[Any] = curve[line] + (position - line) * np.diff(curve)[line]
-    return light
-
-
-def _back_along(light: NDArray[Any], curve: NDArray[Any]) -> NDArray[Any]:
-    step = 1 / (len(curve) - 1)
-    beyond = np.maximum(light - 1, 0) * (step / (curve[-1] - curve[-2]))
-    encoded: NDArray[Any] = np.interp(light, curve, np.arange(len(curve)) * step) + beyond
-    return encoded

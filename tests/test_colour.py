@@ -15,9 +15,9 @@ from conftest import is_one_error_line, pixels
 from PIL import Image, ImageCms
 from test_files import ink_profile
 
+from dpid_cli.curves import interpolated
 from dpid_cli.pictures import Picture, colour
 from dpid_cli.rendering import downscale_picture
-from dpid_cli.transfer import interpolated
 
 D65 = [0.3127, 0.3290, 1.0]
 P3 = [0.680, 0.320, 1, 0.265, 0.690, 1, 0.150, 0.060, 1]
@@ -333,7 +333,7 @@ def test_gamma_and_corners_of_a_png(dpid, folder, noise, gamma, corners, srgb, t
     if srgb:
         told_so += b"\0\0\0\1sRGB\0" + struct.pack(">I", zlib.crc32(b"sRGB\0"))
     Path("a.png").write_bytes(data[:33] + told_so + data[33:])
-    result = dpid("downscale", "a.png", "-s", "2", "-o", "b.png")
+    result = dpid("downscale", "a.png", "-s", "2", "-m", "box", "-o", "b.png")
     assert (result.exit_code, result.stderr) == (0, "")
     with Image.open("b.png") as image:
         profile = image.info.get("icc_profile")
