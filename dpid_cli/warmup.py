@@ -79,7 +79,10 @@ def cases() -> list[Case]:
     for depth, method in product(_DEPTHS, own):  # their kernels know no channels
         if method.family in ("box", "order", "pooling", "stochastic"):
             found += [Case(depth, 1, method.name, chosen) for chosen in _VARIANTS.get(method.name, ({},))]
-    found += [Case(*case, {**chosen, "linear": True}) for *case, chosen in _LINEAR]
+    found += [
+        Case(dtype, channels, method, {**chosen, "linear": True})
+        for dtype, channels, method, chosen in _LINEAR
+    ]
     return found
 
 
