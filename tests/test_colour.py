@@ -11,6 +11,7 @@ from pathlib import Path
 import imagecodecs
 import numpy as np
 import pytest
+import tifffile
 from conftest import is_one_error_line, pixels
 from PIL import Image, ImageCms
 from test_files import ink_profile
@@ -241,6 +242,24 @@ def test_light_is_that_of_the_profile(dpid, folder, profile, dark, light, expect
     assert np.abs(pixels("b.png").astype(float) - np.array(expected).squeeze()).max() <= 0.51
     with Image.open("b.png") as image:
         assert image.info["icc_profile"] == profile
+
+
+@pytest.mark.parametrize(("dtype", "full"), [("uint16", 65535), ("float32", 1)])
+@pytest.mark.parametrize("options", [("--linear",), ("--to-srgb",), ("--to-srgb", "--linear")])
+def test_deep_files(dpid, folder, dtype, full, options):
+    profile = rgb_profile(ADOBE, gamma=2.0)
+    tifffile.imwrite(
+        "a.tif", checkerboard([0] * 3, [full] * 3).astype(dtype), photometric="rgb", iccprofile=profile
+    )
+    result = dpid("downscale", "a.tif", "-s", "4", "-m", "box", *options, "-o", "b.tif")
+    assert (result.exit_code, result.stderr) == (0, "")
+    encoded = 0.5 if "--linear" not in options else srgb_encoded(0.5) if "--to-srgb" in options else 0.5**0.5
+    found = tifffile.imread("b.tif")
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found / full, encoded, atol=1e-4)
+    with tifffile.TiffFile("b.tif") as tiff:
+        expected = colour.srgb() if "--to-srgb" in options else profile
+        assert tiff.pages[0].tags[34675].value == expected
 
 
 @pytest.mark.parametrize("profile", [PROFILES["Display P3"], PROFILES["Adobe RGB"]], ids=["P3", "Adobe"])
