@@ -107,14 +107,10 @@ def _downscaled(
     from dpid_cli.pipeline import downscale
 
     if apart:
-        colours = downscale(colour.colours_of(picture), **_linear(transfer), **options)
+        colours = downscale(colour.colours_of(picture), linear=transfer or False, **options)
         return np.concatenate((colours, downscale(picture.pixels[..., -1:], **options)), axis=-1)
     if picture.opaque:
-        return downscale(picture.pixels, **_linear(transfer), **options)
-    weighted = _linear(transfer and alpha.premultiplied(transfer))
-    pixels = downscale(alpha.premultiply(picture.pixels), **weighted, **options)
+        return downscale(picture.pixels, linear=transfer or False, **options)
+    weighted = alpha.premultiplied(transfer) if transfer else False
+    pixels = downscale(alpha.premultiply(picture.pixels), linear=weighted, **options)
     return alpha.unpremultiply(pixels, picture.pixels.dtype)
-
-
-def _linear(transfer: Transfer | None) -> dict[str, Any]:
-    return {} if transfer is None else {"linear": transfer}

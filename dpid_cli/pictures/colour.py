@@ -70,7 +70,9 @@ def profile_of(info: Mapping[Any, Any], mode: str) -> bytes | None:
     if "srgb" in info or not isinstance(gamma, float) or not 0.1 <= gamma <= 10:
         return None
     space = "gray" if mode in _GRAY_MODES else "rgb"
-    corners = info.get("chromaticity", _SRGB_CORNERS) if space == "rgb" else _SRGB_CORNERS
+    corners = info.get("chromaticity", ())
+    if len(corners) != len(_SRGB_CORNERS) or space == "gray":
+        corners = _SRGB_CORNERS
     if abs(gamma * 2.2 - 1) < 0.01 and np.allclose(corners, _SRGB_CORNERS, atol=0.005):
         return None  # as good as sRGB, and often said of it
     return _built(space, gamma, tuple(corners))
@@ -95,7 +97,7 @@ def _transform(
 ) -> NDArray[Any]:
     """(..., C) of one profile as (..., C) of another: integers of any depth, or floats in [0, 1].
 
-    Gray in a profile of RGB is three equal channels, as long as there is no other meaning to it.
+    Gray in a profile of RGB is taken as three equal channels.
     """
     from imagecodecs import cms_transform
 
