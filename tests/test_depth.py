@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import tracemalloc
+import warnings
 import zlib
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from test_files import TURNED
 import dpid_cli
 from dpid_cli import alpha
 from dpid_cli.errors import DpidWarning, FileError
-from dpid_cli.pictures import read
+from dpid_cli.pictures import FORMATS, Picture, read, write
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])
@@ -270,14 +271,26 @@ def test_kinds_of_gray():
         (tiff(values("L", "16").astype(np.uint32) + 65536), "integers outside 0 to 65535: convert"),
         (tiff(np.full((2, 2), np.inf, np.float32)), "infinity"),
         (tiff(np.full((2, 2), 1e200)), "NaN or infinity"),
-        (tiff(values("L", "16"), {259: [7]}), "compression 7 with 16 bits is not read: store it"),
-        (tiff(values("RGB", "16"), {258: [16, 16, 8]}), "damaged|not read"),
+        (tiff(values("L", "16"), {259: [7]}), "compression 7 with more than 8 bits is not read: store it"),
+        (tiff(values("RGB", "16"), {258: [16, 16, 8]}), "samples of differing bits are not read"),
     ],
 )
 @pytest.mark.filterwarnings("ignore::dpid_cli.errors.DpidWarning")
 def test_what_is_not_read(stored, message):
     with pytest.raises(FileError, match=message):
         read(io.BytesIO(stored), "a")
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12])
+def test_depth_of_avif_is_not_lost_silently(bits):
+    gray = np.full((16, 16, 3), 2 ** (bits - 1), np.uint8 if bits == 8 else np.uint16)
+    stream = io.BytesIO(imagecodecs.avif_encode(gray, bitspersample=bits))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        picture = read(stream, "a")
+    lost = ["a: more than 8 bits a channel are read as 8 bits"] if bits > 8 else []
+    assert [str(warning.message) for warning in told] == lost
+    assert picture.mode == "RGB" and abs(picture.pixels.astype(int) - 128).max() <= 2
 
 
 LEVELS = np.arange(65536, dtype=np.uint16).reshape(256, 256)
@@ -459,6 +472,17 @@ def test_headers_that_no_png_of_16_bits_has(place, value, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+def test_pngs_longer_than_libpng_takes(capfd):
+    header = FILES["png"][:16] + struct.pack(">II", 10**6 + 1, 1) + FILES["png"][24:29]
+    whole = header + struct.pack(">I", zlib.crc32(header[12:])) + FILES["png"][33:]
+    with pytest.raises(FileError, match="more than 1000000 pixels a side"):
+        read(io.BytesIO(whole), "a", truncated=True)
+    long = Picture(np.zeros((1, 10**6 + 1), np.uint16), False, None, "tiff")
+    with pytest.raises(FileError, match=r"^out: cannot be encoded as PNG: more than 1000000 pixels a side: "):
+        write(long, io.BytesIO(), FORMATS["png"], "out")
+    assert capfd.readouterr() == ("", "")
+
+
 def test_odd_pngs_are_read_in_silence(capfd):
     pixels = values("RGB", "16")
     packed = zlib.compress(scanlines(pixels) + b"more rows than there are" * 99) + b"and more"
@@ -514,3 +538,10 @@ def test_claims_take_no_memory(name):
         assert tracemalloc.get_traced_memory()[1] < 50e6
     finally:
         tracemalloc.stop()
+
+
+def test_learning_refuses_transparent_floats(dpid, folder):
+    Path("a.tif").write_bytes(tiff(values("RGBA", "float")))
+    result = dpid("learn", "a.tif", "-s", "2", "-o", "f.json")
+    assert (result.exit_code, result.stdout) == (1, "") and is_one_error_line(result.stderr)
+    assert result.stderr == "a.tif: parts of it are transparent: give an opaque image\n"

@@ -15,6 +15,7 @@ from typing import IO
 LONGEST_TEXT = 2**20  # Pillow opens no PNG with a longer one, or with a longer profile
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8"
+_HIGH_BITDEPTH = 0x40
 _AVIF_BRANDS = (b"avif", b"avis", b"mif1")
 _PNG_KEPT = frozenset({b"tRNS", b"iCCP", b"eXIf", b"pHYs"})
 _PNG_FRAMES = frozenset({b"acTL", b"fcTL", b"fdAT"})
@@ -104,6 +105,12 @@ def _profile_length(content: bytes) -> int:
         return len(zlib.decompressobj().decompress(packed, LONGEST_TEXT + 1))
     except zlib.error:
         return 0
+
+
+def avif_is_deep(head: bytes) -> bool:
+    """Whether the first image of an AVIF has 10 or 12 bits a channel, by the settings of its codec."""
+    settings = head.partition(b"av1C")[2][:3]
+    return len(settings) == 3 and bool(settings[2] & _HIGH_BITDEPTH)
 
 
 def _jpeg_segments(data: bytes, kept: frozenset[int]) -> Iterator[bytes]:

@@ -12,8 +12,10 @@ from PIL import Image
 from dpid_cli.errors import FileError
 from dpid_cli.pictures.arrow import shared
 from dpid_cli.pictures.colour import ink_to_srgb
+from dpid_cli.pictures.containers import avif_is_deep
 
 _COPIED_ROWS = 64
+_BOXES = 2**16  # what describes an image stands before its pixels
 # Whether columns and rows run backwards, by orientation; from 5 on they are exchanged first.
 _MIRRORED = {
     1: (False, False),
@@ -52,6 +54,10 @@ def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
 
 def is_deep(image: Image.Image) -> bool:
     """Whether the file has more than 8 bits a channel, before Pillow reduces them to what its modes hold."""
+    file = getattr(image, "fp", None)
+    if image.format == "AVIF" and file is not None:
+        file.seek(0)
+        return avif_is_deep(file.read(_BOXES))
     bits = getattr(image, "tag_v2", {}).get(258, (8,))
     if max(bits) > 8:
         return True

@@ -20,7 +20,8 @@ from dpid_cli.pictures.containers import PNG_SIGNATURE, png_chunk, png_chunks
 _CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # by colour type; palettes have no 16 bits
 _KEYS = {1: 2, 3: 6}  # bytes of tRNS, by channels
 _EXPANSION = 1040  # no more bytes than that come out of one
-_PIECE = 2**14
+_PIECE = 2**16
+_LONGEST_SIDE = 10**6  # libpng's own limit
 # First column and row, and steps to the next, of each pass.
 _WHOLE = ((0, 0, 1, 1),)
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
@@ -38,7 +39,21 @@ def shape(data: bytes) -> tuple[int, int, int]:
         raise ValueError(
             f"no PNG of 16 bits has colour type {colours} and methods {packing, filters, passes}"
         )
+    _check_sides(height, width)
     return height, width, _CHANNELS[colours]
+
+
+def _check_sides(height: int, width: int) -> None:
+    if max(height, width) > _LONGEST_SIDE:
+        raise ValueError(f"more than {_LONGEST_SIDE} pixels a side")
+
+
+def encode(pixels: NDArray[np.uint16], compress_level: int) -> bytes:
+    """A PNG without remarks; of two or four channels the last is alpha."""
+    from imagecodecs import png_encode
+
+    _check_sides(*pixels.shape[:2])
+    return bytes(png_encode(pixels, level=compress_level))
 
 
 def decode(data: bytes, partial: bool) -> NDArray[np.uint16]:
@@ -76,7 +91,7 @@ def decode(data: bytes, partial: bool) -> NDArray[np.uint16]:
     return result
 
 
-def _passes(data: bytes, partial: bool) -> Iterator[tuple[slice, slice, bytes]]:
+def _passes(data: bytes, partial: bool) -> Iterator[tuple[slice, slice, bytearray]]:
     """Each pass of the file, or its only one, as rows and columns of the image and a PNG not compressed."""
     height, width, channels = shape(data)
     passes = []
@@ -88,12 +103,27 @@ def _passes(data: bytes, partial: bool) -> Iterator[tuple[slice, slice, bytes]]:
     unpacked = memoryview(_rows(data, sum(length for *_, length in passes), partial))
     key = next((chunk for chunk in png_chunks(data) if chunk[4:8] in (b"tRNS", b"IDAT")), b"")
     key = key if key[4:8] == b"tRNS" and len(key) == 12 + _KEYS.get(channels, -12) else b""
-    start = 0
     for down, across, columns, rows, length in passes:
         header = png_chunk(b"IHDR", struct.pack(">LL", columns, rows) + data[24:28] + b"\0")
-        body = png_chunk(b"IDAT", zlib.compress(unpacked[start : start + length], 0))
-        start += length
-        yield down, across, b"".join([PNG_SIGNATURE, header, key, body, png_chunk(b"IEND", b"")])
+        part = _stored(PNG_SIGNATURE + header + key, unpacked[:length])
+        unpacked = unpacked[length:] if length < len(unpacked) else memoryview(b"")  # as much memory again
+        yield down, across, part
+
+
+def _stored(start: bytes, rows: memoryview) -> bytearray:
+    """A PNG with these chunks and rows, not compressed."""
+    png = bytearray(start)
+    place = len(png)
+    png += b"\0\0\0\0IDAT"
+    packer = zlib.compressobj(0)
+    for top in range(0, len(rows), _PIECE):
+        png += packer.compress(rows[top : top + _PIECE])
+    png += packer.flush()
+    struct.pack_into(">L", png, place, len(png) - place - 8)
+    with memoryview(png) as view:
+        checksum = zlib.crc32(view[place + 4 :])
+    png += struct.pack(">L", checksum) + png_chunk(b"IEND", b"")
+    return png
 
 
 def _rows(data: bytes, length: int, partial: bool) -> bytes | bytearray:
@@ -108,7 +138,7 @@ def _rows(data: bytes, length: int, partial: bool) -> bytes | bytearray:
     with suppress(DeflateError):  # it allows nothing behind the rows
         rows = deflate_decode(packed, out=length)
         if len(rows) == length:
-            return bytes(rows)
+            return rows
     unpacker = zlib.decompressobj()
     rows = unpacker.decompress(packed, length)
     unpacker.decompress(unpacker.unconsumed_tail, 1)  # to the checksum
