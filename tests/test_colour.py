@@ -340,7 +340,7 @@ OF_SRGB = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
         (55556, WIDE, True, None),
         (0, (), False, None),
         (45455, (0,) * 8, False, None),
-        (45455, (31270, 32900), False, None),
+        (45455, (*OF_SRGB, 1), False, None),
     ],
 )
 @pytest.mark.parametrize("gray", [False, True])
