@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
-import numpy as np
-
-from dpid_cli import __version__, alpha
+from dpid_cli import __version__
 from dpid_cli.backends import thread_count
 from dpid_cli.depth import DEPTHS, narrowed, widened
 from dpid_cli.errors import ArgumentError, FileError
 from dpid_cli.filters import resolved
 from dpid_cli.methods import PARAMETERS, method_named
-from dpid_cli.pictures import FORMATS, MAX_PIXELS, Format, Metadata, Picture, read, read_size
+from dpid_cli.pictures import FORMATS, MAX_PIXELS, Format, Metadata, Picture, colour, read, read_size
+from dpid_cli.rendering import TRANSPARENCY, downscale_picture
 from dpid_cli.sizes import Size, SizeRequest
 
 METADATA = ("keep", "colour", "strip")
@@ -45,6 +44,14 @@ class Recipe:
         The most that an input may have.
     truncated : {'error', 'accept'}
         Whether a file that is cut off fails, or what there is of it is used.
+    linear : bool
+        Whether means are of light, by the tone curves of the profile.
+    to_srgb : bool
+        Whether colours are converted through their profile to sRGB first.
+    transparency : {'premultiply', 'separate', 'drop'}
+        Whether alpha weighs colours, or is downscaled by itself, or is replaced by the background first.
+    background : str or None
+        A colour by name or number, only with ``drop``; None for white.
     """
 
     size: SizeRequest
@@ -57,6 +64,10 @@ class Recipe:
     record: bool = True
     max_pixels: int = MAX_PIXELS
     truncated: str = "error"
+    linear: bool = False
+    to_srgb: bool = False
+    transparency: str = "premultiply"
+    background: str | None = None
 
     def check(self, format_: str | None = None) -> None:
         """Raise an `ArgumentError` if this cannot work whatever the files hold.
@@ -72,11 +83,16 @@ class Recipe:
             ("depth", self.depth, DEPTHS),
             ("metadata", self.metadata, METADATA),
             ("truncated", self.truncated, TRUNCATED),
+            ("transparency", self.transparency, TRANSPARENCY),
         ):
             if value not in known:
                 raise ArgumentError(f"{option}: {value!r} is not known: give {' or '.join(known)}")
         if self.max_pixels < 1:
             raise ArgumentError(f"max-pixels: {self.max_pixels} lets nothing pass: give 1 or more")
+        if self.background is not None:
+            if self.transparency != "drop":
+                raise ArgumentError("background: it goes with transparency drop: give both, or leave it out")
+            colour.named(self.background)
         if format_ is not None:
             self.check_format(FORMATS[format_])
 
@@ -127,7 +143,16 @@ class Recipe:
         try:
             picture = replace(picture, pixels=widened(picture.pixels, self.depth))
             result = downscale_picture(
-                picture, size, method=self.method, threads=self.threads, **self.parameters
+                picture,
+                size,
+                name=name,
+                linear=self.linear,
+                to_srgb=self.to_srgb,
+                transparency=self.transparency,
+                background=self.background,
+                method=self.method,
+                threads=self.threads,
+                **self.parameters,
             )
         except ArgumentError as error:  # the arguments have been checked: it is what the file holds
             raise FileError(f"{name}: {error}") from error
@@ -135,15 +160,20 @@ class Recipe:
             raise FileError(f"{name}: not enough memory: give a smaller image") from None
         return self._described(replace(result, pixels=narrowed(result.pixels, self.depth)))
 
-    def unscaled(self, picture: Picture) -> Picture:
+    def unscaled(self, picture: Picture, name: str) -> Picture:
         """The picture in its own size, as its file shall be otherwise, but without the record of a method."""
+        if self.to_srgb or self.transparency == "drop":
+            apart = self.transparency if self.transparency == "drop" else "separate"
+            same = replace(self, method="box", parameters={}, linear=False, transparency=apart, record=False)
+            return same.apply(picture, picture.size, name)
         pixels = narrowed(widened(picture.pixels, self.depth), self.depth)
         return replace(self, record=False)._described(replace(picture, pixels=pixels))
 
     @property
     def keeps_everything(self) -> bool:
         """Whether a picture that need not become smaller can stay as its file has it."""
-        return self.metadata == "keep" and self.depth == "keep"
+        as_it_is = self.metadata == "keep" and self.depth == "keep"
+        return as_it_is and not self.to_srgb and self.transparency != "drop"
 
     def _described(self, picture: Picture) -> Picture:
         if self.metadata == "keep":
@@ -159,19 +189,12 @@ class Recipe:
             for name, value in labelled(self.used).items()
             if value is not None
         ]
+        told += [name for name, given in (("linear", self.linear), ("to-srgb", self.to_srgb)) if given]
+        if self.transparency != "premultiply":
+            told.append(f"transparency={self.transparency}")
+        if self.transparency == "drop":
+            told.append(f"background={self.background or 'white'}")
         return " ".join([f"dpid-cli {__version__}: {self.method}", *told])
-
-
-def downscale_picture(picture: Picture, size: Size, **options: Any) -> Picture:
-    """`pipeline.downscale` for a picture: colours are premultiplied by alpha where they need it."""
-    from dpid_cli.pipeline import downscale
-
-    if picture.opaque:
-        pixels = downscale(picture.pixels, size=size, **options)
-    else:
-        premultiplied = downscale(alpha.premultiply(picture.pixels), size=size, **options)
-        pixels = alpha.unpremultiply(premultiplied, picture.pixels.dtype)
-    return replace(picture, pixels=np.ascontiguousarray(pixels))
 
 
 def labelled(parameters: Mapping[str, Any]) -> dict[str, Any]:

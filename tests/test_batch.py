@@ -359,6 +359,40 @@ def test_unforeseen_errors_are_failures_of_their_image(dpid, photos, monkeypatch
     assert result.stderr == "in/b.jpg: internal error: ZeroDivisionError: oops: report it\n"
 
 
+def test_debug_shows_where_a_file_failed(photos):
+    Path("in/a.png").write_bytes(b"")
+    done = process("batch", "in", "out", "-s", "2", "-m", "box", "--debug", cwd=photos)
+    assert done.returncode == 1 and done.stderr.startswith(b"Traceback (most recent call last):\n")
+    assert done.stderr.splitlines()[-1].startswith(b"in/a.png: not an image")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--depth 16",
+        "--to-srgb",
+        "--transparency drop --background red",
+        "--linear",
+        "--transparency separate",
+    ],
+)
+def test_options_of_colour(dpid, folder, words):
+    """Results are those of 'dpid downscale'; what keeps its size is treated alike."""
+    noise = np.random.default_rng(5).integers(0, 256, (30, 40, 4), np.uint8)
+    make("in/a.png").unlink()
+    Image.fromarray(noise).save("in/a.png")
+    assert dpid("batch", "in", "out", "-s", "2", "--hr", "hr", *words.split()).exit_code == 0
+    assert dpid("downscale", "in/a.png", "-s", "2", "-o", "one.png", *words.split()).exit_code == 0
+    assert Path("out/a.png").read_bytes() == Path("one.png").read_bytes()
+    assert dpid("downscale", "in/a.png", "-s", "1", "-o", "same.png", *words.split()).exit_code == 0
+    with Image.open("hr/a.png") as high, Image.open("same.png") as same:
+        assert (high.mode, high.size, high.info.get("icc_profile")) == (
+            same.mode, same.size, same.info.get("icc_profile")
+        )  # fmt: skip
+    if words == "--linear":
+        assert Path("hr/a.png").read_bytes() == Path("in/a.png").read_bytes()
+
+
 def test_pairs_fit(dpid, folder):
     """Every LR is made of the HR beside it, whose sides are multiples."""
     exif = Image.Exif()

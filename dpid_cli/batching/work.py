@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 import time
+import traceback
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import PurePath
 from typing import Any
 
@@ -93,6 +95,8 @@ class Result:
     order : str
         What tells whether another run would make the same: of version, method, parameters and all other
         options. Empty if some of `outputs` were there before.
+    trace : str
+        Where the error happened, for those who look for its cause.
     """
 
     input: str
@@ -111,10 +115,13 @@ class Result:
     checksum: str | None = None
     output_bytes: tuple[int, ...] = ()
     order: str = ""
+    trace: str = field(default="", repr=False)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return asdict(self) | {"seconds": round(self.seconds, 4)}
+        told = asdict(self) | {"seconds": round(self.seconds, 4)}
+        del told["trace"]
+        return told
 
 
 class _SkippedError(Exception):
@@ -154,7 +161,8 @@ class _Task:
         return Result(**self.found)
 
     def _fail(self, error: str) -> None:
-        self._add(status=FAILED, error=error, output_sizes=(), methods=(), parameters=())
+        self._add(status=FAILED, error=error, trace=traceback.format_exc())
+        self._add(output_sizes=(), methods=(), parameters=())
 
     def _add(self, **found: Any) -> None:
         self.found.update(found)
@@ -245,7 +253,8 @@ class _Task:
         if as_it_is and whole and format_.name == picture.format and recipe.keeps_everything:
             self._copy(target)
             return
-        result = recipe.unscaled(picture) if as_it_is else recipe.apply(picture, size, self.item.path)
+        make = recipe.unscaled if as_it_is else partial(recipe.apply, size=size)
+        result = make(picture, name=self.item.path)
         with places.written(target, self._overwrite) as stream:
             write(result, stream, recipe.tuned(format_, self.item.path), target)
         self._wrote(target)

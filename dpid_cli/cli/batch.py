@@ -169,6 +169,8 @@ def command(
         with _stopping() as stop, Progress(session.count, quiet) as progress:
             for result in session.results(stop):
                 progress.add(result)
+                if debug and result.trace:
+                    click.echo(result.trace, err=True, nl=False)
                 for line in _lines(result, order.dry, quiet, verbose):
                     progress.say(line)
         _summarise(session, progress, stop.is_set(), as_json, quiet)

@@ -315,7 +315,7 @@ def _sized_exif(metadata: Metadata, holds: Collection[str], size: tuple[int, int
     if metadata.dpi and (len(tags) or "dpi" not in holds):
         tags[Base.XResolution], tags[Base.YResolution] = metadata.dpi
         tags[Base.ResolutionUnit] = 2
-    if metadata.software and "text" not in holds:
+    if metadata.software and (len(tags) or "text" not in holds):
         tags[Base.Software] = metadata.software
     return tags
 

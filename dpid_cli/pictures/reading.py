@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from dpid_cli.errors import FileError, one_line, warn
+from dpid_cli.pictures.colour import profile_of
 from dpid_cli.pictures.containers import without_remarks
 from dpid_cli.pictures.deep import Deep, find
 from dpid_cli.pictures.formats import BY_PILLOW, FORMATS
@@ -148,8 +149,7 @@ def _deep(deep: Deep, name: str, max_pixels: int, truncated: bool) -> tuple[Pict
     pixels, alpha, notes = deep.pixels(name, truncated)
     metadata, lost = metadata_of(deep.remarks)
     pixels = upright(pixels, orientation(deep.remarks))
-    profile = deep.remarks.info.get("icc_profile")
-    profile = profile if isinstance(profile, bytes) else None
+    profile = profile_of(deep.remarks.info, deep.remarks.mode)
     return Picture(pixels, alpha, profile, deep.format, metadata), notes + _losses(lost)
 
 
@@ -162,8 +162,7 @@ def _shallow(image: Image.Image, name: str, max_pixels: int) -> tuple[Picture, l
     format_name = BY_PILLOW.get(image.format or "", FORMATS["jpeg"]).name
     image.load()
     metadata, lost = take(image)
-    profile = image.info.get("icc_profile")
-    converted, profile = plain(image, profile if isinstance(profile, bytes) else None, name)
+    converted, profile = plain(image, profile_of(image.info, image.mode), name)
     pixels = pixels_of(converted)
     if format_name == "ppm" and pixels.ndim == 2:
         format_name = "pgm"

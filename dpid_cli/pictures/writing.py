@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from dpid_cli.errors import FileError, one_line, warn
+from dpid_cli.pictures.colour import fitting
 from dpid_cli.pictures.containers import with_directories, with_png_pixels, with_tiff_tags
 from dpid_cli.pictures.deep import encode
 from dpid_cli.pictures.formats import ALPHA, Format, able
@@ -35,9 +36,9 @@ def write(picture: Picture, stream: IO[bytes], format_: Format, name: str) -> No
     mode = _mode_in(picture, format_, name)
     options = dict(format_.options)
     if picture.icc_profile:
-        gray = picture.icc_profile[16:20] == b"GRAY"
-        if format_.profile and not (gray and mode.startswith("RGB")):
-            options["icc_profile"] = picture.icc_profile
+        profile = fitting(picture.icc_profile, mode)
+        if format_.profile and profile:
+            options["icc_profile"] = profile
         else:
             what = "colour profile" if not format_.profile else "profile of gray"
             warn(f"{name}: {format_.name.upper()} holds no {what}: it is left out")
@@ -145,5 +146,5 @@ def _mode_in(picture: Picture, format_: Format, name: str) -> str:
     elif picture.mode.endswith(";16"):
         lacking, instead = "16 bits", ", or give --depth 8"
     elif picture.alpha:
-        lacking = "transparency"
+        lacking, instead = "transparency", ", or give --transparency drop"
     raise FileError(f"{name}: {format_.name.upper()} holds no {lacking}: write {able(picture.mode)}{instead}")
