@@ -9,6 +9,7 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 from conftest import is_one_error_line, listing, pixels, process
@@ -595,7 +596,7 @@ def test_library(folder):
             yield pair
         yield "missing.png", "out/missing.png"
 
-    results = dpid_cli.batch(lazily(), scale=2, method="dpp", alpha=0.1, workers=1, pending=2)
+    results = dpid_cli.batch(lazily(), scale=2, method="dpp", alpha=0.1, workers=1, pending=2, depth="16")
     first = next(results)
     assert (first.status, first.outputs, first.output_sizes) == ("done", (str(pairs[0][1]),), ((4, 3),))
     assert len(seen) <= 3
@@ -604,8 +605,9 @@ def test_library(folder):
     rest.sort(key=lambda result: result.status)
     assert rest[-1].error.startswith("missing.png: cannot be read: ")
     for source, target in pairs:
-        expected = dpid_cli.downscale(pixels(source), scale=2, method="dpp", alpha=0.1)
-        np.testing.assert_array_equal(pixels(target), expected)
+        deep = pixels(source) * np.uint16(257)
+        expected = dpid_cli.downscale(deep, scale=2, method="dpp", alpha=0.1)
+        np.testing.assert_array_equal(imagecodecs.imread(target), expected)
 
 
 def test_library_stops_when_nobody_wants_more(folder):
@@ -624,6 +626,8 @@ def test_library_stops_when_nobody_wants_more(folder):
         {"scale": 0.5},
         {"scale": 2, "method": "x"},
         {"scale": 2, "workers": 0},
+        {"scale": 2, "x": 1},
+        {"scale": 2, "depth": 9},
     ],
 )
 def test_library_refuses_arguments_at_once(wrong):
