@@ -6,17 +6,19 @@ of a format than where its parts begin and end.
 
 from __future__ import annotations
 
+import io
 import re
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import IO
 
 LONGEST_TEXT = 2**20  # Pillow opens no PNG with a longer one, or with a longer profile
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8"
 _AVIF_BRANDS = (b"avif", b"avis", b"mif1")
-_PNG_KEPT = frozenset({b"tRNS", b"iCCP", b"eXIf", b"pHYs"})
+_PNG_KEPT = frozenset({b"tRNS", b"iCCP", b"eXIf", b"pHYs", b"acTL", b"fcTL", b"fdAT"})
 _EXIF_OR_XMP = 0xE1
 # Also JFIF, colour profiles, and the colour transform.
 _JPEG_KEPT = frozenset({0xE0, _EXIF_OR_XMP, 0xE2, 0xEE})
@@ -40,7 +42,7 @@ def without_remarks(stream: IO[bytes]) -> Iterator[bytes]:
     head = stream.read(12)
     if head.startswith(_PNG):
         data = head + stream.read()
-        plainer = [_PNG + b"".join(chunk for chunk in _png_chunks(data) if _needed(chunk))]
+        plainer = [_PNG + b"".join(chunk for chunk in png_chunks(data) if _needed(chunk))]
     elif head.startswith(_JPEG):
         data = head + stream.read()
         kept = (_JPEG_KEPT, _JPEG_KEPT - {_EXIF_OR_XMP})
@@ -53,7 +55,13 @@ def without_remarks(stream: IO[bytes]) -> Iterator[bytes]:
     yield from (plain for plain in plainer if plain != data)
 
 
-def _png_chunks(data: bytes) -> Iterator[bytes]:
+def png_chunk(kind: bytes, content: bytes) -> bytes:
+    """Length, type, content and checksum."""
+    check = zlib.crc32(content, zlib.crc32(kind))
+    return struct.pack(">I4s", len(content), kind) + content + struct.pack(">I", check)
+
+
+def png_chunks(data: bytes) -> Iterator[bytes]:
     """Length, type, content and checksum of each chunk; the last may be cut off."""
     start = len(_PNG)
     while start + 8 <= len(data):
@@ -96,6 +104,154 @@ def _jpeg_segments(data: bytes, kept: frozenset[int]) -> Iterator[bytes]:
             yield data[start:end]
         start = end
     yield data[start:]
+
+
+def boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Type and content of each box of an ISO file; the last may be cut off."""
+    start = 0
+    while start + 8 <= len(data):
+        length, kind = struct.unpack_from(">L4s", data, start)
+        head = 8
+        if length == 1 and start + 16 <= len(data):
+            (length,) = struct.unpack_from(">Q", data, start + 8)
+            head = 16
+        end = start + length if length else len(data)
+        if end < start + head:
+            return
+        yield kind, data[start + head : end]
+        start = end
+
+
+def jxl_size(stream: IO[bytes]) -> tuple[int, int]:
+    """Width and height that a JPEG XL tells: ISO/IEC 18181-1, SizeHeader.
+
+    Raises
+    ------
+    ValueError
+        If it tells none.
+    """
+    head = stream.read(4096)
+    if head[:2] != b"\xff\x0a":
+        parts = ((kind, content) for kind, content in boxes(head) if kind in (b"jxlc", b"jxlp"))
+        kind, head = next(parts, (b"", b""))
+        head = head[4:] if kind == b"jxlp" else head  # behind its number
+    if len(head) < 12:
+        raise ValueError("it tells no size")
+    bits = int.from_bytes(head[2:12], "little")
+
+    def take(count: int) -> int:
+        nonlocal bits
+        value = bits & ((1 << count) - 1)
+        bits >>= count
+        return value
+
+    small = take(1)
+
+    def side() -> int:
+        return 8 * (take(5) + 1) if small else take((9, 13, 18, 30)[take(2)]) + 1
+
+    height, ratio = side(), take(3)
+    if not ratio:
+        return side(), height
+    across, down = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))[ratio - 1]
+    return height * across // down, height
+
+
+_TIFF_SIZES = (0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8)  # of one value, by type
+_TIFF_LONG = 4
+_TIFF_DATA = (273, 324)  # StripOffsets, TileOffsets
+_TIFF_DIRECTORIES = (330, 34665, 34853, 40965)  # SubIFDs, EXIF, GPS, interoperability
+_MOST_ENTRIES = 100_000  # in a directory, and directories
+
+
+@dataclass(frozen=True)
+class Directory:
+    """What a TIFF tells of one of its pages: its number, and what it is if it is no page of its own."""
+
+    number: int
+    size: tuple[int, int]
+    part: bool  # a smaller version of another, or a mask
+
+
+def tiff_directories(stream: IO[bytes]) -> Iterator[Directory]:
+    """The chain of directories of a TIFF or BigTIFF.
+
+    Raises
+    ------
+    ValueError, struct.error
+        If one of them is cut off or the chain has no end.
+    """
+    head = stream.read(16)
+    order = "<" if head[:2] == b"II" else ">"
+    big = struct.unpack_from(f"{order}H", head, 2)[0] == 43
+    count_type, entry_type, offset_type = ("Q", "HHQ8s", "Q") if big else ("H", "HHL4s", "L")
+    (place,) = struct.unpack_from(order + offset_type, head, 8 if big else 4)
+    seen: set[int] = set()
+    while place and place not in seen:
+        seen.add(place)
+        stream.seek(place)
+        (count,) = struct.unpack(order + count_type, stream.read(struct.calcsize(order + count_type)))
+        step = struct.calcsize(order + entry_type)
+        if max(count, len(seen)) > _MOST_ENTRIES:
+            raise ValueError("too many directories or entries")
+        values = {}
+        for tag, kind, number, value in struct.iter_unpack(order + entry_type, stream.read(count * step)):
+            if number == 1 and kind in (3, _TIFF_LONG):
+                (values[tag],) = struct.unpack_from(order + "HL"[kind == _TIFF_LONG], value)
+        size = values.get(256, 0), values.get(257, 0)
+        following = stream.read(struct.calcsize(order + offset_type))
+        yield Directory(len(seen) - 1, size, bool(values.get(254, 0) & 5))
+        (place,) = struct.unpack(order + offset_type, following)
+
+
+def join_tiffs(pages: Iterable[bytes], stream: IO[bytes]) -> None:
+    """Write TIFFs of one page each, all with offsets of four bytes, as one of many pages."""
+    link = 0
+    for page in pages:
+        order = "<" if page[:2] == b"II" else ">"
+        base = stream.seek(0, io.SEEK_END)
+        base += stream.write(bytes(base % 2))
+        (first,) = struct.unpack_from(f"{order}L", page, 4)
+        (count,) = struct.unpack_from(f"{order}H", page, first)
+        stream.write(_moved(page, base, order) if link else page)
+        if link:
+            stream.seek(link)
+            stream.write(struct.pack(f"{order}L", base + first))
+        link = base + first + 2 + 12 * count
+
+
+def _moved(tiff: bytes, base: int, order: str) -> bytes:
+    """The same with what its offsets are when it lies behind `base` bytes."""
+    result = bytearray(tiff)
+    waiting = [struct.unpack_from(f"{order}L", tiff, 4)[0]]
+    while waiting:
+        start = waiting.pop()
+        (count,) = struct.unpack_from(f"{order}H", tiff, start)
+        for entry in range(start + 2, start + 2 + 12 * count, 12):
+            tag, kind, number, value = struct.unpack_from(f"{order}HHLL", tiff, entry)
+            if tag in _TIFF_DATA:
+                _move_data(result, tiff, entry, base, order)
+            elif tag in _TIFF_DIRECTORIES and number == 1:
+                waiting.append(value)
+                struct.pack_into(f"{order}L", result, entry + 8, base + value)
+            elif number * _TIFF_SIZES[kind] > 4:
+                struct.pack_into(f"{order}L", result, entry + 8, base + value)
+    return bytes(result)
+
+
+def _move_data(result: bytearray, tiff: bytes, entry: int, base: int, order: str) -> None:
+    """Offsets of pixels, which may be too short a type for where they go."""
+    _, kind, number, value = struct.unpack_from(f"{order}HHLL", tiff, entry)
+    place = value if number * _TIFF_SIZES[kind] > 4 else entry + 8
+    offsets = struct.unpack_from(f"{order}{number}{'L' if kind == _TIFF_LONG else 'H'}", tiff, place)
+    moved = struct.pack(f"{order}{number}L", *(base + offset for offset in offsets))
+    struct.pack_into(f"{order}H", result, entry + 2, _TIFF_LONG)
+    if number == 1:
+        result[entry + 8 : entry + 12] = moved
+        return
+    result += bytes(len(result) % 2)
+    struct.pack_into(f"{order}L", result, entry + 8, base + len(result))
+    result += moved
 
 
 def with_directories(tiff: bytes, directories: Mapping[int, Callable[[bytes, int], bytes]]) -> bytes:

@@ -57,6 +57,7 @@ _OUTDATED = {
 _TAG_OF_XMP = 700
 _XMP_KEYWORD = "XML:com.adobe.xmp"
 _RAW_PROFILE = "Raw profile type"  # how ImageMagick wrote binary metadata as text
+ORIENTING = ("exif", f"{_RAW_PROFILE} exif", "xmp", _XMP_KEYWORD)  # what may tell how to turn an image
 _INCH = {2: 1.0, 3: 2.54}  # what ResolutionUnit counts in
 _JPEG_SEGMENT = 65504  # for XMP, which has the longest label
 
@@ -115,15 +116,15 @@ def take(image: Image.Image) -> tuple[Metadata, list[str]]:
         comment=comment if isinstance(comment, bytes) else dict(text).get("Comment", "").encode(),
         text=text,
     )
-    _turn(image)
+    turn(image)
     return found, lost
 
 
-def _turn(image: Image.Image) -> None:
-    """Apply the orientation; what Pillow would rewrite is taken already."""
+def turn(image: Image.Image) -> None:
+    """Apply the orientation, and forget what told it, so that Pillow need not rewrite that."""
     with suppress(Exception):  # damaged EXIF turns nothing
         image.getexif()
-    for key in ("exif", f"{_RAW_PROFILE} exif", "xmp", _XMP_KEYWORD):
+    for key in ORIENTING:
         image.info.pop(key, None)
     ImageOps.exif_transpose(image, in_place=True)
 

@@ -57,6 +57,15 @@ def plain(image: Image.Image, profile: bytes | None, name: str) -> tuple[Image.I
     return (image.convert(simple[image.mode]) if image.mode in simple else image), profile
 
 
+def eight_bits(image: Image.Image) -> Image.Image:
+    """16-bit gray as 8-bit gray, with alpha where one value is transparent; others as they are."""
+    if image.mode != "I;16":
+        return image
+    if "transparency" in image.info:
+        return _gray_with_key(image)
+    return Image.fromarray(((np.asarray(image) + 128.0) // 257).astype(np.uint8))
+
+
 def _gray16(image: Image.Image, name: str) -> Image.Image:
     values = np.asarray(image)
     if values.min() < 0 or values.max() > 65535:

@@ -13,8 +13,8 @@ from PIL import Image, UnidentifiedImageError
 
 from dpid_cli.errors import FileError, one_line, warn
 from dpid_cli.pictures.arrow import one_block
-from dpid_cli.pictures.containers import without_remarks
-from dpid_cli.pictures.formats import BY_PILLOW, FORMATS
+from dpid_cli.pictures.containers import jxl_size, without_remarks
+from dpid_cli.pictures.formats import BY_PILLOW, FORMATS, format_in, load_plugin
 from dpid_cli.pictures.metadata import take
 from dpid_cli.pictures.modes import is_deep, pixels_of, plain
 from dpid_cli.pictures.picture import Picture
@@ -22,25 +22,26 @@ from dpid_cli.pictures.picture import Picture
 MAX_PIXELS = 512_000_000
 
 
-class _DamagedError(FileError):
+class DamagedError(FileError):
     """What a decoder cannot read as it is."""
 
 
 @contextmanager
-def _file_errors(name: str, max_pixels: int) -> Iterator[None]:
+def file_errors(name: str, max_pixels: int) -> Iterator[None]:
     """Turn whatever a decoder raises on a bad file into one `FileError`."""
     try:
         with warnings.catch_warnings():
             # The limit on pixels below says it better; other notes are about metadata.
             warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)  # of images within images
             yield
     except FileError:
         raise
     except UnidentifiedImageError:
         known = ", ".join(FORMATS).upper()
-        raise _DamagedError(f"{name}: not an image that dpid reads: give {known}") from None
-    except Image.DecompressionBombError:
-        raise _too_large(name, max_pixels) from None
+        raise DamagedError(f"{name}: not an image that dpid reads: give {known}") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise too_large(name, max_pixels) from None
     except MemoryError:
         raise FileError(f"{name}: not enough memory to decode it: give a smaller image") from None
     except (
@@ -55,16 +56,17 @@ def _file_errors(name: str, max_pixels: int) -> Iterator[None]:
         AttributeError,
     ) as error:
         # Pillow's plugins raise all of these on damaged headers.
-        raise _DamagedError(
+        raise DamagedError(
             f"{name}: damaged or truncated image: {one_line(error)}: get a whole copy"
         ) from error
     except Exception as error:
         if type(error).__module__.split(".")[0] in ("struct", "zlib"):
-            raise _DamagedError(f"{name}: damaged image: {one_line(error)}: get a whole copy") from error
+            raise DamagedError(f"{name}: damaged image: {one_line(error)}: get a whole copy") from error
         raise
 
 
-def _too_large(name: str, max_pixels: int) -> FileError:
+def too_large(name: str, max_pixels: int) -> FileError:
+    """The error of a picture with more pixels than are allowed."""
     millions, rest = divmod(max_pixels, 10**6)
     limit = f"{max_pixels}" if rest else f"{millions} million"
     return FileError(
@@ -74,12 +76,12 @@ def _too_large(name: str, max_pixels: int) -> FileError:
 
 
 @contextmanager
-def _limits(max_pixels: int, truncated: bool) -> Iterator[None]:
+def limits(max_pixels: int, truncated: bool) -> Iterator[None]:
     """Pillow's settings for one file; those of the process return when it is read."""
     from PIL import ImageFile
 
     before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
-    # Pillow refuses what has more than twice as many; `_decoded` what has more.
+    # Pillow refuses what has more than twice as many; `opened` what has more.
     Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = max_pixels, truncated
     try:
         yield
@@ -87,10 +89,21 @@ def _limits(max_pixels: int, truncated: bool) -> Iterator[None]:
         Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
-def _known_formats() -> list[str]:
-    """Pillow's names, those first that it knows from the start: to find another, it loads all its plugins."""
-    Image.preinit()
-    return sorted(BY_PILLOW, key=lambda name: name not in Image.OPEN)
+def opened(stream: IO[bytes], name: str, max_pixels: int) -> Image.Image:
+    """The image in a stream, not decoded yet; no decoder is tried but the one for what it begins as."""
+    format_ = format_in(stream, name)
+    if format_ is None:
+        raise UnidentifiedImageError
+    if format_.name == "jxl":  # which is decoded when it is opened
+        width, height = jxl_size(stream)
+        stream.seek(0)
+        if width * height > max_pixels:
+            raise too_large(name, max_pixels)
+    load_plugin(format_, name)
+    image = Image.open(stream, formats=[format_.pillow])
+    if image.width * image.height > max_pixels:
+        raise too_large(name, max_pixels)
+    return image
 
 
 def read(stream: IO[bytes], name: str, *, max_pixels: int = MAX_PIXELS, truncated: bool = False) -> Picture:
@@ -120,17 +133,17 @@ def read(stream: IO[bytes], name: str, *, max_pixels: int = MAX_PIXELS, truncate
     """
     try:
         return _decoded(stream, name, max_pixels)
-    except _DamagedError as error:
+    except DamagedError as error:
         damage = error
     stream.seek(0)
     for rest in without_remarks(stream):
-        with suppress(_DamagedError):
+        with suppress(DamagedError):
             picture = _decoded(io.BytesIO(rest), name, max_pixels)
             warn(f"{name}: its text or other metadata is damaged or too long: it is left out")
             return picture
     if truncated:
         stream.seek(0)
-        with suppress(_DamagedError):
+        with suppress(DamagedError):
             picture = _decoded(stream, name, max_pixels, truncated=True)
             warn(f"{name}: damaged or truncated image: what is missing of it is blank")
             return picture
@@ -139,21 +152,24 @@ def read(stream: IO[bytes], name: str, *, max_pixels: int = MAX_PIXELS, truncate
 
 def _decoded(stream: IO[bytes], name: str, max_pixels: int, truncated: bool = False) -> Picture:
     with (
-        _file_errors(name, max_pixels),
-        _limits(max_pixels, truncated),
+        file_errors(name, max_pixels),
+        limits(max_pixels, truncated),
         one_block(),
-        Image.open(stream, formats=_known_formats()) as image,
+        opened(stream, name, max_pixels) as image,
     ):
-        if image.width * image.height > max_pixels:
-            raise _too_large(name, max_pixels)
-        deep = is_deep(image)
-        # Pillow calls a JPEG with several images MPO.
-        format_name = BY_PILLOW.get(image.format or "", FORMATS["jpeg"]).name
-        image.load()
-        metadata, lost = take(image)
-        profile = image.info.get("icc_profile")
-        converted, profile = plain(image, profile if isinstance(profile, bytes) else None, name)
-        pixels = pixels_of(converted)
+        return picture_of(image, name)
+
+
+def picture_of(image: Image.Image, name: str) -> Picture:
+    """What an opened image shows; `name` is what warnings call it."""
+    deep = is_deep(image)
+    # Pillow calls a JPEG with several images MPO.
+    format_name = BY_PILLOW.get(image.format or "", FORMATS["jpeg"]).name
+    image.load()
+    metadata, lost = take(image)
+    profile = image.info.get("icc_profile")
+    converted, profile = plain(image, profile if isinstance(profile, bytes) else None, name)
+    pixels = pixels_of(converted)
     if format_name == "ppm" and pixels.ndim == 2:
         format_name = "pgm"
     if deep and pixels.dtype == np.uint8:
