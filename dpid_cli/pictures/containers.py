@@ -12,6 +12,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import IO
 
 LONGEST_TEXT = 2**20  # Pillow opens no PNG with a longer one, or with a longer profile
@@ -106,6 +107,11 @@ def _jpeg_segments(data: bytes, kept: frozenset[int]) -> Iterator[bytes]:
     yield data[start:]
 
 
+def box(kind: bytes, *content: bytes) -> bytes:
+    """A box of an ISO file."""
+    return struct.pack(">L4s", 8 + sum(map(len, content)), kind) + b"".join(content)
+
+
 def boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Type and content of each box of an ISO file; the last may be cut off."""
     start = 0
@@ -120,6 +126,64 @@ def boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
             return
         yield kind, data[start + head : end]
         start = end
+
+
+def box_remarks(stream: IO[bytes]) -> dict[str, bytes]:
+    """Colour profile, EXIF and XMP of a JPEG 2000 or JPEG XL, by the names that Pillow has for them."""
+    found: dict[str, bytes] = {}
+    end = stream.seek(0, io.SEEK_END)
+    place = stream.seek(0)
+    while len(head := stream.read(16)) >= 8:
+        length, kind = struct.unpack_from(">L4s", head)
+        content = place + 8
+        if length == 1:
+            length, content = int.from_bytes(head[8:], "big"), place + 16
+        following = place + length if length else end
+        if following < content:
+            break
+        if kind in (b"jp2h", b"uuid", b"xml ") and following - content <= _LONGEST_BOX:
+            stream.seek(content)
+            found |= _remark(kind, stream.read(following - content))
+        place = stream.seek(following)
+    return found
+
+
+def _remark(kind: bytes, content: bytes) -> dict[str, bytes]:
+    if kind == b"xml ":
+        return {"xmp": content} if b"adobe:ns:meta" in content else {}
+    if kind == b"jp2h":
+        profiles = [inner[3:] for part, inner in boxes(content) if part == b"colr" and inner[:1] in b"\2\3"]
+        return {"icc_profile": profiles[0]} if profiles else {}
+    name = {_JP2_XMP: "xmp", _JP2_EXIF: "exif"}.get(content[:16])
+    return {name: content[16:]} if name else {}
+
+
+def with_boxes(jp2: bytes, remarks: Mapping[str, bytes], dpi: tuple[float, float] | None) -> bytes:
+    """A JPEG 2000 with colour profile, EXIF and XMP, and its resolution."""
+    result = []
+    for kind, content in boxes(jp2):
+        if kind == b"jp2h":
+            parts = _header(content, remarks.get("icc_profile"), dpi)
+            result.append(box(kind, *(box(*part) for part in parts)))
+            continue
+        if kind == b"jp2c":
+            if "exif" in remarks:
+                result.append(box(b"uuid", _JP2_EXIF, remarks["exif"].removeprefix(b"Exif\0\0")))
+            if "xmp" in remarks:
+                result.append(box(b"uuid", _JP2_XMP, remarks["xmp"]))
+        result.append(box(kind, content))
+    return b"".join(result)
+
+
+def _header(
+    content: bytes, profile: bytes | None, dpi: tuple[float, float] | None
+) -> Iterator[tuple[bytes, bytes]]:
+    for kind, inner in boxes(content):
+        yield kind, b"\2\0\0" + profile if kind == b"colr" and profile else inner
+    if dpi:  # down and across, in dots per metre: a fraction, and powers of ten behind
+        fractions = [Fraction(value / 0.0254 / 10**_EXPONENT).limit_denominator(65535) for value in dpi[::-1]]
+        sides = (number for part in fractions for number in (part.numerator, part.denominator))
+        yield b"res ", box(b"resc", struct.pack(">4H2B", *sides, _EXPONENT, _EXPONENT))
 
 
 def jxl_size(stream: IO[bytes]) -> tuple[int, int]:
@@ -157,6 +221,10 @@ def jxl_size(stream: IO[bytes]) -> tuple[int, int]:
     return height * across // down, height
 
 
+_LONGEST_BOX = 2**24
+_EXPONENT = 3  # so that 65535 dots per inch are a small fraction
+_JP2_XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
+_JP2_EXIF = b"JpgTiffExif->JP2"
 _TIFF_SIZES = (0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8)  # of one value, by type
 _TIFF_LONG = 4
 _TIFF_DATA = (273, 324)  # StripOffsets, TileOffsets

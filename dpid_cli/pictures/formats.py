@@ -185,7 +185,7 @@ _FORMATS = (
     Format(
         "jp2",
         "JPEG2000",
-        (".jp2", ".jpx", ".jpf", ".j2k", ".j2c", ".jpc"),
+        (".jp2", ".jpx", ".jpf"),
         _COLOUR | ALPHA | _DEEP,
         True,
         {"mct": 1},
@@ -279,6 +279,7 @@ def format_of(path: PurePath) -> Format:
 
 def format_in(stream: IO[bytes], name: str) -> Format | None:
     """The format that a file begins as; TGA by what it is called, or by how it ends."""
+    stream.seek(0)
     head = stream.read(64)
     stream.seek(0)
     for format_, signature in _SIGNATURES:

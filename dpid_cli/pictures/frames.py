@@ -27,6 +27,7 @@ from dpid_cli.pictures.reading import (
     opened,
     picture_of,
     read,
+    tell,
     too_large,
 )
 from dpid_cli.pictures.reel import MAX_FRAMES, Canvas, Reel
@@ -45,12 +46,12 @@ class _Limits:
 class _Sequence:
     """Several pictures that were found in a file.
 
-    `decode` makes the picture of a number; numbers grow from call to call.
+    `decode` makes the picture of a number, and notes of what is lost; numbers grow from call to call.
     """
 
     kind: str
     count: int
-    decode: Callable[[int], Picture]
+    decode: Callable[[int], tuple[Picture, list[str]]]
     plays: int = 0
 
 
@@ -117,12 +118,13 @@ def _pictures(found: _Sequence, numbers: range, name: str, given: _Limits) -> It
                 file_errors(f"{name}: {what} {number}", given.pixels),
                 limits(given.pixels, given.truncated),
             ):
-                picture = found.decode(number)
+                picture, notes = found.decode(number)
         except DamagedError:
             if not given.truncated or number == numbers[0]:
                 raise
             warn(f"{name}: damaged or truncated image: only its first {number} {what}s are used")
             return
+        tell(notes)
         if found.kind == "pages" or len(numbers) == 1:
             picture = replace(picture, duration=None)
         yield picture
@@ -172,23 +174,25 @@ class _Shown:
         self._name = name
         image.load()
         self._orienting = {key: image.info[key] for key in ORIENTING if key in image.info}
-        first = picture_of(image, name)
+        first, self._notes = picture_of(image, name)
         self._like = replace(first, pixels=first.pixels[:0].copy(), format=format_)
 
-    def __call__(self, frame: Image.Image, duration: float) -> Picture:
+    def __call__(self, frame: Image.Image, duration: float) -> tuple[Picture, list[str]]:
         frame.info.clear()
         frame.info.update(self._orienting)
         turn(frame)
         converted, _ = plain(frame, None, self._name)
         pixels = pixels_of(converted)
-        return replace(self._like, pixels=pixels, alpha=converted.mode in ("LA", "RGBA"), duration=duration)
+        alpha = converted.mode in ("LA", "RGBA")
+        notes, self._notes = self._notes, []
+        return replace(self._like, pixels=pixels, alpha=alpha, duration=duration), notes
 
 
 def _painted(found: gif.Frames | apng.Frames, shown: _Shown, given: _Limits, name: str) -> _Sequence:
     """Frames that change parts of those before."""
     canvas, patches = Canvas(found.size), enumerate(found.patches)
 
-    def decode(number: int) -> Picture:
+    def decode(number: int) -> tuple[Picture, list[str]]:
         for reached, patch in patches:
             if patch.size[0] * patch.size[1] > given.pixels:
                 raise too_large(name, given.pixels)
@@ -249,7 +253,7 @@ def _decoded(stream: IO[bytes], name: str, format_: str, given: _Limits) -> _Seq
     _check_count(count, count * image.width * image.height, name, given)
     shown = _Shown(image.copy(), format_, name)
 
-    def decode(number: int) -> Picture:
+    def decode(number: int) -> tuple[Picture, list[str]]:
         image.seek(number)
         image.load()
         with one_block():
@@ -277,7 +281,7 @@ def _tiff(stream: IO[bytes], name: str, given: _Limits) -> _Sequence | None:
     stream.seek(0)
     image: Any = opened(stream, name, given.pixels)
 
-    def decode(number: int) -> Picture:
+    def decode(number: int) -> tuple[Picture, list[str]]:
         # What is left of other pages shall not be taken for this page's, nor their memory be used again.
         image.info.clear()
         image.readonly = 1

@@ -289,7 +289,7 @@ def _sized_exif(metadata: Metadata, holds: Collection[str], size: tuple[int, int
     if metadata.dpi and (len(tags) or "dpi" not in holds):
         tags[Base.XResolution], tags[Base.YResolution] = metadata.dpi
         tags[Base.ResolutionUnit] = 2
-    if metadata.software and "text" not in holds:
+    if metadata.software and ("text" not in holds or Base.Software in tags):
         tags[Base.Software] = metadata.software
     return tags
 

@@ -10,10 +10,11 @@ from typing import IO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+from PIL.ExifTags import Base
 
 from dpid_cli.errors import FileError, one_line, warn
 from dpid_cli.pictures.arrow import one_block
-from dpid_cli.pictures.containers import jxl_size, without_remarks
+from dpid_cli.pictures.containers import box_remarks, jxl_size, without_remarks
 from dpid_cli.pictures.formats import BY_PILLOW, FORMATS, format_in, load_plugin
 from dpid_cli.pictures.metadata import take
 from dpid_cli.pictures.modes import is_deep, pixels_of, plain
@@ -101,9 +102,26 @@ def opened(stream: IO[bytes], name: str, max_pixels: int) -> Image.Image:
             raise too_large(name, max_pixels)
     load_plugin(format_, name)
     image = Image.open(stream, formats=[format_.pillow])
+    if format_.name in ("jp2", "jxl"):
+        _complete(image, stream)
     if image.width * image.height > max_pixels:
         raise too_large(name, max_pixels)
     return image
+
+
+def _complete(image: Image.Image, stream: IO[bytes]) -> None:
+    """Add what Pillow's plugins leave out, and take away what they make up."""
+    place = stream.tell()
+    image.info.update(box_remarks(stream))
+    stream.seek(place)
+    if image.info.get("comment", b"").startswith(b"Created by OpenJPEG"):
+        del image.info["comment"]
+    if image.format == "JXL" and not getattr(image, "jpeg", False):
+        # It has been turned by its own header; EXIF tells that a second time.
+        with suppress(Exception):  # damaged EXIF turns nothing
+            tags = image.getexif()
+            if tags.pop(Base.Orientation, None):
+                image.info["exif"] = tags.tobytes()
 
 
 def read(stream: IO[bytes], name: str, *, max_pixels: int = MAX_PIXELS, truncated: bool = False) -> Picture:
@@ -157,11 +175,20 @@ def _decoded(stream: IO[bytes], name: str, max_pixels: int, truncated: bool = Fa
         one_block(),
         opened(stream, name, max_pixels) as image,
     ):
-        return picture_of(image, name)
+        picture, notes = picture_of(image, name)
+    tell(notes)
+    return picture
 
 
-def picture_of(image: Image.Image, name: str) -> Picture:
-    """What an opened image shows; `name` is what warnings call it."""
+def tell(notes: list[str]) -> None:
+    """Warn of what was lost, where warnings are not held back."""
+    for note in notes:
+        warn(note)
+
+
+def picture_of(image: Image.Image, name: str) -> tuple[Picture, list[str]]:
+    """What an opened image shows, and what of it is lost; `name` is what that calls it."""
+    notes = []
     deep = is_deep(image)
     # Pillow calls a JPEG with several images MPO.
     format_name = BY_PILLOW.get(image.format or "", FORMATS["jpeg"]).name
@@ -173,9 +200,9 @@ def picture_of(image: Image.Image, name: str) -> Picture:
     if format_name == "ppm" and pixels.ndim == 2:
         format_name = "pgm"
     if deep and pixels.dtype == np.uint8:
-        warn(f"{name}: 16 bits in colour or with transparency are read as 8 bits")
+        notes.append(f"{name}: 16 bits in colour or with transparency are read as 8 bits")
     if lost:
-        warn(f"{name}: damaged or too long: {', '.join(lost)}: left out")
+        notes.append(f"{name}: damaged or too long: {', '.join(lost)}: left out")
     if pixels.dtype == np.float32 and not np.isfinite(pixels).all():
         raise FileError(f"{name}: it holds NaN or infinity: replace them first")
-    return Picture(pixels, converted.mode in ("LA", "RGBA"), profile, format_name, metadata)
+    return Picture(pixels, converted.mode in ("LA", "RGBA"), profile, format_name, metadata), notes

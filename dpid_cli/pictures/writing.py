@@ -13,7 +13,7 @@ from PIL import Image
 
 from dpid_cli.errors import FileError, one_line, warn
 from dpid_cli.pictures import apng, gif
-from dpid_cli.pictures.containers import join_tiffs, with_directories
+from dpid_cli.pictures.containers import join_tiffs, with_boxes, with_directories
 from dpid_cli.pictures.formats import ALPHA, Format, able, holders, load_plugin
 from dpid_cli.pictures.metadata import Metadata, save_options
 from dpid_cli.pictures.picture import Picture
@@ -165,12 +165,16 @@ def _encode(
     told = dict(options)
     directories = told.pop("directories", None)
     try:
-        if directories is None:
+        if directories is None and format_.name != "jp2":
             image.save(stream, format_.pillow, **told)
-        else:
-            buffer = io.BytesIO()
-            image.save(buffer, format_.pillow, **told)
+            return
+        buffer = io.BytesIO()
+        image.save(buffer, format_.pillow, **told)
+        if directories is not None:
             stream.write(with_directories(buffer.getvalue(), directories))
+        else:  # Pillow writes none of these
+            remarks: dict[str, bytes] = {k: told[k] for k in ("icc_profile", "exif", "xmp") if k in told}
+            stream.write(with_boxes(buffer.getvalue(), remarks, told.get("dpi")))
     except (OSError, RuntimeError, ValueError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the disk's own error, not the codec's
