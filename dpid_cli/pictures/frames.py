@@ -17,7 +17,7 @@ from dpid_cli.pictures.arrow import one_block
 from dpid_cli.pictures.containers import Directory, tiff_directories, without_remarks
 from dpid_cli.pictures.formats import Format, format_in
 from dpid_cli.pictures.metadata import ORIENTING, turn
-from dpid_cli.pictures.modes import pixels_of, plain
+from dpid_cli.pictures.modes import is_deep, pixels_of, plain
 from dpid_cli.pictures.picture import Picture
 from dpid_cli.pictures.reading import (
     MAX_PIXELS,
@@ -30,7 +30,7 @@ from dpid_cli.pictures.reading import (
     tell,
     too_large,
 )
-from dpid_cli.pictures.reel import MAX_FRAMES, Canvas, Reel
+from dpid_cli.pictures.reel import MAX_FRAMES, Canvas, Reel, detached
 
 _MAX_TOTAL = 64  # times the pixels of the largest picture, for all of a file together
 
@@ -172,12 +172,16 @@ class _Shown:
 
     def __init__(self, image: Image.Image, format_: str, name: str) -> None:
         self._name = name
+        deep = is_deep(image)
         image.load()
         self._orienting = {key: image.info[key] for key in ORIENTING if key in image.info}
         first, self._notes = picture_of(image, name)
+        if deep:
+            self._notes.append(f"{name}: frames of 16 bits are read as 8 bits")
         self._like = replace(first, pixels=first.pixels[:0].copy(), format=format_)
 
-    def __call__(self, frame: Image.Image, duration: float) -> tuple[Picture, list[str]]:
+    def __call__(self, image: Image.Image, duration: float) -> tuple[Picture, list[str]]:
+        frame = detached(image)
         frame.info.clear()
         frame.info.update(self._orienting)
         turn(frame)
@@ -195,10 +199,10 @@ def _painted(found: gif.Frames | apng.Frames, shown: _Shown, given: _Limits, nam
     def decode(number: int) -> tuple[Picture, list[str]]:
         for reached, patch in patches:
             if patch.size[0] * patch.size[1] > given.pixels:
-                raise too_large(name, given.pixels)
+                raise too_large(f"{name}: frame {reached}", given.pixels)
             canvas.paint(patch)
             if reached == number:
-                return shown(canvas.shown(), patch.duration)
+                return shown(canvas.shown, patch.duration)
         raise IndexError(number)
 
     return _Sequence("animation", len(found.patches), decode, found.plays)
@@ -256,9 +260,7 @@ def _decoded(stream: IO[bytes], name: str, format_: str, given: _Limits) -> _Seq
     def decode(number: int) -> tuple[Picture, list[str]]:
         image.seek(number)
         image.load()
-        with one_block():
-            frame = image.copy()
-        return shown(frame, image.info["duration"])
+        return shown(image, image.info["duration"])
 
     return _Sequence("animation", count, decode, image.info.get("loop", 0))
 
@@ -282,10 +284,11 @@ def _tiff(stream: IO[bytes], name: str, given: _Limits) -> _Sequence | None:
     image: Any = opened(stream, name, given.pixels)
 
     def decode(number: int) -> tuple[Picture, list[str]]:
-        # What is left of other pages shall not be taken for this page's, nor their memory be used again.
-        image.info.clear()
-        image.readonly = 1
-        image.seek(pages[number].number)
+        if image.tell() != pages[number].number:
+            # What is left of another page shall not be taken for this page's, nor its memory be used again.
+            image.info.clear()
+            image.readonly = 1
+            image.seek(pages[number].number)
         if image.width * image.height > given.pixels:
             raise too_large(f"{name}: page {number}", given.pixels)
         with one_block():

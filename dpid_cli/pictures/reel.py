@@ -61,17 +61,25 @@ class Patch:
     image: Callable[[], Image.Image]
 
 
+def detached(image: Image.Image) -> Image.Image:
+    """A copy, in RGB where nothing of an RGBA image is transparent."""
+    with one_block():
+        if image.mode == "RGBA" and image.getchannel("A").getextrema()[0] == 255:
+            return image.convert("RGB")
+        return image.copy()
+
+
 class Canvas:
     """What an animation shows, frame after frame."""
 
     def __init__(self, size: tuple[int, int]) -> None:
-        self._shown = Image.new("RGBA", size)
+        self.shown = Image.new("RGBA", size)
         self._restored: tuple[Image.Image, tuple[int, int]] | None = None
 
     def paint(self, patch: Patch) -> None:
         """Dispose of the frame before and paint the next."""
         if self._restored is not None:
-            self._shown.paste(*self._restored)
+            self.shown.paste(*self._restored)
             self._restored = None
         if not all(patch.size):
             return
@@ -79,15 +87,8 @@ class Canvas:
         if patch.disposal == "background":
             self._restored = Image.new("RGBA", patch.size), patch.offset
         elif patch.disposal == "previous":
-            self._restored = self._shown.crop((x, y, x + width, y + height)), patch.offset
+            self._restored = self.shown.crop((x, y, x + width, y + height)), patch.offset
         if patch.over:
-            self._shown.alpha_composite(patch.image(), patch.offset)
+            self.shown.alpha_composite(patch.image(), patch.offset)
         else:
-            self._shown.paste(patch.image(), patch.offset)
-
-    def shown(self) -> Image.Image:
-        """A copy of the whole, in RGB where nothing is transparent."""
-        with one_block():
-            if self._shown.getchannel("A").getextrema()[0] == 255:
-                return self._shown.convert("RGB")
-            return self._shown.copy()
+            self.shown.paste(patch.image(), patch.offset)
