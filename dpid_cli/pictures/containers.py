@@ -128,9 +128,8 @@ def boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         start = end
 
 
-def box_remarks(stream: IO[bytes]) -> dict[str, bytes]:
-    """Colour profile, EXIF and XMP of a JPEG 2000 or JPEG XL, by the names that Pillow has for them."""
-    found: dict[str, bytes] = {}
+def _places(stream: IO[bytes]) -> Iterator[tuple[bytes, int]]:
+    """Type and length of each box's content in an ISO file; each time the stream is before the content."""
     end = stream.seek(0, io.SEEK_END)
     place = stream.seek(0)
     while len(head := stream.read(16)) >= 8:
@@ -138,13 +137,20 @@ def box_remarks(stream: IO[bytes]) -> dict[str, bytes]:
         content = place + 8
         if length == 1:
             length, content = int.from_bytes(head[8:], "big"), place + 16
-        following = place + length if length else end
+        following = min(place + length, end) if length else end
         if following < content:
-            break
-        if kind in (b"jp2h", b"uuid", b"xml ") and following - content <= _LONGEST_BOX:
-            stream.seek(content)
-            found |= _remark(kind, stream.read(following - content))
+            return
+        stream.seek(content)
+        yield kind, following - content
         place = stream.seek(following)
+
+
+def box_remarks(stream: IO[bytes]) -> dict[str, bytes]:
+    """Colour profile, EXIF and XMP of a JPEG 2000 or JPEG XL, by the names that Pillow has for them."""
+    found: dict[str, bytes] = {}
+    for kind, length in _places(stream):
+        if kind in (b"jp2h", b"uuid", b"xml ") and length <= _LONGEST_BOX:
+            found |= _remark(kind, stream.read(length))
     return found
 
 
@@ -166,12 +172,11 @@ def with_boxes(jp2: bytes, remarks: Mapping[str, bytes], dpi: tuple[float, float
             parts = _header(content, remarks.get("icc_profile"), dpi)
             result.append(box(kind, *(box(*part) for part in parts)))
             continue
-        if kind == b"jp2c":
-            if "exif" in remarks:
-                result.append(box(b"uuid", _JP2_EXIF, remarks["exif"].removeprefix(b"Exif\0\0")))
-            if "xmp" in remarks:
-                result.append(box(b"uuid", _JP2_XMP, remarks["xmp"]))
         result.append(box(kind, content))
+    if "exif" in remarks:  # behind the pixels, because Pillow looks for comments right behind the header
+        result.append(box(b"uuid", _JP2_EXIF, remarks["exif"].removeprefix(b"Exif\0\0")))
+    if "xmp" in remarks:
+        result.append(box(b"uuid", _JP2_XMP, remarks["xmp"]))
     return b"".join(result)
 
 
@@ -181,7 +186,8 @@ def _header(
     for kind, inner in boxes(content):
         yield kind, b"\2\0\0" + profile if kind == b"colr" and profile else inner
     if dpi:  # down and across, in dots per metre: a fraction, and powers of ten behind
-        fractions = [Fraction(value / 0.0254 / 10**_EXPONENT).limit_denominator(65535) for value in dpi[::-1]]
+        metres = [value / 0.0254 / 10**_EXPONENT for value in reversed(dpi)]
+        fractions = [Fraction(value).limit_denominator(int(65535 / max(value, 1))) for value in metres]
         sides = (number for part in fractions for number in (part.numerator, part.denominator))
         yield b"res ", box(b"resc", struct.pack(">4H2B", *sides, _EXPONENT, _EXPONENT))
 
@@ -194,14 +200,17 @@ def jxl_size(stream: IO[bytes]) -> tuple[int, int]:
     ValueError
         If it tells none.
     """
-    head = stream.read(4096)
+    stream.seek(0)
+    head = stream.read(_JXL_HEADER)
     if head[:2] != b"\xff\x0a":
-        parts = ((kind, content) for kind, content in boxes(head) if kind in (b"jxlc", b"jxlp"))
-        kind, head = next(parts, (b"", b""))
-        head = head[4:] if kind == b"jxlp" else head  # behind its number
-    if len(head) < 12:
+        head = b""
+        for kind, length in _places(stream):
+            if kind in (b"jxlc", b"jxlp") and len(head) < _JXL_HEADER:
+                part = stream.read(min(length, 4 + _JXL_HEADER))
+                head += part[4:] if kind == b"jxlp" else part  # behind its number
+    if head[:2] != b"\xff\x0a" or len(head) < 4:
         raise ValueError("it tells no size")
-    bits = int.from_bytes(head[2:12], "little")
+    bits = int.from_bytes(head[2:_JXL_HEADER], "little")
 
     def take(count: int) -> int:
         nonlocal bits
@@ -222,6 +231,7 @@ def jxl_size(stream: IO[bytes]) -> tuple[int, int]:
 
 
 _LONGEST_BOX = 2**24
+_JXL_HEADER = 12  # bytes in which the size is told
 _EXPONENT = 3  # so that 65535 dots per inch are a small fraction
 _JP2_XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _JP2_EXIF = b"JpgTiffExif->JP2"

@@ -271,9 +271,9 @@ _TGA_FOOTER = b"TRUEVISION-XFILE.\0"
 def format_of(path: PurePath) -> Format:
     """The format that a path's extension stands for, or an `ArgumentError`."""
     found = _BY_EXTENSION.get(path.suffix.lower())
-    if found is None:
-        known = " ".join(f.extensions[0] for f in FORMATS.values())
-        raise ArgumentError(f"{path}: no format is known by this extension: use one of {known}")
+    if found is None or not found.modes:
+        known = " ".join(f.extensions[0] for f in WRITTEN.values())
+        raise ArgumentError(f"{path}: no format is written by this extension: use one of {known}")
     return found
 
 

@@ -266,7 +266,9 @@ def save_options(
         if format_name == "tiff":
             _into_tiff(options, tags)
         elif len(tags):
-            options["exif"] = tags.tobytes()
+            encoded = tags.tobytes()
+            # JPEG XL has the offset of what follows before it, which Pillow's plugin leaves to us.
+            options["exif"] = bytes(4) + encoded[6:] if format_name == "jxl" else encoded
     if format_name != "jpeg":
         return options, []
     long = [key for key, value in options.items() if isinstance(value, bytes) and len(value) > _JPEG_SEGMENT]

@@ -21,6 +21,7 @@ from dpid_cli.pictures.modes import is_deep, pixels_of, plain
 from dpid_cli.pictures.picture import Picture
 
 MAX_PIXELS = 512_000_000
+_JXL_SRGB = ("sRGB", "Gra_D65_Rel_SRG")  # what profiles are called that the decoder makes up
 
 
 class DamagedError(FileError):
@@ -118,6 +119,9 @@ def _complete(image: Image.Image, stream: IO[bytes]) -> None:
         del image.info["comment"]
     if image.format == "JXL" and not getattr(image, "jpeg", False):
         # It has been turned by its own header; EXIF tells that a second time.
+        profile = image.info.get("icc_profile", b"")
+        if profile[4:8] == b"jxl " and any(name.encode("utf-16-be") in profile for name in _JXL_SRGB):
+            del image.info["icc_profile"]
         with suppress(Exception):  # damaged EXIF turns nothing
             tags = image.getexif()
             if tags.pop(Base.Orientation, None):
