@@ -24,7 +24,7 @@ from dpid_cli.pictures.containers import jxl_size
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a b="c"/></x:xmpmeta>'
 EXTRAS = [f.name for f in FORMATS.values() if f.package]
-LOSSY = {"heif": 4, "jxl": 12, "jpeg": 4, "webp": 16, "avif": 4, "gif": 24}
+LOSSY = {"heif": 4, "jxl": 16, "jpeg": 4, "webp": 16, "avif": 4, "gif": 24}
 
 
 def smooth(mode: str) -> np.ndarray:

@@ -265,6 +265,7 @@ _BY_EXTENSION = {extension: f for f in _FORMATS for extension in f.extensions}
 BY_PILLOW = {f.pillow: f for f in reversed(_FORMATS)}
 WRITTEN = {f.name: f for f in _FORMATS if f.modes}
 _SIGNATURES = [(f, re.compile(f.signature, re.DOTALL)) for f in _FORMATS if f.signature]
+_TGA_HEADER = re.compile(rb".[\0\1][\1-\3\x09-\x0b].{13}[\x01\x08\x0f\x10\x18\x20]", re.DOTALL)
 _TGA_FOOTER = b"TRUEVISION-XFILE.\0"
 
 
@@ -286,6 +287,8 @@ def format_in(stream: IO[bytes], name: str) -> Format | None:
         if signature.match(head):
             return format_
     tga = FORMATS["tga"]
+    if not _TGA_HEADER.match(head):
+        return None
     if PurePath(name).suffix.lower() in tga.extensions:
         return tga
     stream.seek(-min(stream.seek(0, io.SEEK_END), len(_TGA_FOOTER)), io.SEEK_END)

@@ -13,7 +13,6 @@ from PIL import Image
 
 from dpid_cli.errors import FileError, warn
 from dpid_cli.pictures import apng, gif
-from dpid_cli.pictures.arrow import one_block
 from dpid_cli.pictures.containers import Directory, tiff_directories, without_remarks
 from dpid_cli.pictures.formats import Format, format_in
 from dpid_cli.pictures.metadata import ORIENTING, turn
@@ -23,7 +22,6 @@ from dpid_cli.pictures.reading import (
     MAX_PIXELS,
     DamagedError,
     file_errors,
-    limits,
     opened,
     picture_of,
     read,
@@ -31,6 +29,7 @@ from dpid_cli.pictures.reading import (
     too_large,
 )
 from dpid_cli.pictures.reel import MAX_FRAMES, Canvas, Reel, detached
+from dpid_cli.pictures.settings import settings
 
 _MAX_TOTAL = 64  # times the pixels of the largest picture, for all of a file together
 
@@ -116,7 +115,7 @@ def _pictures(found: _Sequence, numbers: range, name: str, given: _Limits) -> It
         try:
             with (
                 file_errors(f"{name}: {what} {number}", given.pixels),
-                limits(given.pixels, given.truncated),
+                settings(given.pixels, given.truncated),
             ):
                 picture, notes = found.decode(number)
         except DamagedError:
@@ -152,7 +151,7 @@ def _found(stream: IO[bytes], name: str, given: _Limits) -> _Sequence | None:
 def _looked_for(stream: IO[bytes], name: str, format_: Format, given: _Limits) -> _Sequence | None:
     find = {"gif": _gif, "png": _apng, "webp": _webp, "avif": _avif, "tiff": _tiff}[format_.name]
     stream.seek(0)
-    with file_errors(name, given.pixels), limits(given.pixels, given.truncated):
+    with file_errors(name, given.pixels), settings(given.pixels, given.truncated):
         return find(stream, name, given)
 
 
@@ -291,7 +290,6 @@ def _tiff(stream: IO[bytes], name: str, given: _Limits) -> _Sequence | None:
             image.seek(pages[number].number)
         if image.width * image.height > given.pixels:
             raise too_large(f"{name}: page {number}", given.pixels)
-        with one_block():
-            return picture_of(image, f"{name}: page {number}")
+        return picture_of(image, f"{name}: page {number}")
 
     return _Sequence("pages", len(pages), decode)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO
@@ -13,12 +12,12 @@ from PIL import Image, UnidentifiedImageError
 from PIL.ExifTags import Base
 
 from dpid_cli.errors import FileError, one_line, warn
-from dpid_cli.pictures.arrow import one_block
 from dpid_cli.pictures.containers import box_remarks, jxl_size, without_remarks
 from dpid_cli.pictures.formats import BY_PILLOW, FORMATS, format_in, load_plugin
 from dpid_cli.pictures.metadata import take
 from dpid_cli.pictures.modes import is_deep, pixels_of, plain
 from dpid_cli.pictures.picture import Picture
+from dpid_cli.pictures.settings import settings
 
 MAX_PIXELS = 512_000_000
 _JXL_SRGB = ("sRGB", "Gra_D65_Rel_SRG")  # what profiles are called that the decoder makes up
@@ -32,11 +31,7 @@ class DamagedError(FileError):
 def file_errors(name: str, max_pixels: int) -> Iterator[None]:
     """Turn whatever a decoder raises on a bad file into one `FileError`."""
     try:
-        with warnings.catch_warnings():
-            # The limit on pixels below says it better; other notes are about metadata.
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)  # of images within images
-            yield
+        yield
     except FileError:
         raise
     except UnidentifiedImageError:
@@ -75,20 +70,6 @@ def too_large(name: str, max_pixels: int) -> FileError:
         f"{name}: more than {limit} pixels, the limit: give a smaller image, "
         "or raise --max-pixels of 'dpid downscale'"
     )
-
-
-@contextmanager
-def limits(max_pixels: int, truncated: bool) -> Iterator[None]:
-    """Pillow's settings for one file; those of the process return when it is read."""
-    from PIL import ImageFile
-
-    before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
-    # Pillow refuses what has more than twice as many; `opened` what has more.
-    Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = max_pixels, truncated
-    try:
-        yield
-    finally:
-        Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
 def opened(stream: IO[bytes], name: str, max_pixels: int) -> Image.Image:
@@ -175,8 +156,7 @@ def read(stream: IO[bytes], name: str, *, max_pixels: int = MAX_PIXELS, truncate
 def _decoded(stream: IO[bytes], name: str, max_pixels: int, truncated: bool = False) -> Picture:
     with (
         file_errors(name, max_pixels),
-        limits(max_pixels, truncated),
-        one_block(),
+        settings(max_pixels, truncated),
         opened(stream, name, max_pixels) as image,
     ):
         picture, notes = picture_of(image, name)

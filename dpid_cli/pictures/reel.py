@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from dpid_cli.pictures.arrow import one_block
 from dpid_cli.pictures.picture import Picture
 
 MAX_FRAMES = 10_000
@@ -63,10 +62,9 @@ class Patch:
 
 def detached(image: Image.Image) -> Image.Image:
     """A copy, in RGB where nothing of an RGBA image is transparent."""
-    with one_block():
-        if image.mode == "RGBA" and image.getchannel("A").getextrema()[0] == 255:
-            return image.convert("RGB")
-        return image.copy()
+    if image.mode == "RGBA" and image.getchannel("A").getextrema()[0] == 255:
+        return image.convert("RGB")
+    return image.copy()
 
 
 class Canvas:
