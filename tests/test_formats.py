@@ -350,3 +350,34 @@ def test_cut_and_flipped_files_of_every_format(folder, dpid, name):
         assert result.exit_code in (0, 1)
         if result.exit_code:
             assert is_one_error_line(result.stderr), result.stderr
+
+
+# What is written about them
+
+
+def told(format_) -> str:
+    """A line of the table in ``docs/files.md``."""
+
+    def order(mode: str) -> tuple[bool, int, str]:
+        return ";" in mode, len(mode.partition(";")[0]), mode
+
+    modes = ", ".join(sorted(format_.modes, key=order)).replace(";16", " 16").replace(";F", " float")
+    holds = [format_.profile, *(format_.metadata & names for names in ({"exif"}, {"xmp"}, {"dpi", "exif"}))]
+    holds.append(format_.metadata & {"text", "comment"})
+    cells = [format_.name, " ".join(format_.extensions), modes or "only read"]
+    cells += ["yes" if held else "" for held in holds]
+    return "| " + " | ".join([*cells, format_.several]).replace("|  ", "| ") + " |"
+
+
+def test_the_table_of_formats_is_true():
+    lines = (Path(__file__).parents[1] / "docs" / "files.md").read_text().splitlines()
+    found = [re.sub(r" +", " ", line) for line in lines if line.startswith("|")][2:]
+    assert found == [re.sub(r" +", " ", told(format_)) for format_ in FORMATS.values()]
+
+
+def test_the_extra_has_all_packages():
+    import tomllib
+
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    extra = {re.split("[<>=]", name)[0] for name in project["optional-dependencies"]["formats"]}
+    assert extra == {format_.package for format_ in FORMATS.values() if format_.package}
