@@ -23,8 +23,8 @@ from dpid_cli.pictures.reel import Patch
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _DISPOSALS = ("keep", "background", "previous")
-_SHARED = (b"PLTE", b"tRNS")  # what every frame needs to be decoded
-_CONTROL = ">4I2H2B"  # size, offset, delay as a fraction, disposal, blending; before it a running number
+_SHARED = {b"PLTE": 768, b"tRNS": 256}  # what every frame needs to be decoded, and its longest
+_CONTROL = ">4x4I2H2B"  # size, offset, delay as a fraction, disposal, blending; before them a running number
 
 
 @dataclass
@@ -64,7 +64,8 @@ def find(stream: IO[bytes], most: int) -> Frames:
     """
     found = Frames(whole=False)
     stream.seek(len(_SIGNATURE))
-    header, shared = b"", b""
+    header = b""
+    shared: dict[bytes, bytes] = {}
     pieces: list[tuple[int, int]] = []
     for kind, length in _headers(stream):
         place = stream.tell()
@@ -74,15 +75,20 @@ def find(stream: IO[bytes], most: int) -> Frames:
         if kind == b"IHDR":
             header = stream.read(length)
             found.size = struct.unpack_from(">2I", header)
-        elif kind in _SHARED:
-            shared += png_chunk(kind, stream.read(length))
+        elif length <= _SHARED.get(kind, -1):
+            shared[kind] = png_chunk(kind, stream.read(length))
         elif kind == b"acTL":
             (found.plays,) = struct.unpack(">4xI", stream.read(length))
         elif kind == b"fcTL":
             if len(found.patches) > most:
                 break
             pieces = []
-            found.patches.append(_patch(stream, found.size, length, header, shared, pieces))
+            control = stream.read(length)
+            if len(control) < struct.calcsize(_CONTROL) and found.patches:
+                break
+            found.patches.append(
+                _patch(stream, found.size, control, header, b"".join(shared.values()), pieces)
+            )
         elif kind == b"IDAT" and not found.patches:
             found.hidden = True
         elif kind in (b"IDAT", b"fdAT"):
@@ -94,12 +100,12 @@ def find(stream: IO[bytes], most: int) -> Frames:
 def _patch(
     stream: IO[bytes],
     canvas: tuple[int, int],
-    length: int,
+    control: bytes,
     header: bytes,
     shared: bytes,
     pieces: list[tuple[int, int]],
 ) -> Patch:
-    width, height, x, y, part, whole, disposal, blend = struct.unpack_from(_CONTROL, stream.read(length), 4)
+    width, height, x, y, part, whole, disposal, blend = struct.unpack_from(_CONTROL, control)
     if not (0 < width <= canvas[0] - x and 0 < height <= canvas[1] - y):
         raise ValueError("a frame is larger than the picture")
     if disposal >= len(_DISPOSALS):
@@ -177,7 +183,7 @@ def _control(number: int, size: tuple[int, int], offset: tuple[int, int], durati
         if numerator <= 0xFFFF:
             break
     content = struct.pack(_CONTROL, *size, *offset, min(numerator, 0xFFFF), denominator, 0, 0)
-    return png_chunk(b"fcTL", struct.pack(">I", number) + content)
+    return png_chunk(b"fcTL", struct.pack(">I", number) + content[4:])
 
 
 def _changed(before: Image.Image, frame: Image.Image) -> tuple[int, int, int, int]:

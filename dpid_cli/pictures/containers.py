@@ -266,6 +266,8 @@ def tiff_directories(stream: IO[bytes]) -> Iterator[Directory]:
     (place,) = struct.unpack_from(order + offset_type, head, 8 if big else 4)
     seen: set[int] = set()
     while place and place not in seen:
+        if place >= 2**63:
+            raise ValueError("a directory lies nowhere")
         seen.add(place)
         stream.seek(place)
         (count,) = struct.unpack(order + count_type, stream.read(struct.calcsize(order + count_type)))

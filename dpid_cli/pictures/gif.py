@@ -57,8 +57,11 @@ def find(stream: IO[bytes], most: int) -> Frames:
     plays, control, whole = 1, _Control(), True
     while len(patches) <= most and (kind := stream.read(1)) in (b"!", b","):
         if kind == b",":
-            patch = _patch(stream, palette, control)
-            patches.append(patch)
+            place = stream.read(9)
+            if len(place) < 9 and patches:
+                whole = False
+                break
+            patches.append(_patch(stream, place, palette, control))
             control = _Control()
             whole = _skip(stream)
             continue
@@ -104,8 +107,8 @@ def _control(block: bytes) -> _Control:
     return _Control(hundredths * 10, disposal, index if flags & 1 else None)
 
 
-def _patch(stream: IO[bytes], palette: bytes, control: _Control) -> Patch:
-    x, y, width, height, flags = struct.unpack("<4HB", stream.read(9))
+def _patch(stream: IO[bytes], place: bytes, palette: bytes, control: _Control) -> Patch:
+    x, y, width, height, flags = struct.unpack("<4HB", place)
     palette = stream.read(_table(flags)) if flags & 128 else palette
     start = stream.tell()
     stream.seek(1, io.SEEK_CUR)

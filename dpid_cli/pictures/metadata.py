@@ -266,8 +266,9 @@ def save_options(
             _into_tiff(options, tags)
         elif len(tags):
             encoded = tags.tobytes()
-            # JPEG XL has the offset of what follows before it, which Pillow's plugin leaves to us.
-            options["exif"] = bytes(4) + encoded[6:] if format_name == "jxl" else encoded
+            # Pillow's plugins leave to us what stands before it: nothing, and in JPEG XL an offset.
+            before = {"webp": b"", "jxl": bytes(4)}.get(format_name)
+            options["exif"] = encoded if before is None else before + encoded[6:]
     if format_name != "jpeg":
         return options, []
     long = [key for key, value in options.items() if isinstance(value, bytes) and len(value) > _JPEG_SEGMENT]

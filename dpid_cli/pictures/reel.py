@@ -79,13 +79,14 @@ class Canvas:
         if self._restored is not None:
             self.shown.paste(*self._restored)
             self._restored = None
-        if not all(patch.size):
+        (x, y), (right, bottom) = patch.offset, self.shown.size
+        right, bottom = min(x + patch.size[0], right), min(y + patch.size[1], bottom)
+        if x >= right or y >= bottom:
             return
-        (x, y), (width, height) = patch.offset, patch.size
         if patch.disposal == "background":
-            self._restored = Image.new("RGBA", patch.size), patch.offset
+            self._restored = Image.new("RGBA", (right - x, bottom - y)), patch.offset
         elif patch.disposal == "previous":
-            self._restored = self.shown.crop((x, y, x + width, y + height)), patch.offset
+            self._restored = self.shown.crop((x, y, right, bottom)), patch.offset
         if patch.over:
             self.shown.alpha_composite(patch.image(), patch.offset)
         else:
