@@ -284,8 +284,10 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("kind", HOSTILE)
-@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.eps"])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(kind, "a.png") for kind in HOSTILE] + [("eps", "a.tif"), ("eps", "a.eps"), ("fli", "a.fli")],
+)
 def test_decoders_that_are_never_asked(folder, kind, name):
     """Of them all only Pillow's EPS starts another program; none is even imported."""
     Path(name).write_bytes(HOSTILE[kind])
