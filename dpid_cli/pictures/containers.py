@@ -12,7 +12,6 @@ import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import IO
 
 LONGEST_TEXT = 2**20  # Pillow opens no PNG with a longer one, or with a longer profile
@@ -185,7 +184,10 @@ def _header(
 ) -> Iterator[tuple[bytes, bytes]]:
     for kind, inner in boxes(content):
         yield kind, b"\2\0\0" + profile if kind == b"colr" and profile else inner
-    if dpi:  # down and across, in dots per metre: a fraction, and powers of ten behind
+    if dpi:
+        from fractions import Fraction  # which takes a moment to import
+
+        # Down and across, in dots per metre: a fraction, and powers of ten behind
         metres = [value / 0.0254 / 10**_EXPONENT for value in reversed(dpi)]
         fractions = [Fraction(value).limit_denominator(int(65535 / max(value, 1))) for value in metres]
         sides = (number for part in fractions for number in (part.numerator, part.denominator))

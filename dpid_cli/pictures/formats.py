@@ -264,8 +264,7 @@ FORMATS = {f.name: f for f in _FORMATS}
 _BY_EXTENSION = {extension: f for f in _FORMATS for extension in f.extensions}
 BY_PILLOW = {f.pillow: f for f in reversed(_FORMATS)}
 WRITTEN = {f.name: f for f in _FORMATS if f.modes}
-_SIGNATURES = [(f, re.compile(f.signature, re.DOTALL)) for f in _FORMATS if f.signature]
-_TGA_HEADER = re.compile(rb".[\0\1][\1-\3\x09-\x0b].{13}[\x01\x08\x0f\x10\x18\x20]", re.DOTALL)
+_TGA_HEADER = rb".[\0\1][\1-\3\x09-\x0b].{13}[\x01\x08\x0f\x10\x18\x20]"
 _TGA_FOOTER = b"TRUEVISION-XFILE.\0"
 
 
@@ -283,11 +282,11 @@ def format_in(stream: IO[bytes], name: str) -> Format | None:
     stream.seek(0)
     head = stream.read(64)
     stream.seek(0)
-    for format_, signature in _SIGNATURES:
-        if signature.match(head):
+    for format_ in _FORMATS:
+        if format_.signature and re.match(format_.signature, head, re.DOTALL):
             return format_
     tga = FORMATS["tga"]
-    if not _TGA_HEADER.match(head):
+    if not re.match(_TGA_HEADER, head, re.DOTALL):
         return None
     if PurePath(name).suffix.lower() in tga.extensions:
         return tga
