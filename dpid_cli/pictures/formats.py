@@ -15,7 +15,7 @@ from dpid_cli.errors import ArgumentError, FileError
 
 @dataclass(frozen=True)
 class Format:
-    """What a file format can hold, and how Pillow reads and writes it.
+    """What a file format can hold, and how it is read and written: 8 bits by Pillow, more by `pictures.deep`.
 
     Attributes
     ----------
@@ -60,6 +60,11 @@ class Format:
         """Itself, or PNG if it is only read."""
         return self if self.modes else FORMATS["png"]
 
+    @property
+    def deep(self) -> bool:
+        """Whether it holds 16 bits a channel."""
+        return any(mode.endswith(";16") for mode in self.modes)
+
     def tuned(self, encoding: Mapping[str, int]) -> Format:
         """The same with other values of its options, or an `ArgumentError` if it has no such option."""
         for option in encoding.keys() - self.options.keys():
@@ -73,7 +78,8 @@ class Format:
 
 _COLOUR = frozenset({"L", "RGB"})
 ALPHA = frozenset({"LA", "RGBA"})
-_DEEP = frozenset({"L;16"})
+_DEEP = frozenset({"L;16", "LA;16", "RGB;16", "RGBA;16"})
+_FLOATS = frozenset({"L;F", "LA;F", "RGB;F", "RGBA;F"})
 _TAGS = frozenset({"exif", "xmp"})
 _DPI = frozenset({"dpi"})
 _COMMENT = frozenset({"comment"})
@@ -125,7 +131,7 @@ _FORMATS = (
         "tiff",
         "TIFF",
         (".tif", ".tiff"),
-        _COLOUR | ALPHA | _DEEP | {"L;F"},
+        _COLOUR | ALPHA | _DEEP | _FLOATS,
         True,
         {"compression": "tiff_adobe_deflate"},
         _TAGS | _DPI,
@@ -148,13 +154,13 @@ _FORMATS = (
         "ppm",
         "PPM",
         (".ppm", ".pnm"),
-        _COLOUR | _DEEP,
+        _COLOUR | {"L;16", "RGB;16"},
         False,
         {},
         signature=rb"P[0-6fFy]",
         plugin="PIL.PpmImagePlugin",
     ),
-    Format("pgm", "PPM", (".pgm",), frozenset({"L"}) | _DEEP, False, {}, plugin="PIL.PpmImagePlugin"),
+    Format("pgm", "PPM", (".pgm",), frozenset({"L", "L;16"}), False, {}, plugin="PIL.PpmImagePlugin"),
     Format(
         "gif",
         "GIF",
@@ -186,7 +192,7 @@ _FORMATS = (
         "jp2",
         "JPEG2000",
         (".jp2", ".jpx", ".jpf"),
-        _COLOUR | ALPHA | _DEEP,
+        _COLOUR | ALPHA | {"L;16"},
         True,
         {"mct": 1},
         _TAGS | _DPI | _COMMENT,

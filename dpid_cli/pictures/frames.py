@@ -14,6 +14,7 @@ from PIL import Image
 from dpid_cli.errors import FileError, warn
 from dpid_cli.pictures import apng, gif
 from dpid_cli.pictures.containers import Directory, tiff_directories, without_remarks
+from dpid_cli.pictures.deep import find
 from dpid_cli.pictures.formats import Format, format_in
 from dpid_cli.pictures.metadata import ORIENTING, turn
 from dpid_cli.pictures.modes import is_deep, pixels_of, plain
@@ -21,11 +22,12 @@ from dpid_cli.pictures.picture import Picture
 from dpid_cli.pictures.reading import (
     MAX_PIXELS,
     DamagedError,
+    check,
+    deep_picture,
     file_errors,
     opened,
-    picture_of,
     read,
-    tell,
+    shallow_picture,
     too_large,
 )
 from dpid_cli.pictures.reel import MAX_FRAMES, Canvas, Reel, detached
@@ -123,7 +125,7 @@ def _pictures(found: _Sequence, numbers: range, name: str, given: _Limits) -> It
                 raise
             warn(f"{name}: damaged or truncated image: only its first {number} {what}s are used")
             return
-        tell(notes)
+        check(picture, notes, f"{name}: page {number}" if found.kind == "pages" else name)
         if found.kind == "pages" or len(numbers) == 1:
             picture = replace(picture, duration=None)
         yield picture
@@ -174,9 +176,9 @@ class _Shown:
         deep = is_deep(image)
         image.load()
         self._orienting = {key: image.info[key] for key in ORIENTING if key in image.info}
-        first, self._notes = picture_of(image, name)
+        first, self._notes = shallow_picture(image, name)
         if deep:
-            self._notes.append(f"{name}: frames of 16 bits are read as 8 bits")
+            self._notes.append("frames of 16 bits are read as 8 bits")
         self._like = replace(first, pixels=first.pixels[:0].copy(), format=format_)
 
     def __call__(self, image: Image.Image, duration: float) -> tuple[Picture, list[str]]:
@@ -280,16 +282,23 @@ def _tiff(stream: IO[bytes], name: str, given: _Limits) -> _Sequence | None:
         len(pages), sum(width * height for width, height in (page.size for page in pages)), name, given
     )
     stream.seek(0)
-    image: Any = opened(stream, name, given.pixels)
+    shallow: list[Any] = []  # Pillow's image, opened once it is needed: it may know nothing of the first page
 
     def decode(number: int) -> tuple[Picture, list[str]]:
+        what = f"{name}: page {number}"
+        deep = find(stream, pages[number].number)
+        if deep is not None:
+            return deep_picture(deep, what, given.pixels, given.truncated)
+        if not shallow:
+            shallow.append(opened(stream, name, given.pixels))
+        (image,) = shallow
         if image.tell() != pages[number].number:
             # What is left of another page shall not be taken for this page's, nor its memory be used again.
             image.info.clear()
             image.readonly = 1
             image.seek(pages[number].number)
         if image.width * image.height > given.pixels:
-            raise too_large(f"{name}: page {number}", given.pixels)
-        return picture_of(image, f"{name}: page {number}")
+            raise too_large(what, given.pixels)
+        return shallow_picture(image, what)
 
     return _Sequence("pages", len(pages), decode)

@@ -90,13 +90,13 @@ class Metadata:
     software: str = ""
 
 
-def take(image: Image.Image) -> tuple[Metadata, list[str]]:
-    """Turn a decoded image upright and take its metadata, which leaves none in it.
+def metadata_of(image: Image.Image) -> tuple[Metadata, list[str]]:
+    """What an image tells of itself.
 
     Parameters
     ----------
     image : PIL.Image.Image
-        Loaded; turned in place as its EXIF or XMP says.
+        Loaded, if it has pixels.
 
     Returns
     -------
@@ -116,14 +116,39 @@ def take(image: Image.Image) -> tuple[Metadata, list[str]]:
         comment=comment if isinstance(comment, bytes) else dict(text).get("Comment", "").encode(),
         text=text,
     )
-    turn(image)
     return found, lost
+
+
+def orientation(image: Image.Image) -> int:
+    """How the image is to be turned, 1 to 8 as in EXIF; damaged EXIF turns nothing."""
+    with suppress(Exception):
+        value = image.getexif().get(Base.Orientation, 1)
+        return value if value in range(1, 9) else 1
+    return 1
+
+
+def take(image: Image.Image) -> tuple[Metadata, list[str]]:
+    """Turn a decoded image upright and take what it tells, which leaves none of it in it.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        Loaded; turned in place as its EXIF or XMP says.
+
+    Returns
+    -------
+    Metadata
+    list of str
+        What is too damaged to be kept.
+    """
+    found = metadata_of(image)
+    turn(image)
+    return found
 
 
 def turn(image: Image.Image) -> None:
     """Apply the orientation, and forget what told it, so that Pillow need not rewrite that."""
-    with suppress(Exception):  # damaged EXIF turns nothing
-        image.getexif()
+    orientation(image)  # is found out before what it stands in is taken away
     for key in ORIENTING:
         image.info.pop(key, None)
     ImageOps.exif_transpose(image, in_place=True)

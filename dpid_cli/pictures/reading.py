@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import logging
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO
@@ -13,14 +15,18 @@ from PIL.ExifTags import Base
 
 from dpid_cli.errors import FileError, one_line, warn
 from dpid_cli.pictures.containers import box_remarks, jxl_size, without_remarks
+from dpid_cli.pictures.deep import Deep, find
 from dpid_cli.pictures.formats import BY_PILLOW, FORMATS, format_in, load_plugin
-from dpid_cli.pictures.metadata import take
-from dpid_cli.pictures.modes import is_deep, pixels_of, plain
+from dpid_cli.pictures.metadata import metadata_of, orientation, take
+from dpid_cli.pictures.modes import is_deep, pixels_of, plain, upright
 from dpid_cli.pictures.picture import Picture
 from dpid_cli.pictures.settings import settings
 
 MAX_PIXELS = 512_000_000
 _JXL_SRGB = ("sRGB", "Gra_D65_Rel_SRG")  # what profiles are called that the decoder makes up
+
+for _name in ("PIL", "tifffile"):  # else they print what they find odd
+    logging.getLogger(_name).addHandler(logging.NullHandler())
 
 
 class DamagedError(FileError):
@@ -51,6 +57,7 @@ def file_errors(name: str, max_pixels: int) -> Iterator[None]:
         KeyError,
         IndexError,
         AttributeError,
+        ArithmeticError,
     ) as error:
         # Pillow's plugins raise all of these on damaged headers.
         raise DamagedError(
@@ -154,25 +161,39 @@ def read(stream: IO[bytes], name: str, *, max_pixels: int = MAX_PIXELS, truncate
 
 
 def _decoded(stream: IO[bytes], name: str, max_pixels: int, truncated: bool = False) -> Picture:
-    with (
-        file_errors(name, max_pixels),
-        settings(max_pixels, truncated),
-        opened(stream, name, max_pixels) as image,
-    ):
-        picture, notes = picture_of(image, name)
-    tell(notes)
+    with file_errors(name, max_pixels), settings(max_pixels, truncated):
+        deep = find(stream)
+        if deep is not None:
+            picture, notes = deep_picture(deep, name, max_pixels, truncated)
+        else:
+            with opened(stream, name, max_pixels) as image:
+                picture, notes = shallow_picture(image, name)
+    check(picture, notes, name)
     return picture
 
 
-def tell(notes: list[str]) -> None:
-    """Warn of what was lost, where warnings are not held back."""
+def check(picture: Picture, notes: list[str], name: str) -> None:
+    """Warn of what was lost, where warnings are not held back; no picture may hold NaN or infinity."""
     for note in notes:
-        warn(note)
+        warn(f"{name}: {note}")
+    if picture.pixels.dtype == np.float32 and not np.isfinite(picture.pixels).all():
+        raise FileError(f"{name}: it holds NaN or infinity: replace them first")
 
 
-def picture_of(image: Image.Image, name: str) -> tuple[Picture, list[str]]:
-    """What an opened image shows, and what of it is lost; `name` is what that calls it."""
-    notes = []
+def deep_picture(deep: Deep, name: str, max_pixels: int, truncated: bool) -> tuple[Picture, list[str]]:
+    """A picture of 16 bits or floats, and what of its file is lost."""
+    if math.prod(deep.size) > max_pixels:
+        raise too_large(name, max_pixels)
+    pixels, alpha, notes = deep.pixels(name, truncated)
+    metadata, lost = metadata_of(deep.remarks)
+    pixels = upright(pixels, orientation(deep.remarks))
+    profile = deep.remarks.info.get("icc_profile")
+    profile = profile if isinstance(profile, bytes) else None
+    return Picture(pixels, alpha, profile, deep.format, metadata), notes + _losses(lost)
+
+
+def shallow_picture(image: Image.Image, name: str) -> tuple[Picture, list[str]]:
+    """A picture as Pillow reads it, and what of its file is lost."""
     deep = is_deep(image)
     # Pillow calls a JPEG with several images MPO.
     format_name = BY_PILLOW.get(image.format or "", FORMATS["jpeg"]).name
@@ -183,10 +204,11 @@ def picture_of(image: Image.Image, name: str) -> tuple[Picture, list[str]]:
     pixels = pixels_of(converted)
     if format_name == "ppm" and pixels.ndim == 2:
         format_name = "pgm"
-    if deep and pixels.dtype == np.uint8:
-        notes.append(f"{name}: 16 bits in colour or with transparency are read as 8 bits")
-    if lost:
-        notes.append(f"{name}: damaged or too long: {', '.join(lost)}: left out")
-    if pixels.dtype == np.float32 and not np.isfinite(pixels).all():
-        raise FileError(f"{name}: it holds NaN or infinity: replace them first")
-    return Picture(pixels, converted.mode in ("LA", "RGBA"), profile, format_name, metadata), notes
+    cut = deep and pixels.dtype == np.uint8
+    notes = ["more than 8 bits a channel are read as 8 bits"] if cut else []
+    picture = Picture(pixels, converted.mode in ("LA", "RGBA"), profile, format_name, metadata)
+    return picture, notes + _losses(lost)
+
+
+def _losses(lost: list[str]) -> list[str]:
+    return [f"damaged or too long: {', '.join(lost)}: left out"] if lost else []
