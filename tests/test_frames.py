@@ -719,3 +719,14 @@ def test_metadata_of_results_is_that_of_the_first(folder):
     stream = io.BytesIO()
     write_reel(Reel("animation", iter(pictures), 2, 0), stream, FORMATS["gif"], "a")
     assert b"first" in stream.getvalue() and b"second" not in stream.getvalue()
+
+
+def test_animations_have_8_bits(dpid, folder):
+    Path("a.gif").write_bytes(saved(opaque_frames(), "GIF").getvalue())
+    for name in "b.gif", "b.png":
+        result = dpid("downscale", "a.gif", "-s", "2", "--depth", "16", "-o", name)
+        assert result.exit_code == 1 and is_one_error_line(result.stderr) and "--depth 8" in result.stderr
+    assert (
+        dpid("downscale", "a.gif", "-s", "2", "--depth", "16", "--frame", "1", "-o", "b.png").exit_code == 0
+    )
+    assert cv2.imread("b.png", cv2.IMREAD_UNCHANGED).dtype == np.uint16

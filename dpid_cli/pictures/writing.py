@@ -85,7 +85,10 @@ def write_reel(reel: Reel, stream: IO[bytes], format_: Format, name: str) -> Non
     elif reel.kind == "pages":
         join_tiffs(_encoded_pages(reel.pictures, format_, name), stream)
     else:
-        _write_animation(_in_one_mode(list(reel.pictures)), reel.plays, stream, format_, name)
+        frames = list(reel.pictures)
+        if any(frame.pixels.dtype != np.uint8 for frame in frames):
+            raise FileError(f"{name}: animations are written with 8 bits only: give --depth 8, or --frame N")
+        _write_animation(_in_one_mode(frames), reel.plays, stream, format_, name)
 
 
 def _encoded_pages(pictures: Iterator[Picture], format_: Format, name: str) -> Iterator[bytes]:
