@@ -12,7 +12,17 @@ from dpid_cli.depth import DEPTHS, narrowed, widened
 from dpid_cli.errors import ArgumentError, FileError
 from dpid_cli.filters import resolved
 from dpid_cli.methods import PARAMETERS, method_named
-from dpid_cli.pictures import FORMATS, MAX_PIXELS, Format, Metadata, Picture, colour, read
+from dpid_cli.pictures import (
+    FORMATS,
+    MAX_FRAMES,
+    MAX_PIXELS,
+    Format,
+    Metadata,
+    Picture,
+    Reel,
+    colour,
+    read_reel,
+)
 from dpid_cli.rendering import TRANSPARENCY, downscale_picture
 from dpid_cli.sizes import Size, SizeRequest
 
@@ -41,8 +51,12 @@ class Recipe:
         Whether results tell method, parameters and version; only with ``keep``.
     max_pixels : int
         The most that an input may have.
+    max_frames : int
+        The most frames or pages that an input may have.
     truncated : {'error', 'accept'}
         Whether a file that is cut off fails, or what there is of it is used.
+    frame : int or None
+        The only frame or page that is used, counted from 0, or from the end if negative; None for all.
     linear : bool
         Whether means are of light, by the tone curves of the profile.
     to_srgb : bool
@@ -62,7 +76,9 @@ class Recipe:
     metadata: str = "keep"
     record: bool = True
     max_pixels: int = MAX_PIXELS
+    max_frames: int = MAX_FRAMES
     truncated: str = "error"
+    frame: int | None = None
     linear: bool = False
     to_srgb: bool = False
     transparency: str = "premultiply"
@@ -86,8 +102,9 @@ class Recipe:
         ):
             if value not in known:
                 raise ArgumentError(f"{option}: {value!r} is not known: give {' or '.join(known)}")
-        if self.max_pixels < 1:
-            raise ArgumentError(f"max-pixels: {self.max_pixels} lets nothing pass: give 1 or more")
+        for option, limit in (("max-pixels", self.max_pixels), ("max-frames", self.max_frames)):
+            if limit < 1:
+                raise ArgumentError(f"{option}: {limit} lets nothing pass: give 1 or more")
         if self.background is not None:
             if self.transparency != "drop":
                 raise ArgumentError("background: it goes with transparency drop: give both, or leave it out")
@@ -109,9 +126,20 @@ class Recipe:
         """All parameters of the method, by Python name."""
         return method_named(self.method).parameters(self.parameters)
 
+    def reel(self, stream: IO[bytes], name: str) -> Reel:
+        """The pictures of a stream; `name` is what errors and warnings call it."""
+        return read_reel(
+            stream,
+            name,
+            max_pixels=self.max_pixels,
+            max_frames=self.max_frames,
+            truncated=self.truncated == "accept",
+            frame=self.frame,
+        )
+
     def read(self, stream: IO[bytes], name: str) -> Picture:
-        """Decode a stream; `name` is what errors and warnings call it."""
-        return read(stream, name, max_pixels=self.max_pixels, truncated=self.truncated == "accept")
+        """The first picture of a stream, or the one that is asked for."""
+        return next(self.reel(stream, name).pictures)
 
     def size_of(self, picture: Picture, name: str) -> Size:
         """Width and height of the picture's result, or an `ArgumentError`."""
