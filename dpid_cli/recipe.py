@@ -12,7 +12,18 @@ from dpid_cli.depth import DEPTHS, narrowed, widened
 from dpid_cli.errors import ArgumentError, FileError
 from dpid_cli.filters import resolved
 from dpid_cli.methods import PARAMETERS, method_named
-from dpid_cli.pictures import FORMATS, MAX_PIXELS, Format, Metadata, Picture, colour, read, read_size
+from dpid_cli.pictures import (
+    FORMATS,
+    MAX_FRAMES,
+    MAX_PIXELS,
+    Format,
+    Metadata,
+    Picture,
+    Reel,
+    colour,
+    read_reel,
+    read_size,
+)
 from dpid_cli.rendering import TRANSPARENCY, downscale_picture
 from dpid_cli.sizes import Size, SizeRequest
 
@@ -42,8 +53,12 @@ class Recipe:
         Whether results tell method, parameters and version; only with ``keep``.
     max_pixels : int
         The most that an input may have.
+    max_frames : int
+        The most frames or pages that an input may have.
     truncated : {'error', 'accept'}
         Whether a file that is cut off fails, or what there is of it is used.
+    frame : int or None
+        The only frame or page that is used, counted from 0, or from the end if negative; None for all.
     linear : bool
         Whether means are of light, by the tone curves of the profile.
     to_srgb : bool
@@ -63,7 +78,9 @@ class Recipe:
     metadata: str = "keep"
     record: bool = True
     max_pixels: int = MAX_PIXELS
+    max_frames: int = MAX_FRAMES
     truncated: str = "error"
+    frame: int | None = None
     linear: bool = False
     to_srgb: bool = False
     transparency: str = "premultiply"
@@ -87,8 +104,9 @@ class Recipe:
         ):
             if value not in known:
                 raise ArgumentError(f"{option}: {value!r} is not known: give {' or '.join(known)}")
-        if self.max_pixels < 1:
-            raise ArgumentError(f"max-pixels: {self.max_pixels} lets nothing pass: give 1 or more")
+        for option, limit in (("max-pixels", self.max_pixels), ("max-frames", self.max_frames)):
+            if limit < 1:
+                raise ArgumentError(f"{option}: {limit} lets nothing pass: give 1 or more")
         if self.background is not None:
             if self.transparency != "drop":
                 raise ArgumentError("background: it goes with transparency drop: give both, or leave it out")
@@ -115,12 +133,25 @@ class Recipe:
         """The longest file that is read into memory; small pictures, too, may have long remarks."""
         return max(self.max_pixels, _FEWEST_BYTES)
 
+    def reel(self, stream: IO[bytes], name: str) -> Reel:
+        """The pictures of a stream; `name` is what errors and warnings call it."""
+        return read_reel(
+            stream,
+            name,
+            max_pixels=self.max_pixels,
+            max_frames=self.max_frames,
+            truncated=self.truncated == "accept",
+            frame=self.frame,
+        )
+
     def read(self, stream: IO[bytes], name: str) -> Picture:
-        """Decode a stream; `name` is what errors and warnings call it."""
-        return read(stream, name, max_pixels=self.max_pixels, truncated=self.truncated == "accept")
+        """The first picture of a stream, or the one that is asked for."""
+        return next(self.reel(stream, name).pictures)
 
     def read_size(self, stream: IO[bytes], name: str) -> Size:
-        """Width and height of the upright picture, without decoding it."""
+        """Width and height of what `read` gives, without decoding it unless a frame is asked for."""
+        if self.frame is not None:
+            return self.read(stream, name).size
         return read_size(stream, name, max_pixels=self.max_pixels)
 
     def size_of(self, picture: Picture, name: str) -> Size:
@@ -171,8 +202,8 @@ class Recipe:
 
     @property
     def keeps_everything(self) -> bool:
-        """Whether a picture that need not become smaller can stay as its file has it."""
-        as_it_is = self.metadata == "keep" and self.depth == "keep"
+        """Whether a file whose pictures need not become smaller can stay as it is."""
+        as_it_is = self.metadata == "keep" and self.depth == "keep" and self.frame is None
         return as_it_is and not self.to_srgb and self.transparency != "drop"
 
     def _described(self, picture: Picture) -> Picture:

@@ -78,7 +78,7 @@ def test_only_pictures_and_reference_filters_know_codecs():
 
 def test_only_files_are_pictures():
     users = {module for module in importers("dpid_cli.pictures") if not within(module, "dpid_cli.pictures")}
-    rooms = tuple(f"dpid_cli.{name}" for name in ("batching", "job", "lesson", "recipe", "rendering"))
+    rooms = tuple(f"dpid_cli.{name}" for name in ("batching", "info", "job", "lesson", "recipe", "rendering"))
     assert all(within(module, *rooms) for module in users)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -13,7 +14,7 @@ import imagecodecs
 import numpy as np
 import pytest
 from conftest import is_one_error_line, listing, pixels, process
-from PIL import Image
+from PIL import Image, ImageSequence
 
 import dpid_cli
 from dpid_cli import places
@@ -647,3 +648,66 @@ def test_any_executor(folder):
     assert [result.status for result in lost] == ["failed"] * 5
     assert {result.input for result in lost} == {str(source) for source, _ in pairs}
     assert all("its worker failed" in result.error for result in lost)
+
+
+# Animations and pages
+
+
+def frames_of(path: Path | str) -> list[np.ndarray]:
+    with Image.open(path) as image:
+        return [np.array(frame.convert("RGB")) for frame in ImageSequence.Iterator(image)]
+
+
+@pytest.fixture
+def moving(folder: Path) -> list[np.ndarray]:
+    """``in/moving.png`` and ``in/pages.tif``, of three pictures each."""
+    noise = np.random.default_rng(4).integers(0, 256, (3, 26, 37, 3), np.uint8)
+    first, *rest = map(Image.fromarray, noise)
+    (folder / "in").mkdir()
+    first.save("in/moving.png", save_all=True, append_images=rest, duration=40)
+    first.save("in/pages.tif", save_all=True, append_images=[rest[0].crop((0, 0, 20, 20)), rest[1]])
+    return list(noise)
+
+
+def test_every_frame_and_page(dpid, moving):
+    words = "in out -s 2 -s 3 --multiple-of 6 --hr hr --report r.jsonl"
+    result = dpid("batch", *words.split())
+    assert (result.exit_code, result.stderr) == (0, "")
+    for name, scale in itertools.product(("moving.png", "pages.tif"), (2, 3)):
+        high, low = frames_of(f"hr/{name}"), frames_of(f"out/x{scale}/{name}")
+        assert len(high) == len(low) == 3
+        for k, (large, small) in enumerate(zip(high, low, strict=True)):
+            shown = moving[k][:20, :20] if (name, k) == ("pages.tif", 1) else moving[k]
+            height, width = (side - side % 6 for side in shown.shape[:2])
+            np.testing.assert_array_equal(large, shown[:height, :width])
+            np.testing.assert_array_equal(small, dpid_cli.downscale(large, scale=scale))
+    assert {line["frames"] for line in lines("r.jsonl").values()} == {3}
+
+
+def test_one_frame_of_each(dpid, moving):
+    result = dpid("batch", "in", "out", "-s", "2", "--frame", "-1", "--format", "png", "--hr", "hr")
+    assert (result.exit_code, result.stderr) == (0, "")
+    for name in "moving.png", "pages.png":
+        (low,), (high,) = frames_of(f"out/{name}"), frames_of(f"hr/{name}")
+        np.testing.assert_array_equal(high, moving[2])
+        np.testing.assert_array_equal(low, dpid_cli.downscale(high, scale=2))
+
+
+def test_formats_that_hold_one_picture(dpid, moving):
+    """Told by a dry run, too."""
+    for more in ["-n"], []:
+        result = dpid("batch", "in", "out", "-s", "2", "--format", "jpeg", "--json", *more)
+        assert (result.exit_code, json.loads(result.stdout)["failed"]) == (1, 2)
+        assert result.stderr.count("or give --frame N") == 2
+    assert not Path("out").exists()
+
+
+def test_pages_that_are_smaller(dpid, moving):
+    result = dpid("batch", "in/pages.tif", "out", "--width", "30", "--if-smaller", "copy")
+    assert (result.exit_code, result.stderr) == (0, "")
+    first, second, third = frames_of("out/pages.tif")
+    np.testing.assert_array_equal(first, dpid_cli.downscale(moving[0], size=(30, 21)))
+    np.testing.assert_array_equal(second, moving[1][:20, :20])
+    np.testing.assert_array_equal(third, dpid_cli.downscale(moving[2], size=(30, 21)))
+    result = dpid("batch", "in/pages.tif", "new", "--width", "30")
+    assert result.exit_code == 1 and "in/pages.tif: page 1: " in result.stderr

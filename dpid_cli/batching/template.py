@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from string import Formatter
 
 from dpid_cli.errors import ArgumentError
-from dpid_cli.pictures import FORMATS
+from dpid_cli.pictures import FORMATS, WRITTEN
 from dpid_cli.sizes import Size
 
 FIELDS = ("stem", "ext", "method", "scale", "width", "height")
 PLAIN = "{stem}{ext}"
-_EXTENSIONS = {extension: f for f in FORMATS.values() for extension in f.extensions}
+_EXTENSIONS = {extension: f for f in WRITTEN.values() for extension in f.extensions}
 
 
 @dataclass(frozen=True)

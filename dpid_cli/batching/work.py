@@ -5,16 +5,16 @@ from __future__ import annotations
 import shutil
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
+from itertools import chain
 from pathlib import PurePath
 from typing import Any
 
 from dpid_cli import places
-from dpid_cli.batching.order import Order, Want
+from dpid_cli.batching.order import Order
 from dpid_cli.errors import ArgumentError, DpidError, FileError, collected, one_line
-from dpid_cli.pictures import FORMATS, Format, Picture, format_of, write
+from dpid_cli.pictures import FORMATS, Format, Picture, Reel, check_reel, format_of, write_reel
 from dpid_cli.recipe import Recipe
 from dpid_cli.sizes import Size
 
@@ -79,6 +79,8 @@ class Result:
         Those of `outputs`; None for what is not downscaled. Empty where it failed.
     parameters : tuple of dict
         Those of the methods, by the names of their options. Empty where it failed.
+    frames : int
+        How many frames or pages it has, or one; 0 where it was not done.
     seconds : float
         Time that a worker spent on it.
     error : str or None
@@ -106,6 +108,7 @@ class Result:
     output_sizes: tuple[Size, ...] = ()
     methods: tuple[str | None, ...] = ()
     parameters: tuple[dict[str, Any], ...] = ()
+    frames: int = 0
     seconds: float = 0.0
     error: str | None = None
     reason: str | None = None
@@ -173,19 +176,17 @@ class _Task:
             raise FileError(item.error)
         self._identify()
         missing = self._missing()
-        with places.opened(item.path, order.wants[0].recipe.most_bytes) as stream:
+        reading = order.wants[0].recipe
+        with places.opened(item.path, reading.most_bytes) as stream:
+            reel = reading.reel(stream, item.path)
+            made = [self._planned(k, reel) for k in missing]
             if order.dry:
-                self._measured(order.wants[0].recipe.read_size(stream, item.path))
+                stream.seek(0)
+                self._measured(reading.read_size(stream, item.path))
                 self._add(outputs=item.targets)
                 return
-            picture = order.wants[0].recipe.read(stream, item.path)
-        size = self._measured(picture.size)
-        whole = size == picture.size
-        cropped = picture if whole else replace(picture, pixels=picture.pixels[: size[1], : size[0]])
-        for number in missing:
-            want = order.wants[number] if number < len(order.wants) else None
-            self._make(item.targets[number], want, cropped, whole)
-        self._add(outputs=item.targets, output_bytes=_lengths(item.targets))
+            self._make(reel, made)
+        self._add(outputs=item.targets, output_bytes=_lengths(item.targets), frames=reel.count)
 
     def _identify(self) -> None:
         """Take down what tells the input from others, and skip it if an earlier run has done it."""
@@ -243,21 +244,57 @@ class _Task:
             return _SkippedError(why)
         return ArgumentError(f"{self.item.path}: {why}" + ("" if ": " in why else ": use --if-smaller skip"))
 
-    def _make(self, target: str, want: Want | None, picture: Picture, whole: bool) -> None:
-        """Write one result; without `want`, the cropped input."""
-        order = self.order
+    def _planned(self, number: int, reel: Reel) -> _Made:
+        """How one of the targets is to be written, which must be able to hold all pictures of the file."""
+        order, target = self.order, self.item.targets[number]
         format_ = FORMATS[order.format] if order.format else format_of(PurePath(target))
-        recipe = _tuned(order.wants[0].recipe if want is None else want.recipe, format_, order.format)
-        size = picture.size if want is None else order.result_size(recipe, picture.size)
-        as_it_is = want is None or bool(order.too_small(picture.size))
-        if as_it_is and whole and format_.name == picture.format and recipe.keeps_everything:
-            self._copy(target)
+        want = order.wants[number] if number < len(order.wants) else None
+        recipe = _tuned((want or order.wants[0]).recipe, format_, order.format)
+        check_reel(reel, format_, self.item.path)
+        return _Made(target, recipe.tuned(format_, self.item.path), recipe, want is None)
+
+    def _make(self, reel: Reel, made: list[_Made]) -> None:
+        """Write all results; the pictures are decoded one at a time, and each once."""
+        first = next(reel.pictures)
+        self._measured(first.size)
+        copied = [one for one in made if self._is_copied(one, reel, first)]
+        for one in copied:
+            self._copy(one.target)
+        others = [one for one in made if one not in copied]
+        if reel.kind == "still":
+            for one in others:
+                self._save(one, reel, iter([self._finished(one, first, self.item.path)]))
             return
-        make = recipe.unscaled if as_it_is else partial(recipe.apply, size=size)
-        result = make(picture, name=self.item.path)
-        with places.written(target, self._overwrite) as stream:
-            write(result, stream, recipe.tuned(format_, self.item.path), target)
-        self._wrote(target)
+        for number, picture in enumerate(chain([first], reel.pictures)):
+            what = f"{self.item.path}: page {number}" if reel.kind == "pages" else self.item.path
+            for one in others:
+                one.results.append(self._finished(one, picture, what))
+        for one in others:
+            self._save(one, reel, iter(one.results))
+
+    def _is_copied(self, one: _Made, reel: Reel, first: Picture) -> bool:
+        """Whether the file can stay as it is; pages may differ, so that each would have to be looked at."""
+        order = self.order
+        unscaled = one.crop or bool(order.too_small(first.size))
+        alike = reel.kind != "pages" or (one.crop and order.multiple_of == 1)
+        same = one.recipe.keeps_everything and one.format.name == first.format
+        return unscaled and alike and same and order.cropped(first.size) == first.size
+
+    def _finished(self, one: _Made, picture: Picture, name: str) -> Picture:
+        """What becomes of one picture."""
+        order = self.order
+        width, height = size = order.cropped(picture.size)
+        if size != picture.size:
+            picture = replace(picture, pixels=picture.pixels[:height, :width])
+        if one.crop or (order.if_smaller == "copy" and order.too_small(size)):
+            return one.recipe.unscaled(picture, name)
+        return one.recipe.apply(picture, one.recipe.size_of(picture, name), name)
+
+    def _save(self, one: _Made, reel: Reel, pictures: Iterator[Picture]) -> None:
+        with places.written(one.target, self._overwrite) as stream:
+            write_reel(replace(reel, pictures=pictures), stream, one.format, one.target)
+        one.results.clear()
+        self._wrote(one.target)
 
     def _copy(self, target: str) -> None:
         """Nothing is to be changed."""
@@ -270,6 +307,17 @@ class _Task:
 
     def _wrote(self, target: str) -> None:
         self._add(outputs=(*self.found["outputs"], target))
+
+
+@dataclass(eq=False)
+class _Made:
+    """One result on its way; `crop` tells that it is the input itself."""
+
+    target: str
+    format: Format
+    recipe: Recipe
+    crop: bool
+    results: list[Picture] = field(default_factory=list)
 
 
 def _lengths(paths: Sequence[str]) -> tuple[int, ...]:

@@ -103,6 +103,21 @@ def reading_options(function: F) -> F:
                 help="Refuse larger images before they are decoded; k, M and G may follow the number.",
             ),
             click.option(
+                "--max-frames",
+                type=click.IntRange(min=1),
+                default=10_000,
+                show_default=True,
+                metavar="N",
+                help="Refuse files of more frames or pages.",
+            ),
+            click.option(
+                "--frame",
+                type=int,
+                metavar="N",
+                help="Only this frame of an animation, or page of a TIFF: 0 is the first, -1 the last.  "
+                "[default: all]",
+            ),
+            click.option(
                 "--truncated",
                 type=click.Choice(["error", "accept"]),
                 default="error",
@@ -238,7 +253,8 @@ def encoder_options(function: F) -> F:
                 "--quality",
                 type=click.IntRange(1, 100),
                 metavar="N",
-                help="1 (small) to 100 (good), of JPEG, WebP and AVIF.  [default: 95, 90 (avif)]",
+                help="1 (small) to 100 (good), of JPEG, WebP, AVIF, HEIF and JXL.  "
+                "[default: 95, 90 (avif, heif)]",
             ),
             click.option(
                 "--compress-level",

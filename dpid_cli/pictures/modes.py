@@ -80,6 +80,18 @@ def plain(image: Image.Image, profile: bytes | None, name: str) -> tuple[Image.I
     return (image.convert(simple[image.mode]) if image.mode in simple else image), profile
 
 
+def eight_bits(image: Image.Image) -> Image.Image:
+    """16-bit gray as 8-bit gray, with alpha where one value is transparent; others as they are."""
+    if image.mode != "I;16":
+        return image
+    values = np.asarray(image)
+    gray = ((values + 128.0) // 257).astype(np.uint8)
+    if "transparency" not in image.info:
+        return Image.fromarray(gray)
+    alpha = np.where(values == image.info["transparency"], 0, 255).astype(np.uint8)
+    return Image.fromarray(np.stack([gray, alpha], axis=-1))
+
+
 def _gray16(image: Image.Image, name: str) -> Image.Image:
     values = np.asarray(image)
     if values.min() < 0 or values.max() > 65535:
