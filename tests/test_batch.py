@@ -491,7 +491,9 @@ def test_skip_existing_makes_what_is_missing_of_several(dpid, photos):
 @pytest.mark.parametrize("words", ["-n", "-n --json -q", "--dry-run -v --report r.jsonl"])
 def test_dry_run_writes_nothing(dpid, photos, words):
     before = listing(photos)
-    assert dpid("batch", "in", "out", "-r", "-s", "2", *words.split()).exit_code == 0
+    result = dpid("batch", "in", "out", "-s", "2", *words.split())
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert ("in/a.png: would be made: out/a.png\n" in result.stdout) == ("-q" not in words)
     assert listing(photos) == before
 
 

@@ -307,7 +307,9 @@ def test_info_and_version(dpid):
     assert dpid_cli.__version__ in dpid("--version").stdout
 
 
-@pytest.mark.parametrize("words", ["--help", "downscale --help", "learn --help", "methods", "--version"])
+@pytest.mark.parametrize(
+    "words", ["--help", "downscale --help", "batch --help", "learn --help", "methods", "--version"]
+)
 def test_light_commands_import_nothing_heavy(words):
     code = (
         "import sys, dpid_cli\n"

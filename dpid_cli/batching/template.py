@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from dataclasses import dataclass
+from functools import cached_property
 from string import Formatter
 
 from dpid_cli.errors import ArgumentError
@@ -40,7 +41,7 @@ class Template:
                 f"--name: {self.text}: it leads out of the folder: leave .. and the last / out"
             )
 
-    @property
+    @cached_property
     def needs_size(self) -> bool:
         """Whether names depend on the size of the result."""
         return self._has("width") or self._has("height")
