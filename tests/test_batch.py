@@ -260,6 +260,7 @@ def test_collisions_are_refused_before_anything_is_written(dpid, folder, names, 
         ("in out -s 2 -r --hr in/hr", "lie among the inputs"),
         ("in/*.png in -s 2 --name x{stem}{ext}", "lie among the inputs"),
         ("in/a.png in -s 2 --overwrite", "is an input"),
+        ("in out -s 2 --hr out", "two results of in/"),
         ("in/a.png in -s 2 --name {stem}.PNG", "is an input"),
         ("--from-file list . -s 2 --overwrite", "is an input"),
         ("linked in -s 2 --overwrite", "is an input"),
@@ -424,6 +425,19 @@ def test_pairs_fit(dpid, folder):
     skipped = lines("r.jsonl")["in/tiny.png"]
     assert (skipped["status"], skipped["outputs"]) == ("skipped", [])
     assert "smaller than --multiple-of 12" in skipped["reason"]
+
+
+def test_several_results_of_one_decoded_picture(dpid, photos, monkeypatch):
+    from dpid_cli.recipe import Recipe
+
+    reel, read = Recipe.reel, []
+    monkeypatch.setattr(
+        Recipe, "reel", lambda self, stream, name: read.append(name) or reel(self, stream, name)
+    )
+    assert (
+        dpid("batch", "in", "out", *"-s 2 -s 3 -m box -m max --hr hr --multiple-of 2".split()).exit_code == 0
+    )
+    assert sorted(read) == ["in/a.png", "in/b.jpg"] and len(files("out") + files("hr")) == 10
 
 
 @pytest.mark.parametrize(

@@ -95,12 +95,10 @@ class Inventory:
         done = self._tables.execute("INSERT OR IGNORE INTO targets VALUES (?, ?)", (key, self.listed))
         if not done.rowcount:
             other = self._path_of(key)
-            if places.same(other, found.path):
+            if other and places.same(other, found.path):
                 return False
-            self._refuse(
-                f"{target}: {other} and {found.path} would both become this: give another --name or format, "
-                "or leave one out"
-            )
+            both = f"{other} and {found.path} would both" if other else f"two results of {found.path} would"
+            self._refuse(f"{target}: {both} become this: give another --name, --format or --hr")
         elif target != found.path and any(s.takes(places.real(target)) for s in self.selections):
             self._refuse(
                 f"{target}: this result of {found.path} would lie among the inputs: give another folder"

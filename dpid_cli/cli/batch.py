@@ -323,4 +323,5 @@ def _summarise(session: Session, progress: Progress, interrupted: bool, as_json:
     told += [f"{status} {counts[status]}" for status in ("skipped", "failed")]
     told += [f"not begun {left}"] * (left > 0) + [f"no pictures {session.ignored}"] * (session.ignored > 0)
     rate = f"{sum(counts.values()) / max(seconds, 1e-6):.1f} files/s, {progress.megapixels_a_second:.1f} MP/s"
-    click.echo(f"{', '.join(told)}, in {seconds:.1f} s ({rate})" + ", interrupted" * interrupted)
+    told += [f"in {seconds:.1f} s ({rate})"] * (not session.order.dry) + ["interrupted"] * interrupted
+    click.echo(", ".join(told))
