@@ -434,9 +434,8 @@ def test_several_results_of_one_decoded_picture(dpid, photos, monkeypatch):
     monkeypatch.setattr(
         Recipe, "reel", lambda self, stream, name: read.append(name) or reel(self, stream, name)
     )
-    assert (
-        dpid("batch", "in", "out", *"-s 2 -s 3 -m box -m max --hr hr --multiple-of 2".split()).exit_code == 0
-    )
+    words = "in out -s 2 -s 3 -m box -m max --hr hr --multiple-of 2"
+    assert dpid("batch", *words.split()).exit_code == 0
     assert sorted(read) == ["in/a.png", "in/b.jpg"] and len(files("out") + files("hr")) == 10
 
 
