@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import IO
+from typing import IO, TypeVar
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -22,6 +22,8 @@ from dpid_cli.pictures.metadata import is_turned, metadata_of, orientation, take
 from dpid_cli.pictures.modes import is_deep, pixels_of, plain, upright
 from dpid_cli.pictures.picture import Picture
 from dpid_cli.pictures.settings import settings
+
+T = TypeVar("T")
 
 MAX_PIXELS = 512_000_000
 _JXL_SRGB = ("sRGB", "Gra_D65_Rel_SRG")  # what profiles are called that the decoder makes up
@@ -143,21 +145,30 @@ def read(stream: IO[bytes], name: str, *, max_pixels: int = MAX_PIXELS, truncate
         If it is not an image of a known format, damaged, truncated or too large.
     """
     try:
-        return _decoded(stream, name, max_pixels)
+        picture, whole = _looked_at(stream, lambda part: _decoded(part, name, max_pixels))
+    except DamagedError:
+        if truncated:
+            stream.seek(0)
+            with suppress(DamagedError):
+                picture = _decoded(stream, name, max_pixels, truncated=True)
+                warn(f"{name}: damaged or truncated image: what is missing of it is blank")
+                return picture
+        raise
+    if not whole:
+        warn(f"{name}: its text or other metadata is damaged or too long: it is left out")
+    return picture
+
+
+def _looked_at(stream: IO[bytes], look: Callable[[IO[bytes]], T]) -> tuple[T, bool]:
+    """What `look` finds in a stream, and whether all of it could be read, or only without remarks."""
+    try:
+        return look(stream), True
     except DamagedError as error:
         damage = error
     stream.seek(0)
     for rest in without_remarks(stream):
         with suppress(DamagedError):
-            picture = _decoded(io.BytesIO(rest), name, max_pixels)
-            warn(f"{name}: its text or other metadata is damaged or too long: it is left out")
-            return picture
-    if truncated:
-        stream.seek(0)
-        with suppress(DamagedError):
-            picture = _decoded(stream, name, max_pixels, truncated=True)
-            warn(f"{name}: damaged or truncated image: what is missing of it is blank")
-            return picture
+            return look(io.BytesIO(rest)), False
     raise damage
 
 
@@ -215,15 +226,7 @@ def _losses(lost: list[str]) -> list[str]:
 
 def read_size(stream: IO[bytes], name: str, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
     """Width and height of the upright picture, from the header; arguments and errors are those of `read`."""
-    try:
-        return _measured(stream, name, max_pixels)
-    except DamagedError as error:
-        damage = error
-    stream.seek(0)
-    for rest in without_remarks(stream):
-        with suppress(DamagedError):
-            return _measured(io.BytesIO(rest), name, max_pixels)
-    raise damage
+    return _looked_at(stream, lambda part: _measured(part, name, max_pixels))[0]
 
 
 def _measured(stream: IO[bytes], name: str, max_pixels: int) -> tuple[int, int]:
