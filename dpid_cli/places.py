@@ -159,9 +159,9 @@ def checksum(path: str) -> str:
     return digest.hexdigest()
 
 
-def refuse(path: str, overwrite: bool) -> None:
-    """Raise a `FileError` if a result must not be written there."""
-    check_target(Path(path), (), (), overwrite)
+def refuse(path: str, source: str, overwrite: bool) -> None:
+    """Raise a `FileError` if the result of an input must not be written there."""
+    check_target(Path(path), (Path(source),), (), overwrite)
 
 
 @contextmanager

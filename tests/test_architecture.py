@@ -103,6 +103,17 @@ def test_nothing_below_learning_imports_it():
     assert users == {"dpid_cli", "dpid_cli.learning", "dpid_cli.lesson", "dpid_cli.cli.learn"}
 
 
+def test_nothing_below_batches_imports_them():
+    users = {module for module in importers("dpid_cli.batching") if not within(module, "dpid_cli.batching")}
+    assert users == {"dpid_cli", "dpid_cli.cli.batch", "dpid_cli.cli.progress"}
+
+
+@pytest.mark.parametrize("room", ["inventory", "order", "patterns", "runner", "template", "work"])
+def test_batches_touch_files_through_places(room):
+    touching = ("os.path", "pathlib.Path", "tempfile", "dpid_cli.output", "dpid_cli.sources")
+    assert not {name for name in IMPORTS[f"dpid_cli.batching.{room}"] if within(name, *touching)}
+
+
 def test_methods_do_not_look_up():
     above = ("dpid_cli.backends", "dpid_cli.pipeline", "dpid_cli.job", "dpid_cli.pictures", "dpid_cli.output")
     for module, names in IMPORTS.items():

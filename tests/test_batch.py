@@ -626,6 +626,13 @@ def test_library(folder):
         np.testing.assert_array_equal(imagecodecs.imread(target), expected)
 
 
+def test_library_replaces_no_input_by_its_result(folder):
+    before = make("a.png").read_bytes()
+    (result,) = dpid_cli.batch([("a.png", "./a.png")], scale=2, overwrite=True)
+    assert (result.status, Path("a.png").read_bytes()) == ("failed", before)
+    assert "never overwritten" in result.error
+
+
 def test_library_stops_when_nobody_wants_more(folder):
     pairs = [(make(f"in/{k}.png"), folder / "out" / f"{k}.png") for k in range(20)]
     results = dpid_cli.batch(pairs, scale=2, workers=1, pending=2)

@@ -217,7 +217,7 @@ class _Task:
                 self._add(outputs=targets, output_bytes=_lengths(targets))
                 raise _SkippedError("exists already")
         for k in missing:
-            places.refuse(targets[k], self._overwrite)
+            places.refuse(targets[k], self.item.path, self._overwrite)
         return missing
 
     @property
@@ -227,11 +227,10 @@ class _Task:
     def _measured(self, size: Size) -> Size:
         """What the crop leaves of an input of this size, if that is large enough."""
         order, item = self.order, self.item
+        self._add(input_size=size)
         cropped = order.cropped(size)
         if 0 in cropped:
-            self._add(input_size=size)
             raise self._small(f"{size[0]}x{size[1]} is smaller than --multiple-of {order.multiple_of}")
-        self._add(input_size=size)
         if (why := order.too_small(cropped)) and order.if_smaller != "copy":
             raise self._small(why)
         if order.needs_size and item.name and order.targets(item.name, size) != item.targets:
