@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,6 +13,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from dpid_cli.errors import FileError, one_line, warn
+from dpid_cli.pictures import libtiff
 from dpid_cli.pictures.arrow import one_block
 from dpid_cli.pictures.containers import without_remarks
 from dpid_cli.pictures.formats import BY_PILLOW, FORMATS
@@ -20,6 +22,8 @@ from dpid_cli.pictures.modes import is_deep, pixels_of, plain
 from dpid_cli.pictures.picture import Picture
 
 MAX_PIXELS = 512_000_000
+
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # it would print some errors that it raises, too
 
 
 class _DamagedError(FileError):
@@ -149,6 +153,8 @@ def _decoded(stream: IO[bytes], name: str, max_pixels: int, truncated: bool = Fa
         deep = is_deep(image)
         # Pillow calls a JPEG with several images MPO.
         format_name = BY_PILLOW.get(image.format or "", FORMATS["jpeg"]).name
+        if format_name == "tiff":
+            libtiff.silence()
         image.load()
         metadata, lost = take(image)
         profile = image.info.get("icc_profile")
