@@ -30,7 +30,7 @@ from specimens import SPECIMENS, files
 PIXELS = 2_000_000  # the most that a file may have here
 MEMORY = 1 << 30  # beside what the process has when it begins
 PATIENCE = 5.0  # seconds for one file
-KINDS = ("hang", "crash", "error", "memory", "printed", "picture")
+COMMAND = [__file__, "--worker"]
 
 
 @dataclass
@@ -132,16 +132,18 @@ def work(seed: int, wanted: list[tuple[str, int]]) -> None:
 def watch(seed: int, wanted: list[tuple[str, int]], report: Report, lock: threading.Lock) -> None:
     """Have files read, by one process after the other if they end."""
     while wanted:
-        told: queue.Queue[str | None] = queue.Queue()
-        with tempfile.TemporaryFile() as errors:
-            command = [sys.executable, __file__, "--worker", "--seed", str(seed)]
-            worker = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True
-            )
-            threading.Thread(target=_listen, args=(worker, told), daemon=True).start()
-            threading.Thread(target=_tell, args=(worker, wanted), daemon=True).start()
-            done, hung = _follow(worker, told, report, lock)
-            code = worker.wait()
+        command = [sys.executable, *COMMAND, "--seed", str(seed)]
+        with tempfile.TemporaryFile("w+") as asked, tempfile.TemporaryFile() as errors:
+            json.dump(wanted, asked)
+            asked.seek(0)
+            with subprocess.Popen(
+                command, stdin=asked, stdout=subprocess.PIPE, stderr=errors, text=True
+            ) as worker:
+                told: queue.Queue[str | None] = queue.Queue()
+                listener = threading.Thread(target=_listen, args=(worker, told))
+                listener.start()
+                done, hung = _follow(worker, told, report, lock)
+                listener.join()
             errors.seek(0)
             said = errors.read()[-300:].decode(errors="replace").replace("\n", " ")
         if done >= len(wanted):
@@ -149,7 +151,7 @@ def watch(seed: int, wanted: list[tuple[str, int]], report: Report, lock: thread
         name, number = wanted[max(done, 0)]
         kind = "hang" if hung else "crash"
         with lock:
-            report.finds.append(Find(name, number, kind, f"exit code {code} {said}"))
+            report.finds.append(Find(name, number, kind, f"exit code {worker.returncode} {said}"))
             report.outcomes[kind] += 1
         if done < 0:
             return
@@ -160,14 +162,6 @@ def _listen(worker: subprocess.Popen[str], told: queue.Queue[str | None]) -> Non
     for line in worker.stdout:
         told.put(line)
     told.put(None)
-
-
-def _tell(worker: subprocess.Popen[str], wanted: list[tuple[str, int]]) -> None:
-    try:
-        json.dump(wanted, worker.stdin)
-        worker.stdin.close()
-    except OSError:
-        pass  # it has ended
 
 
 def _follow(
