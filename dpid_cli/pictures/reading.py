@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from dpid_cli.errors import FileError, one_line, warn
-from dpid_cli.pictures import libtiff
+from dpid_cli.pictures import claims, libtiff
 from dpid_cli.pictures.containers import without_remarks
 from dpid_cli.pictures.formats import BY_PILLOW, FORMATS
 from dpid_cli.pictures.metadata import take
@@ -127,10 +127,11 @@ def _decoded(stream: IO[bytes], name: str, max_pixels: int, truncated: bool = Fa
     with (
         _file_errors(name, max_pixels),
         settings(max_pixels, truncated),
-        Image.open(stream, formats=_known_formats()) as image,
+        Image.open(claims.without_comments(stream), formats=_known_formats()) as image,
     ):
         if image.width * image.height > max_pixels:
             raise _too_large(name, max_pixels)
+        claims.check(image, stream, truncated)
         deep = is_deep(image)
         # Pillow calls a JPEG with several images MPO.
         format_name = BY_PILLOW.get(image.format or "", FORMATS["jpeg"]).name
