@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mutations import mutated, numbers
-from specimens import SPECIMENS, files
+from specimens import NAMES, files
 
 PIXELS = 2_000_000  # the most that a file may have here
 MEMORY = 1 << 30  # beside what the process has when it begins
@@ -79,10 +79,16 @@ def outcome(data: bytes) -> str:
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", DpidWarning)
         try:
-            picture = recipe.read(io.BytesIO(data), "file")
-            width, height = picture.size
-            assert 0 < width * height <= PIXELS and picture.mode and picture.format in FORMATS
-            result = recipe.apply(picture, recipe.size_of(picture, "file"), "file")
+            stream = io.BytesIO(data)
+            reel = (
+                recipe.reel(stream, "file").pictures
+                if hasattr(recipe, "reel")
+                else [recipe.read(stream, "file")]
+            )
+            for picture in reel:
+                width, height = picture.size
+                assert 0 < width * height <= PIXELS and picture.mode and picture.format in FORMATS
+                result = recipe.apply(picture, recipe.size_of(picture, "file"), "file")
             for name in {picture.format, "png", "tiff"} & {n for n, f in FORMATS.items() if f.modes}:
                 try:
                     write(result, io.BytesIO(), FORMATS[name], "file")
@@ -102,7 +108,7 @@ def check_line(line: str) -> None:
 
 def work(seed: int, wanted: list[tuple[str, int]]) -> None:
     """Read file after file, and say of each what became of it, one JSON array a line."""
-    whole = {name: files(name) for name in SPECIMENS}
+    whole = {name: files(name) for name in NAMES}
     for name, found in whole.items():  # whatever is imported or compiled once
         for data in found:
             try:
@@ -207,7 +213,7 @@ def run(
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
         for find in _each_kind_once(report.finds):
-            data = mutated(find.name, find.number, seed, {name: files(name) for name in SPECIMENS})
+            data = mutated(find.name, find.number, seed, {name: files(name) for name in NAMES})
             (keep / f"{find.kind}-{seed}-{find.number}.{find.name}").write_bytes(data)
     return report
 
@@ -228,7 +234,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=20_000)
     parser.add_argument("--first", type=int, default=0, help="number of the first file of each format")
-    parser.add_argument("--format", action="append", choices=list(SPECIMENS), help="may be given again")
+    parser.add_argument("--format", action="append", choices=NAMES, help="may be given again")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="for the files that were found")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
@@ -236,7 +242,7 @@ def main() -> None:
     if options.worker:
         work(options.seed, [tuple(pair) for pair in json.load(sys.stdin)])
         return
-    names = options.format or list(SPECIMENS)
+    names = options.format or NAMES
     report = run(options.seed, options.count, names, options.keep, options.first, options.workers)
     print(report)
     sys.exit(bool(report.finds))

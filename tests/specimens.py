@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 from PIL.ExifTags import IFD, Base
+
+from dpid_cli.pictures import FORMATS
 
 CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 DTYPES = {"": np.uint8, "16": np.uint16, "F": np.float32}
@@ -148,6 +151,14 @@ def saved(name: str, **options: Any) -> Callable[[NDArray[Any], Told], bytes]:
     return encode
 
 
+def _icns(pixels: NDArray[Any], told: Told) -> bytes:
+    """By hand: one icon, a PNG."""
+    content = png(pixels, Told())
+    kind = {16: b"icp4", 32: b"icp5", 128: b"ic07"}[len(pixels)]
+    entry = struct.pack(">4sI", kind, 8 + len(content)) + content
+    return struct.pack(">4sI", b"icns", 8 + len(entry)) + entry
+
+
 @dataclass(frozen=True)
 class Specimen:
     """How files of a format are made, with which modes, and what they can tell."""
@@ -156,6 +167,7 @@ class Specimen:
     modes: tuple[str, ...]
     holds: frozenset[str] = frozenset()
     lossless: bool = True
+    size: tuple[int, int] = (20, 12)
 
 
 _ALL = frozenset({"profile", "orientation", "dpi"})
@@ -175,6 +187,13 @@ SPECIMENS = {
     "pgm": Specimen(netpbm, ("L", "L;16")),
     "gif": Specimen(saved("GIF"), ("L", "RGB"), lossless=False),
     "avif": Specimen(saved("AVIF", quality=95, subsampling="4:4:4"), ("RGB", "RGBA"), _ALL, False),
+    "jp2": Specimen(saved("JPEG2000"), ("L", "LA", "RGB", "RGBA", "L;16")),
+    "tga": Specimen(saved("TGA"), ("L", "LA", "RGB", "RGBA")),
+    "qoi": Specimen(saved("QOI"), ("RGB", "RGBA")),
+    "ico": Specimen(saved("ICO", sizes=[(20, 12)]), ("RGBA",)),
+    "icns": Specimen(_icns, ("RGBA",), size=(16, 16)),
+    "heif": Specimen(saved("HEIF", quality=-1, chroma=444), ("L", "RGB", "RGBA"), _ALL - {"dpi"}, False),
+    "jxl": Specimen(saved("JXL", lossless=True), ("L", "LA", "RGB", "RGBA"), frozenset({"profile"})),
 }  # fmt: skip
 
 
@@ -248,9 +267,47 @@ def _special(name: str) -> Iterator[bytes]:
         case "gif":
             yield _frames("GIF", duration=40, loop=0, disposal=2, comment="a remark")
             yield _pillow("P", "GIF", transparency=3, interlace=1)
+        case "jp2":
+            yield _pillow("RGB", "JPEG2000", no_jp2=True)
+            yield _pillow("RGB", "JPEG2000", tile_size=(8, 8), irreversible=True, num_resolutions=2)
+        case "tga":
+            yield _pillow("P", "TGA")
+            yield _pillow("RGB", "TGA", compression="tga_rle", orientation=-1)
+            yield _pillow("1", "TGA")
+        case "ico":
+            yield _pillow("RGBA", "ICO", bitmap_format="bmp", sizes=[(16, 16), (8, 8)])
+            yield _pillow("P", "ICO", sizes=[(16, 16), (8, 8)])
+        case "icns":
+            runs = b"".join(bytes([253, k, 253, 9 * k]) for k in range(3))  # 128 pixels each
+            entries = struct.pack(">4sI", b"is32", 8 + len(runs)) + runs
+            entries += struct.pack(">4sI", b"s8mk", 8 + 256) + bytes(256)
+            yield struct.pack(">4sI", b"icns", 8 + len(entries)) + entries
+        case "heif":
+            yield _pillow("RGB", "HEIF", exif=_camera())
+            yield _frames("HEIF")
+        case "jxl":
+            yield _pillow("RGB", "JXL", exif=_camera())
+            yield _pillow("RGB", "JXL", quality=50)
         case "avif":
             yield _pillow("RGB", "AVIF", exif=_camera(), speed=10)
             yield _frames("AVIF", duration=40, speed=10)
+
+
+def _known_to_pillow(name: str) -> bool:
+    """Load the plugin of a format that Pillow does not come with."""
+    plugins = {"heif": "pillow_heif", "jxl": "pillow_jxl"}
+    if name not in plugins:
+        return True
+    try:
+        plugin = import_module(plugins[name])
+    except ImportError:
+        return False
+    if name == "heif":
+        plugin.register_heif_opener()
+    return True
+
+
+NAMES = [name for name in SPECIMENS if name in FORMATS and _known_to_pillow(name)]
 
 
 @cache
@@ -258,6 +315,6 @@ def files(name: str) -> tuple[bytes, ...]:
     """Small files of a format that have little in common."""
     specimen = SPECIMENS[name]
     told = Told(profile=profile_of("RGB"), orientation=6, dpi=300)
-    plain = [specimen.encode(noise(mode), Told()) for mode in specimen.modes]
+    plain = [specimen.encode(noise(mode, *specimen.size), Told()) for mode in specimen.modes]
     full = [specimen.encode(noise("RGB"), told)] if specimen.holds and "RGB" in specimen.modes else []
     return (*plain, *full, *_special(name))
