@@ -57,8 +57,8 @@ def _gray_profile() -> bytes:
         table += struct.pack(">4sII", name, start + len(body), len(content))
         body += content + bytes(-len(content) % 4)
     head = struct.pack(
-        ">I4sI4s4s4s6H4s4sIIIII3i4s44x", start + len(body), b"none", 0x02100000, b"mntr", b"GRAY", b"XYZ ",
-        2020, 1, 1, 0, 0, 0, b"acsp", b"none", 0, 0, 0, 0, 0, 63190, 65536, 54061, b"none",
+        ">I4sI4s4s4s6H4s4sIIIIII3i4s44x", start + len(body), b"none", 0x02100000, b"mntr", b"GRAY", b"XYZ ",
+        2020, 1, 1, 0, 0, 0, b"acsp", b"none", 0, 0, 0, 0, 0, 0, 63190, 65536, 54061, b"none",
     )  # fmt: skip
     return head + table + body
 
@@ -151,6 +151,12 @@ def saved(name: str, **options: Any) -> Callable[[NDArray[Any], Told], bytes]:
     return encode
 
 
+def bmp(pixels: NDArray[Any], told: Told) -> bytes:
+    """By Pillow, but without the resolution that it makes up."""
+    data = saved("BMP")(pixels, told)
+    return data if told.dpi else data[:38] + bytes(8) + data[46:]
+
+
 def _icns(pixels: NDArray[Any], told: Told) -> bytes:
     """By hand: one icon, a PNG."""
     content = png(pixels, Told())
@@ -182,10 +188,10 @@ SPECIMENS = {
         ),
         _ALL,
     ),
-    "bmp": Specimen(saved("BMP"), ("L", "RGB"), frozenset({"dpi"})),
+    "bmp": Specimen(bmp, ("L", "RGB"), frozenset({"dpi"})),
     "ppm": Specimen(netpbm, ("RGB", "RGB;16")),
     "pgm": Specimen(netpbm, ("L", "L;16")),
-    "gif": Specimen(saved("GIF"), ("L", "RGB"), lossless=False),
+    "gif": Specimen(saved("GIF"), ("RGB",), lossless=False),
     "avif": Specimen(saved("AVIF", quality=95, subsampling="4:4:4"), ("RGB", "RGBA"), _ALL, False),
     "jp2": Specimen(saved("JPEG2000"), ("L", "LA", "RGB", "RGBA", "L;16")),
     "tga": Specimen(saved("TGA"), ("L", "LA", "RGB", "RGBA")),
@@ -193,7 +199,7 @@ SPECIMENS = {
     "ico": Specimen(saved("ICO", sizes=[(20, 12)]), ("RGBA",)),
     "icns": Specimen(_icns, ("RGBA",), size=(16, 16)),
     "heif": Specimen(saved("HEIF", quality=-1, chroma=444), ("L", "RGB", "RGBA"), _ALL - {"dpi"}, False),
-    "jxl": Specimen(saved("JXL", lossless=True), ("L", "LA", "RGB", "RGBA"), frozenset({"profile"})),
+    "jxl": Specimen(saved("JXL", lossless=True), ("L", "LA", "RGB", "RGBA")),
 }  # fmt: skip
 
 

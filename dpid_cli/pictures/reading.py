@@ -53,6 +53,8 @@ def _file_errors(name: str, max_pixels: int) -> Iterator[None]:
         KeyError,
         IndexError,
         AttributeError,
+        ArithmeticError,
+        AssertionError,
     ) as error:
         # Pillow's plugins raise all of these on damaged headers.
         raise _DamagedError(
