@@ -15,7 +15,7 @@ from dpid_cli.methods import METHODS, PARAMETERS
 from dpid_cli.pipeline import downscale
 
 _CHANNELS = {1: "gray", 2: "gray+alpha", 3: "RGB", 4: "RGBA"}
-_DEPTHS = ("uint8", "uint16")
+_DEPTHS = ("uint8", "uint16", "float32")
 # A root; a power, with an alpha to blend in; one that could underflow; none at all; half of the reward.
 _SETTINGS: tuple[Mapping[str, Any], ...] = (
     {},
@@ -58,7 +58,6 @@ def cases() -> list[Case]:
     own = [method for method in METHODS.values() if method.source != "Pillow"]
     detail = [method.name for method in own if method.family == "detail"]
     found = [Case(*case) for case in product(_DEPTHS, _CHANNELS, detail, _SETTINGS)]
-    found += [Case("float32", 1, method, setting) for method, setting in product(detail, _SETTINGS)]
     found.append(Case("uint8", 1, "dpid", {"guidance": "photo"}))
     found += [Case("uint8", channels, "s3dpp", {"form": "expected"}) for channels in _CHANNELS]
     for depth, method in product(_DEPTHS, own):  # their kernels know no channels
