@@ -29,6 +29,19 @@ _VARIANTS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "lp": ({}, {"power": 3.0}),
     "stochastic": ({}, {"form": "expected"}),
 }
+# In linear light: all kinds of pixels, all powers, and the poolings whose weights are those of values.
+_LINEAR: tuple[tuple[str, int, str, Mapping[str, Any]], ...] = (
+    ("uint8", 1, "dpid", {}),
+    ("uint8", 3, "dpid", {}),
+    ("uint16", 1, "dpid", {}),
+    ("float32", 1, "dpid", {}),
+    ("uint8", 1, "dpid", {"lambda_": 0.5}),
+    ("uint8", 1, "dpid", {"lambda_": 2.0}),
+    ("uint8", 1, "softpool", {}),
+    ("uint8", 1, "edscw", {}),
+    ("uint8", 1, "idw", {}),
+    ("uint8", 1, "stochastic", {"form": "expected"}),
+)
 
 
 @dataclass(frozen=True)
@@ -41,7 +54,10 @@ class Case:
     parameters: Mapping[str, Any]
 
     def __str__(self) -> str:
-        told = [f"{PARAMETERS[name].label} {value}" for name, value in self.parameters.items()]
+        told = [
+            f"{PARAMETERS[name].label} {value}" if name in PARAMETERS else name
+            for name, value in self.parameters.items()
+        ]
         return ", ".join([f"{self.dtype} {_CHANNELS[self.channels]}", self.method, *told])
 
     def compile(self) -> None:
@@ -63,6 +79,10 @@ def cases() -> list[Case]:
     for depth, method in product(_DEPTHS, own):  # their kernels know no channels
         if method.family in ("box", "order", "pooling", "stochastic"):
             found += [Case(depth, 1, method.name, chosen) for chosen in _VARIANTS.get(method.name, ({},))]
+    found += [
+        Case(dtype, channels, method, {**chosen, "linear": True})
+        for dtype, channels, method, chosen in _LINEAR
+    ]
     return found
 
 

@@ -22,7 +22,7 @@ from test_files import TURNED
 import dpid_cli
 from dpid_cli import alpha
 from dpid_cli.errors import DpidWarning, FileError
-from dpid_cli.pictures import read
+from dpid_cli.pictures import FORMATS, Picture, read, write
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])
@@ -271,8 +271,8 @@ def test_kinds_of_gray():
         (tiff(values("L", "16").astype(np.uint32) + 65536), "integers outside 0 to 65535: convert"),
         (tiff(np.full((2, 2), np.inf, np.float32)), "infinity"),
         (tiff(np.full((2, 2), 1e200)), "NaN or infinity"),
-        (tiff(values("L", "16"), {259: [7]}), "compression 7 with 16 bits is not read: store it"),
-        (tiff(values("RGB", "16"), {258: [16, 16, 8]}), "damaged|not read"),
+        (tiff(values("L", "16"), {259: [7]}), "compression 7 with more than 8 bits is not read: store it"),
+        (tiff(values("RGB", "16"), {258: [16, 16, 8]}), "samples of differing bits are not read"),
     ],
 )
 @pytest.mark.filterwarnings("ignore::dpid_cli.errors.DpidWarning")
@@ -469,6 +469,17 @@ def test_headers_that_no_png_of_16_bits_has(place, value, capfd):
     header[29:33] = struct.pack(">I", zlib.crc32(header[12:29]))
     with pytest.raises(FileError):
         read(io.BytesIO(bytes(header) + FILES["png"][33:]), "a")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_pngs_longer_than_libpng_takes(capfd):
+    header = FILES["png"][:16] + struct.pack(">II", 10**6 + 1, 1) + FILES["png"][24:29]
+    whole = header + struct.pack(">I", zlib.crc32(header[12:])) + FILES["png"][33:]
+    with pytest.raises(FileError, match="more than 1000000 pixels a side"):
+        read(io.BytesIO(whole), "a", truncated=True)
+    long = Picture(np.zeros((1, 10**6 + 1), np.uint16), False, None, "tiff")
+    with pytest.raises(FileError, match=r"^out: cannot be encoded as PNG: more than 1000000 pixels a side: "):
+        write(long, io.BytesIO(), FORMATS["png"], "out")
     assert capfd.readouterr() == ("", "")
 
 

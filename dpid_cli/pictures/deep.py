@@ -75,9 +75,7 @@ def encode(pixels: NDArray[Any], format_name: str, options: Mapping[str, Any]) -
     bytes
     """
     if format_name == "png":
-        import imagecodecs
-
-        return bytes(imagecodecs.png_encode(pixels, level=options["compress_level"]))
+        return png.encode(pixels, options["compress_level"])
     if format_name == "tiff":
         from dpid_cli.pictures import tiff
 
@@ -88,10 +86,8 @@ def encode(pixels: NDArray[Any], format_name: str, options: Mapping[str, Any]) -
 
 
 def _png(data: bytes) -> Deep:
-    import imagecodecs
-
     height, width, channels = png.shape(data)
-    one = bytes(imagecodecs.png_encode(np.zeros((1, 1, channels), np.uint16)))
+    one = png.encode(np.zeros((1, 1, channels), np.uint16), 0)
     remarks = Image.open(io.BytesIO(with_png_pixels(data, one)), formats=["PNG"])
     remarks.load()  # some stand behind the pixels
 

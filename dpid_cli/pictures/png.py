@@ -21,6 +21,7 @@ _CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # by colour type; palettes have no 16 bits
 _KEYS = {1: 2, 3: 6}  # bytes of tRNS, by channels
 _EXPANSION = 1040  # no more bytes than that come out of one
 _PIECE = 2**16
+_LONGEST_SIDE = 10**6  # libpng's own limit
 # First column and row, and steps to the next, of each pass.
 _WHOLE = ((0, 0, 1, 1),)
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
@@ -38,7 +39,21 @@ def shape(data: bytes) -> tuple[int, int, int]:
         raise ValueError(
             f"no PNG of 16 bits has colour type {colours} and methods {packing, filters, passes}"
         )
+    _check_sides(height, width)
     return height, width, _CHANNELS[colours]
+
+
+def _check_sides(height: int, width: int) -> None:
+    if max(height, width) > _LONGEST_SIDE:
+        raise ValueError(f"more than {_LONGEST_SIDE} pixels a side")
+
+
+def encode(pixels: NDArray[np.uint16], compress_level: int) -> bytes:
+    """A PNG without remarks; of two or four channels the last is alpha."""
+    from imagecodecs import png_encode
+
+    _check_sides(*pixels.shape[:2])
+    return bytes(png_encode(pixels, level=compress_level))
 
 
 def decode(data: bytes, partial: bool) -> NDArray[np.uint16]:

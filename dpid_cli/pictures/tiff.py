@@ -89,13 +89,14 @@ def _channels(page: Any) -> tuple[list[int], int, bool]:
 def _check_layout(page: Any, name: str) -> None:
     """Raise a `FileError` for what TIFF allows and no picture is, a `ValueError` for what is absurd."""
     if page.compression not in _EXPANSION:
-        what = f"TIFF compression {page.compression:d} with {page.bitspersample} bits"
+        what = f"TIFF compression {page.compression:d} with more than 8 bits"
         raise FileError(f"{name}: {what} is not read: store it with deflate or LZW")
     if page.imagedepth != 1 or page.tiledepth not in (0, 1):
         raise FileError(f"{name}: it is a volume, not a picture: take its slices apart")
     if page.dtype is None or page.dtype.kind not in "uif":
+        bits = page.bitspersample if isinstance(page.bitspersample, int) else "differing"
         raise FileError(
-            f"{name}: samples of {page.bitspersample} bits are not read as they are: "
+            f"{name}: samples of {bits} bits are not read as they are: "
             "convert them to 8 or 16 bits, or to floats"
         )
     if not 1 <= page.samplesperpixel <= _MOST_SAMPLES or page.samplesperpixel < len(_channels(page)[0]):
