@@ -28,8 +28,9 @@ def test_whole_files_are_read(name):
 
 
 @pytest.mark.parametrize("path", FOUND, ids=lambda path: path.name)
-def test_files_that_did_wrong_once(path):
+def test_files_that_did_wrong_once(path, capfd):
     assert fuzzing.outcome(path.read_bytes()) in ("picture", "refused")
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("name", NAMES)
