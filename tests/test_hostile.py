@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from conftest import DPID, is_one_error_line, listing, pixels
 from PIL import Image
 from specimens import Told, chunk, files, noise, png, saved, tiff
@@ -177,6 +178,27 @@ def test_nothing_that_is_cut_off_passes_for_whole(dpid, folder, name):
     for length in range(len(data) // 3, len(data) - 20, len(data) // 9):
         Path("cut").write_bytes(data[:length])
         assert dpid("downscale", "cut", "-s", "4", "-m", "box", "-o", "out.png").exit_code == 1
+
+
+@pytest.mark.parametrize("compression", ["zlib", "lzw", "packbits"])
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "RGB;16"])
+@pytest.mark.parametrize("tile", [None, (16, 16)])
+def test_what_there_is_of_a_compressed_tiff(dpid, folder, compression, mode, tile):
+    """By strips or tiles: those that are whole are as they are in the whole file."""
+    image = noise(mode, 64, 64) // 2 + 1
+    if mode == "RGBA":
+        image[..., 3] = 255
+    layout = {"tile": tile} if tile else {"rowsperstrip": 16}
+    data = tiff(image, Told(orientation=3), compression=compression, **layout)
+    Path("cut.tif").write_bytes(data[: len(data) * 5 // 8])
+    args = ("downscale", "cut.tif", "-s", "1", "-m", "box", "-o", "out.tif")
+    assert dpid(*args).exit_code == 1
+    result = dpid(*args, "--truncated", "accept")
+    assert result.exit_code == 0 and result.stderr.count("\n") == 1 and "blank" in result.stderr
+    found = tifffile.imread("out.tif")[::-1, ::-1]
+    assert found.dtype == image.dtype and found.shape[:2] == image.shape[:2]
+    np.testing.assert_array_equal(found[:32, ..., :3], image[:32, ..., :3])
+    assert not found[-16:, -16:].any()
 
 
 # What C libraries say

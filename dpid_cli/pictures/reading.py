@@ -130,7 +130,7 @@ def read(stream: IO[bytes], name: str, *, max_pixels: int = MAX_PIXELS, truncate
 
 def _decoded(stream: IO[bytes], name: str, max_pixels: int, truncated: bool = False) -> Picture:
     with _file_errors(name, max_pixels), settings(max_pixels, truncated):
-        deep = find(stream)
+        deep = find(stream, truncated=truncated)
         if deep is not None:
             picture, notes = _deep(deep, name, max_pixels, truncated)
         else:
