@@ -79,13 +79,8 @@ def outcome(data: bytes) -> str:
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", DpidWarning)
         try:
-            stream = io.BytesIO(data)
-            reel = (
-                recipe.reel(stream, "file").pictures
-                if hasattr(recipe, "reel")
-                else [recipe.read(stream, "file")]
-            )
-            for picture in reel:
+            reel = recipe.reel(io.BytesIO(data), "file")
+            for picture in reel.pictures:
                 width, height = picture.size
                 assert 0 < width * height <= PIXELS and picture.mode and picture.format in FORMATS
                 result = recipe.apply(picture, recipe.size_of(picture, "file"), "file")

@@ -78,7 +78,8 @@ def test_only_pictures_and_reference_filters_know_codecs():
 
 def test_only_files_are_pictures():
     users = {module for module in importers("dpid_cli.pictures") if not within(module, "dpid_cli.pictures")}
-    assert users == {"dpid_cli.job", "dpid_cli.lesson", "dpid_cli.recipe"}
+    below = {"info", "job", "lesson", "recipe", "rendering"}
+    assert users == {f"dpid_cli.{module}" for module in below}
 
 
 @pytest.mark.parametrize("module", [module for module in IMPORTS if within(module, "dpid_cli.pictures")])

@@ -8,7 +8,7 @@ import re
 from functools import partial
 from typing import IO
 
-from PIL import Image
+from PIL import Image, ImageFile
 
 _PIXELS_PER_BYTE = 4096  # of a JPEG: with Huffman codes, 512 at most
 _USUAL_SCANS = 20
@@ -17,7 +17,7 @@ _PART = 2**20
 _COMMENT = re.compile(rb"#[^\r\n]*")
 
 
-def check(image: Image.Image, stream: IO[bytes], truncated: bool) -> None:
+def check(image: Image.Image, stream: IO[bytes]) -> None:
     """Raise a `ValueError` for an opened image that its file cannot hold, or holds very often.
 
     Decoders of other formats notice by themselves that nothing is left to decode. That of JPEG paints gray
@@ -28,7 +28,7 @@ def check(image: Image.Image, stream: IO[bytes], truncated: bool) -> None:
     place = stream.tell()
     pixels = image.width * image.height
     stored = stream.seek(0, os.SEEK_END)
-    if not truncated and pixels > stored * _PIXELS_PER_BYTE:
+    if not ImageFile.LOAD_TRUNCATED_IMAGES and pixels > stored * _PIXELS_PER_BYTE:
         raise ValueError(f"{stored} bytes cannot hold {image.width} x {image.height} pixels")
     scans = _scans(stream) if "progressive" in image.info else 1
     if scans > _USUAL_SCANS and scans * pixels > _MOST_DECODED:
