@@ -118,6 +118,46 @@ REFUSED = {
     "comments.ppm": (lambda: b"P3 2 2 255 " + b"# x\n" * 300_000, "not enough"),
     "digit.ppm": (lambda: b"P3 2 2 255 " + b"1" * 10**7, "too long"),
 }
+GIF_FRAME = b"\x21\xf9\4\x08\1\0\0\0,\0\0\0\0\1\0\1\0\0\2\2\x44\1\0"  # a pixel that is shown for 10 ms
+
+
+def gif_of(side: int, frames: int) -> bytes:
+    head = struct.pack("<6sHHBBB6x", b"GIF89a", side, side, 0x80, 0, 0)
+    return head + GIF_FRAME * frames + b";"
+
+
+def icon_of(width: int, height: int) -> bytes:
+    """An ICO with a PNG that is larger than icons are."""
+    content = png_of(width, height, PIXEL)
+    return struct.pack("<HHHBBBBHHII", 0, 1, 1, 0, 0, 0, 0, 1, 32, len(content), 22) + content
+
+
+def pages_of(count: int, side: int) -> bytes:
+    """A TIFF of pages without pixels."""
+    single = tiff_of(side, side, 1, side, side**2)[8:-4]
+    step = len(single) + 4
+    return b"II*\0\x08\0\0\0" + b"".join(
+        single + struct.pack("<I", 8 + (k + 1) * step if k < count - 1 else 0) for k in range(count)
+    )
+
+
+REFUSED |= {
+    "484-megapixels.gif": (lambda: gif_of(22000, 1), "cannot hold 22000 x 22000 pixels"),
+    "frames.gif": (lambda: gif_of(5, 100_000), "more than 10000 frames"),
+    "canvas.gif": (lambda: gif_of(20000, 9000), "together"),
+    "pages.tif": (lambda: pages_of(20_000, 1), "more than 10000 frames"),
+    "pages-together.tif": (lambda: pages_of(9000, 20000), "together"),
+    "484-megapixels.ico": (lambda: icon_of(22000, 22000), "truncated"),
+    "sides.ico": (lambda: icon_of(2**31 - 1, 2**31 - 1), ""),
+    "484-megapixels.tga": (
+        lambda: struct.pack("<BBBxxxxxxxxxHHBB", 0, 0, 10, 22000, 22000, 24, 0) + bytes(99),
+        "",
+    ),
+    "484-megapixels.qoi": (
+        lambda: b"qoif" + struct.pack(">IIBB", 22000, 22000, 4, 0) + b"\xfd" * 99,
+        "not enough",
+    ),
+}
 READ = {
     "pixels.png": lambda: png_of(1, 1, chunk(b"IDAT", zeros(128))),
     "profile.png": lambda: png_of(1, 1, chunk(b"iCCP", b"a\0\0" + zeros(128)), PIXEL),

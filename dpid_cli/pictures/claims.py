@@ -10,7 +10,8 @@ from typing import IO
 
 from PIL import Image, ImageFile
 
-_PIXELS_PER_BYTE = 4096  # of a JPEG: with Huffman codes, 512 at most
+_PIXELS_PER_BYTE = 4096  # a JPEG with Huffman codes has 512 at most, a GIF 2730
+_HARMLESS = 2**24  # pixels, whatever the file
 _USUAL_SCANS = 20
 _MOST_DECODED = 2 * 10**9  # pixels of all scans together, some seconds
 _PART = 2**20
@@ -21,14 +22,15 @@ def check(image: Image.Image, stream: IO[bytes]) -> None:
     """Raise a `ValueError` for an opened image that its file cannot hold, or holds very often.
 
     Decoders of other formats notice by themselves that nothing is left to decode. That of JPEG paints gray
-    instead, and goes over the whole image for every scan.
+    instead, and goes over the whole image for every scan; the frame of a GIF may be smaller than its canvas.
     """
-    if image.format not in ("JPEG", "MPO"):
+    if image.format not in ("JPEG", "MPO", "GIF"):
         return
     place = stream.tell()
     pixels = image.width * image.height
     stored = stream.seek(0, os.SEEK_END)
-    if not ImageFile.LOAD_TRUNCATED_IMAGES and pixels > stored * _PIXELS_PER_BYTE:
+    most = max(stored * _PIXELS_PER_BYTE, _HARMLESS)
+    if pixels > most and not ImageFile.LOAD_TRUNCATED_IMAGES:
         raise ValueError(f"{stored} bytes cannot hold {image.width} x {image.height} pixels")
     scans = _scans(stream) if "progressive" in image.info else 1
     if scans > _USUAL_SCANS and scans * pixels > _MOST_DECODED:
