@@ -28,6 +28,7 @@ from mutations import mutated, numbers
 from specimens import NAMES, files
 
 PIXELS = 2_000_000  # the most that a file may have here
+FRAMES = 500  # each of which takes its time
 MEMORY = 1 << 30  # beside what the process has when it begins
 PATIENCE = 5.0  # seconds for one file
 COMMAND = [__file__, "--worker"]
@@ -73,7 +74,7 @@ def outcome(data: bytes) -> str:
     from dpid_cli.recipe import Recipe
     from dpid_cli.sizes import SizeRequest
 
-    recipe = Recipe(SizeRequest("longest", 1), "box", threads=1, max_pixels=PIXELS)
+    recipe = Recipe(SizeRequest("longest", 1), "box", threads=1, max_pixels=PIXELS, max_frames=FRAMES)
     recipe.truncated = "accept" if len(data) % 3 == 0 else "error"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
