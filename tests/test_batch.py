@@ -20,6 +20,8 @@ import dpid_cli
 from dpid_cli import places
 from dpid_cli.batching.patterns import compiled
 from dpid_cli.batching.selection import Rules, Tree
+from dpid_cli.recipe import Recipe
+from dpid_cli.sizes import SizeRequest
 
 
 def make(path: Path | str, size: tuple[int, int] = (8, 6), **options) -> Path:
@@ -347,8 +349,6 @@ def test_folder_of_horrors(dpid, folder, monkeypatch):
 
 
 def test_unforeseen_errors_are_failures_of_their_image(dpid, photos, monkeypatch):
-    from dpid_cli.recipe import Recipe
-
     apply = Recipe.apply
 
     def broken(self, picture, size, name):
@@ -428,8 +428,6 @@ def test_pairs_fit(dpid, folder):
 
 
 def test_several_results_of_one_decoded_picture(dpid, photos, monkeypatch):
-    from dpid_cli.recipe import Recipe
-
     reel, read = Recipe.reel, []
     monkeypatch.setattr(
         Recipe, "reel", lambda self, stream, name: read.append(name) or reel(self, stream, name)
@@ -733,3 +731,22 @@ def test_pages_that_are_smaller(dpid, moving):
     np.testing.assert_array_equal(third, dpid_cli.downscale(moving[2], size=(30, 21)))
     result = dpid("batch", "in/pages.tif", "new", "--width", "30")
     assert result.exit_code == 1 and "in/pages.tif: page 1: " in result.stderr
+
+
+@pytest.mark.parametrize("turned", [1, 3, 6])
+@pytest.mark.parametrize(
+    "extension", ["png", "jpg", "webp", "tif", "avif", "gif", "bmp", "ppm", "pgm", "jp2", "tga", "qoi", "ico"]
+)
+def test_headers_tell_the_size_of_the_upright_picture(folder, extension, turned):
+    """Names and dry runs go by them."""
+    source = make("a.png", (24, 16))
+    exif = Image.Exif()
+    exif[0x112] = turned
+    with Image.open(source) as image:
+        image.convert("L" if extension == "pgm" else "RGB").save(f"b.{extension}", exif=exif)
+    recipe = Recipe(SizeRequest("scale", 2.0))
+    Image.fromarray(pixels("a.png")[..., 0] * np.uint16(257)).save("deep.tif", exif=exif)
+    for name in "a.png", f"b.{extension}", "deep.tif":
+        with places.opened(name) as stream:
+            size = recipe.read_size(stream, name)
+            assert size == recipe.read(stream, name).size

@@ -239,7 +239,8 @@ def _measured(stream: IO[bytes], name: str, max_pixels: int) -> tuple[int, int]:
         deep = find(stream)
         if deep is None:
             with opened(stream, name, max_pixels) as image:
-                (width, height), turned = image.size, is_turned(image)
+                # Pillow exchanges the sides of a TIFF when it opens it.
+                (width, height), turned = image.size, image.format != "TIFF" and is_turned(image)
         else:
             (width, height), turned = deep.size, is_turned(deep.remarks)
             if width * height > max_pixels:
