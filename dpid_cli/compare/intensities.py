@@ -1,0 +1,52 @@
+"""Pixels of every kind of picture as numbers to measure and as bytes to show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpid_cli.pictures import Picture
+
+Array = NDArray[np.float64]
+Bytes = NDArray[np.uint8]
+
+_LUMA = np.array([0.2126, 0.7152, 0.0722])  # ITU-R BT.709
+
+
+def intensities(picture: Picture) -> Array:
+    """Pixels (H, W, C) in float64, [0, 1], as they are seen on white: without alpha, C is 1 or 3."""
+    pixels = picture.pixels if picture.pixels.ndim == 3 else picture.pixels[..., None]
+    unit = np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else 1
+    values: Array = pixels.astype(np.float64) / unit
+    if not picture.alpha:
+        return values
+    alpha = values[..., -1:]
+    return values[..., :-1] * alpha + (1 - alpha)
+
+
+def lightness(values: Array) -> Array:
+    """The plane (H, W) of an image (H, W, C): its luma where it has colours."""
+    plane: Array = values[..., 0] if values.shape[2] == 1 else values @ _LUMA
+    return plane
+
+
+def as_bytes(picture: Picture) -> tuple[Bytes, Bytes | None]:
+    """Colours (H, W, 3) and alpha (H, W), None where all is opaque, as screens show them.
+
+    8 bits are shown as they are. Deeper pixels are rounded to 8 bits, floats clipped to [0, 1] before.
+    """
+    pixels = picture.pixels if picture.pixels.ndim == 3 else picture.pixels[..., None]
+    if pixels.dtype == np.uint16:
+        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    elif pixels.dtype != np.uint8:
+        pixels = (np.clip(pixels, 0, 1) * 255 + 0.5).astype(np.uint8)
+    alpha = pixels[..., -1] if picture.alpha and pixels[..., -1].min() < 255 else None
+    colours = pixels[..., :-1] if picture.alpha else pixels
+    return np.ascontiguousarray(np.broadcast_to(colours, (*colours.shape[:2], 3))), alpha
+
+
+def enlarged(pixels: NDArray[Any], zoom: int) -> NDArray[Any]:
+    """Each pixel repeated `zoom` times to the right and down."""
+    return np.repeat(np.repeat(pixels, zoom, axis=0), zoom, axis=1)

@@ -1,0 +1,136 @@
+"""One picture by every variant: its results, the places to look at, and the numbers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from dpid_cli.compare.intensities import intensities
+from dpid_cli.compare.regions import Region, in_result, spread, telling
+from dpid_cli.compare.variants import Variant
+from dpid_cli.pictures import Picture
+from dpid_cli.recipe import Recipe
+from dpid_cli.sizes import Size
+from dpid_cli.sources import called, opened
+
+if TYPE_CHECKING:
+    from dpid_cli.compare.metrics import Numbers
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one variant makes of the picture."""
+
+    variant: Variant
+    picture: Picture
+    numbers: Numbers | None = None
+
+
+@dataclass(frozen=True)
+class Study:
+    """One picture, compared.
+
+    Attributes
+    ----------
+    source : str
+        Its path.
+    picture : Picture
+        The input.
+    box : Picture
+        The input, box-filtered to the size of the results.
+    results : tuple of Result
+        In the order of the variants.
+    regions : tuple of Region
+        Where to look, in pixels of the results.
+    """
+
+    source: str
+    picture: Picture
+    box: Picture
+    results: tuple[Result, ...]
+    regions: tuple[Region, ...]
+
+    @property
+    def size(self) -> Size:
+        """Width and height of the results."""
+        return self.box.size
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """What is done with each picture.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        How pictures are read and downscaled; method and parameters are those of the variants.
+    variants : tuple of Variant
+    crops : tuple of Region
+        Places in pixels of the input; empty to find some.
+    count : int
+        How many to find.
+    measured, timed : bool
+        Whether results get numbers, and with them times.
+    """
+
+    recipe: Recipe
+    variants: tuple[Variant, ...]
+    crops: tuple[Region, ...] = ()
+    count: int = 2
+    measured: bool = False
+    timed: bool = True
+    recipes: tuple[Recipe, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        recipes = (replace(self.recipe, method=v.method, parameters=v.given) for v in self.variants)
+        object.__setattr__(self, "recipes", tuple(recipes))
+
+    def check(self) -> None:
+        """Raise an `ArgumentError` if this cannot work whatever the files hold."""
+        for recipe in self.recipes:
+            recipe.check()
+
+    def run(self, source: str) -> Study:
+        """Read a picture and downscale it by every variant.
+
+        Raises
+        ------
+        DpidError
+            If it cannot be read, would be enlarged, or has no such places.
+        """
+        name = called(source)
+        with opened(source) as stream:
+            picture = self.recipe.read(stream, name)
+        size = self.recipe.size_of(picture, name)
+        crops = [in_result(crop, picture.size, size) for crop in self.crops]
+        box = replace(self.recipe, method="box", parameters={}).apply(picture, size, name)
+        results = self._results(picture, box, name)
+        regions = crops or self._telling([result.picture for result in results], box)
+        return Study(source, picture, box, results, tuple(regions))
+
+    def _results(self, picture: Picture, box: Picture, name: str) -> tuple[Result, ...]:
+        pictures = [recipe.apply(picture, box.size, name) for recipe in self.recipes]
+        if not self.measured:
+            return tuple(map(Result, self.variants, pictures))
+        from dpid_cli.compare.metrics import Yardstick
+
+        yardstick = Yardstick(intensities(picture), intensities(box))
+        return tuple(
+            Result(variant, result, yardstick.measure(intensities(result), self._seconds(recipe, picture, name)))
+            for variant, recipe, result in zip(self.variants, self.recipes, pictures, strict=True)
+        )
+
+    def _seconds(self, recipe: Recipe, picture: Picture, name: str) -> float | None:
+        """How long it takes once its kernels are there: the results have been computed once before."""
+        if not self.timed:
+            return None
+        size, start = recipe.size_of(picture, name), time.perf_counter()
+        recipe.apply(picture, size, name)
+        return time.perf_counter() - start
+
+    def _telling(self, pictures: Sequence[Picture], box: Picture) -> list[Region]:
+        """Where the results differ most; one alone is compared with the box filter."""
+        compared = [intensities(picture) for picture in (pictures if len(pictures) > 1 else [*pictures, box])]
+        return telling(spread(compared), self.count)
