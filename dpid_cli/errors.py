@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 
 class DpidError(ValueError):
@@ -28,9 +31,27 @@ class DpidWarning(UserWarning):
     """Something that the result cannot hold and that the user should know about."""
 
 
+_collected: ContextVar[list[str] | None] = ContextVar("collected", default=None)
+
+
 def warn(message: str) -> None:
     """Tell users of something, a line that begins with the file's name."""
-    warnings.warn(message, DpidWarning, stacklevel=3)
+    told = _collected.get()
+    if told is None:
+        warnings.warn(message, DpidWarning, stacklevel=3)
+    else:
+        told.append(message)
+
+
+@contextmanager
+def collected() -> Iterator[list[str]]:
+    """The warnings of this thread alone, whatever others do with Python's, which belong to the process."""
+    told: list[str] = []
+    token = _collected.set(told)
+    try:
+        yield told
+    finally:
+        _collected.reset(token)
 
 
 def one_line(error: BaseException) -> str:

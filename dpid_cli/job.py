@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dpid_cli.errors import ArgumentError, FileError
-from dpid_cli.output import atomic, check_target, default_name, reason
+from dpid_cli.errors import ArgumentError
+from dpid_cli.output import atomic, check_target, default_name, make_directory
 from dpid_cli.pictures import FORMATS, Format, Picture, format_of, write
 from dpid_cli.recipe import Recipe, labelled
 from dpid_cli.sizes import Size
-from dpid_cli.sources import STANDARD_STREAM, called, opened
+from dpid_cli.sources import STANDARD_STREAM, called, check_paths, opened
+
+_FEWEST_BYTES = 64_000_000  # that are read whatever the limit of pixels: small pictures may have long remarks
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ class Job:
     def check(self) -> None:
         """Raise an `ArgumentError` if this cannot work whatever the files hold."""
         self.recipe.check(self.format)
+        check_paths("INPUT", *self.inputs)
+        check_paths("--output", self.output)
         if self.inputs.count(STANDARD_STREAM) > 1:
             raise ArgumentError("INPUT: standard input can be read only once: give - once")
         if self.output is None or self._into_directory():
@@ -96,7 +100,7 @@ class Job:
         """
         start = time.perf_counter()
         name = called(source)
-        with opened(source) as stream:
+        with opened(source, max(self.recipe.max_pixels, _FEWEST_BYTES)) as stream:
             picture = self.recipe.read(stream, name)
         size = self.recipe.size_of(picture, name)
         target, format_ = self._target(source, picture, size)
@@ -136,22 +140,22 @@ class Job:
         return (path.parent if self.output is None else Path(self.output)) / name, own
 
     def _save(self, picture: Picture, target: Path | None, format_: Format) -> None:
-        if target is None:
-            # Encoders seek, standard output does not.
+        if target is not None and target.parent.is_dir():
+            with atomic(target, self.overwrite) as stream:
+                write(picture, stream, format_, str(target))
+        else:  # encoders seek, which standard output does not; and a refusal makes no directory
             buffer = io.BytesIO()
-            write(picture, buffer, format_, "standard output")
-            sys.stdout.buffer.write(buffer.getbuffer())
+            write(picture, buffer, format_, "standard output" if target is None else str(target))
+            self._put(buffer, target)
+        if target is not None:
+            self._written.append(target)
+
+    def _put(self, encoded: io.BytesIO, target: Path | None) -> None:
+        if target is None:
+            sys.stdout.buffer.write(encoded.getbuffer())
             sys.stdout.buffer.flush()
             return
         if self._into_directory():
-            _make_directory(target.parent)
+            make_directory(target.parent)
         with atomic(target, self.overwrite) as stream:
-            write(picture, stream, format_, str(target))
-        self._written.append(target)
-
-
-def _make_directory(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"{path}: cannot be created: {reason(error)}: choose another directory") from error
+            stream.write(encoded.getbuffer())

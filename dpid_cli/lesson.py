@@ -15,7 +15,7 @@ from dpid_cli.filters import Filter, over_pixels
 from dpid_cli.learning import Fit, Plan, channels_of, start
 from dpid_cli.output import check_target
 from dpid_cli.pictures import FORMATS, read
-from dpid_cli.sources import opened
+from dpid_cli.sources import check_paths, opened
 
 _EXTENSIONS = frozenset(extension for format_ in FORMATS.values() for extension in format_.extensions)
 
@@ -51,6 +51,9 @@ class Lesson:
 
     def check(self) -> None:
         """Raise a `DpidError` if this cannot work whatever the files hold."""
+        check_paths("INPUT", *self.inputs)
+        check_paths("--output", self.output)
+        check_paths("--targets", self.targets)
         if (self.targets is not None) != (self.plan.objective == "pairs"):
             raise ArgumentError("--targets: they go with --objective pairs: give both or neither")
         if Path(self.output).suffix != ".json":

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from dpid_cli.errors import FileError
+from dpid_cli.temporary import Draft
 
 
 def default_name(stem: str, method: str, scale: float | None, size: tuple[int, int], extension: str) -> str:
@@ -56,48 +56,44 @@ def _exists(target: Path) -> FileError:
 def atomic(target: Path, overwrite: bool) -> Iterator[IO[bytes]]:
     """A stream whose content becomes `target` when the block ends, and vanishes if it fails.
 
-    The content is written beside the target, flushed to the disk and renamed, so that at every moment
-    there is either the old file or the whole new one.
+    The content is written beside the target, flushed to the disk and only then put into its place, so that at
+    every moment there is either the old file or the whole new one.
     """
+    replaced = _permissions(target)
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name[:40]}.", suffix=".tmp", dir=target.parent)
+        draft = Draft(target, 0o666 if replaced is None else replaced | 0o600)
     except OSError as error:
         raise FileError(f"{target}: cannot be written: {reason(error)}: check the directory") from error
-    temporary = Path(name)
     try:
-        with os.fdopen(handle, "wb") as stream:
+        with os.fdopen(draft.handle, "wb", closefd=False) as stream:
             yield stream
             stream.flush()
-            os.fchmod(stream.fileno(), _permissions(target))
-            os.fsync(stream.fileno())
-        _put(temporary, target, overwrite)
+            os.fsync(draft.handle)
+        if replaced is not None:
+            os.fchmod(draft.handle, replaced)
+        if overwrite:
+            draft.replace()
+        else:
+            draft.put()
+    except FileExistsError:
+        raise _exists(target) from None
     except OSError as error:
         raise FileError(f"{target}: cannot be written: {reason(error)}: check space and rights") from error
     finally:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
+        draft.close()
 
 
-def _permissions(target: Path) -> int:
-    """Those of the file that is replaced, else those of any new file."""
+def make_directory(path: Path) -> None:
+    """Make a directory, and those above it, where they are missing."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{path}: cannot be created: {reason(error)}: choose another directory") from error
+
+
+def _permissions(target: Path) -> int | None:
+    """Those of the file that is replaced."""
     try:
         return stat.S_IMODE(os.lstat(target).st_mode)
     except OSError:
-        mask = os.umask(0o077)
-        os.umask(mask)
-        return 0o666 & ~mask
-
-
-def _put(temporary: Path, target: Path, overwrite: bool) -> None:
-    """Rename; a target that has appeared meanwhile is not overwritten unless asked for."""
-    if not overwrite:
-        try:
-            os.link(temporary, target)
-        except FileExistsError:
-            raise _exists(target) from None
-        except OSError:  # a file system without hard links
-            if os.path.lexists(target):
-                raise _exists(target) from None
-        else:
-            return
-    temporary.replace(target)
+        return None

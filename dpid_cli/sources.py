@@ -8,12 +8,14 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, Any
 
-from dpid_cli.errors import FileError
+from dpid_cli.errors import ArgumentError, FileError
 from dpid_cli.output import reason
 
 STANDARD_STREAM = "-"
+MOST_BYTES = 512_000_000  # that are kept in memory: more than any compressed file of as many pixels needs
+_PART = 2**16
 
 
 def called(source: str) -> str:
@@ -21,24 +23,120 @@ def called(source: str) -> str:
     return "standard input" if source == STANDARD_STREAM else source
 
 
+def check_paths(what: str, *paths: str | None) -> None:
+    """Raise an `ArgumentError` for the empty path, which the system takes for the current directory."""
+    if "" in paths:
+        raise ArgumentError(f"{what}: an empty path: give a file, or a directory such as ./")
+
+
 @contextmanager
-def opened(source: str) -> Iterator[IO[bytes]]:
-    """A seekable stream of the input; never one that could block for ever or has no end."""
-    if source == STANDARD_STREAM:
-        if sys.stdin is None:
-            raise FileError("standard input: it is closed: redirect an image to it")
-        yield io.BytesIO(sys.stdin.buffer.read())
-        return
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+def opened(source: str, most: int = MOST_BYTES) -> Iterator[IO[bytes]]:
+    """A seekable stream of the input; never one that could block for ever or has no end.
+
+    Parameters
+    ----------
+    source : str
+        A path, or ``-`` for standard input, of which only as much is read as the stream is asked for.
+    most : int
+        The most bytes that are read at once, or from a pipe in all.
+
+    Raises
+    ------
+    FileError
+        If it is not a file or cannot be read; while the stream is read, if there are more bytes.
+    """
     try:
-        handle = os.open(source, flags)  # not to be blocked by a FIFO without a writer
+        stream = _standard_input(most) if source == STANDARD_STREAM else _file(source, most)
     except OSError as error:
-        raise FileError(f"{source}: cannot be read: {reason(error)}: check the path") from error
-    kind = os.fstat(handle).st_mode
-    if not stat.S_ISREG(kind):
-        os.close(handle)
-        if stat.S_ISDIR(kind):
-            raise FileError(f"{source}: is a directory: give image files")
-        raise FileError(f"{source}: not a regular file: give an image file, or - for standard input")
-    with os.fdopen(handle, "rb") as stream:
+        what = "redirect an image to it" if source == STANDARD_STREAM else "check the path"
+        raise FileError(f"{called(source)}: cannot be read: {reason(error)}: {what}") from error
+    with stream:
         yield stream
+
+
+def _file(path: str, most: int) -> IO[bytes]:
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    handle = os.open(path, flags)  # not to be blocked by a FIFO without a writer
+    kind = os.fstat(handle).st_mode
+    if stat.S_ISREG(kind):
+        return _Bounded(io.FileIO(handle), path, most)
+    os.close(handle)
+    if stat.S_ISDIR(kind):
+        raise FileError(f"{path}: is a directory: give image files")
+    raise FileError(f"{path}: not a regular file: give an image file, or - for standard input")
+
+
+def _standard_input(most: int) -> IO[bytes]:
+    name = called(STANDARD_STREAM)
+    if sys.stdin is None:
+        raise FileError(f"{name}: it is closed: redirect an image to it")
+    if _is_file_from_its_start(sys.stdin.buffer):
+        return _Bounded(io.FileIO(os.dup(sys.stdin.fileno())), name, most)
+    return _Bounded(_Replayed(sys.stdin.buffer, name, most), name, most)
+
+
+def _is_file_from_its_start(stream: IO[bytes]) -> bool:
+    try:
+        return stat.S_ISREG(os.fstat(stream.fileno()).st_mode) and stream.tell() == 0
+    except OSError:
+        return False
+
+
+class _Bounded(io.BufferedReader):
+    """A file that refuses to be read into memory if it is too long for it."""
+
+    def __init__(self, raw: io.RawIOBase, name: str, most: int) -> None:
+        super().__init__(raw)
+        self._called, self._most = name, most
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is None or size < 0:
+            place = self.tell()
+            if self.seek(0, os.SEEK_END) - place > self._most:
+                raise _too_long(self._called, self._most)
+            self.seek(place)
+        return super().read(size)
+
+
+class _Replayed(io.RawIOBase):
+    """A pipe that can be read again, as what was read of it is kept."""
+
+    def __init__(self, pipe: IO[bytes], name: str, most: int) -> None:
+        super().__init__()
+        self._pipe, self._called, self._most = pipe, name, most
+        self._kept = io.BytesIO()
+        self._ended = False
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        if whence == os.SEEK_END:
+            while not self._ended:
+                self._keep(self._kept.getbuffer().nbytes + _PART)
+        return self._kept.seek(offset, whence)
+
+    def readinto(self, buffer: Any, /) -> int:
+        self._keep(self._kept.tell() + len(buffer))
+        return self._kept.readinto(buffer)
+
+    def _keep(self, length: int) -> None:
+        """Read until that many bytes are kept, or the pipe ends."""
+        place = self._kept.tell()
+        missing = length - self._kept.seek(0, os.SEEK_END)
+        while missing > 0 and not self._ended:
+            part = self._pipe.read(min(missing, _PART))
+            self._ended = not part
+            missing -= self._kept.write(part)
+            if self._kept.tell() > self._most:
+                raise _too_long(self._called, self._most)
+        self._kept.seek(place)
+
+
+def _too_long(name: str, most: int) -> FileError:
+    return FileError(
+        f"{name}: more than {most} bytes to be kept in memory: give a smaller file, or raise --max-pixels"
+    )

@@ -5,19 +5,26 @@ from __future__ import annotations
 import errno
 import os
 import random
+import resource
+import shutil
 import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import is_one_error_line, listing
+from conftest import DPID, is_one_error_line, listing, process
 from PIL import Image
 
 from dpid_cli.errors import FileError
 from dpid_cli.output import atomic
+
+KILLS, WORKERS = 200, 2
 
 
 @pytest.mark.parametrize(
@@ -62,6 +69,57 @@ def test_permissions(dpid, photo, mask):
     assert stat.S_IMODE(Path("old.png").stat().st_mode) == 0o604
 
 
+@pytest.fixture(params=["nameless", "named"])
+def way(request, folder, monkeypatch) -> str:
+    """Both ways of writing: in a file without a name, and where the system knows none."""
+    if request.param == "named":
+        monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    elif not nameless_files(folder):
+        pytest.skip("the file system has no files without names")
+    return request.param
+
+
+def nameless_files(folder: Path) -> bool:
+    try:
+        os.close(os.open(folder, os.O_TMPFILE | os.O_RDWR))
+    except (AttributeError, OSError):
+        return False
+    return True
+
+
+def put(name: str, overwrite: bool) -> None:
+    with atomic(Path(name), overwrite) as stream:
+        stream.write(b"new")
+
+
+WRITE = """
+import os, signal, sys
+from pathlib import Path
+from dpid_cli.output import atomic
+
+def killed(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+name, overwrite, named, last = sys.argv[1:]
+if int(named) and hasattr(os, "O_TMPFILE"):
+    del os.O_TMPFILE
+if last == "link":
+    os.link = killed
+Path.replace = killed
+with atomic(Path(name), bool(int(overwrite))) as stream:
+    stream.write(b"new")
+"""
+
+
+def left_by_the_killed(folder: Path, name: str, *, overwrite: bool, named: bool, last: str) -> list[str]:
+    """What is there when a writer of `name` was killed right before its last step."""
+    command = [sys.executable, "-c", WRITE, name, str(int(overwrite)), str(int(named)), last]
+    done = subprocess.run(command, cwd=folder, capture_output=True)
+    assert (done.returncode, done.stderr) == (-signal.SIGKILL, b"")
+    return sorted(listing(folder))
+
+
+@pytest.mark.usefixtures("way")
 def test_target_that_appears_meanwhile_is_not_lost(folder):
     with pytest.raises(FileError, match="exists already"), atomic(Path("a"), overwrite=False) as stream:
         stream.write(b"mine")
@@ -69,46 +127,254 @@ def test_target_that_appears_meanwhile_is_not_lost(folder):
     assert listing(folder) == {"a": b"theirs"}
 
 
-def test_nothing_is_seen_before_the_end(folder):
+@pytest.mark.usefixtures("way")
+def test_link_that_appears_meanwhile_is_not_written_through(folder):
+    Path("data").write_bytes(b"theirs")
+    with pytest.raises(FileError, match="exists already"), atomic(Path("a"), overwrite=False) as stream:
+        Path("a").symlink_to("data")
+        stream.write(b"mine")
+    with atomic(Path("a"), overwrite=True) as stream:
+        stream.write(b"mine")
+    assert listing(folder) == {"data": b"theirs", "a": b"mine"} and not Path("a").is_symlink()
+
+
+def test_nothing_is_seen_before_the_end(folder, way):
     Path("a").write_bytes(b"old")
     with atomic(Path("a"), overwrite=True) as stream:
         stream.write(b"new")
         stream.flush()
         assert Path("a").read_bytes() == b"old"
-        assert len(listing(folder)) == 2  # the other is on the same disk, so that renaming is all
+        assert len(listing(folder)) == (1 if way == "nameless" else 2)
     assert listing(folder) == {"a": b"new"}
 
 
-WRITER = """
-import io, sys
+@pytest.mark.usefixtures("way")
+def test_other_names_of_the_old_file_keep_it(folder):
+    Path("a").write_bytes(b"old")
+    Path("b").hardlink_to("a")
+    put("a", overwrite=True)
+    assert listing(folder) == {"a": b"new", "b": b"old"}
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_target_that_becomes_a_directory_meanwhile(folder, overwrite):
+    with pytest.raises(FileError, match=r"^a: ") as caught, atomic(Path("a"), overwrite):
+        Path("a").mkdir()
+    assert "\n" not in str(caught.value)
+    assert listing(folder) == {"a": None}
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_directory_that_vanishes_meanwhile(folder, overwrite):
+    Path("b").mkdir()
+    with pytest.raises(FileError, match=r"^b/a: cannot be written: "), atomic(Path("b/a"), overwrite):
+        shutil.rmtree("b")
+    assert listing(folder) == {}
+
+
+@pytest.mark.usefixtures("way")
+def test_target_that_vanishes_meanwhile_is_written(folder):
+    Path("a").write_bytes(b"old")
+    with atomic(Path("a"), overwrite=True) as stream:
+        Path("a").unlink()
+        stream.write(b"new")
+    assert listing(folder) == {"a": b"new"}
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("name", ["x" * 255, "中" * 85, "new\nline", os.fsdecode(b"\xff")])
+def test_any_name_that_the_system_knows(folder, name):
+    for overwrite in False, True:
+        put(name, overwrite)
+    assert listing(folder) == {name: b"new"}
+
+
+def test_killed_writers_of_new_files_leave_nothing(folder):
+    if not nameless_files(folder):
+        pytest.skip("the file system has no files without names")
+    assert left_by_the_killed(folder, "a", overwrite=False, named=False, last="link") == []
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_the_next_writer_removes_what_killed_ones_left(folder, named):
+    Path("a").write_bytes(b"old")
+    for _ in range(2):  # the second has the first's name
+        found = left_by_the_killed(folder, "a", overwrite=True, named=named, last="rename")
+        assert len(found) == 2 and Path("a").read_bytes() == b"old"
+    put("b", overwrite=True)
+    assert sorted(listing(folder)) == [*found, "b"]  # which is another target
+    with pytest.raises(FileError, match="exists already"):
+        put("a", overwrite=False)
+    assert listing(folder) == {"a": b"old", "b": b"new"}
+
+
+def test_files_of_the_living_and_of_users_stay(folder, monkeypatch):
+    (found,) = left_by_the_killed(folder, "a", overwrite=False, named=True, last="link")
+    others = [found.replace("-0", "-x"), found.replace(".a.", ".b."), "." + found, ".a.tmp", "a.tmp"]
+    for name in others:
+        Path(name).write_bytes(b"somebody's")
+    Path(found.replace("-0", "-1")).symlink_to("a.tmp")
+    Path(found.replace("-0", "-2")).mkdir()
+    monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    with atomic(Path("a"), overwrite=True) as first:
+        first.write(b"first")
+        with atomic(Path("a"), overwrite=True) as second:  # as another process would
+            second.write(b"second")
+        assert Path("a").read_bytes() == b"second"
+    assert Path("a").read_bytes() == b"first"
+    assert set(listing(folder)) == {"a", *others, found.replace("-0", "-1"), found.replace("-0", "-2")}
+    assert all(Path(name).read_bytes() == b"somebody's" for name in others)
+
+
+@pytest.mark.usefixtures("way")
+def test_many_writers_of_one_target(folder):
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: put("a", overwrite=True), range(200)))
+    assert listing(folder) == {"a": b"new"}
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("code", [errno.EDQUOT, errno.ENOSPC, errno.EIO])
+def test_disk_that_fails_in_the_end(dpid, photo, monkeypatch, code):
+    Path("out.png").write_bytes(b"old")
+    before = listing(photo.parent)
+
+    def fsync(handle):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    result = dpid("downscale", "photo.png", "-s", "2", "-o", "out.png", "--overwrite")
+    assert (result.exit_code, result.stdout) == (1, "") and is_one_error_line(result.stderr)
+    assert os.strerror(code).lower() in result.stderr and listing(photo.parent) == before
+
+
+@pytest.mark.parametrize("target", ["old.png", "new.png", "new/new.png"])
+def test_full_disk(photo, target):
+    """The largest length of a file is for the writer as the end of the disk is."""
+    Path("old.png").write_bytes(b"old")
+    before = listing(photo.parent)
+    size = (1000, 1000)
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, size)
+
+    args = ("-s", "1", "-m", "box", "--overwrite", "-o", target if "/" not in target else "new/")
+    done = process("downscale", "photo.png", *args, cwd=photo.parent, preexec_fn=limit)
+    assert (done.returncode, done.stdout) == (1, b"") and is_one_error_line(done.stderr.decode())
+    assert b"cannot be written: file too large" in done.stderr
+    after = listing(photo.parent)
+    assert after.pop("new", None) is None and after == before
+
+
+@pytest.fixture
+def small_disk(folder: Path) -> Iterator[Path]:
+    """A file system of 64 KiB, which only root can make."""
+    disk = folder / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def test_a_disk_that_is_really_full(small_disk):
+    Image.effect_noise((300, 300), 99).save("large.png")
+    Path("disk/old.png").write_bytes(b"old")
+    before = listing(small_disk)
+    for target in "disk/old.png", "disk/new.png":
+        done = process("downscale", "large.png", "-s", "1", "-m", "box", "--overwrite", "-o", target)
+        assert (done.returncode, done.stdout) == (1, b"") and is_one_error_line(done.stderr.decode())
+        assert b"no space left" in done.stderr and listing(small_disk) == before
+
+
+def test_directory_that_must_not_be_changed(folder):
+    """By another user where this one may do everything."""
+    code = """
+import os, sys
 from pathlib import Path
-import numpy as np
-from dpid_cli.pictures import FORMATS, Picture, write
 from dpid_cli.output import atomic
-
-noise = np.random.default_rng(1).integers(0, 256, (2, 150, 200, 3), np.uint8)
-pictures = [Picture(pixels, False, None, "bmp") for pixels in noise]
-for name, picture in zip(sys.argv[2:], pictures):
-    with open(name, "wb") as stream:
-        write(picture, stream, FORMATS["bmp"], name)
-print("ready", flush=True)
-while True:
-    for picture in pictures:
-        with atomic(Path(sys.argv[1]), True) as stream:
-            write(picture, stream, FORMATS["bmp"], "target")
+if os.getuid() == 0:
+    os.setuid(65534)
+try:
+    with atomic(Path(sys.argv[1]), True): pass
+except ValueError as error:
+    print(error)
 """
+    with tempfile.TemporaryDirectory() as name:
+        old = Path(name, "old")
+        old.write_bytes(b"old")
+        old.chmod(0o666)
+        Path(name).chmod(0o555)
+        for path in old, Path(name, "new"):
+            done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)
+            expected = f"{path}: cannot be written: permission denied: check the directory\n"
+            assert (done.stdout, done.stderr) == (expected, "")
+        assert listing(Path(name)) == {"old": b"old"}
+        Path(name).chmod(0o755)
 
 
-def test_killed_at_any_moment_leaves_the_old_or_the_new_file(folder):
-    wait = random.Random(5)
-    Path("target").write_bytes(b"old")
-    for _ in range(15):
-        with subprocess.Popen(
-            [sys.executable, "-c", WRITER, "target", "a", "b"], stdout=subprocess.PIPE
-        ) as writer:
-            assert writer.stdout.readline() == b"ready\n"
-            time.sleep(wait.uniform(0, 0.05))
-            writer.send_signal(signal.SIGKILL)
-        assert writer.returncode == -signal.SIGKILL
-        whole = b"old", Path("a").read_bytes(), Path("b").read_bytes()
-        assert Path("target").read_bytes() in whole
+@pytest.mark.parametrize("reason", ["a.jpg holds no transparency", "too wide"])
+def test_a_refusal_makes_no_directory(dpid, folder, reason):
+    image = Image.new("RGBA", (20, 20), (9, 9, 9, 99)) if "transp" in reason else Image.new("L", (16400, 1))
+    image.save("a.png")
+    kind = "jpeg" if "transp" in reason else "webp"
+    before = listing(folder)
+    result = dpid("downscale", "a.png", "-s", "1", "-m", "box", "--format", kind, "-o", "new/deep/")
+    assert result.exit_code == 1 and is_one_error_line(result.stderr) and listing(folder) == before
+
+
+# Kills
+
+
+def killed_run(folder: Path, number: int, wait: float, target: str) -> int:
+    """Kill one run after `wait` seconds; its exit code, -9 where it had not ended yet."""
+    command = [DPID, "downscale", "photo.png", "-s", "2", "-m", "box", "-o", target]
+    command += ["--overwrite"] if target.startswith("old") else []
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        try:
+            run.wait(wait)
+        except subprocess.TimeoutExpired:
+            run.kill()
+        assert run.stderr.read() == b"", f"run {number}"
+    return run.returncode
+
+
+def test_killed_at_any_moment(photo):
+    """200 runs of the whole command, killed anywhere between their start and their end."""
+    folder = photo.parent
+    before = time.perf_counter()
+    for _ in range(3):
+        assert killed_run(folder, -1, 60, "old-0.png") == 0
+    whole_run = (time.perf_counter() - before) / 3
+    whole = (folder / "old-0.png").read_bytes()
+    (folder / "old-0.png").unlink()
+
+    def attempts(worker: int) -> list[int]:
+        """Runs that replace an old file and runs that make a new one, in turn."""
+        random_ = random.Random(worker)
+        old, new = folder / f"old-{worker}.png", folder / f"new-{worker}.png"
+        codes: list[int] = []
+        while codes.count(-signal.SIGKILL) < KILLS // WORKERS:
+            target, content = ((old, b"old"), (new, None))[len(codes) % 2]
+            if content is not None:
+                target.write_bytes(content)
+            else:
+                target.unlink(missing_ok=True)
+            codes.append(killed_run(folder, len(codes), random_.uniform(0, 1.1) * whole_run, target.name))
+            found = target.read_bytes() if target.exists() else None
+            assert found in ((whole,) if codes[-1] == 0 else (content, whole)), (worker, len(codes))
+            assert codes[-1] in (0, -signal.SIGKILL)
+            assert len(codes) < 3 * KILLS
+        return codes
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        codes = [code for worker in pool.map(attempts, range(WORKERS)) for code in worker]
+    assert codes.count(-signal.SIGKILL) >= KILLS
+    targets = [f"{kind}-{worker}.png" for worker in range(WORKERS) for kind in ("old", "new")]
+    for target in targets:
+        (folder / target).unlink(missing_ok=True)
+        assert killed_run(folder, -1, 60, target) == 0
+    assert listing(folder) == {"photo.png": photo.read_bytes()} | dict.fromkeys(targets, whole)

@@ -6,6 +6,7 @@ import os
 import shlex
 import subprocess
 from pathlib import Path
+from socket import AF_UNIX, socket
 from zlib import crc32
 
 import numpy as np
@@ -68,6 +69,12 @@ USAGE = [
     ("- - -s 4 -o new/", "once"),
     ("- -s 4 --json", "--json"),
     ("photo.png -s 4 --sizes", "--sizes"),
+    ("photo.png -s 4 -o ''", "--output: an empty path"),
+    ("photo.png '' -s 4", "INPUT: an empty path"),
+    ("photo.png -s ''", "scale"),
+    ("photo.png -s 4 --guidance ''", "guidance"),
+    ("photo.png -s 4 -m gated --gate ''", "filter's file"),
+    ("photo.png -s 4 --max-pixels ''", "max-pixels"),
     ("photo.png -s 4 --variant 'two\nlines'", "two"),
 ]
 
@@ -78,6 +85,18 @@ def test_usage(dpid, photo, words, told):
     result = dpid("downscale", *shlex.split(words))
     assert (result.exit_code, result.stdout) == (2, "")
     assert is_one_error_line(result.stderr) and told in result.stderr
+    assert listing(photo.parent) == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["'' -o a.json", "photo.png -o ''", "photo.png -o a.json --objective pairs --targets ''"],
+)
+def test_empty_paths_to_learn(dpid, photo, words):
+    before = listing(photo.parent)
+    result = dpid("learn", "-s", "4", *shlex.split(words))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert is_one_error_line(result.stderr) and "an empty path" in result.stderr
     assert listing(photo.parent) == before
 
 
@@ -136,6 +155,10 @@ def bad_files(photo: Path, noise) -> Path:
     Path("empty.png").touch()
     Path("folder").mkdir()
     os.mkfifo("fifo")
+    Path("link-to-fifo").symlink_to("fifo")
+    Path("loop").symlink_to("loop")
+    with socket(AF_UNIX) as listener:
+        listener.bind("socket")
     real = noise[..., 0].astype("float32")
     Image.fromarray(real * 1e6).save("bright.tif")
     Image.fromarray(real.astype("int32") * 1000).save("deep.tif")
@@ -160,6 +183,9 @@ def test_failed_file(dpid, bad_files, source, options, told):
         ("cut.jpg -s 4 -o new/", 1),
         ("fifo -s 4", 1),  # which has no writer
         ("/dev/zero -s 4 -o out.png", 1),
+        ("socket -s 4", 1),
+        ("link-to-fifo -s 4", 1),
+        ("loop -s 4", 1),
     ],
 )
 def test_as_a_process(bad_files, words, code):
@@ -189,6 +215,7 @@ def process_in_shell(command: str, folder: Path) -> subprocess.CompletedProcess[
         ("photo.png -s 4 > /dev/full", 1, "no space left"),
         ("- -s 4 <&-", 1, "standard input"),
         ("- -s 4 < /dev/null", 1, "standard input"),
+        ("- -s 4 < /dev/zero", 1, "not an image"),
         ("- -s 4 < photo.png >&-", 2, "standard output"),
     ],
 )
@@ -196,6 +223,40 @@ def test_broken_streams(photo, redirect, code, told):
     done = process_in_shell(f'"$0" downscale {redirect}', photo.parent)
     assert (done.returncode, done.stdout) == (code, b"")
     assert is_one_error_line(done.stderr.decode()) and told in done.stderr.decode()
+
+
+@pytest.mark.parametrize("kind", ["webp", "tiff", "avif"])
+def test_endless_pipe(photo, noise, kind):
+    """Of a format whose decoder wants the end."""
+    Image.fromarray(noise).save("photo", kind)
+    done = process_in_shell('cat photo /dev/zero | "$0" downscale - -s 4 --max-pixels 1M', photo.parent)
+    assert (done.returncode, done.stdout) == (1, b"") and is_one_error_line(done.stderr.decode())
+    assert b"standard input: more than 64000000 bytes" in done.stderr and b"--max-pixels" in done.stderr
+
+
+def test_pipe_is_read_no_further_than_the_picture(photo):
+    done = process_in_shell('cat photo.png /dev/zero | "$0" downscale - -s 4 -m box', photo.parent)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == process("downscale", photo, "-s", "4", "-m", "box", "-o", "-").stdout
+
+
+@pytest.mark.parametrize("kind", ["png", "webp", "tiff", "gif", "ppm"])
+def test_standard_input_that_is_a_file_or_pipe(photo, noise, kind):
+    Image.fromarray(noise).save("photo", kind)
+    args = "- -s 4 -m box --format png --no-record"
+    for line in f'"$0" downscale {args} < photo', f'cat photo | "$0" downscale {args}':
+        done = process_in_shell(line, photo.parent)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert done.stdout == process_in_shell(f'"$0" downscale {args} < photo', photo.parent).stdout
+
+
+def test_file_far_longer_than_its_picture(dpid, folder, noise):
+    """Not read into memory: a terabyte, nearly all of it missing from the disk."""
+    Image.fromarray(noise).save("long.webp")
+    os.truncate("long.webp", 10**12)
+    result = dpid("downscale", "long.webp", "-s", "4")
+    assert (result.exit_code, result.stdout) == (1, "") and is_one_error_line(result.stderr)
+    assert "more than 512000000 bytes" in result.stderr
 
 
 @pytest.mark.parametrize("options", ["-o -", "-o out.png", "-o out.png --json"])

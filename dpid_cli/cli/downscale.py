@@ -6,7 +6,6 @@ import json
 import os
 import sys
 import traceback
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -24,7 +23,7 @@ from dpid_cli.cli.options import (
     size_options,
     size_request,
 )
-from dpid_cli.errors import ArgumentError, DpidError, DpidWarning
+from dpid_cli.errors import ArgumentError, DpidError, collected
 
 if TYPE_CHECKING:
     from dpid_cli.job import Job
@@ -118,8 +117,7 @@ def _load_kernels(told: bool) -> None:
 
 def _run(job: Job, source: str, result: str, notes: str, debug: bool) -> DpidError | None:
     """Downscale one image and print what `result` and `notes` name; the error, already told, if it fails."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", DpidWarning)
+    with collected() as warnings:
         try:
             outcome = job.run(source)
         except DpidError as error:
@@ -127,9 +125,8 @@ def _run(job: Job, source: str, result: str, notes: str, debug: bool) -> DpidErr
                 traceback.print_exc()
             say(str(error))
             return error
-    for warning in caught:
-        if issubclass(warning.category, DpidWarning) and notes != "nothing":
-            say(str(warning.message))
+    for warning in warnings if notes != "nothing" else ():
+        say(warning)
     if result == "json":
         click.echo(json.dumps(outcome.as_dict()))
     elif result == "path":

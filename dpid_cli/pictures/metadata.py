@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-import warnings
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from PIL import Image, ImageOps
 from PIL.ExifTags import IFD, Base
 
 from dpid_cli.pictures.containers import LONGEST_TEXT
+from dpid_cli.pictures.settings import remarks
 
 # Other tags of the first directory tell how pixels were stored, or are links into the file.
 _DESCRIBING = (
@@ -130,8 +130,7 @@ def _turn(image: Image.Image) -> None:
 
 def _exif(image: Image.Image, lost: list[str]) -> bytes:
     stored = image.info.get("exif")
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
+    with remarks() as told:
         try:
             if isinstance(stored, bytes):
                 original = Image.Exif()

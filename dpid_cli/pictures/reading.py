@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO
@@ -12,12 +11,12 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from dpid_cli.errors import FileError, one_line, warn
-from dpid_cli.pictures.arrow import one_block
 from dpid_cli.pictures.containers import without_remarks
 from dpid_cli.pictures.formats import BY_PILLOW, FORMATS
 from dpid_cli.pictures.metadata import take
 from dpid_cli.pictures.modes import is_deep, pixels_of, plain
 from dpid_cli.pictures.picture import Picture
+from dpid_cli.pictures.settings import settings
 
 MAX_PIXELS = 512_000_000
 
@@ -30,10 +29,7 @@ class _DamagedError(FileError):
 def _file_errors(name: str, max_pixels: int) -> Iterator[None]:
     """Turn whatever a decoder raises on a bad file into one `FileError`."""
     try:
-        with warnings.catch_warnings():
-            # The limit on pixels below says it better; other notes are about metadata.
-            warnings.simplefilter("ignore")
-            yield
+        yield
     except FileError:
         raise
     except UnidentifiedImageError:
@@ -71,20 +67,6 @@ def _too_large(name: str, max_pixels: int) -> FileError:
         f"{name}: more than {limit} pixels, the limit: give a smaller image, "
         "or raise --max-pixels of 'dpid downscale'"
     )
-
-
-@contextmanager
-def _limits(max_pixels: int, truncated: bool) -> Iterator[None]:
-    """Pillow's settings for one file; those of the process return when it is read."""
-    from PIL import ImageFile
-
-    before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
-    # Pillow refuses what has more than twice as many; `_decoded` what has more.
-    Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = max_pixels, truncated
-    try:
-        yield
-    finally:
-        Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
 def _known_formats() -> list[str]:
@@ -140,8 +122,7 @@ def read(stream: IO[bytes], name: str, *, max_pixels: int = MAX_PIXELS, truncate
 def _decoded(stream: IO[bytes], name: str, max_pixels: int, truncated: bool = False) -> Picture:
     with (
         _file_errors(name, max_pixels),
-        _limits(max_pixels, truncated),
-        one_block(),
+        settings(max_pixels, truncated),
         Image.open(stream, formats=_known_formats()) as image,
     ):
         if image.width * image.height > max_pixels:
