@@ -17,8 +17,6 @@ from dpid_cli.compare.layout import Box, Sheet, Text
 from dpid_cli.compare.layout import Image as Placed
 from dpid_cli.errors import ArgumentError
 
-FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".pdf": "pdf", ".svg": "svg"}
-
 _DPI = 144  # a pixel is half a point, so that text of 16 pixels has 8 points in a paper
 _POINT = 72 / _DPI
 # Poppler draws an image whose edges lie exactly on pixel borders one pixel too large.

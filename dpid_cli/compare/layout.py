@@ -247,7 +247,7 @@ class _Setter:
                     }
                 )
             cells.append(self.result_cell(result, across))
-        return cells
+        return sorted(cells, key=lambda cell: cell.group)  # first those to compare the grids with
 
     # Where it lies
 
@@ -394,9 +394,7 @@ class _Table:
         numbers = [cells_of(result.numbers) for result in results if result.numbers]
         used = [i for i in range(len(HEADINGS)) if any(row[i] for row in numbers)]
         self.headings = [HEADINGS[i] for i in used]
-        self.rows = [
-            (label, [row[i] for i in used]) for label, row in zip(labels, numbers, strict=True)
-        ]
+        self.rows = [(label, [row[i] for i in used]) for label, row in zip(labels, numbers, strict=True)]
         texts = [label for label, _ in self.rows]
         self.first = max(self._measure(line) for label in texts for line in label)
         self.widths = [

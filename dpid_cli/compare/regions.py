@@ -41,9 +41,7 @@ class Region:
             return (2 * at * other[axis] + result[axis]) // (2 * result[axis])
 
         left, top = moved(self.left, 0), moved(self.top, 1)
-        return Region(
-            left, top, max(left + 1, moved(self.right, 0)), max(top + 1, moved(self.bottom, 1))
-        )
+        return Region(left, top, max(left + 1, moved(self.right, 0)), max(top + 1, moved(self.bottom, 1)))
 
 
 def crop_of(word: str) -> Region:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
 
 from dpid_cli.compare.intensities import intensities
 from dpid_cli.compare.regions import Region, in_result, spread, telling
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Result:
-    """What one variant makes of the picture."""
+    """What one variant makes of the picture, with all parameters of its method."""
 
     variant: Variant
+    parameters: Mapping[str, Any]
     picture: Picture
     numbers: Numbers | None = None
 
@@ -111,24 +112,28 @@ class Inquiry:
         return Study(source, picture, box, results, tuple(regions))
 
     def _results(self, picture: Picture, box: Picture, name: str) -> tuple[Result, ...]:
-        pictures = [recipe.apply(picture, box.size, name) for recipe in self.recipes]
+        results = [
+            Result(variant, recipe.used, recipe.apply(picture, box.size, name))
+            for variant, recipe in zip(self.variants, self.recipes, strict=True)
+        ]
         if not self.measured:
-            return tuple(map(Result, self.variants, pictures))
+            return tuple(results)
         from dpid_cli.compare.metrics import Yardstick
 
         yardstick = Yardstick(intensities(picture), intensities(box))
+        seconds = [self._seconds(recipe, picture, name) for recipe in self.recipes]
         return tuple(
-            Result(variant, result, yardstick.measure(intensities(result), self._seconds(recipe, picture, name)))
-            for variant, recipe, result in zip(self.variants, self.recipes, pictures, strict=True)
+            replace(result, numbers=yardstick.measure(intensities(result.picture), time))
+            for result, time in zip(results, seconds, strict=True)
         )
 
     def _seconds(self, recipe: Recipe, picture: Picture, name: str) -> float | None:
         """How long it takes once its kernels are there: the results have been computed once before."""
         if not self.timed:
             return None
-        size, start = recipe.size_of(picture, name), time.perf_counter()
+        size, start = recipe.size_of(picture, name), perf_counter()
         recipe.apply(picture, size, name)
-        return time.perf_counter() - start
+        return perf_counter() - start
 
     def _telling(self, pictures: Sequence[Picture], box: Picture) -> list[Region]:
         """Where the results differ most; one alone is compared with the box filter."""

@@ -6,12 +6,14 @@ import csv
 import io
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from statistics import fmean, stdev
 from typing import Any
 
 from dpid_cli.compare.metrics import Numbers
 from dpid_cli.compare.study import Study
+from dpid_cli.compare.variants import Variant
+from dpid_cli.sizes import Size
 
 # Field, heading in two lines, digits behind the point.
 _COLUMNS = (
@@ -26,6 +28,25 @@ _COLUMNS = (
     ("megapixels_per_second", ("speed", "MP/s"), 1),
 )
 HEADINGS = tuple(heading for _, heading, _ in _COLUMNS)
+MEANINGS = (
+    (
+        "SSIM, PSNR",
+        "The result, enlarged to the size of the input by bilinear interpolation, against the input.",
+    ),
+    (
+        "contrast",
+        "Standard deviation of the lightness, as a ratio to that of the box-filtered result or the input.",
+    ),
+    ("gradient", "Mean squared difference between neighbouring pixels, as ratios likewise."),
+    (
+        "noise",
+        "Standard deviation of the lightness in the flattest blocks of 8 by 8 pixels, as a ratio to box.",
+    ),
+    (
+        "time, speed",
+        "Of downscaling alone, and megapixels of the input in a second. They vary from run to run.",
+    ),
+)
 FIELDS = tuple(field.name for field in fields(Numbers))
 
 
@@ -51,7 +72,8 @@ def lines_of(study: Study) -> list[str]:
     widths = [max(len(row[i]) for row in rows) for i in used]
     return [
         "  ".join(
-            row[i].ljust(width) if i == 0 else row[i].rjust(width) for i, width in zip(used, widths, strict=True)
+            row[i].ljust(width) if i == 0 else row[i].rjust(width)
+            for i, width in zip(used, widths, strict=True)
         ).rstrip()
         for row in rows
     ]
@@ -60,21 +82,37 @@ def lines_of(study: Study) -> list[str]:
 def as_json(numbers: Numbers) -> dict[str, float | None]:
     """All numbers; null where one is infinite or not defined."""
     return {
-        name: value if value is None or math.isfinite(value) else None for name, value in asdict(numbers).items()
+        name: value if value is None or math.isfinite(value) else None
+        for name, value in asdict(numbers).items()
     }
 
 
-def csv_of(studies: Iterable[Study]) -> str:
+@dataclass(frozen=True)
+class Measured:
+    """The numbers of one image, in the order of the variants."""
+
+    source: str
+    size: Size
+    variants: tuple[Variant, ...]
+    numbers: tuple[Numbers, ...]
+
+
+def measured(study: Study) -> Measured:
+    """The numbers of a study, without its pictures."""
+    pairs = [(result.variant, result.numbers) for result in study.results if result.numbers]
+    return Measured(study.source, study.size, tuple(v for v, _ in pairs), tuple(n for _, n in pairs))
+
+
+def csv_of(images: Iterable[Measured]) -> str:
     """A line for every input and variant, headed by the names of the fields."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["input", "width", "height", "variant", *FIELDS])
-    for study in studies:
-        for result in study.results:
-            if result.numbers:
-                values = [getattr(result.numbers, name) for name in FIELDS]
-                told = ["" if value is None else f"{value:.10g}" for value in values]
-                writer.writerow([study.source, *study.size, result.variant.word, *told])
+    for image in images:
+        for variant, numbers in zip(image.variants, image.numbers, strict=True):
+            values = [getattr(numbers, name) for name in FIELDS]
+            told = ["" if value is None else f"{value:.10g}" for value in values]
+            writer.writerow([image.source, *image.size, variant.word, *told])
     return out.getvalue()
 
 
