@@ -44,7 +44,8 @@ _STYLE = ("columns", "zoom", "title", "font_size")
     "sweeps",
     multiple=True,
     metavar="NAME=FIRST:LAST:STEP",
-    help="Values of a parameter for every method that has it open, or NAME=VALUE,VALUE,...; twice for a grid.",
+    help="Values of a parameter, for every method that has it open, or NAME=VALUE,VALUE,...; "
+    "twice for a grid.",
 )
 @click.option(
     "--crop",

@@ -131,7 +131,7 @@ def _in_pixels(svg: bytes, title: str) -> bytes:
     name = ElementTree.Element(f"{{{_SVG}}}title")
     name.text = title
     root.insert(0, name)
-    return b'<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, encoding="utf-8") + b"\n"
+    return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
 
 
 def _pixels(placed: Placed, height: int, inset: float) -> Any:

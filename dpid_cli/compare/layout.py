@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -218,8 +219,8 @@ class _Setter:
     def _crop(self, region: Region, shown: Bytes, width: int) -> _Panel:
         index = self.study.regions.index(region)
         factor = shown.shape[1] / width
-        told = f"{LETTERS[index]}  ×{factor:.3g}" if factor >= 1 else f"{LETTERS[index]}  ÷{1 / factor:.3g}"
-        return _Panel(shown, told, _MARKS[index % len(_MARKS)])
+        told = f"×{factor:.3g}" if factor >= 1 else f"÷{1 / factor:.3g}"
+        return _Panel(shown, f"{LETTERS[index]} {told}", _MARKS[index % len(_MARKS)])
 
     def result_cell(self, result: Result, across: int | None) -> _Cell:
         pixels = self.flattened(result.picture)
@@ -253,7 +254,7 @@ class _Setter:
 
     def sheet(self) -> Sheet:
         cells = self.cells()
-        width = max(max(cell.width for cell in cells), 7 * self.size) + 2 * _FRAME
+        width = max(*(cell.width for cell in cells), 7 * self.size) + 2 * _FRAME
         columns = self.columns(cells, width)
         rows = list(self.rows(cells, columns))
         table = _Table(self) if self.study.results[0].numbers else None
@@ -308,8 +309,8 @@ class _Setter:
         return self.label_height(row, width) + panels
 
     def panel_height(self, panel: _Panel) -> int:
-        caption = self.line if panel.caption else 0
-        return caption + panel.pixels.shape[0] + (2 * _FRAME if panel.mark else 0)
+        height: int = panel.pixels.shape[0]
+        return height + (self.line if panel.caption else 0) + (2 * _FRAME if panel.mark else 0)
 
     def put_title(self, sheet: Sheet, top: int) -> int:
         size = 1.35 * self.size
@@ -344,7 +345,8 @@ class _Setter:
             baseline = top + _ASCENT * self.size
             sheet.texts.append(Text(left, baseline, panel.caption, self.size, self.theme.faint))
             top += self.line
-        height, width = panel.pixels.shape[:2]
+        height: int = panel.pixels.shape[0]
+        width: int = panel.pixels.shape[1]
         border = _FRAME if panel.mark else 0
         if panel.mark:
             box = Box(left, top, left + width + 2 * border, top + height + 2 * border, panel.mark, border)
@@ -450,4 +452,4 @@ def wrapped(text: str, width: float, measure: Callable[[str], float]) -> list[st
 
 def _fitting(word: str, width: float, measure: Callable[[str], float]) -> int:
     """How many letters of a word fit, at least one."""
-    return max([n for n in range(1, len(word)) if measure(word[:n]) <= width], default=1)
+    return max(1, bisect_right(range(1, len(word)), width, key=lambda n: measure(word[:n])))

@@ -56,7 +56,7 @@ class Numbers:
 
 
 def ratio(value: float, reference: float) -> float:
-    """``value / reference``; 1 where both are 0, as nothing was there to keep, infinite for the reference alone."""
+    """``value / reference``; 1 where both are 0, as nothing was there to keep, infinite where that one is."""
     if reference == 0:
         return 1.0 if value == 0 else math.inf
     return value / reference

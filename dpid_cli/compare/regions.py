@@ -88,9 +88,12 @@ def telling(apart: Array, count: int) -> list[Region]:
 
     Each is a fifth of the result on both sides, at least 8 and at most 48 pixels, and half its own size away
     from the others. Where the map is zero there is nothing to choose, and the first is in the middle.
+    A result no larger than a region has none.
     """
     height, width = apart.shape
     side = min(_LARGEST, max(_SMALLEST, int(_SHARE * max(height, width))))
+    if side >= max(height, width):
+        return []
     high, wide = min(side, height), min(side, width)
     sums = np.pad(apart.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
     score = sums[high:, wide:] - sums[:-high, wide:] - sums[high:, :-wide] + sums[:-high, :-wide]

@@ -117,7 +117,7 @@ def csv_of(images: Iterable[Measured]) -> str:
 
 
 def summary(many: Sequence[Numbers]) -> list[tuple[str, str]]:
-    """Mean and standard deviation over images, as text, in the order of `HEADINGS`; of finite numbers only."""
+    """Mean and standard deviation over images as text, in the order of `HEADINGS`; finite numbers only."""
     told = []
     for name, _, digits in _COLUMNS:
         values: list[Any] = [getattr(numbers, name) for numbers in many]

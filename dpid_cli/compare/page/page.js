@@ -285,6 +285,7 @@ function addChoices() {
     layers.forEach((layer, index) => $(side).add(new Option(layer.label, index)));
     $(side).addEventListener("change", () => choose(side, Number($(side).value)));
   }
+  $("regions").hidden = !data.regions.length;
   data.regions.forEach((region, index) => {
     const button = document.createElement("button");
     button.type = "button";
