@@ -164,9 +164,9 @@ def test_transparency_shows_a_checkerboard(dpid, folder, noise):
     assert (
         dpid("compare", "glass.png", "-s", "4", "-m", "box", "--crops", "0", "-o", "sheet.png").exit_code == 0
     )
-    rows, columns = np.indices((10, 15)) // 8
+    rows, columns = np.indices((160, 240)) // 8
     board = np.where((rows + columns) % 2, 225, 255).astype(np.uint8)
-    assert places(pixels("sheet.png")[..., :3], enlarged(np.repeat(board[..., None], 3, axis=2), 16))
+    assert places(pixels("sheet.png")[..., :3], np.repeat(board[..., None], 3, axis=2))
 
 
 def test_the_profile_goes_with_the_sheet(dpid, photo, noise):
@@ -298,6 +298,7 @@ def test_words_are_wrapped():
     assert wrapped("abcdefgh ij", 3, len) == ["abc", "def", "gh", "ij"]
     assert wrapped("ab", 0.5, len) == ["a", "b"]
     assert wrapped("", 5, len) == []
+    assert wrapped("a = 1, b = 2", 8, len) == ["a = 1,", "b = 2"]
 
 
 def test_letters_that_no_font_has_do_no_harm(dpid, photo):

@@ -47,6 +47,12 @@ def as_bytes(picture: Picture) -> tuple[Bytes, Bytes | None]:
     return np.ascontiguousarray(np.broadcast_to(colours, (*colours.shape[:2], 3))), alpha
 
 
+def channels(picture: Picture) -> Bytes:
+    """Colours (H, W, 3), with alpha (H, W, 4) where not all is opaque, as screens show them."""
+    colours, alpha = as_bytes(picture)
+    return colours if alpha is None else np.dstack([colours, alpha])
+
+
 def enlarged(pixels: NDArray[Any], zoom: int) -> NDArray[Any]:
     """Each pixel repeated `zoom` times to the right and down."""
     return np.repeat(np.repeat(pixels, zoom, axis=0), zoom, axis=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from dpid_cli.compare.intensities import Bytes, as_bytes, enlarged
+from dpid_cli.compare.intensities import Bytes, channels, enlarged
 from dpid_cli.compare.regions import Region
 from dpid_cli.compare.study import Result, Study
 from dpid_cli.compare.table import HEADINGS, cells_of
@@ -175,25 +176,25 @@ class _Setter:
 
     # What is shown
 
-    def flattened(self, picture: Picture) -> Bytes:
-        """Colours as they are seen over a checkerboard."""
-        colours, alpha = as_bytes(picture)
-        if alpha is None:
-            return colours
-        rows, columns = np.indices(alpha.shape) // _SQUARE
+    def flattened(self, pixels: Bytes) -> Bytes:
+        """Pixels of a panel as they are seen over a checkerboard."""
+        if pixels.shape[2] == 3:
+            return pixels
+        rows, columns = np.indices(pixels.shape[:2]) // _SQUARE
         ground = np.array(self.theme.squares)[(rows + columns) % 2, None]
-        share = alpha[..., None].astype(np.uint32)
-        seen: Bytes = ((colours * share + ground * (255 - share) + 127) // 255).astype(np.uint8)
+        share = pixels[..., 3:].astype(np.uint32)
+        seen: Bytes = ((pixels[..., :3] * share + ground * (255 - share) + 127) // 255).astype(np.uint8)
         return seen
 
-    def shrunk(self, pixels: Bytes, size: Size) -> Bytes:
+    def fitted(self, pixels: Bytes, size: Size) -> Bytes:
         """Pixels of the input at most so large: repeated where they are fewer, else box-filtered."""
         height, width = pixels.shape[:2]
         if width <= size[0] and height <= size[1]:
             return enlarged(pixels, min(size[0] // width, size[1] // height))
         target = min(size[0], width), min(size[1], height)
-        small = downscale_picture(Picture(pixels, False, None, "png"), target, method="box")
-        return small.pixels
+        return downscale_picture(
+            Picture(pixels, pixels.shape[2] == 4, None, "png"), target, method="box"
+        ).pixels
 
     def overview(self) -> _Panel:
         """The input with the regions marked, as large as the results, or fitted into a square."""
@@ -203,28 +204,29 @@ class _Setter:
         else:
             part = _OVERVIEW / max(width, height)
             size = max(1, round(width * part)), max(1, round(height * part))
-        return _Panel(self.shrunk(self.flattened(self.study.picture), size), regions=self.study.regions)
+        shown = self.flattened(self.fitted(channels(self.study.picture), size))
+        return _Panel(shown, regions=self.study.regions)
 
     def input_cell(self) -> _Cell:
         whole, result = self.study.picture.size, self.study.size
         detail = f"{whole[0]}×{whole[1]} to {result[0]}×{result[1]}"
-        pixels = self.flattened(self.study.picture)
+        pixels = channels(self.study.picture)
         crops = []
         for region in self.study.regions:
             size = region.size[0] * self.crop_zoom, region.size[1] * self.crop_zoom
             part = region.on(result, whole).cut(pixels)
-            crops.append(self._crop(region, self.shrunk(part, size), part.shape[1]))
+            crops.append(self._crop(region, self.fitted(part, size), part.shape[1]))
         return _Cell("input", detail, (*((self.overview(),) if self.whole else ()), *crops))
 
     def _crop(self, region: Region, shown: Bytes, width: int) -> _Panel:
         index = self.study.regions.index(region)
         factor = shown.shape[1] / width
         told = f"×{factor:.3g}" if factor >= 1 else f"÷{1 / factor:.3g}"
-        return _Panel(shown, f"{LETTERS[index]} {told}", _MARKS[index % len(_MARKS)])
+        return _Panel(self.flattened(shown), f"{LETTERS[index]} {told}", _MARKS[index % len(_MARKS)])
 
     def result_cell(self, result: Result, across: int | None) -> _Cell:
-        pixels = self.flattened(result.picture)
-        whole = (_Panel(enlarged(pixels, self.whole_zoom)),) if self.whole else ()
+        pixels = channels(result.picture)
+        whole = (_Panel(self.flattened(enlarged(pixels, self.whole_zoom))),) if self.whole else ()
         crops = tuple(
             self._crop(region, enlarged(region.cut(pixels), self.crop_zoom), region.size[0])
             for region in self.study.regions
@@ -376,7 +378,7 @@ class _Setter:
                 if left <= x <= left + width - side and top <= y <= top + height - side
             ]  # fmt: skip
             free = [p for p in inside if all(max(abs(p[0] - x), abs(p[1] - y)) >= side for x, y in taken)]
-            if width < 4 * side or not free:  # too small to hide parts of it
+            if not free:
                 continue
             x, y = free[0]
             taken.append((x, y))
@@ -433,10 +435,10 @@ class _Table:
 
 
 def wrapped(text: str, width: float, measure: Callable[[str], float]) -> list[str]:
-    """`text` in lines no wider than `width`, broken at spaces, and within words that are too long."""
+    """`text` in lines no wider than `width`, broken at spaces not beside =, and within long words."""
     lines: list[str] = []
     line = ""
-    for word in text.split():
+    for word in re.split(r"(?<![ =]) +(?![ =])", text.strip()):
         if line and measure(f"{line} {word}") <= width:
             line = f"{line} {word}"
             continue

@@ -131,6 +131,7 @@ function draw() {
 }
 
 function drawLine(at) {
+  if (at <= 0 || at >= view.width) return; // one picture alone
   context.fillStyle = "#000";
   context.fillRect(at - 2, 0, 4, view.height);
   context.fillStyle = "#fff";
