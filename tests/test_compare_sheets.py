@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from conftest import is_one_error_line, pixels
+from conftest import is_one_error_line, pixels, places
 from PIL import Image
 
 import dpid_cli
@@ -37,13 +37,6 @@ VARIANTS = {
 
 def enlarged(array: np.ndarray, zoom: int) -> np.ndarray:
     return np.kron(array, np.ones((zoom, zoom, 1), array.dtype))
-
-
-def places(sheet: np.ndarray, panel: np.ndarray) -> list[tuple[int, int]]:
-    """Where a panel stands in a picture, pixel for pixel."""
-    height, width = panel.shape[:2]
-    corners = np.argwhere((sheet[: -height + 1, : -width + 1] == panel[0, 0]).all(axis=2))
-    return [(x, y) for y, x in corners if np.array_equal(sheet[y : y + height, x : x + width], panel)]
 
 
 def panels(noise: np.ndarray) -> list[np.ndarray]:
