@@ -18,15 +18,35 @@ if TYPE_CHECKING:
     from dpid_cli.filters import Filter as Filter
     from dpid_cli.learning import learn as learn
     from dpid_cli.pipeline import downscale as downscale
+    from dpid_cli.transfer import SRGB as SRGB
+    from dpid_cli.transfer import Transfer as Transfer
 
 __version__ = "0.1.0"
-__all__ = ["METHODS", "DpidError", "DpidWarning", "Filter", "__version__", "downscale", "gradients", "learn"]
+__all__ = [
+    "METHODS",
+    "SRGB",
+    "DpidError",
+    "DpidWarning",
+    "Filter",
+    "Transfer",
+    "__version__",
+    "downscale",
+    "gradients",
+    "learn",
+]
 
-_ROOMS = {"Filter": "filters", "downscale": "pipeline", "gradients": "derivatives", "learn": "learning"}
+_ROOMS = {
+    "Filter": "filters",
+    "SRGB": "transfer",
+    "Transfer": "transfer",
+    "downscale": "pipeline",
+    "gradients": "derivatives",
+    "learn": "learning",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """Import the pipeline, and with it the compiled kernels, only when it is used."""
+    """Import a room, with the pipeline the compiled kernels, only when it is used."""
     if name in _ROOMS:
         return getattr(import_module(f"dpid_cli.{_ROOMS[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -86,7 +86,7 @@ class Job:
                 "give one, or a name ending in /"
             )
         if self.output != STANDARD_STREAM and self.format is None:
-            format_of(Path(self.output)).tuned(self.recipe.encoding)
+            self.recipe.check_format(format_of(Path(self.output)))
 
     def run(self, source: str) -> Outcome:
         """Downscale one of the inputs.

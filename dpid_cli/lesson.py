@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dpid_cli.errors import ArgumentError, FileError
@@ -121,6 +120,6 @@ def _pixels(path: Path) -> NDArray[Any]:
         picture = read(stream, str(path))
     if not picture.alpha:
         return picture.pixels
-    if picture.pixels[..., -1].min() < np.iinfo(picture.pixels.dtype).max:
+    if not picture.opaque:
         raise FileError(f"{path}: parts of it are transparent: give an opaque image")
     return picture.pixels[..., :-1]

@@ -14,10 +14,12 @@ from dpid_cli import backends
 from dpid_cli.errors import ArgumentError
 from dpid_cli.filters import Filter, resolved
 from dpid_cli.grid import Grid
+from dpid_cli.light import Light, transfer_of
 from dpid_cli.methods import method_named
 from dpid_cli.raster import Raster
 from dpid_cli.sizes import by_scale, by_size
 from dpid_cli.sweeps import Strip, Workspace
+from dpid_cli.transfer import Transfer
 
 
 def downscale(
@@ -40,6 +42,7 @@ def downscale(
     cell: int | None = None,
     position: str | None = None,
     gate: ArrayLike | str | os.PathLike[str] | Filter | None = None,
+    linear: bool | Transfer = False,
     threads: int | None = None,
     device: str = "cpu",
 ) -> NDArray[Any]:
@@ -97,6 +100,10 @@ def downscale(
     gate : (s, s) or (C, s, s) array_like, path or Filter, optional
         The filter of ``gated`` for windows of s by s pixels, of a `Filter` its kernel; without one, ``gated``
         is the mean of ``max`` and ``box``.
+    linear : bool or Transfer, default False
+        Whether means are taken in linear light, by the curve of sRGB or another `Transfer`: pixels weigh by
+        their encoded values as ever, what is averaged is their light, and the mean is encoded again. Methods
+        that pick pixels give the same with and without. See Notes.
     threads : int, optional
         Number of threads, by default one for each available processor. The result does not depend on it.
     device : {"cpu"}, default "cpu"
@@ -123,6 +130,9 @@ def downscale(
     where d is the distance I - G, over all channels together in ``dpid`` [1]_, by channel in ``dpp``
     [2]_. Computed in float32, or in float64 for float64 images.
 
+    With `linear`, I in the numerator is decoded to light, and O is encoded again; w and G are those of the
+    encoded values. `METHODS` tells of each method what is averaged (`Method.light`).
+
     References
     ----------
     .. [1] N. Weber et al., "Rapid, Detail-Preserving Image Downscaling", ACM Trans. Graph. 35(6), 2016.
@@ -142,6 +152,7 @@ def downscale(
     backends.check_device(device)
     count = backends.thread_count(threads)
     chosen = method_named(method)
+    transfer = transfer_of(linear)
     given = {
         "lambda_": lambda_,
         "alpha": alpha,
@@ -178,12 +189,13 @@ def downscale(
     if hasattr(family, "prepare"):
         parameters = family.prepare(raster, grid, parameters)
 
+    light = None if transfer is None else Light(transfer, raster)
     of_thread = threading.local()
 
     def render(start: int, stop: int) -> None:
         if not hasattr(of_thread, "workspace"):
             of_thread.workspace = Workspace()
-        strip = Strip(raster, grid, start, stop, of_thread.workspace)
+        strip = Strip(raster, grid, start, stop, of_thread.workspace, light)
         family.fill(out[start:stop], chosen.name, strip, parameters)
 
     parts = [(0, target[1])]

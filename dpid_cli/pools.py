@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from dpid_cli.grid import Spans
 from dpid_cli.kernels import order, pooling
-from dpid_cli.kernels.jit import Flag
+from dpid_cli.kernels.jit import Flag, flag
+from dpid_cli.light import Light
 from dpid_cli.raster import Raster
 from dpid_cli.sweeps import Strip, Workspace
 
@@ -24,13 +25,18 @@ _TIE = 16
 
 @dataclass(frozen=True)
 class Pool:
-    """The pixels of a strip, as they are or in the type to compute in, and its windows."""
+    """The pixels of a strip, as they are or in the type to compute in, and its windows.
+
+    Where there is `light`, `lit` holds the light of the pixels, of which weighted means are then taken.
+    """
 
     values: NDArray[Any]
     ys: Spans
     xs: Spans
     channels: int
     workspace: Workspace
+    light: Light | None = None
+    lit: NDArray[Any] | None = None
 
     @classmethod
     def over(cls, raster: Raster, ys: Spans, xs: Spans, workspace: Workspace) -> Pool:
@@ -52,6 +58,18 @@ class Pool:
         values = self.workspace.array("values", self.values.shape, np.float32)
         values[:] = self.values
         return self._of(values)
+
+    def lighted(self, light: Light | None) -> Pool:
+        """The pixels in the type to compute in, and, unless it is None, their light."""
+        if light is None:
+            return self.real()
+        lit = light.decoded(self.values)
+        lit.flags.writeable = False
+        return replace(self.real(), light=light, lit=lit)
+
+    def averaged(self) -> Pool:
+        """The light of the pixels, where there is any, as their values."""
+        return self if self.lit is None else replace(self, values=self.lit, light=None, lit=None)
 
     def mapped(self, function: Callable[[NDArray[Any]], NDArray[Any]]) -> Pool:
         """With a function applied to all pixels."""
@@ -99,15 +117,18 @@ class Pool:
     ) -> tuple[NDArray[Any], NDArray[Any]]:
         """`total` and `weight` of `pooling.weigh_rows`."""
         real = self.values.dtype.type
+        lit = None if rule == pooling.MEAN else self.lit
         total, weight = np.empty((2, *self.shape), real)
         pooling.weigh_rows(
             self.values,
+            self.values if lit is None else lit,
             self.ys,
             self.xs,
             np.empty((0, 0), real) if guide is None else guide,
             real(exponent),
             self.channels,
             rule,
+            flag(lit is not None),
             pooling.EXACT if real is np.float64 else pooling.FAST,
             self.workspace.array("planes", (3, self.values.shape[1]), real),
             total,
@@ -122,9 +143,14 @@ class Pool:
         return total
 
     def weighted(self, rule: Flag, guide: NDArray[Any], exponent: float = 1.0) -> NDArray[Any]:
-        """Weighted mean of every window; the guide where all weights are 0."""
+        """Weighted mean of every window; the guide where all weights are 0, or one is infinite."""
         total, weight = self.sums(rule, guide, exponent)
-        weight[weight == 0] = 1  # then the total is 0, too
-        total /= weight
-        total += guide
+        if self.light is None:
+            weight[weight == 0] = 1  # then the total is 0, too
+            total /= weight
+            total += guide
+            return total
+        alone = (weight == 0) | np.isinf(weight)
+        np.divide(total, weight, out=total, where=~alone)
+        np.copyto(total, self.light.decode(guide / guide.dtype.type(self.light.like.unit)), where=alone)
         return total

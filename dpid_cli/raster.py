@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -73,6 +73,10 @@ class Raster:
         width, height = self.size
         pixels = self.rows.view(np.uint8).reshape(height, width, 4)[..., : self.channels]
         return Raster(_read_only(pixels.reshape(height, -1)), self.channels)
+
+    def part(self, top: int, bottom: int) -> Raster:
+        """The rows top .. bottom-1."""
+        return replace(self, rows=self.rows[top:bottom])
 
     def levels(self, values: NDArray[Any]) -> NDArray[Any]:
         """Values on the scale of the pixels as this type holds them: integers rounded, halves up."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from dpid_cli import __version__, alpha
 from dpid_cli.backends import thread_count
+from dpid_cli.depth import DEPTHS, narrowed, widened
 from dpid_cli.errors import ArgumentError, FileError
 from dpid_cli.filters import resolved
 from dpid_cli.methods import PARAMETERS, method_named
@@ -31,6 +32,8 @@ class Recipe:
     parameters : mapping
         Those given, by Python name.
     threads : int or None
+    depth : {'8', '16', 'keep'}
+        Bits a channel of the result; with 16 it is computed in 16 bits too.
     encoding : mapping
         The encoder's options that were given: ``quality``, ``compress_level``.
     metadata : {'keep', 'colour', 'strip'}
@@ -47,6 +50,7 @@ class Recipe:
     method: str = "dpid"
     parameters: Mapping[str, Any] = field(default_factory=dict)
     threads: int | None = None
+    depth: str = "keep"
     encoding: Mapping[str, int] = field(default_factory=dict)
     metadata: str = "keep"
     record: bool = True
@@ -64,6 +68,7 @@ class Recipe:
         method.parameters(self.parameters)
         thread_count(self.threads)
         for option, value, known in (
+            ("depth", self.depth, DEPTHS),
             ("metadata", self.metadata, METADATA),
             ("truncated", self.truncated, TRUNCATED),
         ):
@@ -72,7 +77,16 @@ class Recipe:
         if self.max_pixels < 1:
             raise ArgumentError(f"max-pixels: {self.max_pixels} lets nothing pass: give 1 or more")
         if format_ is not None:
-            FORMATS[format_].tuned(self.encoding)
+            self.check_format(FORMATS[format_])
+
+    def check_format(self, format_: Format) -> None:
+        """Raise an `ArgumentError` if no result of this kind can be written in the format."""
+        format_.tuned(self.encoding)
+        if self.depth == "16" and not format_.deep:
+            deep = " or ".join(f.name.upper() for f in FORMATS.values() if f.deep)
+            raise ArgumentError(
+                f"depth: {format_.name.upper()} holds no 16 bits: leave it out, or write {deep}"
+            )
 
     @property
     def used(self) -> dict[str, Any]:
@@ -93,6 +107,7 @@ class Recipe:
     def tuned(self, format_: Format, name: str) -> Format:
         """The format with the encoder's options, or a `FileError`."""
         try:
+            self.check_format(format_)
             return format_.tuned(self.encoding)
         except ArgumentError as error:
             raise FileError(f"{name}: {error}") from None
@@ -100,6 +115,7 @@ class Recipe:
     def apply(self, picture: Picture, size: Size, name: str) -> Picture:
         """The result, with the metadata that its file shall have."""
         try:
+            picture = replace(picture, pixels=widened(picture.pixels, self.depth))
             result = downscale_picture(
                 picture, size, method=self.method, threads=self.threads, **self.parameters
             )
@@ -107,7 +123,7 @@ class Recipe:
             raise FileError(f"{name}: {error}") from error
         except MemoryError:
             raise FileError(f"{name}: not enough memory: give a smaller image") from None
-        return self._described(result)
+        return self._described(replace(result, pixels=narrowed(result.pixels, self.depth)))
 
     def _described(self, picture: Picture) -> Picture:
         if self.metadata == "keep":
@@ -130,10 +146,11 @@ def downscale_picture(picture: Picture, size: Size, **options: Any) -> Picture:
     """`pipeline.downscale` for a picture: colours are premultiplied by alpha where they need it."""
     from dpid_cli.pipeline import downscale
 
-    if picture.alpha and picture.pixels[..., -1].min() < 255:
-        pixels = alpha.unpremultiply(downscale(alpha.premultiply(picture.pixels), size=size, **options))
-    else:
+    if picture.opaque:
         pixels = downscale(picture.pixels, size=size, **options)
+    else:
+        premultiplied = downscale(alpha.premultiply(picture.pixels), size=size, **options)
+        pixels = alpha.unpremultiply(premultiplied, picture.pixels.dtype)
     return replace(picture, pixels=np.ascontiguousarray(pixels))
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from dpid_cli.grid import Grid
 from dpid_cli.kernels import windows
 from dpid_cli.kernels.jit import Flag, flag
+from dpid_cli.light import Light
 from dpid_cli.raster import Raster
 
 
@@ -40,13 +41,17 @@ class Workspace:
 
 @dataclass(frozen=True)
 class Strip:
-    """The output rows start .. stop-1 of one image, a piece of work for one thread."""
+    """The output rows start .. stop-1 of one image, a piece of work for one thread.
+
+    Where there is `light`, what is averaged is light.
+    """
 
     raster: Raster
     grid: Grid
     start: int
     stop: int
     workspace: Workspace
+    light: Light | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -56,6 +61,10 @@ class Strip:
     def with_neighbours(self) -> Strip:
         """The strip and the output rows above and below it, as far as they exist."""
         return replace(self, start=max(self.start - 1, 0), stop=min(self.stop + 1, self.grid.ys.target))
+
+    def pixels(self, averages: NDArray[Any]) -> NDArray[Any]:
+        """What was averaged, light or values on the scale of the pixels, as their type holds it."""
+        return self.raster.levels(averages) if self.light is None else self.light.encode(averages)
 
 
 @dataclass(frozen=True)
@@ -99,7 +108,7 @@ def sweep(
         windows.Layout(flag(c), flag(raster.packed)),
         flag(reward.joint),
         flag(reward.asymmetric),
-        _power(task, 2 * reward.exponent, raster),
+        power(task, 2 * reward.exponent, raster),
         array("scratch", (windows.SCRATCH,), real),
         array("straddlers", (straddlers,), raster.rows.dtype),
         total,
@@ -108,8 +117,8 @@ def sweep(
     return total, weight
 
 
-def _power(task: Flag, lambda_: float, raster: Raster) -> Flag:
-    """How the kernel computes u**(lambda / 2)."""
+def power(task: Flag, lambda_: float, raster: Raster) -> Flag:
+    """How a kernel computes u**(lambda / 2)."""
     if lambda_ == 2 or task in (windows.BOX, windows.RANGE):  # these two take none
         return windows.LINEAR
     if lambda_ == 1:

@@ -15,7 +15,7 @@ from dpid_cli.methods import METHODS, PARAMETERS
 from dpid_cli.pipeline import downscale
 
 _CHANNELS = {1: "gray", 2: "gray+alpha", 3: "RGB", 4: "RGBA"}
-_DEPTHS = ("uint8", "uint16")
+_DEPTHS = ("uint8", "uint16", "float32")
 # A root; a power, with an alpha to blend in; one that could underflow; none at all; half of the reward.
 _SETTINGS: tuple[Mapping[str, Any], ...] = (
     {},
@@ -29,6 +29,19 @@ _VARIANTS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "lp": ({}, {"power": 3.0}),
     "stochastic": ({}, {"form": "expected"}),
 }
+# In linear light: all kinds of pixels, all powers, and the poolings whose weights are those of values.
+_LINEAR: tuple[tuple[str, int, str, Mapping[str, Any]], ...] = (
+    ("uint8", 1, "dpid", {}),
+    ("uint8", 3, "dpid", {}),
+    ("uint16", 1, "dpid", {}),
+    ("float32", 1, "dpid", {}),
+    ("uint8", 1, "dpid", {"lambda_": 0.5}),
+    ("uint8", 1, "dpid", {"lambda_": 2.0}),
+    ("uint8", 1, "softpool", {}),
+    ("uint8", 1, "edscw", {}),
+    ("uint8", 1, "idw", {}),
+    ("uint8", 1, "stochastic", {"form": "expected"}),
+)
 
 
 @dataclass(frozen=True)
@@ -41,7 +54,10 @@ class Case:
     parameters: Mapping[str, Any]
 
     def __str__(self) -> str:
-        told = [f"{PARAMETERS[name].label} {value}" for name, value in self.parameters.items()]
+        told = [
+            f"{PARAMETERS[name].label} {value}" if name in PARAMETERS else name
+            for name, value in self.parameters.items()
+        ]
         return ", ".join([f"{self.dtype} {_CHANNELS[self.channels]}", self.method, *told])
 
     def compile(self) -> None:
@@ -58,12 +74,15 @@ def cases() -> list[Case]:
     own = [method for method in METHODS.values() if method.source != "Pillow"]
     detail = [method.name for method in own if method.family == "detail"]
     found = [Case(*case) for case in product(_DEPTHS, _CHANNELS, detail, _SETTINGS)]
-    found += [Case("float32", 1, method, setting) for method, setting in product(detail, _SETTINGS)]
     found.append(Case("uint8", 1, "dpid", {"guidance": "photo"}))
     found += [Case("uint8", channels, "s3dpp", {"form": "expected"}) for channels in _CHANNELS]
     for depth, method in product(_DEPTHS, own):  # their kernels know no channels
         if method.family in ("box", "order", "pooling", "stochastic"):
             found += [Case(depth, 1, method.name, chosen) for chosen in _VARIANTS.get(method.name, ({},))]
+    found += [
+        Case(dtype, channels, method, {**chosen, "linear": True})
+        for dtype, channels, method, chosen in _LINEAR
+    ]
     return found
 
 

@@ -40,6 +40,17 @@ def each_window(image: np.ndarray, size: tuple[int, int], rule, side: int | None
     return out
 
 
+def to_light(encoded: np.ndarray) -> np.ndarray:
+    """The curve of sRGB, IEC 61966-2-1, mirrored below 0."""
+    size = np.abs(encoded)
+    return np.sign(encoded) * np.where(size <= 0.04045, size / 12.92, ((size + 0.055) / 1.055) ** 2.4)
+
+
+def from_light(light: np.ndarray) -> np.ndarray:
+    size = np.abs(light)
+    return np.sign(light) * np.where(size <= 0.0031308, size * 12.92, 1.055 * size ** (1 / 2.4) - 0.055)
+
+
 def box(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return each_window(image, size, lambda r, c, pixels, cover: (cover * pixels).sum(0) / cover.sum())
 
@@ -117,6 +128,7 @@ def detail(
     variant: str,
     guidance,
     normalize: str,
+    linear: bool = False,
 ) -> np.ndarray:
     """DPID (joint distance) and DPP (distance by channel)."""
     compared = guide(image, size, guidance)
@@ -136,7 +148,9 @@ def detail(
             u = np.divide(u, largest, out=np.zeros_like(u), where=largest > 0)
         weights = cover * (alpha + u ** (lambda_ / 2))  # 0 ** 0 == 1
         total = weights.sum(0)
-        value = np.divide((weights * pixels).sum(0), total, out=np.zeros_like(total), where=total > 0)
+        averaged = to_light(pixels) if linear else pixels
+        value = np.divide((weights * averaged).sum(0), total, out=np.zeros_like(total), where=total > 0)
+        value = from_light(value) if linear else value
         return np.where(total > 0, value, compared[row, column])
 
     return each_window(image, size, rule)
@@ -153,32 +167,36 @@ def farthest(a: np.ndarray, cover: np.ndarray) -> np.ndarray:
     return np.array([np.mean(np.unique(a[far[:, c], c])) for c in range(a.shape[1])])
 
 
-def softpool(a: np.ndarray, cover: np.ndarray) -> np.ndarray:
+# In the following, `light` is averaged in place of the values, which then only weigh.
+
+
+def softpool(a: np.ndarray, cover: np.ndarray, light: np.ndarray | None = None) -> np.ndarray:
     weights = cover * np.exp(a - a.max(0))
-    return (weights * a).sum(0) / weights.sum(0)
+    return (weights * (a if light is None else light)).sum(0) / weights.sum(0)
 
 
-def edscw(a: np.ndarray, cover: np.ndarray) -> np.ndarray:
+def edscw(a: np.ndarray, cover: np.ndarray, light: np.ndarray | None = None) -> np.ndarray:
     centre = mean(a, cover)
     squares = a**2 + centre**2
     dice = np.divide(2 * np.abs(a * centre), squares, out=np.ones_like(a), where=squares > 0)
     weights = cover * np.exp(dice)
-    return (weights * a).sum(0) / weights.sum(0)
+    return (weights * (a if light is None else light)).sum(0) / weights.sum(0)
 
 
-def idw(a: np.ndarray, cover: np.ndarray) -> np.ndarray:
+def idw(a: np.ndarray, cover: np.ndarray, light: np.ndarray | None = None) -> np.ndarray:
     centre = mean(a, cover)
     distance = np.abs(a - centre)
-    out = centre.copy()
+    out = centre.copy() if light is None else to_light(centre)
     for c in np.flatnonzero(distance.min(0) > 1e-15):
         weights = cover[:, 0] / distance[:, c]
-        out[c] = (weights * a[:, c]).sum() / weights.sum()
+        out[c] = (weights * (a if light is None else light)[:, c]).sum() / weights.sum()
     return out
 
 
-def expected_pick(a: np.ndarray, cover: np.ndarray) -> np.ndarray:
+def expected_pick(a: np.ndarray, cover: np.ndarray, light: np.ndarray | None = None) -> np.ndarray:
     total = a.sum(0)
-    return np.divide((a**2).sum(0), total, out=np.zeros_like(total), where=total > 0)
+    picked = (a * (a if light is None else light)).sum(0)
+    return np.divide(picked, total, out=np.zeros_like(total), where=total > 0)
 
 
 def power_mean(a: np.ndarray, cover: np.ndarray, power: float = 2.0) -> np.ndarray:
@@ -191,14 +209,19 @@ def mixed(a: np.ndarray, cover: np.ndarray, beta: float = 0.5) -> np.ndarray:
     return beta * a.max(0) + (1 - beta) * mean(a, cover)
 
 
-def adapool(a: np.ndarray, cover: np.ndarray, beta: float = 0.5) -> np.ndarray:
-    return beta * edscw(a, cover) + (1 - beta) * softpool(a, cover)
+def adapool(
+    a: np.ndarray, cover: np.ndarray, beta: float = 0.5, light: np.ndarray | None = None
+) -> np.ndarray:
+    return beta * edscw(a, cover, light) + (1 - beta) * softpool(a, cover, light)
 
 
-def gated(a: np.ndarray, cover: np.ndarray, gate: np.ndarray | None = None) -> np.ndarray:
+def gated(
+    a: np.ndarray, cover: np.ndarray, gate: np.ndarray | None = None, light: np.ndarray | None = None
+) -> np.ndarray:
     """`gate` (n, C), in the order of the pixels."""
     share = 0.5 if gate is None else 1 / (1 + np.exp(-(gate * a).sum(0)))
-    return share * a.max(0) + (1 - share) * mean(a, cover)
+    light = a if light is None else light
+    return share * light.max(0) + (1 - share) * mean(light, cover)
 
 
 RULES = {
@@ -213,15 +236,29 @@ RULES = {
     "edscw": edscw,
     "adapool": adapool,
     "idw": idw,
-    "stochastic": lambda a, cover, form: expected_pick(a, cover),
+    "stochastic": lambda a, cover, form, light=None: expected_pick(a, cover, light),
 }
+# In linear light: rules that are the same with and without, and those in which light replaces the values.
+PICKED = {"max", "min", "extremum", "subsample"}
+OF_LIGHT = {"box", "mixed", "lp"}
 
 
-def pool(image: np.ndarray, size: tuple[int, int], method: str, window: int | None = None, **parameters):
+def pool(
+    image: np.ndarray,
+    size: tuple[int, int],
+    method: str,
+    window: int | None = None,
+    linear: bool = False,
+    **parameters,
+):
     """A method whose result follows from the pixels of a window and their coverage alone."""
 
     def rule(row: int, column: int, pixels: np.ndarray, cover: np.ndarray) -> np.ndarray:
-        return RULES[method](pixels, cover, **parameters)
+        if not linear or method in PICKED:
+            return RULES[method](pixels, cover, **parameters)
+        if method in OF_LIGHT:
+            return from_light(RULES[method](to_light(pixels), cover, **parameters))
+        return from_light(RULES[method](pixels, cover, **parameters, light=to_light(pixels)))
 
     return each_window(image, size, rule, window)
 
@@ -234,7 +271,9 @@ def minimum(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return pool(image, size, "min")
 
 
-def subsample(image: np.ndarray, size: tuple[int, int], position: str = "corner") -> np.ndarray:
+def subsample(
+    image: np.ndarray, size: tuple[int, int], position: str = "corner", linear: bool = False
+) -> np.ndarray:
     """The pixel at the lower end or the centre of each window."""
     offset = Fraction(1, 2) if position == "centre" else 0
     ys, xs = (
@@ -259,13 +298,20 @@ def low_frequencies(source: int, target: int) -> np.ndarray:
     return ((there * parts) @ here).real / source
 
 
-def spectral(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def spectral(image: np.ndarray, size: tuple[int, int], linear: bool = False) -> np.ndarray:
+    if linear:
+        return from_light(spectral(to_light(image), size))
     rows, columns = low_frequencies(image.shape[0], size[1]), low_frequencies(image.shape[1], size[0])
     return np.einsum("yi,xj,ijc->yxc", rows, columns, image, optimize=True)
 
 
-def dense(image: np.ndarray, sides: tuple[int, int], method: str, **parameters) -> np.ndarray:
-    """`max` or `dpp` of the windows of `sides` (height, width) at every pixel; the far edge repeated."""
+def dense(
+    image: np.ndarray, sides: tuple[int, int], method: str, linear: bool = False, **parameters
+) -> np.ndarray:
+    """`max` or `dpp` of the windows of `sides` (height, width) at every pixel; the far edge repeated.
+
+    If `linear`, the light of it.
+    """
     height, width, channels = image.shape
     padded = np.pad(image, ((0, sides[0] - 1), (0, sides[1] - 1), (0, 0)), "edge")
     blocks = np.array(
@@ -275,7 +321,7 @@ def dense(image: np.ndarray, sides: tuple[int, int], method: str, **parameters) 
         ]
     )  # (H, W, n, C)
     if method == "s3pool":
-        return blocks.max(2)
+        return to_light(blocks.max(2)) if linear else blocks.max(2)
     p = {**DEFAULTS["dpp"], **parameters}
     means = blocks.mean(2)
     guide = smooth(means) if p["guidance"] == "gaussian" else means
@@ -284,14 +330,15 @@ def dense(image: np.ndarray, sides: tuple[int, int], method: str, **parameters) 
     if p["normalize"] == "mean":
         u = u / u.mean(2, keepdims=True)
     weights = p["alpha"] + u ** (p["lambda_"] / 2)
-    return (weights * blocks).sum(2) / weights.sum(2)
+    return (weights * (to_light(blocks) if linear else blocks)).sum(2) / weights.sum(2)
 
 
 def spatial(image: np.ndarray, size: tuple[int, int], method: str, form: str, **parameters) -> np.ndarray:
     """The mean of `dense` over every window; `form` is "expected"."""
     sides = image.shape[0] // size[1], image.shape[1] // size[0]
     everywhere = dense(image, sides, method, **parameters)
-    return everywhere.reshape(size[1], sides[0], size[0], sides[1], -1).mean((1, 3))
+    averages = everywhere.reshape(size[1], sides[0], size[0], sides[1], -1).mean((1, 3))
+    return from_light(averages) if parameters.get("linear") else averages
 
 
 _COMMON = {"lambda_": 1.0, "alpha": 0.0, "variant": "sym", "normalize": "none"}

@@ -85,8 +85,9 @@ warmup.cases = lambda: [case for case in every() if str(case) == "uint8 RGB, dpp
 
 def test_warmup_covers_what_files_hold():
     told = list(map(str, cases()))
-    assert len(set(told)) == len(told) == 2 * 4 * 2 * 5 + 2 * 5 + 1 + 4 + 2 * 14
+    assert len(set(told)) == len(told) == 3 * 4 * 2 * 5 + 1 + 4 + 3 * 14 + 10
     assert "uint16 RGBA, dpp, lambda 0.5, alpha 0.1" in told and "uint8 RGB, dpid" in told
+    assert "uint8 RGB, dpid, linear" in told and "uint8 gray, dpid, lambda 0.5, linear" in told
     assert "uint16 gray, lp, power 3.0" in told and "float32 gray, dpp, variant asym" in told
 
 
@@ -95,7 +96,7 @@ def test_warmup_shows_progress_on_a_terminal(dpid, monkeypatch):
     assert dpid("warmup").stderr == ""
     monkeypatch.setattr("dpid_cli.cli.warmup.on_terminal", lambda: True)
     lines = dpid("warmup").stderr.splitlines()
-    assert (len(lines), lines[0]) == (123, "1/123 uint8 gray, dpid")
+    assert (len(lines), lines[0]) == (177, "1/177 uint8 gray, dpid")
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import click
 
 from dpid_cli.cli.console import announce, on_terminal, say
 from dpid_cli.cli.options import (
+    colour_options,
     encoder_options,
     encoding,
     metadata_options,
@@ -47,6 +48,7 @@ FORMAT_NAMES = ("png", "jpeg", "webp", "tiff", "bmp", "ppm", "pgm", "gif", "avif
     type=click.Choice(FORMAT_NAMES),
     help="File format.  [default: by the output's extension, else the input's]",
 )
+@colour_options
 @encoder_options
 @metadata_options
 @reading_options

@@ -107,6 +107,18 @@ def reading_options(function: F) -> F:
     return function
 
 
+def colour_options(function: F) -> F:
+    """What the pixels of results are."""
+    return click.option(
+        "--depth",
+        type=click.Choice(["8", "16", "keep"]),
+        default="keep",
+        show_default=True,
+        help="Bits a channel of the result; with 16 it is computed in 16 bits, whatever the image has. "
+        "Floats are clipped to [0, 1] where they become 8 or 16 bits.",
+    )(function)
+
+
 def metadata_options(function: F) -> F:
     """What results tell beside their pixels."""
     for option in reversed(

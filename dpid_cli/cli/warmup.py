@@ -12,7 +12,7 @@ from dpid_cli.cli.console import on_terminal, say
 def command(debug: bool) -> None:
     """Compile ahead what 'dpid downscale' needs for files, which takes some minutes once.
 
-    Covers every method, 8 and 16 bits, gray and colour, with and without transparency, and gray in floats.
+    Covers every method, 8 and 16 bits and floats, gray and colour, with and without transparency.
     The result is kept on disk: set DPID_CACHE_DIR to choose where.
     """
     from dpid_cli.kernels.jit import cache_counts

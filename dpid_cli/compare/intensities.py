@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dpid_cli.depth import narrowed
 from dpid_cli.pictures import Picture
 
 Array = NDArray[np.float64]
@@ -35,14 +36,11 @@ def lightness(values: Array) -> Array:
 def as_bytes(picture: Picture) -> tuple[Bytes, Bytes | None]:
     """Colours (H, W, 3) and alpha (H, W), None where all is opaque, as screens show them.
 
-    8 bits are shown as they are. Deeper pixels are rounded to 8 bits, floats clipped to [0, 1] before.
+    8 bits are shown as they are, deeper pixels rounded to 8 bits.
     """
     pixels = picture.pixels if picture.pixels.ndim == 3 else picture.pixels[..., None]
-    if pixels.dtype == np.uint16:
-        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    elif pixels.dtype != np.uint8:
-        pixels = (np.clip(pixels, 0, 1) * 255 + 0.5).astype(np.uint8)
-    alpha = pixels[..., -1] if picture.alpha and pixels[..., -1].min() < 255 else None
+    pixels = narrowed(pixels, "8")
+    alpha = None if picture.opaque else pixels[..., -1]
     colours = pixels[..., :-1] if picture.alpha else pixels
     return np.ascontiguousarray(np.broadcast_to(colours, (*colours.shape[:2], 3))), alpha
 

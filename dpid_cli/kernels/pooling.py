@@ -9,6 +9,8 @@ window's guide, its mean or its largest value; the differences round less than t
 - INVERSE: 1 / |a - G|, G the mean;
 - OWN: a, the expectation of a pixel picked with probability a / sum(a) (Zeiler & Fergus 2013).
 
+With the light L of the pixels, the weights stay those of the values, and the sum is ``sum(c w L)``.
+
 SQUARE is the sum of c (a G)**2, where G is one over the largest value. POWER is the sum of c exp((a - G) e),
 where a are logarithms and G is their largest. Neither can overflow.
 
@@ -48,13 +50,17 @@ def exponential(x, precision):
 
 
 @helper
-def add_row(line, guide, total, weight, cover, exponent, rule, precision):
+def add_row(line, light, guide, total, weight, cover, exponent, rule, lit, precision):
     """Add one row of pixels to the accumulators."""
     zero = cover - cover
     for k in range(len(line)):
         a = line[k]
         if len(rule) == 0:
             total[k] += cover * a
+        elif len(rule) == 3 and len(lit) == 1:
+            w = cover / abs(a - guide[k])
+            weight[k] += w
+            total[k] += w * light[k]
         elif len(rule) == 3:
             difference = a - guide[k]
             weight[k] += cover / abs(difference)  # infinite where they are equal: the result is the mean
@@ -67,7 +73,7 @@ def add_row(line, guide, total, weight, cover, exponent, rule, precision):
         else:
             w = cover * affinity(a, guide[k], exponent, rule, precision)
             weight[k] += w
-            total[k] += w * (a - guide[k])
+            total[k] += w * (light[k] if len(lit) == 1 else a - guide[k])
 
 
 @helper
@@ -117,13 +123,17 @@ def fold(plane, sums, xs, turn, count, channels):
 
 
 @kernel(fastmath=frozenset({"contract", "nsz"}))
-def weigh_rows(values, ys, xs, guide, exponent, channels, rule, precision, planes, total, weight):
+def weigh_rows(
+    values, light, ys, xs, guide, exponent, channels, rule, lit, precision, planes, total, weight
+):  # fmt: skip
     """Sums over every window.
 
     Parameters
     ----------
     values : (H, W * C) ndarray
         float32 or float64, the precision of everything that is computed; read-only.
+    light : (H, W * C) ndarray
+        Light of the pixels, like `values`; read if `lit`.
     ys, xs : Spans
     guide : (rows, w * C) ndarray
         G of each window; not read by MEAN.
@@ -131,12 +141,14 @@ def weigh_rows(values, ys, xs, guide, exponent, channels, rule, precision, plane
         e of SOFT and POWER, above 0; 1 for the others.
     channels : int
         C.
-    rule, precision : flag
-        One of the rules above; FAST for float32, EXACT for float64.
+    rule, lit, precision : flag
+        One of the rules above; whether SOFT, SIMILAR, INVERSE or OWN add up light; FAST for float32, EXACT
+        for float64.
     planes : (3, W * C) ndarray
         Working rows.
     total : (rows, w * C) ndarray
-        Filled: the weighted differences from the guide, or the sums of MEAN, POWER and SQUARE.
+        Filled: the weighted differences from the guide, or the weighted light, or the sums of MEAN, POWER and
+        SQUARE.
     weight : (rows, w * C) ndarray
         Filled: the weights, by rules that have them.
     """
@@ -153,7 +165,7 @@ def weigh_rows(values, ys, xs, guide, exponent, channels, rule, precision, plane
             weights[:] = 0
             for y in range(begin, end):
                 cover = ys.head[row] if y == begin else ys.tail[row] if y == end - 1 else one
-                add_row(values[y], near, sums, weights, cover, exponent, rule, precision)
+                add_row(values[y], light[y], near, sums, weights, cover, exponent, rule, lit, precision)
             fold(sums, total[row], xs, turn, count, channels)
             if 0 < len(rule) < 5:
                 fold(weights, weight[row], xs, turn, count, channels)

@@ -125,6 +125,9 @@ class Method:
         Whether its family reads packed pixels (see `dpid_cli.raster.Raster`).
     neighbours : bool
         Whether a strip needs the rows of the result above and below it, too.
+    light : {'weighed', 'mean', 'picked'}
+        What becomes of it in linear light: values weigh and their light is averaged, or all is computed of
+        light, or values are picked, which is the same with and without.
     """
 
     name: str
@@ -136,6 +139,7 @@ class Method:
     divisible: bool = True
     packed: bool = False
     neighbours: bool = False
+    light: str = "weighed"
 
     def parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Defaults overridden by `given`, whose values None mean "not given".
@@ -184,8 +188,8 @@ _BLEND = {"beta": 0.5, **_WINDOW}
 _CELLS = _DRAWN | {"cell": None}
 
 
-def _pillow(name: str, summary: str) -> Method:
-    return Method(name, summary, "Pillow", "resample", divisible=False)
+def _pillow(name: str, summary: str, light: str = "mean") -> Method:
+    return Method(name, summary, "Pillow", "resample", divisible=False, light=light)
 
 
 METHODS: Mapping[str, Method] = MappingProxyType(
@@ -201,22 +205,34 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                 packed=True,
             ),
             Method("s3dpp", "dpp at random rows and columns", _SAEEDAN, "spatial", _DPP | _CELLS, _NO_ZERO),
-            Method("box", "mean of the window", "average pooling", "box", _WINDOW, packed=True),
-            Method("max", "largest value of each channel", "max pooling", "order", _WINDOW),
-            Method("min", "smallest value of each channel", "min pooling", "order", _WINDOW),
-            Method("extremum", "value farthest from the mean, per channel", _LIMIT, "order", _WINDOW),
-            Method("subsample", "one pixel of each window", "striding", "subsample", {"position": "corner"}),
-            Method("mixed", "max and mean, in fixed shares", _LEE, "pooling", _BLEND),
-            Method("gated", "max and mean, in shares that a filter sets", _LEE, "pooling", {"gate": None}),
-            Method("lp", "power mean", _SERMANET, "pooling", {"power": 2.0, **_WINDOW}),
+            Method("box", "mean of the window", "average pooling", "box", _WINDOW, packed=True, light="mean"),
+            Method("max", "largest value of each channel", "max pooling", "order", _WINDOW, light="picked"),
+            Method("min", "smallest value of each channel", "min pooling", "order", _WINDOW, light="picked"),
+            Method(
+                "extremum", "value farthest from the mean, per channel", _LIMIT, "order", _WINDOW,
+                light="picked",
+            ),
+            Method(
+                "subsample", "one pixel of each window", "striding", "subsample", {"position": "corner"},
+                light="picked",
+            ),
+            Method("mixed", "max and mean, in fixed shares", _LEE, "pooling", _BLEND, light="mean"),
+            Method(
+                "gated", "max and mean, in shares that a filter sets", _LEE, "pooling", {"gate": None},
+                light="mean",
+            ),
+            Method("lp", "power mean", _SERMANET, "pooling", {"power": 2.0, **_WINDOW}, light="mean"),
             Method("softpool", "weights by exponentials of the values", _SOFTPOOL, "pooling", _WINDOW),
             Method("edscw", "weights by likeness to the mean", _ADAPOOL, "pooling", _WINDOW),
             Method("adapool", "edscw and softpool, in fixed shares", _ADAPOOL, "pooling", _BLEND),
             Method("idw", "weights by inverse distance from the mean", _ADAPOOL, "pooling", _WINDOW),
             Method("stochastic", "a pixel drawn by its value", _ZEILER, "stochastic", _DRAWN | _WINDOW),
-            Method("s3pool", "max at random rows and columns", "Zhai et al. 2017", "spatial", _CELLS),
-            Method("spectral", "lowest frequencies", _RIPPEL, "spectral", divisible=False),
-            _pillow("nearest", "one pixel of each window"),
+            Method(
+                "s3pool", "max at random rows and columns", "Zhai et al. 2017", "spatial", _CELLS,
+                light="picked",
+            ),
+            Method("spectral", "lowest frequencies", _RIPPEL, "spectral", divisible=False, light="mean"),
+            _pillow("nearest", "one pixel of each window", "picked"),
             _pillow("bilinear", "triangle filter"),
             _pillow("bicubic", "cubic filter, a = -0.5"),
             _pillow("hamming", "Hamming filter, sharper than bilinear"),

@@ -7,6 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from dpid_cli import linear
 from dpid_cli.guidance import window_means
 from dpid_cli.pools import Pool
 from dpid_cli.sweeps import Strip, finish
@@ -15,7 +16,10 @@ from dpid_cli.sweeps import Strip, finish
 def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, Any]) -> None:
     """Fill `out`, (rows, w * C), with a strip."""
     if strip.grid.window is not None:
-        out[:] = strip.raster.levels(Pool.of(strip).real().means())
+        out[:] = strip.pixels(Pool.of(strip).lighted(strip.light).averaged().means())
+        return
+    if strip.light is not None:
+        out[:] = strip.light.encode(linear.box(strip, strip.light))
         return
     means = window_means(strip)
     nothing = strip.workspace.array("no weight", (len(means), 1, means.shape[2]), means.dtype)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dpid_cli import linear
 from dpid_cli.guidance import means_and_guide
 from dpid_cli.kernels import windows
 from dpid_cli.methods import box
@@ -42,7 +43,16 @@ def reward_differences(
         joint=joint,
         asymmetric=parameters["variant"] == "asym",
     )
-    total, weight, base = _weigh(strip, reward, guide, parameters["normalize"] == "mean" and alpha > 0)
+    factor, base = _factor_of_u(strip, reward, guide, parameters["normalize"] == "mean" and alpha > 0)
+    if strip.light is not None:
+        if factor is None:
+            planes = 1 if joint else strip.raster.channels
+            factor, base = np.full((len(guide), planes, guide.shape[2]), 1 / base, guide.dtype), np.ones(())
+        beside = np.broadcast_to(alpha * base.astype(np.float64) ** reward.exponent, factor.shape)
+        out[:] = strip.light.encode(linear.detail(strip, strip.light, reward, guide, factor, beside))
+        return
+    task = windows.DETAIL if factor is None else windows.SCALED_DETAIL
+    total, weight = sweep(strip, task, reward, guide, factor)
     blend = None
     if alpha > 0:
         # alpha on the scale of the sums; from 1e30 on it alone decides.
@@ -51,22 +61,22 @@ def reward_differences(
     finish(out, strip, guide, means, total, weight, blend)
 
 
-def _weigh(
+def _factor_of_u(
     strip: Strip, reward: Reward, guide: NDArray[Any], normalised: bool
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Sums of weighted differences and of weights, and the factor of u that they lack.
+) -> tuple[NDArray[Any] | None, NDArray[Any]]:
+    """A factor for u in each window and distance, None for 1, and the factor that u would need with it.
 
-    The kernel computes u on the scale of the pixels, or divided by its largest value in the window
+    Kernels compute u on the scale of the pixels, or divided by its largest value in the window
     where a power could underflow or its mean is asked for. The ratio of two rewards stays
-    the same, but alpha, which is added to them, must follow: it is to be multiplied by the factor's
+    the same, but alpha, which is added to them, must follow: it is to be multiplied by the second factor's
     power.
     """
     unit2 = strip.raster.unit**2
     if 2 * reward.exponent <= SAFE_LAMBDA and not normalised:
-        return *sweep(strip, windows.DETAIL, reward, guide), np.array(unit2)
+        return None, np.array(unit2)
     u, largest = sweep(strip, windows.RANGE, reward, guide)
     # Below 1e-37 the reciprocal overflows, and no reward counts beside alpha.
     rewarded = largest > 1e-37
     factor = np.divide(1, largest, out=np.zeros_like(largest), where=rewarded)
     base = factor * (u[:, : factor.shape[1]] / strip.grid.window_area if normalised else unit2)
-    return *sweep(strip, windows.SCALED_DETAIL, reward, guide, factor), np.where(rewarded, base, 1)
+    return factor, np.where(rewarded, base, 1)

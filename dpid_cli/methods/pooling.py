@@ -52,16 +52,16 @@ def _fitting(kernel: NDArray[np.float64], raster: Raster, grid: Grid) -> NDArray
 
 def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, Any]) -> None:
     """Fill `out`, (rows, w * C), with a strip."""
-    pool, unit = Pool.of(strip).real(), strip.raster.unit
+    pool, unit = Pool.of(strip).lighted(strip.light), strip.raster.unit
     match name:
         case "mixed":
-            values = _between(pool, parameters["beta"])
+            values = _between(pool.averaged(), parameters["beta"])
         case "gated" if parameters["gate"] is None:
-            values = _between(pool, 0.5)
+            values = _between(pool.averaged(), 0.5)
         case "gated":
-            values = _between(pool, _openness(pool, parameters["gate"] / unit))
+            values = _between(pool.averaged(), _openness(pool, parameters["gate"] / unit))
         case "lp":
-            values = _power_mean(pool, parameters["power"])
+            values = _power_mean(pool.averaged(), parameters["power"])
         case "softpool":
             values = _soft(pool, unit)
         case "edscw":
@@ -72,7 +72,7 @@ def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, An
             beta = parameters["beta"]
             similar = pool.weighted(pooling.SIMILAR, pool.means())
             values = beta * similar + (1 - beta) * _soft(pool, unit)
-    out[:] = strip.raster.levels(values)
+    out[:] = strip.pixels(values)
 
 
 def _between(pool: Pool, share: Any) -> NDArray[Any]:

@@ -54,11 +54,11 @@ def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, An
         rows, columns = parameters["chosen"]
         _render(out, name, strip, parameters, rows[strip.start : strip.stop], columns)
     else:
-        out[:] = strip.raster.levels(strip.raster.unit * _average(name, strip, parameters))
+        out[:] = strip.pixels(_average(name, strip, parameters))
 
 
 def _average(name: str, strip: Strip, parameters: Mapping[str, Any]) -> NDArray[Any]:
-    """The mean over all windows that begin in a window, in intensities."""
+    """The mean over all windows that begin in a window."""
     height, width = strip.grid.whole or (1, 1)
     rows = np.arange(strip.start, strip.stop) * height
     columns = np.arange(strip.grid.xs.target) * width
@@ -67,8 +67,8 @@ def _average(name: str, strip: Strip, parameters: Mapping[str, Any]) -> NDArray[
     for y in range(height):
         for x in range(width):
             _render(one, name, strip, parameters, rows + y, columns + x)
-            total += one
-    return total / (height * width)
+            total += one if strip.light is None else strip.light.decode(one)
+    return total * ((strip.raster.unit if strip.light is None else 1) / (height * width))
 
 
 def _render(
@@ -98,7 +98,8 @@ def _side_by_side(strip: Strip, ys: Chosen, xs: Chosen, dtype: Any) -> Strip:
         tiled = np.divide(tiled, raster.unit, dtype=dtype)
     tiled.flags.writeable = False  # as all rasters
     grid = Grid.of((len(columns), len(rows)), (len(xs), len(ys)), raster.real)
-    return Strip(Raster(tiled, raster.channels), grid, 0, len(ys), strip.workspace)
+    light = strip.light if strip.light is None or tiled.dtype == raster.dtype else strip.light.of_floats()
+    return Strip(Raster(tiled, raster.channels), grid, 0, len(ys), strip.workspace, light)
 
 
 def _smoothed(strip: Strip, ys: Chosen, xs: Chosen) -> NDArray[Any]:

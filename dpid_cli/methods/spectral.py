@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,24 +17,32 @@ def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, An
     """Fill `out`, (rows, w * C), with all rows at once."""
     raster, (columns, rows) = strip.raster, strip.grid.size
     c = raster.channels
+    averages = np.empty(out.shape)
     for j in range(c):
-        wide = _shrink_rows(raster.rows[:, j::c], columns)
-        out[:, j::c] = raster.levels(_shrink_rows(wide.T, rows).T)
+
+        def channel(lines: NDArray[Any], j: int = j) -> NDArray[Any]:
+            return (lines if strip.light is None else strip.light.decoded(lines))[:, j::c]
+
+        wide = _shrink_rows(raster.rows, columns, channel)
+        averages[:, j::c] = _shrink_rows(wide.T, rows).T
+    out[:] = strip.pixels(averages)
 
 
-def _shrink_rows(lines: NDArray[Any], target: int) -> NDArray[np.float64]:
-    """Keep the lowest frequencies of every row, as many as make `target` samples.
+def _shrink_rows(
+    lines: NDArray[Any], target: int, of_rows: Callable[[NDArray[Any]], NDArray[Any]] = np.asarray
+) -> NDArray[np.float64]:
+    """Keep the lowest frequencies of what is made of every row, as many as make `target` samples.
 
     Rows and then columns are the crop of the two-dimensional spectrum. Sample k lies at the centre of
     window k. Where `target` is even, the highest frequency and its negative share one place: `irfft` takes
     the real part, which is their average.
     """
-    source = lines.shape[1]
+    source = of_rows(lines[:1]).shape[1]
     frequencies = np.arange(target // 2 + 1)
     shift = np.exp(1j * np.pi * frequencies * (1 / target - 1 / source)) * (target / source)
     out = np.empty((len(lines), target))
     for start in range(0, len(lines), _ROWS):
-        part = lines[start : start + _ROWS].astype(np.float64)
+        part = of_rows(lines[start : start + _ROWS]).astype(np.float64)
         spectrum = np.fft.rfft(part, axis=1)[:, : len(frequencies)]
         out[start : start + _ROWS] = np.fft.irfft(spectrum * shift, target, axis=1)
     return out

@@ -16,11 +16,12 @@ from dpid_cli.sweeps import Strip
 
 def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, Any]) -> None:
     """Fill `out`, (rows, w * C), with a strip."""
-    pool = Pool.of(strip).real().counting()
+    expected = parameters["form"] == "expected"
+    pool = Pool.of(strip).lighted(strip.light if expected else None).counting()
     if strip.raster.rows.dtype.kind == "f":
         pool = pool.mapped(lambda values: np.maximum(values, 0))  # no probability is negative
-    if parameters["form"] == "expected":
-        out[:] = strip.raster.levels(pool.weighted(pooling.OWN, pool.extremes(order.MAX)))
+    if expected:
+        out[:] = strip.pixels(pool.weighted(pooling.OWN, pool.extremes(order.MAX)))
         return
     columns = strip.grid.xs.target
     positions = np.arange(strip.start * columns, strip.stop * columns).reshape(-1, columns)

@@ -12,7 +12,7 @@ from dpid_cli.errors import ArgumentError
 
 @dataclass(frozen=True)
 class Format:
-    """What a file format can hold, and how Pillow writes it.
+    """What a file format can hold, and how it is written: 8 bits by Pillow, more by `pictures.deep`.
 
     `modes` are those of `Picture.mode` that it keeps; `options` what Pillow's ``save`` is told unless
     something else is asked for; `metadata` the fields of `Metadata` that it holds; `max_side` the largest
@@ -28,6 +28,11 @@ class Format:
     metadata: frozenset[str] = frozenset()
     max_side: int = 2**31 - 1
 
+    @property
+    def deep(self) -> bool:
+        """Whether it holds 16 bits a channel."""
+        return any(mode.endswith(";16") for mode in self.modes)
+
     def tuned(self, encoding: Mapping[str, int]) -> Format:
         """The same with other values of its options, or an `ArgumentError` if it has no such option."""
         for option in encoding.keys() - self.options.keys():
@@ -41,7 +46,8 @@ class Format:
 
 _COLOUR = frozenset({"L", "RGB"})
 ALPHA = frozenset({"LA", "RGBA"})
-_DEEP = frozenset({"L;16"})
+_DEEP = frozenset({"L;16", "LA;16", "RGB;16", "RGBA;16"})
+_FLOATS = frozenset({"L;F", "LA;F", "RGB;F", "RGBA;F"})
 _TAGS = frozenset({"exif", "xmp"})
 _DPI = frozenset({"dpi"})
 _COMMENT = frozenset({"comment"})
@@ -73,14 +79,14 @@ _FORMATS = (
         "tiff",
         "TIFF",
         (".tif", ".tiff"),
-        _COLOUR | ALPHA | _DEEP | {"L;F"},
+        _COLOUR | ALPHA | _DEEP | _FLOATS,
         True,
         {"compression": "tiff_adobe_deflate"},
         _TAGS | _DPI,
     ),
     Format("bmp", "BMP", (".bmp", ".dib"), _COLOUR, False, {}, _DPI),
-    Format("ppm", "PPM", (".ppm", ".pnm"), _COLOUR | _DEEP, False, {}),
-    Format("pgm", "PPM", (".pgm",), frozenset({"L"}) | _DEEP, False, {}),
+    Format("ppm", "PPM", (".ppm", ".pnm"), _COLOUR | {"L;16", "RGB;16"}, False, {}),
+    Format("pgm", "PPM", (".pgm",), frozenset({"L", "L;16"}), False, {}),
     Format("gif", "GIF", (".gif",), frozenset({"L", "RGB", "RGBA"}), False, {}, _COMMENT, 65535),
     Format(
         "avif",

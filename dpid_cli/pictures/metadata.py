@@ -89,13 +89,13 @@ class Metadata:
     software: str = ""
 
 
-def take(image: Image.Image) -> tuple[Metadata, list[str]]:
-    """Turn a decoded image upright and take its metadata, which leaves none in it.
+def metadata_of(image: Image.Image) -> tuple[Metadata, list[str]]:
+    """What an image tells of itself.
 
     Parameters
     ----------
     image : PIL.Image.Image
-        Loaded; turned in place as its EXIF or XMP says.
+        Loaded, if it has pixels.
 
     Returns
     -------
@@ -115,17 +115,37 @@ def take(image: Image.Image) -> tuple[Metadata, list[str]]:
         comment=comment if isinstance(comment, bytes) else dict(text).get("Comment", "").encode(),
         text=text,
     )
-    _turn(image)
     return found, lost
 
 
-def _turn(image: Image.Image) -> None:
-    """Apply the orientation; what Pillow would rewrite is taken already."""
-    with suppress(Exception):  # damaged EXIF turns nothing
-        image.getexif()
+def orientation(image: Image.Image) -> int:
+    """How the image is to be turned, 1 to 8 as in EXIF; damaged EXIF turns nothing."""
+    with suppress(Exception):
+        value = image.getexif().get(Base.Orientation, 1)
+        return value if value in range(1, 9) else 1
+    return 1
+
+
+def take(image: Image.Image) -> tuple[Metadata, list[str]]:
+    """Turn a decoded image upright and take what it tells, which leaves none of it in it.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        Loaded; turned in place as its EXIF or XMP says.
+
+    Returns
+    -------
+    Metadata
+    list of str
+        What is too damaged to be kept.
+    """
+    found = metadata_of(image)
+    orientation(image)  # is found out before what it stands in is taken away
     for key in ("exif", f"{_RAW_PROFILE} exif", "xmp", _XMP_KEYWORD):
         image.info.pop(key, None)
     ImageOps.exif_transpose(image, in_place=True)
+    return found
 
 
 def _exif(image: Image.Image, lost: list[str]) -> bytes:

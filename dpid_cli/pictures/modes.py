@@ -12,8 +12,21 @@ from PIL import Image
 
 from dpid_cli.errors import FileError
 from dpid_cli.pictures.arrow import shared
+from dpid_cli.pictures.containers import avif_is_deep
 
 _COPIED_ROWS = 64
+_BOXES = 2**16  # what describes an image stands before its pixels
+# Whether columns and rows run backwards, by orientation; from 5 on they are exchanged first.
+_MIRRORED = {
+    1: (False, False),
+    2: (True, False),
+    3: (True, True),
+    4: (False, True),
+    5: (False, False),
+    6: (True, False),
+    7: (True, True),
+    8: (False, True),
+}
 
 
 def pixels_of(image: Image.Image) -> NDArray[Any]:
@@ -31,8 +44,20 @@ def pixels_of(image: Image.Image) -> NDArray[Any]:
     return result
 
 
+def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Pixels, (H, W[, C]), as EXIF's orientation says that they are looked at."""
+    if orientation > 4:
+        pixels = pixels.swapaxes(0, 1)
+    across, down = _MIRRORED[orientation]
+    return np.ascontiguousarray(pixels[:: -1 if down else 1, :: -1 if across else 1])
+
+
 def is_deep(image: Image.Image) -> bool:
     """Whether the file has more than 8 bits a channel, before Pillow reduces them to what its modes hold."""
+    file = getattr(image, "fp", None)
+    if image.format == "AVIF" and file is not None:
+        file.seek(0)
+        return avif_is_deep(file.read(_BOXES))
     bits = getattr(image, "tag_v2", {}).get(258, (8,))
     if max(bits) > 8:
         return True
@@ -49,8 +74,6 @@ def plain(image: Image.Image, profile: bytes | None, name: str) -> tuple[Image.I
         return _to_srgb(image, profile)
     if image.mode in ("I", "I;16B", "I;16L", "I;16N"):
         return _gray16(image, name), profile
-    if image.mode == "I;16" and "transparency" in image.info:
-        return _gray_with_key(image), profile
     if image.has_transparency_data and image.mode not in ("LA", "RGBA"):
         return image.convert("LA" if image.mode in ("1", "L", "La") else "RGBA"), profile
     simple = {"1": "L", "P": "RGB", "RGBX": "RGB", "YCbCr": "RGB", "HSV": "RGB", "La": "LA", "RGBa": "RGBA"}
@@ -62,13 +85,6 @@ def _gray16(image: Image.Image, name: str) -> Image.Image:
     if values.min() < 0 or values.max() > 65535:
         raise FileError(f"{name}: it holds integers outside 0 to 65535: convert it to 16 bits or floats")
     return Image.fromarray(values.astype(np.uint16))
-
-
-def _gray_with_key(image: Image.Image) -> Image.Image:
-    """16-bit gray, one value of which is transparent, as 8-bit gray and alpha."""
-    values = np.asarray(image)
-    alpha = np.where(values == image.info["transparency"], 0, 255)
-    return Image.fromarray(np.stack([(values + 128.0) // 257, alpha], axis=-1).astype(np.uint8))
 
 
 def _to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, bytes | None]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from dpid_cli.pictures.metadata import Metadata
 
 _DEPTHS = {"uint8": "", "uint16": ";16", "float32": ";F"}
+_FULL = {"uint8": 255, "uint16": 65535, "float32": 1}
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Picture:
     Attributes
     ----------
     pixels : (H, W[, C]) ndarray
-        uint8, or uint16 / float32 where the file holds gray of that depth.
+        uint8, uint16 or float32, the latter with intensities from 0 to 1 (brighter ones may exceed it).
     alpha : bool
         Whether the last channel is straight alpha.
     icc_profile : bytes or None
@@ -40,6 +41,11 @@ class Picture:
     def size(self) -> tuple[int, int]:
         """Width and height."""
         return self.pixels.shape[1], self.pixels.shape[0]
+
+    @property
+    def opaque(self) -> bool:
+        """Whether nothing shines through."""
+        return not self.alpha or bool(self.pixels[..., -1].min() >= _FULL[self.pixels.dtype.name])
 
     @property
     def mode(self) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import logging
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO
@@ -12,13 +14,17 @@ from PIL import Image, UnidentifiedImageError
 
 from dpid_cli.errors import FileError, one_line, warn
 from dpid_cli.pictures.containers import without_remarks
+from dpid_cli.pictures.deep import Deep, find
 from dpid_cli.pictures.formats import BY_PILLOW, FORMATS
-from dpid_cli.pictures.metadata import take
-from dpid_cli.pictures.modes import is_deep, pixels_of, plain
+from dpid_cli.pictures.metadata import metadata_of, orientation, take
+from dpid_cli.pictures.modes import is_deep, pixels_of, plain, upright
 from dpid_cli.pictures.picture import Picture
 from dpid_cli.pictures.settings import settings
 
 MAX_PIXELS = 512_000_000
+
+for _name in ("PIL", "tifffile"):  # else they print what they find odd
+    logging.getLogger(_name).addHandler(logging.NullHandler())
 
 
 class _DamagedError(FileError):
@@ -49,6 +55,7 @@ def _file_errors(name: str, max_pixels: int) -> Iterator[None]:
         KeyError,
         IndexError,
         AttributeError,
+        ArithmeticError,
     ) as error:
         # Pillow's plugins raise all of these on damaged headers.
         raise _DamagedError(
@@ -120,27 +127,51 @@ def read(stream: IO[bytes], name: str, *, max_pixels: int = MAX_PIXELS, truncate
 
 
 def _decoded(stream: IO[bytes], name: str, max_pixels: int, truncated: bool = False) -> Picture:
-    with (
-        _file_errors(name, max_pixels),
-        settings(max_pixels, truncated),
-        Image.open(stream, formats=_known_formats()) as image,
-    ):
-        if image.width * image.height > max_pixels:
-            raise _too_large(name, max_pixels)
-        deep = is_deep(image)
-        # Pillow calls a JPEG with several images MPO.
-        format_name = BY_PILLOW.get(image.format or "", FORMATS["jpeg"]).name
-        image.load()
-        metadata, lost = take(image)
-        profile = image.info.get("icc_profile")
-        converted, profile = plain(image, profile if isinstance(profile, bytes) else None, name)
-        pixels = pixels_of(converted)
+    with _file_errors(name, max_pixels), settings(max_pixels, truncated):
+        deep = find(stream)
+        if deep is not None:
+            picture, notes = _deep(deep, name, max_pixels, truncated)
+        else:
+            with Image.open(stream, formats=_known_formats()) as image:
+                picture, notes = _shallow(image, name, max_pixels)
+    for note in notes:
+        warn(f"{name}: {note}")
+    if picture.pixels.dtype == np.float32 and not np.isfinite(picture.pixels).all():
+        raise FileError(f"{name}: it holds NaN or infinity: replace them first")
+    return picture
+
+
+def _deep(deep: Deep, name: str, max_pixels: int, truncated: bool) -> tuple[Picture, list[str]]:
+    """A picture of 16 bits or floats, and what of its file is lost."""
+    if math.prod(deep.size) > max_pixels:
+        raise _too_large(name, max_pixels)
+    pixels, alpha, notes = deep.pixels(name, truncated)
+    metadata, lost = metadata_of(deep.remarks)
+    pixels = upright(pixels, orientation(deep.remarks))
+    profile = deep.remarks.info.get("icc_profile")
+    profile = profile if isinstance(profile, bytes) else None
+    return Picture(pixels, alpha, profile, deep.format, metadata), notes + _losses(lost)
+
+
+def _shallow(image: Image.Image, name: str, max_pixels: int) -> tuple[Picture, list[str]]:
+    """A picture as Pillow reads it, and what of its file is lost."""
+    if image.width * image.height > max_pixels:
+        raise _too_large(name, max_pixels)
+    deep = is_deep(image)
+    # Pillow calls a JPEG with several images MPO.
+    format_name = BY_PILLOW.get(image.format or "", FORMATS["jpeg"]).name
+    image.load()
+    metadata, lost = take(image)
+    profile = image.info.get("icc_profile")
+    converted, profile = plain(image, profile if isinstance(profile, bytes) else None, name)
+    pixels = pixels_of(converted)
     if format_name == "ppm" and pixels.ndim == 2:
         format_name = "pgm"
-    if deep and pixels.dtype == np.uint8:
-        warn(f"{name}: 16 bits in colour or with transparency are read as 8 bits")
-    if lost:
-        warn(f"{name}: damaged or too long: {', '.join(lost)}: left out")
-    if pixels.dtype == np.float32 and not np.isfinite(pixels).all():
-        raise FileError(f"{name}: it holds NaN or infinity: replace them first")
-    return Picture(pixels, converted.mode in ("LA", "RGBA"), profile, format_name, metadata)
+    cut = deep and pixels.dtype == np.uint8
+    notes = ["more than 8 bits a channel are read as 8 bits"] if cut else []
+    picture = Picture(pixels, converted.mode in ("LA", "RGBA"), profile, format_name, metadata)
+    return picture, notes + _losses(lost)
+
+
+def _losses(lost: list[str]) -> list[str]:
+    return [f"damaged or too long: {', '.join(lost)}: left out"] if lost else []

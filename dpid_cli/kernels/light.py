@@ -1,0 +1,222 @@
+"""DPID, DPP and the box filter in linear light: weights of encoded values, sums of light.
+
+The output at a window is ``sum(c w L) / sum(c w)``, encoded again, where L is the light of a pixel.
+Its coverage c and its weight ``w = alpha + u**(lambda / 2)`` are those of `windows`, of encoded values.
+
+Pixels are laid out as planes of floats first, one for each channel, so that one compiled version serves all
+types and numbers of channels. As in `windows`, a plane holds the columns of the image and behind
+them the straddlers, the cut pixel before each window once more, with that window's own guidance.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dpid_cli.kernels.jit import helper, kernel
+from dpid_cli.kernels.windows import (
+    BUFFER,
+    FAST,
+    GUIDE,
+    PLANE,
+    SCALE,
+    SUM,
+    TILE,
+    WEIGHT,
+    clear,
+    coverage,
+    fold,
+    reward,
+    spread,
+    tile_end,
+    window_of,
+)
+from dpid_cli.kernels.windows import SCRATCH as OF_WINDOWS
+
+ALPHA = OF_WINDOWS
+U = ALPHA + PLANE
+SCRATCH = U + PLANE
+
+
+@helper
+def sample(row, k, j, channels, packed):
+    """Channel j of pixel k."""
+    if len(packed) == 1:
+        return (np.uint32(row[k]) >> np.uint32(8 * j)) & np.uint32(0xFF)
+    return row[channels * k + j]
+
+
+@kernel()
+def split_rows(rows, channels, packed, first, table, looked_up, planes):
+    """Lay out pixels as planes, each value as it is or as what a table has for it.
+
+    Parameters
+    ----------
+    rows : (n, W * C) or, packed, (n, W) ndarray
+        Read-only.
+    channels : int
+        C.
+    packed : flag
+    first : (w + 1,) int64 ndarray
+        As in `Axis`.
+    table : (C, levels) float ndarray
+        Read if `looked_up`.
+    looked_up : flag
+    planes : (n, C, W) or (n, C, W + w) float ndarray
+        Filled; longer than a row where there are straddlers.
+    """
+    width = first[-1]
+    for y in range(len(rows)):
+        row = rows[y]
+        for j in range(channels):
+            plane = planes[y, j]
+            if len(looked_up) == 1:
+                entries = table[j]
+                for k in range(width):
+                    plane[k] = entries[sample(row, k, j, channels, packed)]
+            else:
+                for k in range(width):
+                    plane[k] = sample(row, k, j, channels, packed)
+            for i in range(len(plane) - width):  # before the first window lies nothing: any pixel will do
+                plane[width + i] = plane[max(first[i] - 1, 0)]
+
+
+@helper
+def add_box(sums, light, cover, n):
+    """Add the light of n pixels."""
+    for k in range(n):
+        sums[k] += cover * light[k]
+
+
+@helper
+def add_alone(scratch, values, light, cover, least, exponent, epsilon2, power, n):
+    """Add weights and weighted light of n pixels of a channel that has its own distance."""
+    for k in range(n):
+        m = max(values[k] - scratch[GUIDE + k], least)
+        u = (m * m + epsilon2) * scratch[SCALE + k]
+        w = cover * (scratch[ALPHA + k] + reward(u, exponent, power))
+        scratch[WEIGHT + k] += w
+        scratch[SUM + k] += w * light[k]
+
+
+@helper
+def add_squares(scratch, near, values, least, n):
+    """Add m**2 of n pixels of a channel to u; m is I - G, or `least` if that is more."""
+    for k in range(n):
+        m = max(values[k] - near[k], least)
+        scratch[U + k] += m * m
+
+
+@helper
+def add_weights(scratch, cover, exponent, power, n):
+    """Turn u of n pixels into weights, and add these."""
+    for k in range(n):
+        w = cover * (scratch[ALPHA + k] + reward(scratch[U + k] * scratch[SCALE + k], exponent, power))
+        scratch[U + k] = w
+        scratch[WEIGHT + k] += w
+
+
+@helper
+def add_weighted(scratch, sums, light, n):
+    """Add the light of n pixels of a channel, weighted with what `add_weights` has made."""
+    for k in range(n):
+        sums[k] += scratch[U + k] * light[k]
+
+
+@helper
+def add_pixels(scratch, values, light, a, n, weighted, cover, least, exponent, epsilon2, power):
+    """Add n pixels of a row, from place a of its planes on; channels that have weights share them."""
+    channels = len(light)
+    if not weighted:
+        for j in range(channels):
+            add_box(scratch[SUM + j * PLANE :], light[j][a:], cover, n)
+    elif channels == 1:
+        add_alone(scratch, values[0][a:], light[0][a:], cover, least, exponent, epsilon2, power, n)
+    else:
+        for k in range(n):
+            scratch[U + k] = epsilon2
+        for j in range(channels):
+            add_squares(scratch, scratch[GUIDE + j * PLANE :], values[j][a:], least, n)
+        add_weights(scratch, cover, exponent, power, n)
+        for j in range(channels):
+            add_weighted(scratch, scratch[SUM + j * PLANE :], light[j][a:], n)
+
+
+@helper
+def prepare(scratch, guide, scale, alpha, xs, tile, m, weighted):
+    """Clear the accumulators of a tile and spread what weights are made of."""
+    n = tile[3] - tile[2]
+    clear(scratch, SUM, len(guide), n, m)
+    clear(scratch, WEIGHT, 1, n, m)
+    for j in range(len(guide) + 2 if weighted else 0):  # one call, as LLVM compiles a copy for each
+        values, plane = scale, SCALE
+        if j < len(guide):
+            values, plane = guide[j], GUIDE + j * PLANE
+        elif j > len(guide):
+            values, plane = alpha, ALPHA
+        spread(values, scratch[plane:], scratch[BUFFER:], xs, tile)
+
+
+@kernel(fastmath=FAST)
+def add_light(
+    values, light, top, ys, xs, start, stop, guide, scale, alpha,
+    least, exponent, epsilon2, power, scratch, total, weight,
+):  # fmt: skip
+    """Add some rows of the image to the sums over the windows of the output rows start .. stop-1.
+
+    Parameters
+    ----------
+    values, light : (n, C, W[ + w]) ndarray
+        Encoded values and light of the rows from `top` on, as of `split_rows`; `values` is read where there
+        are weights.
+    top : int
+    ys, xs : Axis
+    start, stop : int
+        Rows of the image that are not in the windows of these are left out.
+    guide : (stop - start, C, w) ndarray
+        Guidance of each window, on the scale of `values`; read where there are weights.
+    scale, alpha : (stop - start, P, w) ndarray
+        Factor of u, and weight beside the reward, in each window.
+    least, exponent, epsilon2 : float
+        0 where only what exceeds the guidance counts, else less than any difference; lambda / 2; epsilon
+        squared on the scale of `values`.
+    power : flag
+        As in `windows`.
+    scratch : (SCRATCH,) ndarray
+        Working memory.
+    total : (stop - start, C, w) ndarray
+        Added to: weighted light.
+    weight : (stop - start, P, w) ndarray
+        Added to: weights. P is 1 where the channels share their distance, C where each has its own, and 0
+        for the box filter, of which all weights are 1.
+    """
+    channels, groups = total.shape[1], weight.shape[1]
+    together = 1 if groups > 1 else channels
+    one = scratch.dtype.type(1)
+    behind = xs.first[-1]
+    for row in range(start, stop):
+        r = row - start
+        begin = max(ys.first[row] - (1 if ys.head[row] > 0 else 0), top)
+        end = min(ys.first[row + 1], top + len(light))
+        c0 = 0
+        while c0 < behind:
+            c1 = tile_end(c0, xs)
+            tile = window_of(c0, xs), window_of(c1 - 1, xs) + 1, c0, c1
+            m = tile[1] - tile[0] if light.shape[2] > behind else 0
+            for first in range(0, channels, together):
+                p, part = 0 if groups == 0 else min(first, groups - 1), slice(first, first + together)
+                prepare(scratch, guide[r, part], scale[r, p], alpha[r, p], xs, tile, m, groups > 0)
+                for y in range(begin, end):
+                    cover = coverage(ys, row, y, one)
+                    for straddling in range(2 if m > 0 else 1):
+                        a, n = (behind + tile[0], m) if straddling > 0 else (c0, c1 - c0)
+                        add_pixels(
+                            scratch[straddling * TILE :], values[y - top, part], light[y - top, part], a, n,
+                            groups > 0, cover, least, exponent, epsilon2, power,
+                        )  # fmt: skip
+                for j in range(together + 1 if groups > 0 else together):
+                    if j < together:
+                        plane, sums = SUM + j * PLANE, total[r, first + j]
+                    else:
+                        plane, sums = WEIGHT, weight[r, p]
+                    fold(scratch[plane:], scratch[BUFFER:], sums, xs, tile, m)
+            c0 = c1

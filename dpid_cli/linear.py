@@ -1,0 +1,152 @@
+"""Weighted means in linear light, with weights of encoded values: calls of the kernels in `kernels.light`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpid_cli.kernels import light as kernels
+from dpid_cli.kernels import windows
+from dpid_cli.kernels.jit import flag
+from dpid_cli.light import Light
+from dpid_cli.sweeps import Reward, Strip, power
+
+# Bytes of pixels, as planes, that are summed up at a time.
+_PLANES = 1 << 21
+# A weight beside which no reward counts.
+_LARGEST_ALPHA = 1e20
+
+
+def box(strip: Strip, light: Light) -> NDArray[Any]:
+    """Mean light of every window of a strip, (rows, w * C)."""
+    nothing = np.empty((strip.stop - strip.start, strip.raster.channels, 0), strip.raster.real)
+    total, _ = _sums(strip, light, 0, Reward(), nothing, nothing, nothing)
+    return _interleaved(total / strip.raster.real(strip.grid.window_area))
+
+
+def detail(
+    strip: Strip, light: Light, reward: Reward, guide: NDArray[Any], factor: NDArray[Any], alpha: NDArray[Any]
+) -> NDArray[Any]:
+    """Light of ``dpid`` and ``dpp``, (rows, w * C), that of the guide where all weights are 0.
+
+    Parameters
+    ----------
+    strip, light, reward
+    guide : (rows, C, w) ndarray
+        Guidance of each window, on the scale of the pixels.
+    factor, alpha : (rows, P, w) ndarray
+        Factor of u and weight beside the reward in each window; P is 1 for a joint distance, else C.
+    """
+    factor = factor.astype(guide.dtype, copy=False)
+    alpha = np.minimum(alpha, _LARGEST_ALPHA).astype(guide.dtype)
+    total, weight = _sums(strip, light, factor.shape[1], reward, guide, factor, alpha)
+    unweighted = weight == 0
+    if unweighted.any():
+        weight[unweighted] = 1
+        fallback = light.decode(_interleaved(guide) / guide.dtype.type(strip.raster.unit))
+        total += np.where(unweighted, _planar(fallback, strip), 0)
+    total /= weight
+    return _interleaved(total)
+
+
+def _interleaved(planes: NDArray[Any]) -> NDArray[Any]:
+    """(rows, C, w) to (rows, w * C)."""
+    return planes.transpose(0, 2, 1).reshape(len(planes), -1)
+
+
+def _planar(lines: NDArray[Any], strip: Strip) -> NDArray[Any]:
+    """(rows, w * C) to (rows, C, w)."""
+    rows, c, columns = strip.shape
+    return lines.reshape(rows, columns, c).transpose(0, 2, 1)
+
+
+def _sums(
+    strip: Strip,
+    light: Light,
+    weights: int,
+    reward: Reward,
+    guide: NDArray[Any],
+    factor: NDArray[Any],
+    alpha: NDArray[Any],
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """`total` and `weight`, of so many planes, of `kernels.add_light`."""
+    raster, (ys, xs), real = strip.raster, (strip.grid.ys, strip.grid.xs), strip.raster.real
+    rows, c, columns = strip.shape
+    length = xs.source + (xs.target if xs.head.any() else 0)
+    array = strip.workspace.array
+    total = array("light total", strip.shape, real)
+    weight = array("light weight", (rows, weights, columns), real)
+    total[:] = weight[:] = 0
+    scratch = array("light scratch", (kernels.SCRATCH,), real)
+    for top, bottom, first, last in _chunks(strip, max(1, _PLANES // (2 * c * length * scratch.itemsize))):
+        of_windows = slice(first - strip.start, last - strip.start)
+        lit = _light_planes(strip, light, top, bottom, length)
+        kernels.add_light(
+            _planes(strip, strip.raster.rows[top:bottom], "values", length) if weights else lit,
+            lit,
+            top,
+            ys,
+            xs,
+            first,
+            last,
+            guide[of_windows],
+            factor[of_windows],
+            alpha[of_windows],
+            real(0 if reward.asymmetric else np.finfo(np.float32).min),
+            real(reward.exponent),
+            real(reward.epsilon2),
+            power(windows.DETAIL, 2 * reward.exponent, raster),
+            scratch,
+            total[of_windows],
+            weight[of_windows],
+        )
+    return total, weight
+
+
+def _chunks(strip: Strip, height: int) -> Iterator[tuple[int, int, int, int]]:
+    """Divide a strip: rows of the image, at most `height`, and the rows of the result that they are for.
+
+    Windows are cut only where they are higher than that, always at the same places, so that sums do not
+    depend on the strips.
+    """
+    ys = strip.grid.ys
+    begins, ends = ys.first[:-1] - (ys.head[:-1] > 0), ys.first[1:]
+    first = strip.start
+    while first < strip.stop:
+        begin = int(begins[first])
+        last = min(max(int(np.searchsorted(ends, begin + height, "right")), first + 1), strip.stop)
+        end = int(ends[last - 1])
+        for top in range(begin, end, height):
+            yield top, min(top + height, end), first, last
+        first = last
+
+
+def _light_planes(strip: Strip, light: Light, top: int, bottom: int, length: int) -> NDArray[Any]:
+    """Rows of the image, decoded, as planes."""
+    rows = strip.raster.rows[top:bottom]
+    if light.by_table:
+        return _planes(strip, rows, "light", length, light.table)
+    decoded = light.decoded(strip.raster.part(top, bottom).unpacked().rows)
+    decoded.flags.writeable = False  # as those of a raster
+    return _planes(strip, decoded, "light", length)
+
+
+def _planes(
+    strip: Strip, rows: NDArray[Any], name: str, length: int, table: NDArray[Any] | None = None
+) -> NDArray[Any]:
+    """Rows of pixels as planes, (n, C, length), in an array of that name."""
+    raster, first = strip.raster, strip.grid.xs.first
+    planes = strip.workspace.array(f"{name} planes", (len(rows), raster.channels, length), raster.real)
+    kernels.split_rows(
+        rows,
+        raster.channels,
+        flag(rows.dtype == np.uint32),
+        first,
+        np.empty((0, 0), raster.real) if table is None else table,
+        flag(table is not None),
+        planes,
+    )
+    return planes

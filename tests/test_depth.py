@@ -1,0 +1,547 @@
+"""Pictures of 16 bits and of floats: read, downscaled and written without becoming 8 bits."""
+
+from __future__ import annotations
+
+import io
+import struct
+import tracemalloc
+import warnings
+import zlib
+from pathlib import Path
+
+import cv2
+import imagecodecs
+import numpy as np
+import pytest
+import tifffile
+from conftest import is_one_error_line
+from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngInfo
+from test_files import TURNED
+
+import dpid_cli
+from dpid_cli import alpha
+from dpid_cli.errors import DpidWarning, FileError
+from dpid_cli.pictures import FORMATS, Picture, read, write
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_premultiplying_and_back(dtype):
+    full = 65535 if dtype == np.uint16 else 1
+    levels = np.unique(np.geomspace(1, 65536, 300).astype(int)) - 1
+    a, v = np.meshgrid(levels * (full / 65535), levels * (full / 65535), indexing="ij")
+    straight = np.stack([v, a], axis=-1).astype(dtype)
+    product = alpha.premultiply(straight)
+    assert product.dtype == np.float32
+    np.testing.assert_allclose(product[..., 0], v / full * (a / full), rtol=1e-6)
+    back = alpha.unpremultiply(product, dtype)
+    assert back.dtype == dtype and not back[0].any()
+    if dtype == np.uint16:
+        np.testing.assert_array_equal(back[1:], straight[1:])
+    else:
+        np.testing.assert_allclose(back[1:], straight[1:], rtol=3e-7)
+        np.testing.assert_array_equal(back[-1], straight[-1])  # where alpha is full
+
+
+@pytest.mark.parametrize(
+    ("dtype", "shown"),
+    [
+        (np.uint8, [(0, 255), (0, 0), (255, 128), (0, 0)]),
+        (np.uint16, [(0, 65535), (0, 0), (65535, 32768), (0, 0)]),
+        (np.float32, [(-0.08, 1), (0, 0), (2, 0.5), (0, 0)]),
+    ],
+)
+def test_what_filters_overshoot_is_clipped(dtype, shown):
+    """Alpha always, colours of integers only: floats may be brighter than white."""
+    ringing = np.array([[(-0.1, 1.25), (0.5, -0.01), (1, 0.5), (1e-9, 1e-9)]], np.float32)
+    np.testing.assert_allclose(alpha.unpremultiply(ringing, dtype)[0], shown, rtol=1e-6)
+
+
+LAYOUTS = {"L": (), "LA": (2,), "RGB": (3,), "RGBA": (4,)}
+DTYPES = {"8": np.uint8, "16": np.uint16, "float": np.float32}
+
+
+def values(mode: str, depth: str, height: int = 20, width: int = 30) -> np.ndarray:
+    """Noise of which no alpha is zero."""
+    noise = 0.05 + 0.95 * np.random.default_rng(9).random((height, width, *LAYOUTS[mode]))
+    dtype = DTYPES[depth]
+    return noise.astype(dtype) if depth == "float" else (noise * np.iinfo(dtype).max).astype(dtype)
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def scanlines(pixels: np.ndarray) -> bytes:
+    rows = pixels.astype(pixels.dtype.newbyteorder(">"))
+    return b"".join(b"\0" + row.tobytes() for row in rows)
+
+
+ADAM7 = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)]
+
+
+def png(pixels: np.ndarray, key: bytes = b"", interlaced: bool = False) -> bytes:
+    """A PNG written plainly, after its specification."""
+    kind = {1: 0, 2: 4, 3: 2, 4: 6}[pixels[0, 0].size]
+    header = struct.pack(">IIBBBBB", *pixels.shape[1::-1], 8 * pixels.itemsize, kind, 0, 0, int(interlaced))
+    passes = [pixels[y::dy, x::dx] for y, x, dy, dx in ADAM7] if interlaced else [pixels]
+    raw = b"".join(scanlines(part) for part in passes if part.size)
+    keys = chunk(b"tRNS", key) if key else b""
+    body = chunk(b"IHDR", header) + keys + chunk(b"IDAT", zlib.compress(raw)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+def tiff(pixels: np.ndarray, tags: dict[int, list[int]] | None = None, body: bytes | None = None) -> bytes:
+    """A TIFF of one strip, not compressed, written plainly; `tags` are of type LONG."""
+    height, width, channels = (*pixels.shape, 1)[:3]
+    body = pixels.tobytes() if body is None else body
+    entries = {
+        256: [width],
+        257: [height],
+        258: [8 * pixels.itemsize] * channels,
+        259: [1],
+        262: [2 if channels > 2 else 1],
+        273: [8],
+        277: [channels],
+        278: [height],
+        279: [len(body)],
+        339: [3 if pixels.dtype.kind == "f" else 1] * channels,
+        **({338: [2]} if channels in (2, 4) else {}),
+        **(tags or {}),
+    }
+    directory = struct.pack("<H", len(entries))
+    behind, offset = b"", 8 + len(body) + 2 + 12 * len(entries) + 4
+    for tag in sorted(entries):
+        longs = struct.pack(f"<{len(entries[tag])}I", *entries[tag])
+        stored = longs
+        if len(longs) > 4:
+            stored = struct.pack("<I", offset + len(behind))
+            behind += longs
+        directory += struct.pack("<HHI", tag, 4, len(entries[tag])) + stored
+    return struct.pack("<2sHI", b"II", 42, 8 + len(body)) + body + directory + bytes(4) + behind
+
+
+def shown(path: str) -> np.ndarray:
+    """What another reader finds: OpenCV of PNGs, libtiff of TIFFs."""
+    if path.endswith(".tif"):
+        return imagecodecs.tiff_decode(Path(path).read_bytes())
+    found = cv2.imread(path, cv2.IMREAD_UNCHANGED)
+    return found if found.ndim == 2 else found[..., [2, 1, 0, 3][: found.shape[2]]]
+
+
+def straight_means(pixels: np.ndarray) -> np.ndarray:
+    """Means of 2 x 2 blocks, colours weighted by alpha, in float64."""
+    blocks = pixels.astype(float).reshape(pixels.shape[0] // 2, 2, pixels.shape[1] // 2, 2, -1)
+    weights = blocks[..., -1:]
+    colours = (blocks[..., :-1] * weights).sum((1, 3)) / weights.sum((1, 3))
+    return np.concatenate([colours, weights.mean((1, 3))], axis=-1)
+
+
+@pytest.mark.parametrize("extension", ["png", "tif"])
+@pytest.mark.parametrize("mode", LAYOUTS)
+@pytest.mark.parametrize("depth", DTYPES)
+def test_every_depth_and_mode(dpid, folder, depth, mode, extension):
+    pixels = values(mode, depth)
+    source = "a.tif" if depth == "float" else f"a.{extension}"
+    Path(source).write_bytes(png(pixels) if source.endswith("png") else tiff(pixels))
+    method = "dpid" if (mode, depth) == ("RGB", "16") else "box"
+    result = dpid("downscale", source, "-s", "2", "-m", method, "-o", f"out.{extension}")
+    if (depth, extension) == ("float", "png"):
+        assert result.exit_code == 1 and is_one_error_line(result.stderr)
+        assert result.stderr.endswith("write TIFF, or give --depth 16 or 8\n")
+        return
+    assert (result.exit_code, result.stderr) == (0, "")
+    found = shown(f"out.{extension}")
+    if mode == "LA" and found.shape[2:] == (4,):  # how OpenCV has it
+        found = found[..., [0, 3]]
+    assert found.dtype == pixels.dtype and found.shape == (10, 15, *LAYOUTS[mode])
+    if not mode.endswith("A"):
+        np.testing.assert_array_equal(found, dpid_cli.downscale(pixels, scale=2, method=method))
+    else:
+        tolerance = 1e-6 if depth == "float" else 0.51
+        np.testing.assert_allclose(found, straight_means(pixels), atol=tolerance)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_netpbm(dpid, folder, mode):
+    pixels = values(mode, "16")
+    kind = {"L": "P5", "RGB": "P6"}[mode]
+    Path("a.ppm").write_bytes(f"{kind} 30 20 65535\n".encode() + pixels.astype(">u2").tobytes())
+    assert dpid("downscale", "a.ppm", "-s", "2", "-m", "box", "-o", "b.ppm").stderr == ""
+    np.testing.assert_array_equal(shown("b.ppm"), dpid_cli.downscale(pixels, scale=2, method="box"))
+
+
+def test_netpbm_of_other_largest_values():
+    stored = np.array([[0, 1, 500, 1023, 2000]], np.uint16)
+    picture = read(io.BytesIO(b"P5 5 1 1023\n" + stored.astype(">u2").tobytes()), "a")
+    np.testing.assert_array_equal(picture.pixels[0], [0, 64, 32031, 65535, 65535])
+
+
+@pytest.mark.parametrize("mode", LAYOUTS)
+def test_interlaced(mode):
+    for height, width in (20, 30), (1, 1), (3, 5):
+        pixels = values(mode, "16", height, width)
+        np.testing.assert_array_equal(read(io.BytesIO(png(pixels, interlaced=True)), "a").pixels, pixels)
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+def test_transparent_colours(interlaced):
+    gray = np.array([[25700, 5], [6, 25700]], np.uint16)
+    picture = read(io.BytesIO(png(gray, struct.pack(">H", 25700), interlaced)), "a")
+    np.testing.assert_array_equal(picture.pixels, np.stack([gray, [[0, 65535], [65535, 0]]], axis=-1))
+    colours = np.stack([gray] * 3, axis=-1)
+    picture = read(io.BytesIO(png(colours, struct.pack(">3H", 5, 5, 5), interlaced)), "a")
+    np.testing.assert_array_equal(picture.pixels[..., 3], [[65535, 0], [65535, 65535]])
+    np.testing.assert_array_equal(picture.pixels[..., :3], colours)
+    assert picture.alpha
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"compression": "lzw"},
+        {"compression": "lzw", "predictor": True},
+        {"compression": "adobe_deflate", "predictor": True},
+        {"compression": "packbits"},
+        {"compression": "zstd"},
+        {"compression": "lzma"},
+        {"byteorder": ">"},
+        {"byteorder": ">", "compression": "adobe_deflate", "predictor": True},
+        {"bigtiff": True},
+        {"tile": (16, 16), "compression": "adobe_deflate"},
+        {"rowsperstrip": 3},
+        {"planarconfig": "separate"},
+        {"planarconfig": "separate", "tile": (16, 16), "compression": "lzw", "predictor": True},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("depth", ["16", "float"])
+def test_layouts_of_tiff(options, depth):
+    pixels = values("RGB", depth)
+    stored = np.moveaxis(pixels, -1, 0) if options.get("planarconfig") == "separate" else pixels
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, stored, photometric="rgb", **options)
+    stream.seek(0)
+    picture = read(stream, "a")
+    assert picture.mode == {"16": "RGB;16", "float": "RGB;F"}[depth]
+    np.testing.assert_array_equal(picture.pixels, pixels)
+
+
+def test_associated_alpha():
+    straight = np.array([[(65535, 65535), (40000, 30000), (123, 0)]], np.uint16)
+    product = straight.copy()
+    product[..., 0] = np.round(straight[..., 0] * (straight[..., 1] / 65535))
+    picture = read(io.BytesIO(tiff(product, {338: [1]})), "a")
+    assert picture.alpha
+    np.testing.assert_allclose(picture.pixels, [[(65535, 65535), (40000, 30000), (0, 0)]], atol=2)
+    floats = np.array([[(0.25, 0.5), (1.5, 1), (0.3, 0)]], np.float32)
+    picture = read(io.BytesIO(tiff(floats, {338: [1]})), "a")
+    np.testing.assert_array_equal(picture.pixels, np.float32([[(0.5, 0.5), (1.5, 1), (0, 0)]]))
+
+
+def test_extra_samples_that_are_not_alpha():
+    pixels = values("RGBA", "16")
+    with pytest.warns(DpidWarning, match=r"^a: 4 channels: those beside colours and alpha are left out$"):
+        picture = read(io.BytesIO(tiff(pixels, {338: [0]})), "a")
+    assert not picture.alpha
+    np.testing.assert_array_equal(picture.pixels, pixels[..., :3])
+
+
+def test_kinds_of_gray():
+    pixels = values("L", "16")
+    white = read(io.BytesIO(tiff(pixels, {262: [0]})), "a").pixels
+    np.testing.assert_array_equal(white, 65535 - pixels)
+    floats = values("L", "float")
+    np.testing.assert_array_equal(read(io.BytesIO(tiff(floats, {262: [0]})), "a").pixels, 1 - floats)
+    half = floats.astype(np.float16)
+    np.testing.assert_array_equal(read(io.BytesIO(tiff(half)), "a").pixels, half)
+    with pytest.warns(DpidWarning, match=r"^a: floats of 64 bits are read as ones of 32 bits$"):
+        double = read(io.BytesIO(tiff(floats.astype(float))), "a")
+    np.testing.assert_array_equal(double.pixels, floats)
+    twelve = bytes([0xFF, 0xF0, 0x01])  # 4095 and 1
+    pair = tiff(pixels[:1, :2], {258: [12]}, twelve)
+    np.testing.assert_array_equal(read(io.BytesIO(pair), "a").pixels, [[65535, 16]])
+    integers = read(io.BytesIO(tiff(pixels.astype(np.uint32))), "a")
+    np.testing.assert_array_equal(integers.pixels, pixels)
+
+
+@pytest.mark.parametrize(
+    ("stored", "message"),
+    [
+        (tiff(values("L", "16").astype(np.uint32) + 65536), "integers outside 0 to 65535: convert"),
+        (tiff(np.full((2, 2), np.inf, np.float32)), "infinity"),
+        (tiff(np.full((2, 2), 1e200)), "NaN or infinity"),
+        (tiff(values("L", "16"), {259: [7]}), "compression 7 with more than 8 bits is not read: store it"),
+        (tiff(values("RGB", "16"), {258: [16, 16, 8]}), "samples of differing bits are not read"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::dpid_cli.errors.DpidWarning")
+def test_what_is_not_read(stored, message):
+    with pytest.raises(FileError, match=message):
+        read(io.BytesIO(stored), "a")
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12])
+def test_depth_of_avif_is_not_lost_silently(bits):
+    gray = np.full((16, 16, 3), 2 ** (bits - 1), np.uint8 if bits == 8 else np.uint16)
+    stream = io.BytesIO(imagecodecs.avif_encode(gray, bitspersample=bits))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        picture = read(stream, "a")
+    lost = ["a: more than 8 bits a channel are read as 8 bits"] if bits > 8 else []
+    assert [str(warning.message) for warning in told] == lost
+    assert picture.mode == "RGB" and abs(picture.pixels.astype(int) - 128).max() <= 2
+
+
+LEVELS = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+
+
+def test_16_bits_to_8(dpid, folder):
+    Path("a.png").write_bytes(png(LEVELS))
+    assert dpid("downscale", "a.png", "-s", "1", "--depth", "8", "-o", "b.png").exit_code == 0
+    found = shown("b.png")
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, np.round(LEVELS / 257))
+    assert dpid("downscale", "a.png", "-s", "1", "--depth", "8", "-o", "b.jpg").exit_code == 0
+
+
+def test_8_bits_to_16_are_computed_in_16(dpid, folder):
+    pixels = values("RGB", "8")
+    Path("a.png").write_bytes(png(pixels))
+    assert dpid("downscale", "a.png", "-s", "2", "-m", "box", "--depth", "16", "-o", "b.tif").exit_code == 0
+    means = pixels.astype(float).reshape(10, 2, 15, 2, 3).mean((1, 3))
+    found = shown("b.tif")
+    assert found.dtype == np.uint16
+    np.testing.assert_allclose(found, means * 257, atol=0.51)
+    assert (found % 257 != 0).any()  # levels that 8 bits do not have
+
+
+@pytest.mark.parametrize(("depth", "full"), [("8", 255), ("16", 65535)])
+def test_floats_to_integers(dpid, folder, depth, full):
+    floats = np.array([[-0.5, 0, 0.2, 0.50001], [0.7, 1, 1.5, 300]], np.float32)
+    Path("a.tif").write_bytes(tiff(floats))
+    assert dpid("downscale", "a.tif", "-s", "1", "--depth", depth, "-o", "b.png").exit_code == 0
+    np.testing.assert_array_equal(shown("b.png"), np.floor(np.clip(floats.astype(float), 0, 1) * full + 0.5))
+
+
+def test_depth_that_a_format_has_not(dpid, folder):
+    Path("a.png").write_bytes(png(values("RGB", "16")))
+    result = dpid("downscale", "a.png", "-s", "2", "-m", "box", "-o", "b.jpg")
+    assert (result.exit_code, result.stdout) == (1, "") and is_one_error_line(result.stderr)
+    assert "JPEG holds no 16 bits: write PNG or TIFF or PPM, or give --depth 8" in result.stderr
+    for options in (["-o", "b.jpg"], ["--format", "webp"]):
+        result = dpid("downscale", "a.png", "-s", "2", "--depth", "16", *options)
+        assert result.exit_code == 2 and "holds no 16 bits" in result.stderr
+    assert not Path("b.jpg").exists()
+
+
+def photo_with_all() -> None:
+    """``photo.png`` and ``photo.tif``, whose remarks are of every kind."""
+    exif = Image.Exif()
+    exif[271] = "Camera"
+    exif[305] = "firmware"
+    exif.get_ifd(34665).update({0x9003: "2024:05:06 07:08:09", 0xA002: 60, 0xA003: 40})
+    exif.get_ifd(34853).update({1: "N", 2: (48.0, 30.0, 0.0)})
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    xmp = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'><a tiff:ImageWidth='60' xmlns:tiff='t'/></x:xmpmeta>"
+    texts = PngInfo()
+    texts.add_text("Title", "Ünïcode " * 200)
+    texts.add_itxt("XML:com.adobe.xmp", xmp.decode())
+    image = Image.fromarray(np.random.default_rng(1).integers(0, 256, (40, 60, 3), np.uint8))
+    image.save("photo.png", exif=exif, dpi=(150, 150), icc_profile=srgb, pnginfo=texts)
+    exif[700] = xmp
+    image.save("photo.tif", exif=exif, dpi=(150, 150), icc_profile=srgb)
+
+
+STRUCTURE = {256, 257, 258, 259, 262, 273, 277, 278, 279, 284, 317, 338, 339}
+
+
+@pytest.mark.parametrize("target", ["png", "tif"])
+@pytest.mark.parametrize("source", ["png", "tif"])
+@pytest.mark.parametrize("options", [[], ["--metadata", "colour"], ["--metadata", "strip"], ["--no-record"]])
+def test_metadata_is_that_of_8_bits(dpid, folder, source, target, options):
+    """Written with 16 bits, and again after that has been read."""
+    photo_with_all()
+    common = ("-s", "2", "-m", "box", *options)
+    assert dpid("downscale", f"photo.{source}", *common, "-o", f"8.{target}").stderr == ""
+    assert dpid("downscale", f"photo.{source}", *common, "--depth", "16", "-o", f"16.{target}").stderr == ""
+    for name in "8", "16":
+        assert dpid("downscale", f"{name}.{target}", *common, "-o", f"{name}again.{target}").stderr == ""
+    for eight, sixteen in ("8", "16"), ("8again", "16again"):
+        with Image.open(f"{eight}.{target}") as one, Image.open(f"{sixteen}.{target}") as other:
+            assert shown(f"{sixteen}.{target}").dtype == np.uint16
+            if target == "png":
+                assert one.info == other.info and (options or one.info["icc_profile"])
+                continue
+            one_tags, other_tags = (
+                {tag: value for tag, value in image.tag_v2.items() if tag not in STRUCTURE | {34665, 34853}}
+                for image in (one, other)
+            )
+            assert one_tags == other_tags and (options or one_tags[271] == "Camera")
+            for directory in (34665, 34853):
+                found = one.getexif().get_ifd(directory)
+                assert found == other.getexif().get_ifd(directory)
+                assert options[:1] == ["--metadata"] or source == "tif" or found
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+@pytest.mark.parametrize("orientation", TURNED)
+def test_orientation_of_16_bits(kind, orientation):
+    pixels = values("L", "16")
+    exif = Image.Exif()
+    exif[274] = orientation
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, kind, exif=exif)
+    picture = read(stream, "a")
+    np.testing.assert_array_equal(picture.pixels, TURNED[orientation](pixels))
+
+
+def test_remarks_behind_the_pixels():
+    """Where ImageMagick and others write them."""
+    pixels = values("RGB", "16")
+    exif = Image.Exif()
+    exif[274] = 3
+    remarks = chunk(b"eXIf", exif.tobytes()[6:]) + chunk(b"tEXt", b"Title\0late")
+    whole = png(pixels)
+    picture = read(io.BytesIO(whole[:-12] + remarks + whole[-12:]), "a")
+    np.testing.assert_array_equal(picture.pixels, pixels[::-1, ::-1])
+    assert picture.metadata.text == (("Title", "late"),)
+
+
+def deep_files() -> dict[str, bytes]:
+    stream = io.BytesIO()
+    tifffile.imwrite(
+        stream,
+        values("RGBA", "16", 40, 50),
+        photometric="rgb",
+        extrasamples=["unassalpha"],
+        compression="lzw",
+        predictor=True,
+        rowsperstrip=8,
+    )
+    tiles = io.BytesIO()
+    tifffile.imwrite(
+        tiles, values("RGB", "float", 40, 50), photometric="rgb", tile=(16, 16), compression="zlib"
+    )
+    return {
+        "png": png(values("RGB", "16", 40, 50)),
+        "interlaced": png(values("LA", "16", 40, 50), interlaced=True),
+        "plain": tiff(values("RGB", "float", 40, 50)),
+        "strips": stream.getvalue(),
+        "tiles": tiles.getvalue(),
+        "ppm": b"P6 50 40 65535\n" + values("RGB", "16", 40, 50).astype(">u2").tobytes(),
+    }
+
+
+FILES = deep_files()
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("max_pixels", [10, 10**6])
+@pytest.mark.filterwarnings("ignore::dpid_cli.errors.DpidWarning")
+def test_damaged_files(name, max_pixels, capfd):
+    """One line, and nothing of the decoders' own on standard error."""
+    whole = FILES[name]
+    random = np.random.default_rng(5)
+    damaged = [whole[:cut] for cut in random.integers(0, len(whole), 40)]
+    for _ in range(160):
+        changed = bytearray(whole)
+        # The headers are where it hurts.
+        for place in random.integers(0, random.choice([60, len(whole)]), random.integers(1, 4)):
+            changed[place] ^= int(random.integers(1, 256))
+        damaged.append(bytes(changed))
+    errors = 0
+    for data in damaged:
+        for truncated in False, True:
+            try:
+                read(io.BytesIO(data), "a", max_pixels=max_pixels, truncated=truncated)
+            except FileError as error:
+                errors += 1
+                assert is_one_error_line(f"{error}\n")
+    assert errors > 40
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(("place", "value"), [(25, 3), (26, 1), (27, 64), (28, 2)])
+def test_headers_that_no_png_of_16_bits_has(place, value, capfd):
+    header = bytearray(FILES["png"][:33])
+    header[place] = value
+    header[29:33] = struct.pack(">I", zlib.crc32(header[12:29]))
+    with pytest.raises(FileError):
+        read(io.BytesIO(bytes(header) + FILES["png"][33:]), "a")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_pngs_longer_than_libpng_takes(capfd):
+    header = FILES["png"][:16] + struct.pack(">II", 10**6 + 1, 1) + FILES["png"][24:29]
+    whole = header + struct.pack(">I", zlib.crc32(header[12:])) + FILES["png"][33:]
+    with pytest.raises(FileError, match="more than 1000000 pixels a side"):
+        read(io.BytesIO(whole), "a", truncated=True)
+    long = Picture(np.zeros((1, 10**6 + 1), np.uint16), False, None, "tiff")
+    with pytest.raises(FileError, match=r"^out: cannot be encoded as PNG: more than 1000000 pixels a side: "):
+        write(long, io.BytesIO(), FORMATS["png"], "out")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_odd_pngs_are_read_in_silence(capfd):
+    pixels = values("RGB", "16")
+    packed = zlib.compress(scanlines(pixels) + b"more rows than there are" * 99) + b"and more"
+    whole = png(pixels)
+    start = whole.index(b"IDAT") - 4
+    stream = io.BytesIO(
+        whole[:start] + chunk(b"IDAT", packed[:50]) + chunk(b"IDAT", packed[50:]) + whole[-12:]
+    )
+    picture = read(stream, "a")
+    np.testing.assert_array_equal(picture.pixels, pixels)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_what_there_is_of_a_file_that_is_cut_off(name):
+    whole = FILES[name]
+    complete = read(io.BytesIO(whole), "a").pixels
+    half = whole[: len(whole) // 2] if name in ("png", "interlaced", "ppm") else None
+    if half is None:  # the directory stands behind the pixels, which are overwritten
+        half = whole[: len(whole) // 3] + bytes(len(whole) // 6) + whole[len(whole) // 2 :]
+        if name == "plain":
+            return
+    with pytest.raises(FileError):
+        read(io.BytesIO(half), "a")
+    with pytest.warns(DpidWarning, match="damaged or truncated"):
+        picture = read(io.BytesIO(half), "a", truncated=True)
+    same = (picture.pixels == complete).reshape(*complete.shape[:2], -1).all(2)
+    assert picture.pixels.shape == complete.shape and 0.1 < same.mean() < 0.95
+
+
+HUGE = {
+    "png": lambda: (
+        png(values("RGB", "16"))[:16] + struct.pack(">II", 20000, 20000) + png(values("RGB", "16"))[24:]
+    ),
+    "limit": lambda: png(values("L", "16"))[:16] + struct.pack(">II", 100000, 100000),
+    "strip": lambda: tiff(values("RGB", "16"), {256: [20000], 257: [20000], 278: [20000]}),
+    "lzw": lambda: tiff(values("RGB", "16"), {256: [20000], 257: [20000], 278: [20000], 259: [5]}),
+    "tile": lambda: tiff(values("RGB", "16"), {322: [60000], 323: [60000], 324: [8], 325: [10]}),
+    "samples": lambda: tiff(values("L", "16"), {277: [60000]}),
+    "bits": lambda: tiff(values("L", "16"), {258: [77]}),
+    "offsets": lambda: tiff(values("RGB", "float"), {256: [20000], 257: [20000], 278: [1]}),
+    "ppm": lambda: b"P6 20000 20000 65535\n12345678",
+}
+
+
+@pytest.mark.parametrize("name", HUGE)
+def test_claims_take_no_memory(name):
+    data = HUGE[name]()
+    tracemalloc.start()
+    try:
+        with pytest.raises(FileError):
+            read(io.BytesIO(data), "a")
+        assert tracemalloc.get_traced_memory()[1] < 50e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_learning_refuses_transparent_floats(dpid, folder):
+    Path("a.tif").write_bytes(tiff(values("RGBA", "float")))
+    result = dpid("learn", "a.tif", "-s", "2", "-o", "f.json")
+    assert (result.exit_code, result.stdout) == (1, "") and is_one_error_line(result.stderr)
+    assert result.stderr == "a.tif: parts of it are transparent: give an opaque image\n"
