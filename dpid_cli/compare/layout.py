@@ -166,13 +166,12 @@ class _Setter:
         self.crop_zoom = style.zoom or self._crop_zoom()
 
     def _crop_zoom(self) -> int:
-        """About the size that crops shall have, and a multiple of the scale, so that the input's match."""
+        """About the size that crops shall have, near a multiple of the scale, so that the input matches."""
         longest = max((max(region.size) for region in self.study.regions), default=_CROP)
-        zoom = max(2, _CROP // longest)
+        wanted = max(2, _CROP // longest)
         scale = self.study.picture.size[0] / self.study.size[0]
-        if scale == int(scale) and zoom > scale:
-            zoom -= zoom % int(scale)
-        return zoom
+        near = range(max(2, math.ceil(0.75 * wanted)), 5 * wanted // 4 + 1)
+        return max(near, key=lambda zoom: (zoom // scale * scale / zoom, -abs(zoom - wanted)))
 
     # What is shown
 
