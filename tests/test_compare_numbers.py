@@ -51,7 +51,7 @@ def test_words():
 
 @pytest.mark.parametrize("name", dpid_cli.METHODS)
 def test_words_come_back(name):
-    for number in (0.5, 1.0, 0.123456):
+    for number in (0.5, 1.0, 0.1234567890123, 1e-9):
         names = [key for key in ("lambda_", "beta") if key in dpid_cli.METHODS[name].defaults]
         variant = Variant(name, dict.fromkeys(names, number))
         assert variant_of(variant.word) == variant

@@ -16,8 +16,8 @@ from dpid_cli.errors import ArgumentError, DpidError, collected
 if TYPE_CHECKING:
     from dpid_cli.compare.comparison import Comparison
 
-_PLACES = ("crop", "crops")
-_STYLE = ("columns", "zoom", "title", "font_size")
+_OF_SHEETS = ("columns", "zoom", "font_size")
+_OF_FIGURES = ("title", "theme", *_OF_SHEETS)
 
 
 @click.command("compare", no_args_is_help=True)
@@ -66,14 +66,12 @@ _STYLE = ("columns", "zoom", "title", "font_size")
     metavar="N",
     help="Each pixel of a place N by N on a sheet; of whole results with --crops 0.",
 )
-@click.option("--title", default="", help="Above a sheet, or of a page.")
+@click.option("--title", help="Above a sheet, or of a page.")
 @click.option(
     "--font-size",
     type=click.IntRange(6, 96),
-    default=16,
-    show_default=True,
     metavar="N",
-    help="Of a sheet, in pixels; a pixel is half a point in a PDF.",
+    help="Of a sheet, in pixels; a pixel is half a point in a PDF.  [default: 16]",
 )
 @click.option("--theme", type=click.Choice(["light", "dark"]), help="[default: light; of pages the system's]")
 @click.option(
@@ -117,9 +115,7 @@ def command(
       dpid compare photo.jpg -s 4 -m dpp --sweep lambda=0:2:0.5 --sweep alpha=0,0.1,1 -o grid.svg
       dpid compare photos/ -s 4 -o report.html
     """
-    if not options["output"] and options["metrics"] is False:
-        raise click.UsageError("--no-metrics: there is nothing to do: give -o PATH")
-    comparison = _comparison(inputs, options)
+    comparison = _comparison(inputs, options, as_json)
     comparison.check()
 
     from dpid_cli.kernels.jit import before_compiling
@@ -134,7 +130,27 @@ def command(
         ctx.exit(2 if len(comparison.paths) == 1 and isinstance(failures[0], ArgumentError) else 1)
 
 
-def _comparison(inputs: tuple[str, ...], options: dict[str, Any]) -> Comparison:
+def _refuse_unused(options: dict[str, Any], page: bool, measured: bool, as_json: bool) -> None:
+    """Raise a usage error for what is given and would do nothing."""
+    output = options["output"]
+    if output is None and not measured:
+        raise click.UsageError("--no-metrics: there is nothing to do: give -o PATH")
+    if not (options["timing"] or measured):
+        raise click.UsageError("--no-timing: nothing is measured: give --metrics, or leave it out")
+    for name in _OF_FIGURES:
+        if options[name] is None or (output is not None and not (page and name in _OF_SHEETS)):
+            continue
+        where = "a sheet, not with a page" if name in _OF_SHEETS and page else "a figure"
+        raise click.UsageError(
+            f"--{name.replace('_', '-')}: it goes with {where}: leave it out, or change -o"
+        )
+    if output is None and not as_json and (options["crop"] or options["crops"] is not None):
+        raise click.UsageError("--crop: no figure shows it: give -o PATH, or leave it out")
+    if options["crop"] and options["crops"] is not None:
+        raise click.UsageError("--crops: it finds places, where --crop gives them: leave one out")
+
+
+def _comparison(inputs: tuple[str, ...], options: dict[str, Any], as_json: bool) -> Comparison:
     """What the options ask for."""
     from dpid_cli.compare.comparison import PAGES, Comparison
     from dpid_cli.compare.layout import Style
@@ -143,14 +159,14 @@ def _comparison(inputs: tuple[str, ...], options: dict[str, Any]) -> Comparison:
     from dpid_cli.compare.variants import sweep_of, variants_of
     from dpid_cli.recipe import Recipe
 
-    crops, count = options.pop("crop"), options.pop("crops")
-    if crops and count is not None:
-        raise click.UsageError("--crops: it finds places, where --crop gives them: leave one out")
-    output, csv, metrics = (options.pop(name) for name in ("output", "csv", "metrics"))
+    page = (options["output"] or "").lower().endswith(PAGES)
+    metrics = options.pop("metrics")
     if metrics is None:
-        metrics = output is None or csv is not None or output.lower().endswith(PAGES)
-    theme, overwrite = options.pop("theme"), options.pop("overwrite")
-    style = Style(**{name: options.pop(name) for name in _STYLE}, theme=theme or "light")
+        metrics = page or options["output"] is None or options["csv"] is not None
+    _refuse_unused(options, page, metrics, as_json)
+    crops, count, output, csv = (options.pop(name) for name in ("crop", "crops", "output", "csv"))
+    overwrite, chosen = options.pop("overwrite"), {name: options.pop(name) for name in _OF_FIGURES}
+    style = Style(**{name: value for name, value in chosen.items() if value is not None})
     variants = variants_of(options.pop("words"), [sweep_of(word) for word in options.pop("sweeps")])
     timed, size = options.pop("timing"), size_request(options)
     inquiry = Inquiry(
@@ -161,7 +177,7 @@ def _comparison(inputs: tuple[str, ...], options: dict[str, Any]) -> Comparison:
         metrics,
         timed,
     )
-    return Comparison(inputs, inquiry, style, output, csv, theme or "auto", overwrite)
+    return Comparison(inputs, inquiry, style, output, csv, chosen["theme"] or "auto", overwrite)
 
 
 def _run(comparison: Comparison, source: str, as_json: bool, quiet: bool, debug: bool) -> DpidError | None:

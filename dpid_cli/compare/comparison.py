@@ -76,7 +76,7 @@ class Comparison:
             self._check_output(Path(self.output))
         if self.csv and not self.inquiry.measured:
             raise ArgumentError("--csv: there are no numbers: give --metrics")
-        self.paths = tuple(images_of(self.inputs))
+        self.paths = tuple(dict.fromkeys(images_of(self.inputs)))
         self._place_pages()
         self._check_targets()
 

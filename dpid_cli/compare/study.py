@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dpid_cli.compare.intensities import intensities
 from dpid_cli.compare.regions import Region, in_result, spread, telling
 from dpid_cli.compare.variants import Variant
+from dpid_cli.errors import FileError
 from dpid_cli.pictures import Picture
 from dpid_cli.recipe import Recipe
 from dpid_cli.sizes import Size
@@ -106,6 +107,13 @@ class Inquiry:
             picture = self.recipe.read(stream, name)
         size = self.recipe.size_of(picture, name)
         crops = [in_result(crop, picture.size, size) for crop in self.crops]
+        try:
+            return self._study(source, picture, crops, size)
+        except MemoryError:
+            raise FileError(f"{name}: not enough memory: give a smaller image, or fewer variants") from None
+
+    def _study(self, source: str, picture: Picture, crops: Sequence[Region], size: Size) -> Study:
+        name = called(source)
         box = replace(self.recipe, method="box", parameters={}).apply(picture, size, name)
         results = self._results(picture, box, name)
         regions = crops or self._telling([result.picture for result in results], box)

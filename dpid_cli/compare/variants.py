@@ -80,8 +80,8 @@ def symbol(name: str) -> str:
 
 
 def shown(value: Any) -> str:
-    """A parameter's value as people write it."""
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    """A parameter's value as people write it, with all its digits."""
+    return str(value).removesuffix(".0")
 
 
 def variant_of(word: str) -> Variant:
