@@ -407,6 +407,9 @@ def test_transparency_shows_squares(browser, glass):
     seen = shown(page)[now["y"] : now["y"] + 10 * now["zoom"], now["x"] : now["x"] + 20 * now["zoom"]]
     half = seen.shape[1] // 2
     assert (seen[:, half:-5] == 255).all() and len(np.unique(seen[:, :half].reshape(-1, 3), axis=0)) == 2
+    choose(page, "input", "input")
+    part = np.s_[now["y"] : now["y"] + len(seen), now["x"] : now["x"] + half - now["zoom"]]
+    np.testing.assert_array_equal(shown(page)[part], seen[:, : half - now["zoom"]])
     assert not page.is_visible("#sweeps input")
     page.close()
 

@@ -54,7 +54,7 @@ def page_of(study: Study, title: str, theme: str, back: str = "") -> str:
         "name": study.source,
         "size": study.size,
         "layers": layers_of(study),
-        "input": {"label": "input", "colours": preview},
+        "input": {"label": "input", "colours": preview, "alpha": not study.picture.opaque},
         "regions": [(region.left, region.top, region.right, region.bottom) for region in study.regions],
         "sweeps": _sweeps([result.variant for result in study.results]),
     }
