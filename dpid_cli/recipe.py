@@ -6,15 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
-import numpy as np
-
-from dpid_cli import __version__, alpha
+from dpid_cli import __version__
 from dpid_cli.backends import thread_count
 from dpid_cli.depth import DEPTHS, narrowed, widened
 from dpid_cli.errors import ArgumentError, FileError
 from dpid_cli.filters import resolved
 from dpid_cli.methods import PARAMETERS, method_named
-from dpid_cli.pictures import FORMATS, MAX_PIXELS, Format, Metadata, Picture, read
+from dpid_cli.pictures import (
+    FORMATS,
+    MAX_FRAMES,
+    MAX_PIXELS,
+    Format,
+    Metadata,
+    Picture,
+    Reel,
+    colour,
+    read_reel,
+)
+from dpid_cli.rendering import TRANSPARENCY, downscale_picture
 from dpid_cli.sizes import Size, SizeRequest
 
 METADATA = ("keep", "colour", "strip")
@@ -42,8 +51,20 @@ class Recipe:
         Whether results tell method, parameters and version; only with ``keep``.
     max_pixels : int
         The most that an input may have.
+    max_frames : int
+        The most frames or pages that an input may have.
     truncated : {'error', 'accept'}
         Whether a file that is cut off fails, or what there is of it is used.
+    frame : int or None
+        The only frame or page that is used, counted from 0, or from the end if negative; None for all.
+    linear : bool
+        Whether means are of light, by the tone curves of the profile.
+    to_srgb : bool
+        Whether colours are converted through their profile to sRGB first.
+    transparency : {'premultiply', 'separate', 'drop'}
+        Whether alpha weighs colours, or is downscaled by itself, or is replaced by the background first.
+    background : str or None
+        A colour by name or number, only with ``drop``; None for white.
     """
 
     size: SizeRequest
@@ -55,7 +76,13 @@ class Recipe:
     metadata: str = "keep"
     record: bool = True
     max_pixels: int = MAX_PIXELS
+    max_frames: int = MAX_FRAMES
     truncated: str = "error"
+    frame: int | None = None
+    linear: bool = False
+    to_srgb: bool = False
+    transparency: str = "premultiply"
+    background: str | None = None
 
     def check(self, format_: str | None = None) -> None:
         """Raise an `ArgumentError` if this cannot work whatever the files hold.
@@ -71,11 +98,17 @@ class Recipe:
             ("depth", self.depth, DEPTHS),
             ("metadata", self.metadata, METADATA),
             ("truncated", self.truncated, TRUNCATED),
+            ("transparency", self.transparency, TRANSPARENCY),
         ):
             if value not in known:
                 raise ArgumentError(f"{option}: {value!r} is not known: give {' or '.join(known)}")
-        if self.max_pixels < 1:
-            raise ArgumentError(f"max-pixels: {self.max_pixels} lets nothing pass: give 1 or more")
+        for option, limit in (("max-pixels", self.max_pixels), ("max-frames", self.max_frames)):
+            if limit < 1:
+                raise ArgumentError(f"{option}: {limit} lets nothing pass: give 1 or more")
+        if self.background is not None:
+            if self.transparency != "drop":
+                raise ArgumentError("background: it goes with transparency drop: give both, or leave it out")
+            colour.named(self.background)
         if format_ is not None:
             self.check_format(FORMATS[format_])
 
@@ -93,9 +126,20 @@ class Recipe:
         """All parameters of the method, by Python name."""
         return method_named(self.method).parameters(self.parameters)
 
+    def reel(self, stream: IO[bytes], name: str) -> Reel:
+        """The pictures of a stream; `name` is what errors and warnings call it."""
+        return read_reel(
+            stream,
+            name,
+            max_pixels=self.max_pixels,
+            max_frames=self.max_frames,
+            truncated=self.truncated == "accept",
+            frame=self.frame,
+        )
+
     def read(self, stream: IO[bytes], name: str) -> Picture:
-        """Decode a stream; `name` is what errors and warnings call it."""
-        return read(stream, name, max_pixels=self.max_pixels, truncated=self.truncated == "accept")
+        """The first picture of a stream, or the one that is asked for."""
+        return next(self.reel(stream, name).pictures)
 
     def size_of(self, picture: Picture, name: str) -> Size:
         """Width and height of the picture's result, or an `ArgumentError`."""
@@ -117,7 +161,16 @@ class Recipe:
         try:
             picture = replace(picture, pixels=widened(picture.pixels, self.depth))
             result = downscale_picture(
-                picture, size, method=self.method, threads=self.threads, **self.parameters
+                picture,
+                size,
+                name=name,
+                linear=self.linear,
+                to_srgb=self.to_srgb,
+                transparency=self.transparency,
+                background=self.background,
+                method=self.method,
+                threads=self.threads,
+                **self.parameters,
             )
         except ArgumentError as error:  # the arguments have been checked: it is what the file holds
             raise FileError(f"{name}: {error}") from error
@@ -139,19 +192,12 @@ class Recipe:
             for name, value in labelled(self.used).items()
             if value is not None
         ]
+        told += [name for name, given in (("linear", self.linear), ("to-srgb", self.to_srgb)) if given]
+        if self.transparency != "premultiply":
+            told.append(f"transparency={self.transparency}")
+        if self.transparency == "drop":
+            told.append(f"background={self.background or 'white'}")
         return " ".join([f"dpid-cli {__version__}: {self.method}", *told])
-
-
-def downscale_picture(picture: Picture, size: Size, **options: Any) -> Picture:
-    """`pipeline.downscale` for a picture: colours are premultiplied by alpha where they need it."""
-    from dpid_cli.pipeline import downscale
-
-    if picture.opaque:
-        pixels = downscale(picture.pixels, size=size, **options)
-    else:
-        premultiplied = downscale(alpha.premultiply(picture.pixels), size=size, **options)
-        pixels = alpha.unpremultiply(premultiplied, picture.pixels.dtype)
-    return replace(picture, pixels=np.ascontiguousarray(pixels))
 
 
 def labelled(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -79,7 +79,8 @@ def test_only_pictures_and_reference_filters_know_codecs():
 def test_only_files_are_pictures():
     users = {module for module in importers("dpid_cli.pictures") if not within(module, "dpid_cli.pictures")}
     outside = {module for module in users if not within(module, "dpid_cli.compare")}
-    assert outside == {"dpid_cli.folders", "dpid_cli.job", "dpid_cli.lesson", "dpid_cli.recipe"}
+    below = {"folders", "info", "job", "lesson", "recipe", "rendering"}
+    assert outside == {f"dpid_cli.{module}" for module in below}
 
 
 @pytest.mark.parametrize("module", [module for module in IMPORTS if within(module, "dpid_cli.pictures")])

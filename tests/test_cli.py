@@ -170,6 +170,7 @@ def test_json(dpid, photo):
         "output": "photo_dpid_x4.png",
         "input_size": [60, 40],
         "output_size": [15, 10],
+        "frames": 1,
         "method": "dpid",
         "parameters": {
             "lambda": 2.0,

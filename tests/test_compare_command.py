@@ -183,6 +183,28 @@ def test_page_of_a_megapixel_is_small(dpid, folder):
     assert len(text) < 10_000_000
 
 
+@pytest.mark.parametrize("treatment", ["--linear", "--transparency drop --background #204060", "--depth 16"])
+def test_colours_are_treated_as_by_downscale(dpid, folder, noise, treatment):
+    Image.fromarray(np.dstack([noise, noise[..., 0]])).save("glass.png")
+    options = [*treatment.split(), "-s", "4", "-m", "nearest"]
+    assert dpid("compare", "glass.png", *options, "-o", "page.html", "--no-metrics").exit_code == 0
+    (shown,) = results_of(Path("page.html").read_text())
+    assert dpid("downscale", "glass.png", *options, "--depth", "8", "-o", "small.png").exit_code == 0
+    np.testing.assert_array_equal(shown, pixels("small.png"))
+
+
+def test_the_input_is_in_the_colours_of_the_results(dpid, folder):
+    """At the scale 1 a result is the input, also where colours are converted."""
+    sample = Path(__file__).parent.parent / "samples" / "rocket.jpg"
+    with Image.open(sample) as rocket:  # in Adobe RGB
+        rocket.crop((0, 200, 64, 264)).save("crop.png")
+    words = ("-s", "1", "-m", "box", "--to-srgb", "--json", "-o", "sheet.png", "--metrics")
+    told = json.loads(dpid("compare", "crop.png", *words).stdout)
+    assert told["results"][0]["numbers"]["ssim"] == pytest.approx(1)
+    with Image.open("sheet.png") as sheet:
+        assert "sRGB".encode("utf-16-be") in sheet.info["icc_profile"]
+
+
 def test_report_of_a_folder(dpid, folder, noise):
     (folder / "in put").mkdir()
     for i, name in enumerate(("a.png", "b #?%.png", "b #?%.jpg")):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dpid_cli.cli.console import announce, on_terminal, say
-from dpid_cli.cli.options import reading_options, size_options, size_request
+from dpid_cli.cli.options import colour_options, reading_options, size_options, size_request
 from dpid_cli.errors import ArgumentError, DpidError, collected
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ _OF_FIGURES = ("title", "theme", *_OF_SHEETS)
     help="Whether numbers include times, which differ in every run.  [default: timing]",
 )
 @click.option("--csv", type=click.Path(), metavar="PATH", help="Write the numbers as CSV.")
+@colour_options
 @reading_options
 @click.option("--overwrite", is_flag=True, help="Replace existing files; inputs are never replaced.")
 @click.option(

@@ -159,7 +159,7 @@ class Comparison:
         target = Path(str(self.output))
         kind = SHEETS[target.suffix.lower()]
         sheet = sheet_of(study, self.style, drawing.width_of)
-        profile = study.picture.icc_profile
+        profile = study.box.icc_profile
         if profile and (kind in ("pdf", "svg") or profile[16:20] != b"RGB "):
             what = kind.upper() if kind in ("pdf", "svg") else "a sheet"
             warn(f"{target}: {what} has no place for the colour profile of the input: it is left out")

@@ -17,7 +17,7 @@ from dpid_cli.compare.regions import Region
 from dpid_cli.compare.study import Result, Study
 from dpid_cli.compare.table import HEADINGS, cells_of
 from dpid_cli.pictures import Picture
-from dpid_cli.recipe import downscale_picture
+from dpid_cli.rendering import downscale_picture
 from dpid_cli.sizes import Size
 
 T = TypeVar("T")

@@ -22,7 +22,7 @@ from dpid_cli.compare.table import HEADINGS, MEANINGS, cells_of, summary
 from dpid_cli.compare.variants import Variant, shown, symbol
 from dpid_cli.methods import PARAMETERS
 from dpid_cli.pictures import FORMATS, Picture, write
-from dpid_cli.recipe import downscale_picture
+from dpid_cli.rendering import downscale_picture
 from dpid_cli.sizes import Size
 
 # Lossless; `exact` keeps colours where alpha is 0. More effort took twice as long and saved no half per cent.

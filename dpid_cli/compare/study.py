@@ -39,7 +39,7 @@ class Study:
     source : str
         Its path.
     picture : Picture
-        The input.
+        The input, in the colours of the results.
     box : Picture
         The input, box-filtered to the size of the results.
     results : tuple of Result
@@ -115,29 +115,26 @@ class Inquiry:
     def _study(self, source: str, picture: Picture, crops: Sequence[Region], size: Size) -> Study:
         name = called(source)
         box = replace(self.recipe, method="box", parameters={}).apply(picture, size, name)
-        results = self._results(picture, box, name)
-        regions = crops or self._telling([result.picture for result in results], box)
-        return Study(source, picture, box, results, tuple(regions))
-
-    def _results(self, picture: Picture, box: Picture, name: str) -> tuple[Result, ...]:
         results = [
-            Result(variant, recipe.used, recipe.apply(picture, box.size, name))
+            Result(variant, recipe.used, recipe.apply(picture, size, name))
             for variant, recipe in zip(self.variants, self.recipes, strict=True)
         ]
-        if not self.measured:
-            return tuple(results)
-        from dpid_cli.compare.metrics import Yardstick
+        times = [self._seconds(recipe, picture, name) for recipe in self.recipes]
+        shown = self._treated(picture, name)
+        if self.measured:
+            results = _measured(shown, box, results, times)
+        regions = crops or self._telling([result.picture for result in results], box)
+        return Study(source, shown, box, tuple(results), tuple(regions))
 
-        yardstick = Yardstick(intensities(picture), intensities(box))
-        seconds = [self._seconds(recipe, picture, name) for recipe in self.recipes]
-        return tuple(
-            replace(result, numbers=yardstick.measure(intensities(result.picture), time))
-            for result, time in zip(results, seconds, strict=True)
-        )
+    def _treated(self, picture: Picture, name: str) -> Picture:
+        """The input in the colours of the results: box-filtered to its own size, so that all else stays."""
+        if not (self.recipe.to_srgb or self.recipe.transparency == "drop"):
+            return picture
+        return replace(self.recipe, method="box", parameters={}).apply(picture, picture.size, name)
 
     def _seconds(self, recipe: Recipe, picture: Picture, name: str) -> float | None:
         """How long it takes once its kernels are there: the results have been computed once before."""
-        if not self.timed:
+        if not (self.measured and self.timed):
             return None
         size, start = recipe.size_of(picture, name), perf_counter()
         recipe.apply(picture, size, name)
@@ -147,3 +144,16 @@ class Inquiry:
         """Where the results differ most; one alone is compared with the box filter."""
         compared = [intensities(picture) for picture in (pictures if len(pictures) > 1 else [*pictures, box])]
         return telling(spread(compared), self.count)
+
+
+def _measured(
+    picture: Picture, box: Picture, results: Sequence[Result], times: Sequence[float | None]
+) -> list[Result]:
+    """The results with their numbers."""
+    from dpid_cli.compare.metrics import Yardstick
+
+    yardstick = Yardstick(intensities(picture), intensities(box))
+    return [
+        replace(result, numbers=yardstick.measure(intensities(result.picture), seconds))
+        for result, seconds in zip(results, times, strict=True)
+    ]
