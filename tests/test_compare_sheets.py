@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from conftest import is_one_error_line, pixels, places
-from PIL import Image
+from PIL import Image, ImageCms
 
 import dpid_cli
 from dpid_cli.compare import drawing
@@ -26,6 +26,7 @@ from dpid_cli.compare.study import Result, Study
 from dpid_cli.compare.variants import Variant, sweep_of, variants_of
 from dpid_cli.pictures import Picture
 
+SAMPLES = Path(__file__).parent.parent / "samples"
 SCALE, ZOOM = 4, 6
 CROP = (8, 4, 24, 20)  # left, top, width, height in the input, borders on whole windows
 VARIANTS = {
@@ -162,18 +163,24 @@ def test_transparency_shows_a_checkerboard(dpid, folder, noise):
     assert places(pixels("sheet.png")[..., :3], np.repeat(board[..., None], 3, axis=2))
 
 
-def test_the_profile_goes_with_the_sheet(dpid, photo, noise):
-    from PIL import ImageCms
-
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    Image.fromarray(noise).save("photo.png", icc_profile=profile)
+def test_the_profile_goes_with_the_sheet(dpid, folder):
+    with Image.open(SAMPLES / "rocket.jpg") as rocket:  # in Adobe RGB
+        part = rocket.crop((0, 200, 64, 264))
+        profile = rocket.info["icc_profile"]
+    part.save("photo.png", icc_profile=profile)
     for kind in "png", "jpg":
         result = dpid("compare", "photo.png", "-s", "4", "-m", "box", "-o", f"sheet.{kind}")
         assert result.stderr == ""
         with Image.open(f"sheet.{kind}") as sheet:
             assert sheet.info["icc_profile"] == profile
-    result = dpid("compare", "photo.png", "-s", "4", "-m", "box", "-o", "sheet.svg")
-    assert is_one_error_line(result.stderr) and "SVG has no place for the colour profile" in result.stderr
+    for kind in "svg", "pdf", "html":
+        words = ("compare", "photo.png", "-s", "4", "-m", "box", "--overwrite", "-o", f"sheet.{kind}")
+        result = dpid(*words)
+        assert is_one_error_line(result.stderr)
+        assert result.stderr.startswith(f"sheet.{kind}: it cannot hold the colour profile")
+        assert dpid(*words, "--to-srgb").stderr == ""
+        part.save("srgb.png", icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+        assert dpid("compare", "srgb.png", *words[2:]).stderr == ""
 
 
 # Layout

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from dpid_cli.compare.intensities import looks_like_srgb
 from dpid_cli.compare.layout import LETTERS, Style, sheet_of
 from dpid_cli.compare.page import index_of, page_of, thumbnail
 from dpid_cli.compare.study import Inquiry, Study
@@ -16,6 +17,7 @@ from dpid_cli.compare.table import Measured, as_json, csv_of, measured
 from dpid_cli.errors import ArgumentError, warn
 from dpid_cli.folders import images_of
 from dpid_cli.output import atomic, check_target, make_directory
+from dpid_cli.pictures import colour
 from dpid_cli.recipe import labelled
 from dpid_cli.sizes import Size
 from dpid_cli.sources import STANDARD_STREAM, called, check_paths
@@ -144,6 +146,7 @@ class Comparison:
         return self.style.title or Path(called(study.source)).name
 
     def _write_page(self, study: Study) -> None:
+        _warn_of_profile(study, self.target(study.source))
         if not self.is_index:
             self._write(Path(str(self.output)), page_of(study, self._title(study), self.theme))
             return
@@ -159,11 +162,10 @@ class Comparison:
         target = Path(str(self.output))
         kind = SHEETS[target.suffix.lower()]
         sheet = sheet_of(study, self.style, drawing.width_of)
-        profile = study.box.icc_profile
-        if profile and (kind in ("pdf", "svg") or profile[16:20] != b"RGB "):
-            what = kind.upper() if kind in ("pdf", "svg") else "a sheet"
-            warn(f"{target}: {what} has no place for the colour profile of the input: it is left out")
-            profile = None
+        held = study.box.icc_profile if kind in ("png", "jpeg") else None
+        profile = colour.fitting(held, "RGB") if held else None
+        if profile is None:
+            _warn_of_profile(study, target)
         with atomic(target, self.overwrite) as stream:
             drawing.save(sheet, stream, kind, self._title(study), profile)
 
@@ -183,6 +185,11 @@ class Comparison:
             self._write(Path(str(self.output)), index)
         if self.csv is not None and self._measured:
             self._write(Path(self.csv), csv_of(self._measured))
+
+
+def _warn_of_profile(study: Study, target: object) -> None:
+    if not looks_like_srgb(study.box, called(study.source)):
+        warn(f"{target}: it cannot hold the colour profile of the input, and looks wrong: give --to-srgb")
 
 
 def _address(path: Path) -> str:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dpid_cli.depth import narrowed
-from dpid_cli.pictures import Picture
+from dpid_cli.pictures import Picture, colour
 
 Array = NDArray[np.float64]
 Bytes = NDArray[np.uint8]
 
+_UNSEEN = 3  # levels of 255 that profiles of one colour space differ by
 _LUMA = np.array([0.2126, 0.7152, 0.0722])  # ITU-R BT.709
 
 
@@ -49,6 +51,19 @@ def channels(picture: Picture) -> Bytes:
     """Colours (H, W, 3), with alpha (H, W, 4) where not all is opaque, as screens show them."""
     colours, alpha = as_bytes(picture)
     return colours if alpha is None else np.dstack([colours, alpha])
+
+
+def looks_like_srgb(picture: Picture, name: str) -> bool:
+    """Whether the picture, called so in warnings, looks the same without its colour profile."""
+    usable = colour.with_usable_profile(picture, name)
+    steps = np.linspace(0, 255, 5).astype(np.uint8)
+    if colour.colours_of(usable).shape[2] == 3:
+        steps = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(1, -1, 3)
+    else:
+        steps = steps[None]
+    probe = replace(usable, pixels=steps, alpha=False)
+    shown = as_bytes(colour.to_srgb(probe))[0].astype(int)
+    return bool(np.abs(shown - as_bytes(probe)[0]).max() <= _UNSEEN)
 
 
 def enlarged(pixels: NDArray[Any], zoom: int) -> NDArray[Any]:
