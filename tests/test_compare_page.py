@@ -322,9 +322,10 @@ def test_everything_can_be_reached_by_tab_and_has_a_name(page):
         'rowheader "dpid, λ = 0.5"',
         'columnheader "SSIM"',
         'button "Exchange left and right"',
+        'application "input and box, divided by a line, ',
     ):
         assert told in snapshot, told
-    assert not re.search(r"- (button|slider|combobox|img|radio)( \[[^\]]*\])*:?$", snapshot, re.M)
+    assert not re.search(r"- (button|slider|combobox|application|img|radio)( \[[^\]]*\])*:?$", snapshot, re.M)
     assert page.get_attribute("#view", "aria-label").startswith("input and box, divided by a line, ")
     page.select_option("#right", label="max")
     assert "max" in page.inner_text("[role=status]") and "max" in page.get_attribute("#view", "aria-label")

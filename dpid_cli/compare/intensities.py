@@ -22,7 +22,7 @@ def intensities(picture: Picture) -> Array:
     """Pixels (H, W, C) in float64, [0, 1], as they are seen on white: without alpha, C is 1 or 3."""
     pixels = picture.pixels if picture.pixels.ndim == 3 else picture.pixels[..., None]
     unit = np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else 1
-    values: Array = pixels.astype(np.float64) / unit
+    values: Array = np.divide(pixels, unit, dtype=np.float64)
     if not picture.alpha:
         return values
     alpha = values[..., -1:]

@@ -34,7 +34,7 @@ _THUMBNAIL = 240
 
 def template(name: str) -> str:
     """A file of the page."""
-    return (files("dpid_cli.compare") / "page" / name).read_text(encoding="utf-8")
+    return (files("dpid_cli.compare") / "assets" / name).read_text(encoding="utf-8")
 
 
 def page_of(study: Study, title: str, theme: str, back: str = "") -> str:
