@@ -183,6 +183,13 @@ def test_the_profile_goes_with_the_sheet(dpid, folder):
         assert dpid("compare", "srgb.png", *words[2:]).stderr == ""
 
 
+def test_warnings_are_told_once(dpid, photo, noise):
+    Image.fromarray(noise).save("photo.png", icc_profile=b"no profile")
+    result = dpid("compare", "photo.png", "-s", "4", "-m", "box", "-m", "max", "--linear", "-o", "sheet.png")
+    lines = result.stderr.splitlines()
+    assert result.exit_code == 0 and len(lines) == len(set(lines)) == 1 and "profile is damaged" in lines[0]
+
+
 # Layout
 
 

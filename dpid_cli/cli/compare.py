@@ -197,7 +197,7 @@ def _run(comparison: Comparison, source: str, as_json: bool, quiet: bool, debug:
     target = comparison.target(source)
     if quiet:
         return None
-    for warning in warnings:
+    for warning in dict.fromkeys(warnings):  # every variant may say the same
         say(warning)
     if as_json:
         click.echo(json.dumps(as_dict(study, target)))
