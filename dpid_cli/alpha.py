@@ -24,7 +24,7 @@ def premultiply(pixels: NDArray[Any]) -> NDArray[Any]:
     Parameters
     ----------
     pixels : (H, W, C) ndarray
-        uint8, uint16, or float32 with alpha in [0, 1].
+        uint8, uint16, or float32, whose alpha is clipped to [0, 1].
 
     Returns
     -------
@@ -35,7 +35,7 @@ def premultiply(pixels: NDArray[Any]) -> NDArray[Any]:
         return _premultiplied_bytes(pixels)
     result = np.empty(pixels.shape, np.float32)
     np.divide(pixels, np.float32(_FULL[pixels.dtype.name]), out=result)
-    result[..., :-1] *= result[..., -1:]
+    result[..., :-1] *= np.clip(result[..., -1:], 0, 1, out=result[..., -1:])
     return result
 
 

@@ -278,6 +278,8 @@ def save_options(
     options: dict[str, Any] = {}
     if "dpi" in holds and metadata.dpi:
         options["dpi"] = metadata.dpi
+    elif format_name == "bmp":
+        options["dpi"] = (0, 0)  # Pillow would write 96
     if "comment" in holds and metadata.comment:
         options["comment"] = metadata.comment
     xmp = _sized_xmp(metadata.xmp, size) if "xmp" in holds else b""

@@ -63,7 +63,8 @@ def is_deep(image: Image.Image) -> bool:
         return True
     # What the decoder is told: a raw mode, for PPM with the largest value.
     return any(
-        ";16" in str(tile.args) or (tile.codec_name.startswith("ppm") and tile.args[-1] > 255)
+        ";16" in str(tile.args)
+        or (tile.codec_name.startswith("ppm") and isinstance(tile.args, tuple) and tile.args[-1] > 255)
         for tile in getattr(image, "tile", ())[:1]
     )
 

@@ -14,6 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.ExifTags import Base
 
 from dpid_cli.errors import FileError, one_line, warn
+from dpid_cli.pictures import claims, libtiff
 from dpid_cli.pictures.colour import profile_of
 from dpid_cli.pictures.containers import box_remarks, jxl_size, without_remarks
 from dpid_cli.pictures.deep import Deep, find
@@ -59,6 +60,7 @@ def file_errors(name: str, max_pixels: int) -> Iterator[None]:
         IndexError,
         AttributeError,
         ArithmeticError,
+        AssertionError,
     ) as error:
         # Pillow's plugins raise all of these on damaged headers.
         raise DamagedError(
@@ -91,11 +93,12 @@ def opened(stream: IO[bytes], name: str, max_pixels: int) -> Image.Image:
         if width * height > max_pixels:
             raise too_large(name, max_pixels)
     load_plugin(format_, name)
-    image = Image.open(stream, formats=[format_.pillow])
+    image = Image.open(claims.without_comments(stream), formats=[format_.pillow])
     if format_.name in ("jp2", "jxl"):
         _complete(image, stream)
     if image.width * image.height > max_pixels:
         raise too_large(name, max_pixels)
+    claims.check(image, stream)
     return image
 
 
@@ -163,7 +166,7 @@ def read(stream: IO[bytes], name: str, *, max_pixels: int = MAX_PIXELS, truncate
 
 def _decoded(stream: IO[bytes], name: str, max_pixels: int, truncated: bool = False) -> Picture:
     with file_errors(name, max_pixels), settings(max_pixels, truncated):
-        deep = find(stream)
+        deep = find(stream, truncated=truncated)
         if deep is not None:
             picture, notes = deep_picture(deep, name, max_pixels, truncated)
         else:
@@ -197,6 +200,8 @@ def shallow_picture(image: Image.Image, name: str) -> tuple[Picture, list[str]]:
     deep = is_deep(image)
     # Pillow calls a JPEG with several images MPO.
     format_name = BY_PILLOW.get(image.format or "", FORMATS["jpeg"]).name
+    if format_name == "tiff":
+        libtiff.silence()
     image.load()
     metadata, lost = take(image)
     converted, profile = plain(image, profile_of(image.info, image.mode), name)
