@@ -73,7 +73,11 @@ _OF_FIGURES = ("title", "theme", *_OF_SHEETS)
     metavar="N",
     help="Of a sheet, in pixels; a pixel is half a point in a PDF.  [default: 16]",
 )
-@click.option("--theme", type=click.Choice(["light", "dark"]), help="[default: light; of pages the system's]")
+@click.option(
+    "--theme",
+    type=click.Choice(["light", "dark"]),
+    help="Colours around the pictures.  [default: light; of pages the system's]",
+)
 @click.option(
     "--metrics/--no-metrics",
     default=None,
