@@ -6,9 +6,10 @@ Damage by chance is in test_fuzz.py.
 from __future__ import annotations
 
 import io
-import os
+import json
 import struct
 import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -19,22 +20,16 @@ from conftest import DPID, is_one_error_line, listing, pixels
 from PIL import Image
 from specimens import Told, chunk, files, noise, png, saved, tiff
 
+LAUNCH = Path(__file__).parent / "benchmarks" / "launch.py"
 SECONDS = 5  # of one processor, the start of the command included
 MEMORY = 300 * 2**20  # of which a run that reads a small picture takes a third
 
 
-def measured(folder: Path, *args: str) -> tuple[int, str, float, int]:
+def measured(*args: str) -> tuple[int, str, float, int]:
     """Exit code, standard error, seconds of processors and the most memory of a run of the command."""
-    with (
-        (folder / "errors").open("w+") as errors,
-        subprocess.Popen([DPID, *args], cwd=folder, stdout=subprocess.DEVNULL, stderr=errors) as run,
-    ):
-        _, status, usage = os.wait4(run.pid, 0)
-        run.returncode = os.waitstatus_to_exitcode(status)
-        errors.seek(0)
-        told = errors.read()
-    (folder / "errors").unlink()
-    return run.returncode, told, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
+    run = subprocess.run([sys.executable, LAUNCH, DPID, *args], capture_output=True, text=True, check=False)
+    used = json.loads(run.stdout)
+    return run.returncode, run.stderr, used["processor"], used["peak"]
 
 
 def zeros(megabytes: int) -> bytes:
@@ -176,7 +171,7 @@ def test_refused_in_no_time(folder, name):
     make, told = REFUSED[name]
     Path(name).write_bytes(make())
     before = listing(folder)
-    code, said, seconds, memory = measured(folder, "downscale", name, "-s", "4", "-m", "box")
+    code, said, seconds, memory = measured("downscale", name, "-s", "4", "-m", "box")
     assert code == 1 and is_one_error_line(said) and told in said, said
     assert seconds < SECONDS and memory < MEMORY
     assert listing(folder) == before
@@ -187,7 +182,7 @@ def test_read_in_no_time(folder, name):
     """A picture is there; what is beside it may be left out with a line."""
     Path(name).write_bytes(READ[name]())
     args = ("downscale", name, "-s", "1", "-m", "box", "-o", "out.png")
-    code, said, seconds, memory = measured(folder, *args)
+    code, said, seconds, memory = measured(*args)
     assert code == 0 and said.count("\n") <= 1 and "Traceback" not in said
     assert seconds < SECONDS and memory < MEMORY
     assert pixels("out.png").size
@@ -250,7 +245,7 @@ def test_libraries_do_not_speak_for_the_command(folder):
     Image.fromarray(noise("RGB", 60, 60)).save(stream, "TIFF", compression="tiff_lzw")
     data = stream.getvalue()
     Path("bad.tif").write_bytes(data[:8] + bytes(99) + data[107:])
-    code, said, *_ = measured(folder, "downscale", "bad.tif", "-s", "4", "-o", "out.png")
+    code, said, *_ = measured("downscale", "bad.tif", "-s", "4", "-o", "out.png")
     assert code == 1 and is_one_error_line(said) and said.startswith("bad.tif: ")
 
 

@@ -286,7 +286,7 @@ def _tiff(stream: IO[bytes], name: str, given: _Limits) -> _Sequence | None:
 
     def decode(number: int) -> tuple[Picture, list[str]]:
         what = f"{name}: page {number}"
-        deep = find(stream, pages[number].number)
+        deep = find(stream, pages[number].number, truncated=given.truncated)
         if deep is not None:
             return deep_picture(deep, what, given.pixels, given.truncated)
         if not shallow:
