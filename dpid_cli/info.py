@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 
 from dpid_cli.backends import available_threads
 
@@ -15,9 +16,15 @@ def facts() -> dict[str, str]:
     """What `dpid info` shows, by name."""
     import dpid_cli.pipeline  # noqa: F401  # with its kernels
     from dpid_cli.kernels.jit import cache_folder
+    from dpid_cli.pictures import FORMATS, WRITTEN
 
     found = {name: _version(name) for name in _PACKAGES}
     found["python"] = f"{platform.python_version()} ({platform.system()} {platform.machine()})"
+    lacking = [f for f in FORMATS.values() if find_spec(f.plugin) is None]
+    found["reads"] = " ".join(f.name for f in FORMATS.values() if f not in lacking)
+    found["writes"] = " ".join(f.name for f in WRITTEN.values() if f not in lacking)
+    if lacking:
+        found["lacking"] = " ".join(f.name for f in lacking) + ': pip install "dpid-cli[formats]"'
     found["threads"] = str(available_threads())
     found["threading layer"] = "Python threads over kernels that release the GIL"
     cuda = _version("numba-cuda")

@@ -6,14 +6,15 @@ import io
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from dpid_cli.errors import ArgumentError
 from dpid_cli.output import atomic, check_target, default_name, make_directory
-from dpid_cli.pictures import FORMATS, Format, Picture, format_of, write
+from dpid_cli.pictures import FORMATS, Format, Picture, Reel, check_reel, format_of, write_reel
 from dpid_cli.recipe import Recipe, labelled
 from dpid_cli.sizes import Size
 from dpid_cli.sources import STANDARD_STREAM, called, check_paths, opened
@@ -21,7 +22,7 @@ from dpid_cli.sources import STANDARD_STREAM, called, check_paths, opened
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one input."""
+    """What became of one input; sizes are those of its first picture, `frames` how many there were."""
 
     input: str
     output: str
@@ -29,6 +30,7 @@ class Outcome:
     output_size: Size
     method: str
     parameters: Mapping[str, Any]
+    frames: int
     seconds: float
 
     def as_dict(self) -> dict[str, Any]:
@@ -99,24 +101,38 @@ class Job:
         start = time.perf_counter()
         name = called(source)
         with opened(source, self.recipe.most_bytes) as stream:
-            picture = self.recipe.read(stream, name)
-        size = self.recipe.size_of(picture, name)
-        target, format_ = self._target(source, picture, size)
-        format_ = self.recipe.tuned(format_, name)
-        if target is not None:
-            check_target(target, map(Path, self.inputs), self._written, self.overwrite)
-        self.ready()
-        result = self.recipe.apply(picture, size, name)
-        self._save(result, target, format_)
+            reel = self.recipe.reel(stream, name)
+            picture = next(reel.pictures)
+            first, size = picture.size, self.recipe.size_of(picture, name)
+            target, format_ = self._target(source, picture, size)
+            format_ = self.recipe.tuned(format_, name)
+            check_reel(reel, format_, name)
+            if target is not None:
+                check_target(target, map(Path, self.inputs), self._written, self.overwrite)
+            self.ready()
+            result = self.recipe.apply(picture, size, name)
+            del picture  # before the next is decoded
+            counted = _Counted(chain([result], self._others(reel, name)))
+            self._save(replace(reel, pictures=counted), target, format_)
         return Outcome(
             input=source,
             output=STANDARD_STREAM if target is None else str(target),
-            input_size=picture.size,
+            input_size=first,
             output_size=result.size,
             method=self.recipe.method,
             parameters=self.recipe.used,
+            frames=counted.count,
             seconds=time.perf_counter() - start,
         )
+
+    def _others(self, reel: Reel, name: str) -> Iterator[Picture]:
+        """The results of all pictures but the first."""
+        for number, picture in enumerate(reel.pictures, start=1):
+            what = f"{name}: page {number}" if reel.kind == "pages" else name
+            result = self.recipe.apply(picture, self.recipe.size_of(picture, what), what)
+            del picture
+            yield result
+            del result
 
     def _into_directory(self) -> bool:
         if self.output is None or self.output == STANDARD_STREAM:
@@ -125,7 +141,7 @@ class Job:
 
     def _target(self, source: str, picture: Picture, size: Size) -> tuple[Path | None, Format]:
         """Path (None for standard output) and format of a result."""
-        own = FORMATS[self.format or picture.format]
+        own = FORMATS[self.format or picture.format].target
         to_stdout = self.output == STANDARD_STREAM or (self.output is None and source == STANDARD_STREAM)
         if to_stdout:
             return None, own
@@ -137,13 +153,13 @@ class Job:
         name = default_name(path.stem, self.recipe.method, self.recipe.size.scale, size, extension)
         return (path.parent if self.output is None else Path(self.output)) / name, own
 
-    def _save(self, picture: Picture, target: Path | None, format_: Format) -> None:
+    def _save(self, reel: Reel, target: Path | None, format_: Format) -> None:
         if target is not None and target.parent.is_dir():
             with atomic(target, self.overwrite) as stream:
-                write(picture, stream, format_, str(target))
+                write_reel(reel, stream, format_, str(target))
         else:  # encoders seek, which standard output does not; and a refusal makes no directory
             buffer = io.BytesIO()
-            write(picture, buffer, format_, "standard output" if target is None else str(target))
+            write_reel(reel, buffer, format_, "standard output" if target is None else str(target))
             self._put(buffer, target)
         if target is not None:
             self._written.append(target)
@@ -157,3 +173,16 @@ class Job:
             make_directory(target.parent)
         with atomic(target, self.overwrite) as stream:
             stream.write(encoded.getbuffer())
+
+
+class _Counted(Iterator[Picture]):
+    """Pictures, and how many there have been."""
+
+    def __init__(self, pictures: Iterator[Picture]) -> None:
+        self._pictures = pictures
+        self.count = 0
+
+    def __next__(self) -> Picture:
+        picture = next(self._pictures)
+        self.count += 1
+        return picture

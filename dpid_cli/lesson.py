@@ -11,12 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from dpid_cli.errors import ArgumentError, FileError
 from dpid_cli.filters import Filter, over_pixels
+from dpid_cli.folders import EXTENSIONS, images_of
 from dpid_cli.learning import Fit, Plan, channels_of, start
 from dpid_cli.output import check_target
-from dpid_cli.pictures import FORMATS, read
+from dpid_cli.pictures import read
 from dpid_cli.sources import check_paths, opened
-
-_EXTENSIONS = frozenset(extension for format_ in FORMATS.values() for extension in format_.extensions)
 
 
 @dataclass
@@ -68,7 +67,7 @@ class Lesson:
         DpidError
             If a file cannot be read, has no target, or does not fit.
         """
-        paths = _files(self.inputs)
+        paths = [Path(name) for name in images_of(self.inputs)]
         images: Iterable[tuple[ArrayLike, ArrayLike | None]] = ((_pixels(path), None) for path in paths)
         if self.targets is not None:
             named = _by_stem(Path(self.targets))
@@ -96,27 +95,13 @@ class Lesson:
         filter_.save(self.output, overwrite=self.overwrite)
 
 
-def _files(inputs: tuple[str, ...]) -> list[Path]:
-    """The inputs, with directories replaced by the images that lie in them."""
-    found: list[Path] = []
-    for path in map(Path, inputs):
-        if not path.is_dir():
-            found.append(path)
-            continue
-        inside = sorted(p for p in path.iterdir() if p.suffix.lower() in _EXTENSIONS and p.is_file())
-        if not inside:
-            raise FileError(f"{path}: no image lies in it: give another directory, or files")
-        found += inside
-    return found
-
-
 def _by_stem(folder: Path) -> dict[str, list[Path]]:
     """The images of the directory of targets."""
     named: dict[str, list[Path]] = {}
     if not folder.is_dir():
         raise FileError(f"{folder}: not a directory: give the one with the small images")
     for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in _EXTENSIONS:
+        if path.suffix.lower() in EXTENSIONS:
             named.setdefault(path.stem, []).append(path)
     return named
 

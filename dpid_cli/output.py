@@ -35,7 +35,7 @@ def same_file(path: Path, other: Path) -> bool:
 def check_target(target: Path, inputs: Iterable[Path], written: Iterable[Path], overwrite: bool) -> None:
     """Raise a `FileError` if writing `target` would lose something."""
     if any(same_file(target, path) for path in inputs):
-        raise FileError(f"{target}: this is an input, which is never overwritten: choose another output")
+        raise is_input(target)
     if any(same_file(target, path) for path in written):
         raise FileError(f"{target}: another result of this run has this name: choose another output")
     if target.is_dir():
@@ -51,6 +51,11 @@ def check_target(target: Path, inputs: Iterable[Path], written: Iterable[Path], 
 def exists_already(target: Path | str) -> FileError:
     """That a result must not replace what is there."""
     return FileError(f"{target}: exists already: use --overwrite, or choose another output")
+
+
+def is_input(target: Path | str) -> FileError:
+    """That a result must not replace an input."""
+    return FileError(f"{target}: this is an input, which is never overwritten: choose another output")
 
 
 def is_directory(target: Path | str) -> FileError:

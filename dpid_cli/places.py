@@ -19,7 +19,7 @@ from typing import IO
 
 from dpid_cli import remote
 from dpid_cli.errors import FileError
-from dpid_cli.output import atomic, check_target, make_directory, reason
+from dpid_cli.output import atomic, check_target, is_input, make_directory, reason
 from dpid_cli.remote import is_address
 from dpid_cli.sources import MOST_BYTES
 from dpid_cli.sources import opened as opened_here
@@ -194,12 +194,14 @@ def checksum(path: str) -> str:
     return digest.hexdigest()
 
 
-def refuse(path: str, overwrite: bool) -> None:
-    """Raise a `FileError` if a result must not be written there."""
+def refuse(path: str, source: str, overwrite: bool) -> None:
+    """Raise a `FileError` if the result of an input must not be written there."""
     if is_address(path):
+        if same(path, source):
+            raise is_input(path)
         remote.refuse(path, overwrite)
         return
-    check_target(Path(path), (), (), overwrite)
+    check_target(Path(path), (Path(source),), (), overwrite)
 
 
 def opened(path: str, most: int = MOST_BYTES) -> AbstractContextManager[IO[bytes]]:

@@ -6,15 +6,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
-import numpy as np
-
-from dpid_cli import __version__, alpha
+from dpid_cli import __version__
 from dpid_cli.backends import thread_count
 from dpid_cli.depth import DEPTHS, narrowed, widened
 from dpid_cli.errors import ArgumentError, FileError
 from dpid_cli.filters import resolved
 from dpid_cli.methods import PARAMETERS, method_named
-from dpid_cli.pictures import FORMATS, MAX_PIXELS, Format, Metadata, Picture, read, read_size
+from dpid_cli.pictures import (
+    FORMATS,
+    MAX_FRAMES,
+    MAX_PIXELS,
+    Format,
+    Metadata,
+    Picture,
+    Reel,
+    colour,
+    read_reel,
+    read_size,
+)
+from dpid_cli.rendering import TRANSPARENCY, downscale_picture
 from dpid_cli.sizes import Size, SizeRequest
 
 METADATA = ("keep", "colour", "strip")
@@ -43,8 +53,20 @@ class Recipe:
         Whether results tell method, parameters and version; only with ``keep``.
     max_pixels : int
         The most that an input may have.
+    max_frames : int
+        The most frames or pages that an input may have.
     truncated : {'error', 'accept'}
         Whether a file that is cut off fails, or what there is of it is used.
+    frame : int or None
+        The only frame or page that is used, counted from 0, or from the end if negative; None for all.
+    linear : bool
+        Whether means are of light, by the tone curves of the profile.
+    to_srgb : bool
+        Whether colours are converted through their profile to sRGB first.
+    transparency : {'premultiply', 'separate', 'drop'}
+        Whether alpha weighs colours, or is downscaled by itself, or is replaced by the background first.
+    background : str or None
+        A colour by name or number, only with ``drop``; None for white.
     """
 
     size: SizeRequest
@@ -56,7 +78,13 @@ class Recipe:
     metadata: str = "keep"
     record: bool = True
     max_pixels: int = MAX_PIXELS
+    max_frames: int = MAX_FRAMES
     truncated: str = "error"
+    frame: int | None = None
+    linear: bool = False
+    to_srgb: bool = False
+    transparency: str = "premultiply"
+    background: str | None = None
 
     def check(self, format_: str | None = None) -> None:
         """Raise an `ArgumentError` if this cannot work whatever the files hold.
@@ -72,11 +100,17 @@ class Recipe:
             ("depth", self.depth, DEPTHS),
             ("metadata", self.metadata, METADATA),
             ("truncated", self.truncated, TRUNCATED),
+            ("transparency", self.transparency, TRANSPARENCY),
         ):
             if value not in known:
                 raise ArgumentError(f"{option}: {value!r} is not known: give {' or '.join(known)}")
-        if self.max_pixels < 1:
-            raise ArgumentError(f"max-pixels: {self.max_pixels} lets nothing pass: give 1 or more")
+        for option, limit in (("max-pixels", self.max_pixels), ("max-frames", self.max_frames)):
+            if limit < 1:
+                raise ArgumentError(f"{option}: {limit} lets nothing pass: give 1 or more")
+        if self.background is not None:
+            if self.transparency != "drop":
+                raise ArgumentError("background: it goes with transparency drop: give both, or leave it out")
+            colour.named(self.background)
         if format_ is not None:
             self.check_format(FORMATS[format_])
 
@@ -99,12 +133,25 @@ class Recipe:
         """The longest file that is read into memory; small pictures, too, may have long remarks."""
         return max(self.max_pixels, _FEWEST_BYTES)
 
+    def reel(self, stream: IO[bytes], name: str) -> Reel:
+        """The pictures of a stream; `name` is what errors and warnings call it."""
+        return read_reel(
+            stream,
+            name,
+            max_pixels=self.max_pixels,
+            max_frames=self.max_frames,
+            truncated=self.truncated == "accept",
+            frame=self.frame,
+        )
+
     def read(self, stream: IO[bytes], name: str) -> Picture:
-        """Decode a stream; `name` is what errors and warnings call it."""
-        return read(stream, name, max_pixels=self.max_pixels, truncated=self.truncated == "accept")
+        """The first picture of a stream, or the one that is asked for."""
+        return next(self.reel(stream, name).pictures)
 
     def read_size(self, stream: IO[bytes], name: str) -> Size:
-        """Width and height of the upright picture, without decoding it."""
+        """Width and height of what `read` gives, without decoding it unless a frame is asked for."""
+        if self.frame is not None:
+            return self.read(stream, name).size
         return read_size(stream, name, max_pixels=self.max_pixels)
 
     def size_of(self, picture: Picture, name: str) -> Size:
@@ -127,7 +174,16 @@ class Recipe:
         try:
             picture = replace(picture, pixels=widened(picture.pixels, self.depth))
             result = downscale_picture(
-                picture, size, method=self.method, threads=self.threads, **self.parameters
+                picture,
+                size,
+                name=name,
+                linear=self.linear,
+                to_srgb=self.to_srgb,
+                transparency=self.transparency,
+                background=self.background,
+                method=self.method,
+                threads=self.threads,
+                **self.parameters,
             )
         except ArgumentError as error:  # the arguments have been checked: it is what the file holds
             raise FileError(f"{name}: {error}") from error
@@ -135,15 +191,20 @@ class Recipe:
             raise FileError(f"{name}: not enough memory: give a smaller image") from None
         return self._described(replace(result, pixels=narrowed(result.pixels, self.depth)))
 
-    def unscaled(self, picture: Picture) -> Picture:
+    def unscaled(self, picture: Picture, name: str) -> Picture:
         """The picture in its own size, as its file shall be otherwise, but without the record of a method."""
+        if self.to_srgb or self.transparency == "drop":
+            apart = self.transparency if self.transparency == "drop" else "separate"
+            same = replace(self, method="box", parameters={}, linear=False, transparency=apart, record=False)
+            return same.apply(picture, picture.size, name)
         pixels = narrowed(widened(picture.pixels, self.depth), self.depth)
         return replace(self, record=False)._described(replace(picture, pixels=pixels))
 
     @property
     def keeps_everything(self) -> bool:
-        """Whether a picture that need not become smaller can stay as its file has it."""
-        return self.metadata == "keep" and self.depth == "keep"
+        """Whether a file whose pictures need not become smaller can stay as it is."""
+        as_it_is = self.metadata == "keep" and self.depth == "keep" and self.frame is None
+        return as_it_is and not self.to_srgb and self.transparency != "drop"
 
     def _described(self, picture: Picture) -> Picture:
         if self.metadata == "keep":
@@ -159,19 +220,12 @@ class Recipe:
             for name, value in labelled(self.used).items()
             if value is not None
         ]
+        told += [name for name, given in (("linear", self.linear), ("to-srgb", self.to_srgb)) if given]
+        if self.transparency != "premultiply":
+            told.append(f"transparency={self.transparency}")
+        if self.transparency == "drop":
+            told.append(f"background={self.background or 'white'}")
         return " ".join([f"dpid-cli {__version__}: {self.method}", *told])
-
-
-def downscale_picture(picture: Picture, size: Size, **options: Any) -> Picture:
-    """`pipeline.downscale` for a picture: colours are premultiplied by alpha where they need it."""
-    from dpid_cli.pipeline import downscale
-
-    if picture.opaque:
-        pixels = downscale(picture.pixels, size=size, **options)
-    else:
-        premultiplied = downscale(alpha.premultiply(picture.pixels), size=size, **options)
-        pixels = alpha.unpremultiply(premultiplied, picture.pixels.dtype)
-    return replace(picture, pixels=np.ascontiguousarray(pixels))
 
 
 def labelled(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -34,6 +34,13 @@ def pixels(path: Path | str) -> np.ndarray:
         return np.array(image)
 
 
+def places(sheet: np.ndarray, panel: np.ndarray) -> list[tuple[int, int]]:
+    """Where a panel stands in a picture, pixel for pixel."""
+    height, width = panel.shape[:2]
+    corners = np.argwhere((sheet[: -height + 1, : -width + 1] == panel[0, 0]).all(axis=2))
+    return [(x, y) for y, x in corners if np.array_equal(sheet[y : y + height, x : x + width], panel)]
+
+
 def is_one_error_line(text: str) -> bool:
     """Whether it is a single line of the form ``what: what is wrong: what to do``."""
     return text.count("\n") == 1 and text.endswith("\n") and len(text.strip().split(": ")) >= 3

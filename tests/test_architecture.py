@@ -78,8 +78,9 @@ def test_only_pictures_and_reference_filters_know_codecs():
 
 def test_only_files_are_pictures():
     users = {module for module in importers("dpid_cli.pictures") if not within(module, "dpid_cli.pictures")}
-    rooms = ("dpid_cli.batching", "dpid_cli.job", "dpid_cli.lesson", "dpid_cli.recipe")
-    assert all(within(module, *rooms) for module in users)
+    outside = {module for module in users if not within(module, "dpid_cli.batching", "dpid_cli.compare")}
+    below = {"folders", "info", "job", "lesson", "recipe", "rendering"}
+    assert outside == {f"dpid_cli.{module}" for module in below}
 
 
 @pytest.mark.parametrize("module", [module for module in IMPORTS if within(module, "dpid_cli.pictures")])
@@ -88,8 +89,24 @@ def test_pictures_know_nothing_of_what_is_done_to_them(module):
     assert all(within(name, "dpid_cli.pictures", "dpid_cli.errors") for name in own)
 
 
-def test_only_learning_imports_scipy_and_scikit_image():
-    assert importers("scipy") | importers("skimage") == {"dpid_cli.learning", "dpid_cli.objectives"}
+def test_only_learning_and_metrics_import_scipy_and_scikit_image():
+    users = importers("scipy") | importers("skimage")
+    assert users == {"dpid_cli.learning", "dpid_cli.objectives", "dpid_cli.compare.metrics"}
+
+
+def test_only_the_drawing_imports_matplotlib():
+    assert importers("matplotlib") == {"dpid_cli.compare.drawing"}
+
+
+def test_nothing_below_comparing_imports_it():
+    users = {module for module in importers("dpid_cli.compare") if not within(module, "dpid_cli.compare")}
+    assert users == {"dpid_cli.cli.compare"}
+
+
+@pytest.mark.parametrize("room", ["variants", "metrics", "regions", "intensities", "layout"])
+def test_what_is_computed_of_a_comparison_knows_no_files(room):
+    names = IMPORTS[f"dpid_cli.compare.{room}"]
+    assert not {name for name in names if within(name, "pathlib", "dpid_cli.output", "dpid_cli.sources")}
 
 
 @pytest.mark.parametrize("room", ["derivatives", "examples", "learning", "objectives"])
@@ -101,6 +118,17 @@ def test_learning_knows_no_files(room):
 def test_nothing_below_learning_imports_it():
     users = importers("dpid_cli.learning") | importers("dpid_cli.lesson") | importers("dpid_cli.objectives")
     assert users == {"dpid_cli", "dpid_cli.learning", "dpid_cli.lesson", "dpid_cli.cli.learn"}
+
+
+def test_nothing_below_batches_imports_them():
+    users = {module for module in importers("dpid_cli.batching") if not within(module, "dpid_cli.batching")}
+    assert users == {"dpid_cli", "dpid_cli.cli.batch", "dpid_cli.cli.progress"}
+
+
+@pytest.mark.parametrize("room", ["inventory", "order", "patterns", "runner", "template", "work"])
+def test_batches_touch_files_through_places(room):
+    touching = ("os.path", "pathlib.Path", "tempfile", "dpid_cli.output", "dpid_cli.sources")
+    assert not {name for name in IMPORTS[f"dpid_cli.batching.{room}"] if within(name, *touching)}
 
 
 def test_methods_do_not_look_up():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -9,15 +10,18 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 from conftest import is_one_error_line, listing, pixels, process
-from PIL import Image
+from PIL import Image, ImageSequence
 
 import dpid_cli
 from dpid_cli import places
 from dpid_cli.batching.patterns import compiled
 from dpid_cli.batching.selection import Rules, Tree
+from dpid_cli.recipe import Recipe
+from dpid_cli.sizes import SizeRequest
 
 
 def make(path: Path | str, size: tuple[int, int] = (8, 6), **options) -> Path:
@@ -258,6 +262,7 @@ def test_collisions_are_refused_before_anything_is_written(dpid, folder, names, 
         ("in out -s 2 -r --hr in/hr", "lie among the inputs"),
         ("in/*.png in -s 2 --name x{stem}{ext}", "lie among the inputs"),
         ("in/a.png in -s 2 --overwrite", "is an input"),
+        ("in out -s 2 --hr out", "two results of in/"),
         ("in/a.png in -s 2 --name {stem}.PNG", "is an input"),
         ("--from-file list . -s 2 --overwrite", "is an input"),
         ("linked in -s 2 --overwrite", "is an input"),
@@ -344,8 +349,6 @@ def test_folder_of_horrors(dpid, folder, monkeypatch):
 
 
 def test_unforeseen_errors_are_failures_of_their_image(dpid, photos, monkeypatch):
-    from dpid_cli.recipe import Recipe
-
     apply = Recipe.apply
 
     def broken(self, picture, size, name):
@@ -357,6 +360,40 @@ def test_unforeseen_errors_are_failures_of_their_image(dpid, photos, monkeypatch
     result = dpid("batch", "in", "out", "-r", "-s", "2", "-m", "box")
     assert (result.exit_code, files("out")) == (1, ["a.png", "sub/c.png", "sub/deep/d.PNG"])
     assert result.stderr == "in/b.jpg: internal error: ZeroDivisionError: oops: report it\n"
+
+
+def test_debug_shows_where_a_file_failed(photos):
+    Path("in/a.png").write_bytes(b"")
+    done = process("batch", "in", "out", "-s", "2", "-m", "box", "--debug", cwd=photos)
+    assert done.returncode == 1 and done.stderr.startswith(b"Traceback (most recent call last):\n")
+    assert done.stderr.splitlines()[-1].startswith(b"in/a.png: not an image")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--depth 16",
+        "--to-srgb",
+        "--transparency drop --background red",
+        "--linear",
+        "--transparency separate",
+    ],
+)
+def test_options_of_colour(dpid, folder, words):
+    """Results are those of 'dpid downscale'; what keeps its size is treated alike."""
+    noise = np.random.default_rng(5).integers(0, 256, (30, 40, 4), np.uint8)
+    make("in/a.png").unlink()
+    Image.fromarray(noise).save("in/a.png")
+    assert dpid("batch", "in", "out", "-s", "2", "--hr", "hr", *words.split()).exit_code == 0
+    assert dpid("downscale", "in/a.png", "-s", "2", "-o", "one.png", *words.split()).exit_code == 0
+    assert Path("out/a.png").read_bytes() == Path("one.png").read_bytes()
+    assert dpid("downscale", "in/a.png", "-s", "1", "-o", "same.png", *words.split()).exit_code == 0
+    with Image.open("hr/a.png") as high, Image.open("same.png") as same:
+        assert (high.mode, high.size, high.info.get("icc_profile")) == (
+            same.mode, same.size, same.info.get("icc_profile")
+        )  # fmt: skip
+    if words == "--linear":
+        assert Path("hr/a.png").read_bytes() == Path("in/a.png").read_bytes()
 
 
 def test_pairs_fit(dpid, folder):
@@ -388,6 +425,16 @@ def test_pairs_fit(dpid, folder):
     skipped = lines("r.jsonl")["in/tiny.png"]
     assert (skipped["status"], skipped["outputs"]) == ("skipped", [])
     assert "smaller than --multiple-of 12" in skipped["reason"]
+
+
+def test_several_results_of_one_decoded_picture(dpid, photos, monkeypatch):
+    reel, read = Recipe.reel, []
+    monkeypatch.setattr(
+        Recipe, "reel", lambda self, stream, name: read.append(name) or reel(self, stream, name)
+    )
+    words = "in out -s 2 -s 3 -m box -m max --hr hr --multiple-of 2"
+    assert dpid("batch", *words.split()).exit_code == 0
+    assert sorted(read) == ["in/a.png", "in/b.jpg"] and len(files("out") + files("hr")) == 10
 
 
 @pytest.mark.parametrize(
@@ -455,7 +502,9 @@ def test_skip_existing_makes_what_is_missing_of_several(dpid, photos):
 @pytest.mark.parametrize("words", ["-n", "-n --json -q", "--dry-run -v --report r.jsonl"])
 def test_dry_run_writes_nothing(dpid, photos, words):
     before = listing(photos)
-    assert dpid("batch", "in", "out", "-r", "-s", "2", *words.split()).exit_code == 0
+    result = dpid("batch", "in", "out", "-s", "2", *words.split())
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert ("in/a.png: would be made: out/a.png\n" in result.stdout) == ("-q" not in words)
     assert listing(photos) == before
 
 
@@ -561,7 +610,7 @@ def test_library(folder):
             yield pair
         yield "missing.png", "out/missing.png"
 
-    results = dpid_cli.batch(lazily(), scale=2, method="dpp", alpha=0.1, workers=1, pending=2)
+    results = dpid_cli.batch(lazily(), scale=2, method="dpp", alpha=0.1, workers=1, pending=2, depth="16")
     first = next(results)
     assert (first.status, first.outputs, first.output_sizes) == ("done", (str(pairs[0][1]),), ((4, 3),))
     assert len(seen) <= 3
@@ -570,8 +619,16 @@ def test_library(folder):
     rest.sort(key=lambda result: result.status)
     assert rest[-1].error.startswith("missing.png: cannot be read: ")
     for source, target in pairs:
-        expected = dpid_cli.downscale(pixels(source), scale=2, method="dpp", alpha=0.1)
-        np.testing.assert_array_equal(pixels(target), expected)
+        deep = pixels(source) * np.uint16(257)
+        expected = dpid_cli.downscale(deep, scale=2, method="dpp", alpha=0.1)
+        np.testing.assert_array_equal(imagecodecs.imread(target), expected)
+
+
+def test_library_replaces_no_input_by_its_result(folder):
+    before = make("a.png").read_bytes()
+    (result,) = dpid_cli.batch([("a.png", "./a.png")], scale=2, overwrite=True)
+    assert (result.status, Path("a.png").read_bytes()) == ("failed", before)
+    assert "never overwritten" in result.error
 
 
 def test_library_stops_when_nobody_wants_more(folder):
@@ -590,6 +647,8 @@ def test_library_stops_when_nobody_wants_more(folder):
         {"scale": 0.5},
         {"scale": 2, "method": "x"},
         {"scale": 2, "workers": 0},
+        {"scale": 2, "x": 1},
+        {"scale": 2, "depth": 9},
     ],
 )
 def test_library_refuses_arguments_at_once(wrong):
@@ -609,3 +668,85 @@ def test_any_executor(folder):
     assert [result.status for result in lost] == ["failed"] * 5
     assert {result.input for result in lost} == {str(source) for source, _ in pairs}
     assert all("its worker failed" in result.error for result in lost)
+
+
+# Animations and pages
+
+
+def frames_of(path: Path | str) -> list[np.ndarray]:
+    with Image.open(path) as image:
+        return [np.array(frame.convert("RGB")) for frame in ImageSequence.Iterator(image)]
+
+
+@pytest.fixture
+def moving(folder: Path) -> list[np.ndarray]:
+    """``in/moving.png`` and ``in/pages.tif``, of three pictures each."""
+    noise = np.random.default_rng(4).integers(0, 256, (3, 26, 37, 3), np.uint8)
+    first, *rest = map(Image.fromarray, noise)
+    (folder / "in").mkdir()
+    first.save("in/moving.png", save_all=True, append_images=rest, duration=40)
+    first.save("in/pages.tif", save_all=True, append_images=[rest[0].crop((0, 0, 20, 20)), rest[1]])
+    return list(noise)
+
+
+def test_every_frame_and_page(dpid, moving):
+    words = "in out -s 2 -s 3 --multiple-of 6 --hr hr --report r.jsonl"
+    result = dpid("batch", *words.split())
+    assert (result.exit_code, result.stderr) == (0, "")
+    for name, scale in itertools.product(("moving.png", "pages.tif"), (2, 3)):
+        high, low = frames_of(f"hr/{name}"), frames_of(f"out/x{scale}/{name}")
+        assert len(high) == len(low) == 3
+        for k, (large, small) in enumerate(zip(high, low, strict=True)):
+            shown = moving[k][:20, :20] if (name, k) == ("pages.tif", 1) else moving[k]
+            height, width = (side - side % 6 for side in shown.shape[:2])
+            np.testing.assert_array_equal(large, shown[:height, :width])
+            np.testing.assert_array_equal(small, dpid_cli.downscale(large, scale=scale))
+    assert {line["frames"] for line in lines("r.jsonl").values()} == {3}
+
+
+def test_one_frame_of_each(dpid, moving):
+    result = dpid("batch", "in", "out", "-s", "2", "--frame", "-1", "--format", "png", "--hr", "hr")
+    assert (result.exit_code, result.stderr) == (0, "")
+    for name in "moving.png", "pages.png":
+        (low,), (high,) = frames_of(f"out/{name}"), frames_of(f"hr/{name}")
+        np.testing.assert_array_equal(high, moving[2])
+        np.testing.assert_array_equal(low, dpid_cli.downscale(high, scale=2))
+
+
+def test_formats_that_hold_one_picture(dpid, moving):
+    """Told by a dry run, too."""
+    for more in ["-n"], []:
+        result = dpid("batch", "in", "out", "-s", "2", "--format", "jpeg", "--json", *more)
+        assert (result.exit_code, json.loads(result.stdout)["failed"]) == (1, 2)
+        assert result.stderr.count("or give --frame N") == 2
+    assert not Path("out").exists()
+
+
+def test_pages_that_are_smaller(dpid, moving):
+    result = dpid("batch", "in/pages.tif", "out", "--width", "30", "--if-smaller", "copy")
+    assert (result.exit_code, result.stderr) == (0, "")
+    first, second, third = frames_of("out/pages.tif")
+    np.testing.assert_array_equal(first, dpid_cli.downscale(moving[0], size=(30, 21)))
+    np.testing.assert_array_equal(second, moving[1][:20, :20])
+    np.testing.assert_array_equal(third, dpid_cli.downscale(moving[2], size=(30, 21)))
+    result = dpid("batch", "in/pages.tif", "new", "--width", "30")
+    assert result.exit_code == 1 and "in/pages.tif: page 1: " in result.stderr
+
+
+@pytest.mark.parametrize("turned", [1, 3, 6])
+@pytest.mark.parametrize(
+    "extension", ["png", "jpg", "webp", "tif", "avif", "gif", "bmp", "ppm", "pgm", "jp2", "tga", "qoi", "ico"]
+)
+def test_headers_tell_the_size_of_the_upright_picture(folder, extension, turned):
+    """Names and dry runs go by them."""
+    source = make("a.png", (24, 16))
+    exif = Image.Exif()
+    exif[0x112] = turned
+    with Image.open(source) as image:
+        image.convert("L" if extension == "pgm" else "RGB").save(f"b.{extension}", exif=exif)
+    recipe = Recipe(SizeRequest("scale", 2.0))
+    Image.fromarray(pixels("a.png")[..., 0] * np.uint16(257)).save("deep.tif", exif=exif)
+    for name in "a.png", f"b.{extension}", "deep.tif":
+        with places.opened(name) as stream:
+            size = recipe.read_size(stream, name)
+            assert size == recipe.read(stream, name).size

@@ -170,6 +170,7 @@ def test_json(dpid, photo):
         "output": "photo_dpid_x4.png",
         "input_size": [60, 40],
         "output_size": [15, 10],
+        "frames": 1,
         "method": "dpid",
         "parameters": {
             "lambda": 2.0,
@@ -306,7 +307,9 @@ def test_info_and_version(dpid):
     assert dpid_cli.__version__ in dpid("--version").stdout
 
 
-@pytest.mark.parametrize("words", ["--help", "downscale --help", "learn --help", "methods", "--version"])
+@pytest.mark.parametrize(
+    "words", ["--help", "downscale --help", "batch --help", "learn --help", "methods", "--version"]
+)
 def test_light_commands_import_nothing_heavy(words):
     code = (
         "import sys, dpid_cli\n"

@@ -50,8 +50,8 @@ def test_help_tells_the_defaults():
     encoder_options(function)
     told = {option.name: option.help.partition("default: ")[2] for option in function.__click_params__}
     quality = {name: f.options["quality"] for name, f in FORMATS.items() if "quality" in f.options}
-    assert quality == {"jpeg": 95, "webp": 95, "avif": 90}
-    assert told["quality"] == "95, 90 (avif)]"
+    assert quality == {"jpeg": 95, "webp": 95, "avif": 90, "heif": 90, "jxl": 95}
+    assert told["quality"] == "95, 90 (avif, heif)]"
     assert told["compress_level"] == f"{FORMATS['png'].options['compress_level']}]"
 
 

@@ -13,7 +13,7 @@ from PIL import Image, ImageCms
 from dpid_cli import alpha
 from dpid_cli.cli.downscale import FORMAT_NAMES
 from dpid_cli.errors import DpidWarning, FileError
-from dpid_cli.pictures import FORMATS, Picture, read, write
+from dpid_cli.pictures import FORMATS, WRITTEN, Picture, read, write
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 LOSSLESS = {"webp": {"lossless": True, "exact": True}, "avif": {"quality": 100, "subsampling": "4:4:4"}}
@@ -41,7 +41,7 @@ def means(values: np.ndarray) -> np.ndarray:
 
 
 def test_the_commands_names_of_formats():
-    assert tuple(FORMATS) == FORMAT_NAMES
+    assert tuple(WRITTEN) == FORMAT_NAMES
 
 
 @pytest.mark.parametrize("extension", ["png", "jpg", "webp", "tif", "bmp", "ppm", "gif", "avif"])
@@ -168,17 +168,18 @@ def test_orientation_through_the_command(dpid, folder, noise):
         assert image.size == (20, 30) and image.getexif().get(274, 1) == 1
 
 
-@pytest.mark.parametrize("name", [f.name for f in FORMATS.values()])
+@pytest.mark.parametrize("name", WRITTEN)
 def test_profile_is_kept_or_its_loss_told(noise, name):
     picture = Picture(noise[..., 0] if name == "pgm" else noise, False, SRGB, "png")
     if FORMATS[name].profile:
-        image = written(picture, name)
-        assert image.info["icc_profile"] == SRGB
-        image.seek(0)
-        assert read(image.fp, "a").icc_profile == SRGB
+        stream = io.BytesIO()
+        write(picture, stream, FORMATS[name], "out")
+        assert read(stream, "a").icc_profile == SRGB
+        if name != "jp2":  # of which Pillow reads none
+            assert Image.open(stream).info["icc_profile"] == SRGB
     else:
         with pytest.warns(DpidWarning, match=r"^out: \w+ holds no colour profile: it is left out$"):
-            assert "icc_profile" not in written(picture, name).info
+            assert written(picture, name).info.get("icc_profile") != SRGB  # JPEG XL makes one of its own
 
 
 def test_profile_of_gray_is_not_put_on_colours(noise):
@@ -286,10 +287,10 @@ CLEAR = OPAQUE // 2
 @pytest.mark.parametrize(
     ("pixels", "has_alpha", "name", "able"),
     [
-        (CLEAR, True, "jpeg", "transparency: write PNG or WEBP or TIFF or GIF or AVIF"),
-        (CLEAR, True, "bmp", "transparency: write PNG or WEBP or TIFF or GIF or AVIF"),
-        (CLEAR[..., :2], True, "ppm", "transparency: write PNG or TIFF"),
-        (CLEAR[..., 0].astype(np.uint16), False, "webp", "16 bits: write PNG or TIFF or PPM or PGM"),
+        (CLEAR, True, "jpeg", "transparency: write PNG or WEBP or TIFF or GIF or AVIF or JP2"),
+        (CLEAR, True, "bmp", "transparency: write PNG or WEBP or TIFF or GIF or AVIF or JP2"),
+        (CLEAR[..., :2], True, "ppm", "transparency: write PNG or TIFF or JP2 or TGA or JXL"),
+        (CLEAR[..., 0].astype(np.uint16), False, "webp", "16 bits: write PNG or TIFF or PPM or PGM or JP2"),
         (CLEAR[..., 0].astype(np.float32), False, "png", "floating point: write TIFF"),
         (
             CLEAR[..., :3],

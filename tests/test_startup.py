@@ -142,7 +142,7 @@ atexit.register(lambda: print(*sys.modules, file=sys.stderr))
     done = python(code, *SHRINK, **cache)
     loaded = set(done.stderr.split())
     assert done.returncode == 0 and "llvmlite.binding" in loaded
-    assert not loaded & {"numba", "scipy", "skimage", "PIL.AvifImagePlugin", "PIL.ImageCms"}
+    assert not loaded & {"numba", "scipy", "skimage", "PIL.AvifImagePlugin", "PIL.ImageCms", "imagecodecs"}
 
 
 def test_error_of_the_import_beside_decoding_is_told(cache, photo):

@@ -26,8 +26,8 @@ CREATE TABLE targets (key BLOB PRIMARY KEY, input INT) WITHOUT ROWID;
 class Inventory:
     """What a batch has before it: every input once, and no two results with one name.
 
-    Paths of results are kept as hashes of 16 bytes, which take about 64 MiB of memory for a million inputs;
-    more go to a temporary file, as does the list of inputs.
+    The list, and hashes of 16 bytes of all paths, take about 140 bytes an input with one result: up to half a
+    million of them stay in memory, more go to a temporary file.
     """
 
     def __init__(self, order: Order, selections: Iterable[Selection]) -> None:
@@ -95,12 +95,10 @@ class Inventory:
         done = self._tables.execute("INSERT OR IGNORE INTO targets VALUES (?, ?)", (key, self.listed))
         if not done.rowcount:
             other = self._path_of(key)
-            if places.same(other, found.path):
+            if other and places.same(other, found.path):
                 return False
-            self._refuse(
-                f"{target}: {other} and {found.path} would both become this: give another --name or format, "
-                "or leave one out"
-            )
+            both = f"{other} and {found.path} would both" if other else f"two results of {found.path} would"
+            self._refuse(f"{target}: {both} become this: give another --name, --format or --hr")
         elif target != found.path and any(s.takes(places.real(target)) for s in self.selections):
             self._refuse(
                 f"{target}: this result of {found.path} would lie among the inputs: give another folder"

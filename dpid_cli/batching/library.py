@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import nullcontext
+from dataclasses import fields
 from typing import Any
 
 from dpid_cli.backends import thread_count
@@ -13,10 +14,11 @@ from dpid_cli.batching.order import Order, Want
 from dpid_cli.batching.runner import run
 from dpid_cli.batching.work import Item, Result
 from dpid_cli.errors import ArgumentError
-from dpid_cli.pictures import MAX_PIXELS
+from dpid_cli.methods import PARAMETERS
 from dpid_cli.recipe import Recipe
 from dpid_cli.sizes import SizeRequest
 
+_OF_FILES = {f.name for f in fields(Recipe)} - {"size", "method", "parameters", "threads"}
 StrPath = str | os.PathLike[str]
 
 
@@ -32,10 +34,7 @@ def batch(
     pending: int | None = None,
     chunk: int = 1,
     overwrite: bool = False,
-    metadata: str = "keep",
-    max_pixels: int = MAX_PIXELS,
-    truncated: str = "error",
-    **parameters: Any,
+    **options: Any,
 ) -> Iterator[Result]:
     """Downscale many image files, several at a time.
 
@@ -63,14 +62,10 @@ def batch(
         Pairs that are handed over together.
     overwrite : bool, default False
         Whether existing results are replaced; otherwise their inputs fail.
-    metadata : {"keep", "colour", "strip"}, default "keep"
-        Whether results keep all metadata that their format holds, only the colour profile, or none.
-    max_pixels : int, default 512 million
-        Larger images fail before they are decoded.
-    truncated : {"error", "accept"}, default "error"
-        Whether files that are cut off fail, or what there is of them is used.
-    **parameters
-        Those of the method, as for `dpid_cli.downscale`.
+    **options
+        The parameters of the method, as for `dpid_cli.downscale`; and what the options of the command say of
+        files: `depth`, `linear`, `to_srgb`, `transparency`, `background`, `metadata`, `record`, `max_pixels`,
+        `truncated`, and `encoding`, a mapping such as ``{"quality": 90}``.
 
     Yields
     ------
@@ -99,9 +94,10 @@ def batch(
     if (scale is None) == (size is None):
         raise ArgumentError("size: give either scale or size, not both and not neither")
     asked = SizeRequest("scale", scale) if size is None else SizeRequest("size", size, fit)
-    recipe = Recipe(
-        asked, method, parameters, threads=1, metadata=metadata, max_pixels=max_pixels, truncated=truncated
-    )
+    parameters = {name: options.pop(name) for name in PARAMETERS if name in options}
+    if unknown := options.keys() - _OF_FILES:
+        raise ArgumentError(f"{min(unknown)}: batch has no such argument: leave it out")
+    recipe = Recipe(asked, method, parameters, threads=1, **options)
     order = Order((Want(recipe),), overwrite=overwrite)
     order.check()
     count = thread_count(workers)

@@ -14,7 +14,6 @@ from dpid_cli import __version__, places
 from dpid_cli.batching.template import PLAIN, Template
 from dpid_cli.errors import ArgumentError
 from dpid_cli.filters import Filter
-from dpid_cli.pictures import FORMATS
 from dpid_cli.recipe import Recipe, labelled
 from dpid_cli.sizes import Size
 
@@ -182,9 +181,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     return value if value is None or isinstance(value, int | float | str | bool) else str(value)
-
-
-def known_format(name: str | None) -> None:
-    """Raise an `ArgumentError` if there is no such format."""
-    if name is not None and name not in FORMATS:
-        raise ArgumentError(f"format: {name!r} is not known: give {' or '.join(FORMATS)}")

@@ -86,6 +86,8 @@ class Earlier:
 
     def _check_torn(self) -> None:
         """Raise an `ArgumentError` if the only line has no end, and cannot be the beginning of one."""
+        if self.lines:
+            return
         self._stream.seek(0)
         first = self._stream.readline()
         if not (first.startswith(_BEGINNING) or _BEGINNING.startswith(first)):

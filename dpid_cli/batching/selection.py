@@ -14,11 +14,10 @@ from typing import IO, Protocol
 from dpid_cli import places
 from dpid_cli.batching.patterns import MAGIC, compiled
 from dpid_cli.errors import ArgumentError
+from dpid_cli.folders import EXTENSIONS
 from dpid_cli.output import reason
-from dpid_cli.pictures import FORMATS
 from dpid_cli.sources import STANDARD_STREAM
 
-_EXTENSIONS = frozenset(extension for format_ in FORMATS.values() for extension in format_.extensions)
 _BLOCK = 1 << 16
 
 
@@ -106,7 +105,7 @@ class Rules:
             return False
         if self.include:
             return _matches(name, self.include)
-        return True if pattern or PurePosixPath(name).suffix.lower() in _EXTENSIONS else None
+        return True if pattern or PurePosixPath(name).suffix.lower() in EXTENSIONS else None
 
     def _seen(self, name: str) -> bool:
         return self.hidden or not name.rpartition("/")[2].startswith(".")

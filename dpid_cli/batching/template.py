@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import posixpath
 from dataclasses import dataclass
+from functools import cached_property
 from string import Formatter
 
 from dpid_cli.errors import ArgumentError
-from dpid_cli.pictures import FORMATS
+from dpid_cli.pictures import FORMATS, WRITTEN
 from dpid_cli.sizes import Size
 
 FIELDS = ("stem", "ext", "method", "scale", "width", "height")
 PLAIN = "{stem}{ext}"
-_EXTENSIONS = {extension: f for f in FORMATS.values() for extension in f.extensions}
+_EXTENSIONS = {extension: f for f in WRITTEN.values() for extension in f.extensions}
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Template:
                 f"--name: {self.text}: it leads out of the folder: leave .. and the last / out"
             )
 
-    @property
+    @cached_property
     def needs_size(self) -> bool:
         """Whether names depend on the size of the result."""
         return self._has("width") or self._has("height")

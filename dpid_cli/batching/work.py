@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from itertools import chain
 from pathlib import PurePath
 from typing import Any
 
 from dpid_cli import places
-from dpid_cli.batching.order import Order, Want
+from dpid_cli.batching.order import Order
 from dpid_cli.errors import ArgumentError, DpidError, FileError, collected, one_line
-from dpid_cli.pictures import FORMATS, Format, Picture, format_of, write
+from dpid_cli.pictures import FORMATS, Format, Picture, Reel, check_reel, format_of, write_reel
 from dpid_cli.recipe import Recipe
 from dpid_cli.sizes import Size
 
@@ -77,6 +79,8 @@ class Result:
         Those of `outputs`; None for what is not downscaled. Empty where it failed.
     parameters : tuple of dict
         Those of the methods, by the names of their options. Empty where it failed.
+    frames : int
+        How many frames or pages it has, or one; 0 where it was not done.
     seconds : float
         Time that a worker spent on it.
     error : str or None
@@ -93,6 +97,8 @@ class Result:
     order : str
         What tells whether another run would make the same: of version, method, parameters and all other
         options. Empty if some of `outputs` were there before.
+    trace : str
+        Where the error happened, for those who look for its cause.
     """
 
     input: str
@@ -102,6 +108,7 @@ class Result:
     output_sizes: tuple[Size, ...] = ()
     methods: tuple[str | None, ...] = ()
     parameters: tuple[dict[str, Any], ...] = ()
+    frames: int = 0
     seconds: float = 0.0
     error: str | None = None
     reason: str | None = None
@@ -111,10 +118,13 @@ class Result:
     checksum: str | None = None
     output_bytes: tuple[int, ...] = ()
     order: str = ""
+    trace: str = field(default="", repr=False)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return asdict(self) | {"seconds": round(self.seconds, 4)}
+        told = asdict(self) | {"seconds": round(self.seconds, 4)}
+        del told["trace"]
+        return told
 
 
 class _SkippedError(Exception):
@@ -154,7 +164,8 @@ class _Task:
         return Result(**self.found)
 
     def _fail(self, error: str) -> None:
-        self._add(status=FAILED, error=error, output_sizes=(), methods=(), parameters=())
+        self._add(status=FAILED, error=error, trace=traceback.format_exc())
+        self._add(output_sizes=(), methods=(), parameters=())
 
     def _add(self, **found: Any) -> None:
         self.found.update(found)
@@ -165,19 +176,17 @@ class _Task:
             raise FileError(item.error)
         self._identify()
         missing = self._missing()
-        with places.opened(self._at(item.path), order.wants[0].recipe.most_bytes) as stream:
+        reading = order.wants[0].recipe
+        with places.opened(self._at(item.path), reading.most_bytes) as stream:
+            reel = reading.reel(stream, item.path)
+            made = [self._planned(k, reel) for k in missing]
             if order.dry:
-                self._measured(order.wants[0].recipe.read_size(stream, item.path))
+                stream.seek(0)
+                self._measured(reading.read_size(stream, item.path))
                 self._add(outputs=item.targets)
                 return
-            picture = order.wants[0].recipe.read(stream, item.path)
-        size = self._measured(picture.size)
-        whole = size == picture.size
-        cropped = picture if whole else replace(picture, pixels=picture.pixels[: size[1], : size[0]])
-        for number in missing:
-            want = order.wants[number] if number < len(order.wants) else None
-            self._make(item.targets[number], want, cropped, whole)
-        self._add(outputs=item.targets, output_bytes=self._lengths(item.targets))
+            self._make(reel, made)
+        self._add(outputs=item.targets, output_bytes=self._lengths(item.targets), frames=reel.count)
 
     def _identify(self) -> None:
         """Take down what tells the input from others, and skip it if an earlier run has done it."""
@@ -208,7 +217,7 @@ class _Task:
                 self._add(outputs=targets, output_bytes=self._lengths(targets))
                 raise _SkippedError("exists already")
         for k in missing:
-            places.refuse(self._at(targets[k]), self._overwrite)
+            places.refuse(self._at(targets[k]), self._at(self.item.path), self._overwrite)
         return missing
 
     @property
@@ -218,11 +227,10 @@ class _Task:
     def _measured(self, size: Size) -> Size:
         """What the crop leaves of an input of this size, if that is large enough."""
         order, item = self.order, self.item
+        self._add(input_size=size)
         cropped = order.cropped(size)
         if 0 in cropped:
-            self._add(input_size=size)
             raise self._small(f"{size[0]}x{size[1]} is smaller than --multiple-of {order.multiple_of}")
-        self._add(input_size=size)
         if (why := order.too_small(cropped)) and order.if_smaller != "copy":
             raise self._small(why)
         if order.needs_size and item.name and order.targets(item.name, size) != item.targets:
@@ -235,20 +243,57 @@ class _Task:
             return _SkippedError(why)
         return ArgumentError(f"{self.item.path}: {why}" + ("" if ": " in why else ": use --if-smaller skip"))
 
-    def _make(self, target: str, want: Want | None, picture: Picture, whole: bool) -> None:
-        """Write one result; without `want`, the cropped input."""
-        order = self.order
+    def _planned(self, number: int, reel: Reel) -> _Made:
+        """How one of the targets is to be written, which must be able to hold all pictures of the file."""
+        order, target = self.order, self.item.targets[number]
         format_ = FORMATS[order.format] if order.format else format_of(PurePath(target))
-        recipe = _tuned(order.wants[0].recipe if want is None else want.recipe, format_, order.format)
-        size = picture.size if want is None else order.result_size(recipe, picture.size)
-        as_it_is = want is None or bool(order.too_small(picture.size))
-        if as_it_is and whole and format_.name == picture.format and recipe.keeps_everything:
-            self._copy(target)
+        want = order.wants[number] if number < len(order.wants) else None
+        recipe = _tuned((want or order.wants[0]).recipe, format_, order.format)
+        check_reel(reel, format_, self.item.path)
+        return _Made(target, recipe.tuned(format_, self.item.path), recipe, want is None)
+
+    def _make(self, reel: Reel, made: list[_Made]) -> None:
+        """Write all results; the pictures are decoded one at a time, and each once."""
+        first = next(reel.pictures)
+        self._measured(first.size)
+        copied = [one for one in made if self._is_copied(one, reel, first)]
+        for one in copied:
+            self._copy(one.target)
+        others = [one for one in made if one not in copied]
+        if reel.kind == "still":
+            for one in others:
+                self._save(one, reel, iter([self._finished(one, first, self.item.path)]))
             return
-        result = recipe.unscaled(picture) if as_it_is else recipe.apply(picture, size, self.item.path)
-        with places.written(self._at(target), self._overwrite) as stream:
-            write(result, stream, recipe.tuned(format_, self.item.path), target)
-        self._wrote(target)
+        for number, picture in enumerate(chain([first], reel.pictures)):
+            what = f"{self.item.path}: page {number}" if reel.kind == "pages" else self.item.path
+            for one in others:
+                one.results.append(self._finished(one, picture, what))
+        for one in others:
+            self._save(one, reel, iter(one.results))
+
+    def _is_copied(self, one: _Made, reel: Reel, first: Picture) -> bool:
+        """Whether the file can stay as it is; pages may differ, so that each would have to be looked at."""
+        order = self.order
+        unscaled = one.crop or bool(order.too_small(first.size))
+        alike = reel.kind != "pages" or (one.crop and order.multiple_of == 1)
+        same = one.recipe.keeps_everything and one.format.name == first.format
+        return unscaled and alike and same and order.cropped(first.size) == first.size
+
+    def _finished(self, one: _Made, picture: Picture, name: str) -> Picture:
+        """What becomes of one picture."""
+        order = self.order
+        width, height = size = order.cropped(picture.size)
+        if size != picture.size:
+            picture = replace(picture, pixels=picture.pixels[:height, :width])
+        if one.crop or (order.if_smaller == "copy" and order.too_small(size)):
+            return one.recipe.unscaled(picture, name)
+        return one.recipe.apply(picture, one.recipe.size_of(picture, name), name)
+
+    def _save(self, one: _Made, reel: Reel, pictures: Iterator[Picture]) -> None:
+        with places.written(self._at(one.target), self._overwrite) as stream:
+            write_reel(replace(reel, pictures=pictures), stream, one.format, one.target)
+        one.results.clear()
+        self._wrote(one.target)
 
     def _copy(self, target: str) -> None:
         """Nothing is to be changed."""
@@ -269,6 +314,17 @@ class _Task:
         """Bytes of each file, -1 for what is none."""
         found = (places.length(self._at(path)) for path in paths)
         return tuple(-1 if length is None else length for length in found)
+
+
+@dataclass(eq=False)
+class _Made:
+    """One result on its way; `crop` tells that it is the input itself."""
+
+    target: str
+    format: Format
+    recipe: Recipe
+    crop: bool
+    results: list[Picture] = field(default_factory=list)
 
 
 def _tuned(recipe: Recipe, format_: Format, asked: str | None) -> Recipe:

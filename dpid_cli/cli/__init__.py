@@ -13,7 +13,7 @@ import click
 from dpid_cli.cli.console import say
 from dpid_cli.errors import ArgumentError, DpidError
 
-COMMANDS = ("downscale", "batch", "learn", "methods", "info", "warmup")
+COMMANDS = ("downscale", "batch", "compare", "learn", "methods", "info", "warmup")
 
 
 class Cli(click.Group):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dpid_cli.cli.console import announce, on_terminal
+from dpid_cli.cli.console import announce, on_terminal, printable
 from dpid_cli.cli.downscale import FORMAT_NAMES
 from dpid_cli.cli.options import (
     SIZE_KINDS,
@@ -207,11 +207,15 @@ def command(
             raise ArgumentError(_nothing(paths[:-1], session.ignored, recursive))
         if not quiet and on_terminal():
             jit.before_compiling(announce)
-        with _stopping() as stop, Progress(session.count, quiet) as progress:
+        plan = order.dry and not as_json  # which is what is asked for, and goes to standard output
+        with _stopping() as stop, Progress(session.count, quiet or order.dry) as progress:
             for result in session.results(stop):
                 progress.add(result)
+                if debug and result.trace:
+                    click.echo(result.trace, err=True, nl=False)
+                tell = click.echo if plan and result.status != "failed" else progress.say
                 for line in _lines(result, order.dry, quiet, verbose):
-                    progress.say(line)
+                    tell(printable(line))
         _summarise(session, progress, stop.is_set(), as_json, quiet)
     failed = progress.statuses["failed"]
     ctx.exit(130 if stop.is_set() else 1 if failed else 0)
@@ -360,4 +364,5 @@ def _summarise(session: Session, progress: Progress, interrupted: bool, as_json:
     told += [f"{status} {counts[status]}" for status in ("skipped", "failed")]
     told += [f"not begun {left}"] * (left > 0) + [f"no pictures {session.ignored}"] * (session.ignored > 0)
     rate = f"{sum(counts.values()) / max(seconds, 1e-6):.1f} files/s, {progress.megapixels_a_second:.1f} MP/s"
-    click.echo(f"{', '.join(told)}, in {seconds:.1f} s ({rate})" + ", interrupted" * interrupted)
+    told += [f"in {seconds:.1f} s ({rate})"] * (not session.order.dry) + ["interrupted"] * interrupted
+    click.echo(", ".join(told))

@@ -29,7 +29,12 @@ from dpid_cli.errors import ArgumentError, DpidError, collected
 if TYPE_CHECKING:
     from dpid_cli.job import Job
 
-FORMAT_NAMES = ("png", "jpeg", "webp", "tiff", "bmp", "ppm", "pgm", "gif", "avif")
+# fmt: off
+FORMAT_NAMES = (
+    "png", "jpeg", "webp", "tiff", "bmp", "ppm", "pgm", "gif", "avif",
+    "jp2", "tga", "qoi", "ico", "heif", "jxl",
+)
+# fmt: on
 
 
 @click.command("downscale", no_args_is_help=True)
@@ -135,5 +140,6 @@ def _run(job: Job, source: str, result: str, notes: str, debug: bool) -> DpidErr
         click.echo(os.fsencode(outcome.output))
     if notes == "all":
         (w, h), (u, v) = outcome.input_size, outcome.output_size
-        say(f"{source}: {w}x{h} to {u}x{v} by {outcome.method} in {outcome.seconds:.3f} s")
+        many = f"{outcome.frames} frames, " if outcome.frames > 1 else ""
+        say(f"{source}: {many}{w}x{h} to {u}x{v} by {outcome.method} in {outcome.seconds:.3f} s")
     return None

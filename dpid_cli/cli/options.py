@@ -103,6 +103,21 @@ def reading_options(function: F) -> F:
                 help="Refuse larger images before they are decoded; k, M and G may follow the number.",
             ),
             click.option(
+                "--max-frames",
+                type=click.IntRange(min=1),
+                default=10_000,
+                show_default=True,
+                metavar="N",
+                help="Refuse files of more frames or pages.",
+            ),
+            click.option(
+                "--frame",
+                type=int,
+                metavar="N",
+                help="Only this frame of an animation, or page of a TIFF: 0 is the first, -1 the last.  "
+                "[default: all]",
+            ),
+            click.option(
                 "--truncated",
                 type=click.Choice(["error", "accept"]),
                 default="error",
@@ -113,18 +128,6 @@ def reading_options(function: F) -> F:
     ):
         function = option(function)
     return function
-
-
-def colour_options(function: F) -> F:
-    """What the pixels of results are."""
-    return click.option(
-        "--depth",
-        type=click.Choice(["8", "16", "keep"]),
-        default="keep",
-        show_default=True,
-        help="Bits a channel of the result; with 16 it is computed in 16 bits, whatever the image has. "
-        "Floats are clipped to [0, 1] where they become 8 or 16 bits.",
-    )(function)
 
 
 def metadata_options(function: F) -> F:
@@ -143,6 +146,46 @@ def metadata_options(function: F) -> F:
                 "--record/--no-record",
                 default=True,
                 help="Whether results whose metadata is kept tell what made them.  [default: record]",
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def colour_options(function: F) -> F:
+    """What the pixels of results are, and what colours and transparency mean."""
+    for option in reversed(
+        (
+            click.option(
+                "--depth",
+                type=click.Choice(["8", "16", "keep"]),
+                default="keep",
+                show_default=True,
+                help="Bits a channel of the result; with 16 it is computed in 16 bits, whatever the image "
+                "has. Floats are clipped to [0, 1] where they become 8 or 16 bits.",
+            ),
+            click.option(
+                "--linear",
+                is_flag=True,
+                help="Take means of light, not of the values that encode it, by the curves of the colour "
+                "profile or of sRGB; weights stay those of the values.",
+            ),
+            click.option(
+                "--to-srgb", is_flag=True, help="Convert colours through their profile to sRGB first."
+            ),
+            click.option(
+                "--transparency",
+                type=click.Choice(["premultiply", "separate", "drop"]),
+                default="premultiply",
+                show_default=True,
+                help="Weigh colours by alpha, or downscale colours and alpha each by itself, or lay colours "
+                "over --background first.",
+            ),
+            click.option(
+                "--background",
+                metavar="COLOUR",
+                help="With --transparency drop: a name or #rrggbb.  [default: white]",
             ),
         )
     ):
@@ -210,7 +253,8 @@ def encoder_options(function: F) -> F:
                 "--quality",
                 type=click.IntRange(1, 100),
                 metavar="N",
-                help="1 (small) to 100 (good), of JPEG, WebP and AVIF.  [default: 95, 90 (avif)]",
+                help="1 (small) to 100 (good), of JPEG, WebP, AVIF, HEIF and JXL.  "
+                "[default: 95, 90 (avif, heif)]",
             ),
             click.option(
                 "--compress-level",

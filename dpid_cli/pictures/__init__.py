@@ -7,20 +7,28 @@ resolved while reading, so that nothing behind this package needs to know of it.
 
 from __future__ import annotations
 
-from dpid_cli.pictures.formats import FORMATS, Format, format_of
+from dpid_cli.pictures.formats import FORMATS, WRITTEN, Format, format_of
+from dpid_cli.pictures.frames import read_reel
 from dpid_cli.pictures.metadata import Metadata
 from dpid_cli.pictures.picture import Picture
 from dpid_cli.pictures.reading import MAX_PIXELS, read, read_size
-from dpid_cli.pictures.writing import write
+from dpid_cli.pictures.reel import MAX_FRAMES, Reel
+from dpid_cli.pictures.writing import check_reel, write, write_reel
 
 __all__ = [
     "FORMATS",
+    "MAX_FRAMES",
     "MAX_PIXELS",
+    "WRITTEN",
     "Format",
     "Metadata",
     "Picture",
+    "Reel",
+    "check_reel",
     "format_of",
     "read",
+    "read_reel",
     "read_size",
     "write",
+    "write_reel",
 ]

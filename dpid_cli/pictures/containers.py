@@ -6,10 +6,12 @@ of a format than where its parts begin and end.
 
 from __future__ import annotations
 
+import io
 import re
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import IO
 
 LONGEST_TEXT = 2**20  # Pillow opens no PNG with a longer one, or with a longer profile
@@ -17,8 +19,8 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8"
 _HIGH_BITDEPTH = 0x40
 _AVIF_BRANDS = (b"avif", b"avis", b"mif1")
-_PNG_KEPT = frozenset({b"tRNS", b"iCCP", b"eXIf", b"pHYs"})
 _PNG_FRAMES = frozenset({b"acTL", b"fcTL", b"fdAT"})
+_PNG_KEPT = frozenset({b"tRNS", b"iCCP", b"eXIf", b"pHYs"}) | _PNG_FRAMES
 _TIFF_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _TIFF_RESOLUTION = (282, 283, 296)
 _EXIF_OR_XMP = 0xE1
@@ -128,6 +130,235 @@ def _jpeg_segments(data: bytes, kept: frozenset[int]) -> Iterator[bytes]:
             yield data[start:end]
         start = end
     yield data[start:]
+
+
+def box(kind: bytes, *content: bytes) -> bytes:
+    """A box of an ISO file."""
+    return struct.pack(">L4s", 8 + sum(map(len, content)), kind) + b"".join(content)
+
+
+def boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Type and content of each box of an ISO file; the last may be cut off."""
+    start = 0
+    while start + 8 <= len(data):
+        length, kind = struct.unpack_from(">L4s", data, start)
+        head = 8
+        if length == 1 and start + 16 <= len(data):
+            (length,) = struct.unpack_from(">Q", data, start + 8)
+            head = 16
+        end = start + length if length else len(data)
+        if end < start + head:
+            return
+        yield kind, data[start + head : end]
+        start = end
+
+
+def _places(stream: IO[bytes]) -> Iterator[tuple[bytes, int]]:
+    """Type and length of each box's content in an ISO file; each time the stream is before the content."""
+    end = stream.seek(0, io.SEEK_END)
+    place = stream.seek(0)
+    while len(head := stream.read(16)) >= 8:
+        length, kind = struct.unpack_from(">L4s", head)
+        content = place + 8
+        if length == 1:
+            length, content = int.from_bytes(head[8:], "big"), place + 16
+        following = min(place + length, end) if length else end
+        if following < content:
+            return
+        stream.seek(content)
+        yield kind, following - content
+        place = stream.seek(following)
+
+
+def box_remarks(stream: IO[bytes]) -> dict[str, bytes]:
+    """Colour profile, EXIF and XMP of a JPEG 2000 or JPEG XL, by the names that Pillow has for them."""
+    found: dict[str, bytes] = {}
+    for kind, length in _places(stream):
+        if kind in (b"jp2h", b"uuid", b"xml ") and length <= _LONGEST_BOX:
+            found |= _remark(kind, stream.read(length))
+    return found
+
+
+def _remark(kind: bytes, content: bytes) -> dict[str, bytes]:
+    if kind == b"xml ":
+        return {"xmp": content} if b"adobe:ns:meta" in content else {}
+    if kind == b"jp2h":
+        profiles = [inner[3:] for part, inner in boxes(content) if part == b"colr" and inner[:1] in b"\2\3"]
+        return {"icc_profile": profiles[0]} if profiles else {}
+    name = {_JP2_XMP: "xmp", _JP2_EXIF: "exif"}.get(content[:16])
+    return {name: content[16:]} if name else {}
+
+
+def with_boxes(jp2: bytes, remarks: Mapping[str, bytes], dpi: tuple[float, float] | None) -> bytes:
+    """A JPEG 2000 with colour profile, EXIF and XMP, and its resolution."""
+    result = []
+    for kind, content in boxes(jp2):
+        if kind == b"jp2h":
+            parts = _header(content, remarks.get("icc_profile"), dpi)
+            result.append(box(kind, *(box(*part) for part in parts)))
+            continue
+        result.append(box(kind, content))
+    if "exif" in remarks:  # behind the pixels, because Pillow looks for comments right behind the header
+        result.append(box(b"uuid", _JP2_EXIF, remarks["exif"].removeprefix(b"Exif\0\0")))
+    if "xmp" in remarks:
+        result.append(box(b"uuid", _JP2_XMP, remarks["xmp"]))
+    return b"".join(result)
+
+
+def _header(
+    content: bytes, profile: bytes | None, dpi: tuple[float, float] | None
+) -> Iterator[tuple[bytes, bytes]]:
+    for kind, inner in boxes(content):
+        yield kind, b"\2\0\0" + profile if kind == b"colr" and profile else inner
+    if dpi:
+        from fractions import Fraction  # which takes a moment to import
+
+        # Down and across, in dots per metre: a fraction, and powers of ten behind
+        metres = [value / 0.0254 / 10**_EXPONENT for value in reversed(dpi)]
+        fractions = [Fraction(value).limit_denominator(int(65535 / max(value, 1))) for value in metres]
+        sides = (number for part in fractions for number in (part.numerator, part.denominator))
+        yield b"res ", box(b"resc", struct.pack(">4H2B", *sides, _EXPONENT, _EXPONENT))
+
+
+def jxl_size(stream: IO[bytes]) -> tuple[int, int]:
+    """Width and height that a JPEG XL tells: ISO/IEC 18181-1, SizeHeader.
+
+    Raises
+    ------
+    ValueError
+        If it tells none.
+    """
+    stream.seek(0)
+    head = stream.read(_JXL_HEADER)
+    if head[:2] != b"\xff\x0a":
+        head = b""
+        for kind, length in _places(stream):
+            if kind in (b"jxlc", b"jxlp") and len(head) < _JXL_HEADER:
+                part = stream.read(min(length, 4 + _JXL_HEADER))
+                head += part[4:] if kind == b"jxlp" else part  # behind its number
+    if head[:2] != b"\xff\x0a" or len(head) < 4:
+        raise ValueError("it tells no size")
+    bits = int.from_bytes(head[2:_JXL_HEADER], "little")
+
+    def take(count: int) -> int:
+        nonlocal bits
+        value = bits & ((1 << count) - 1)
+        bits >>= count
+        return value
+
+    small = take(1)
+
+    def side() -> int:
+        return 8 * (take(5) + 1) if small else take((9, 13, 18, 30)[take(2)]) + 1
+
+    height, ratio = side(), take(3)
+    if not ratio:
+        return side(), height
+    across, down = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))[ratio - 1]
+    return height * across // down, height
+
+
+_LONGEST_BOX = 2**24
+_JXL_HEADER = 12  # bytes in which the size is told
+_EXPONENT = 3  # so that 65535 dots per inch are a small fraction
+_JP2_XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
+_JP2_EXIF = b"JpgTiffExif->JP2"
+_TIFF_LONG = 4
+_TIFF_DATA = (273, 324)  # StripOffsets, TileOffsets
+_TIFF_DIRECTORIES = (330, 34665, 34853, 40965)  # SubIFDs, EXIF, GPS, interoperability
+_MOST_ENTRIES = 100_000  # in a directory, and directories
+
+
+@dataclass(frozen=True)
+class Directory:
+    """What a TIFF tells of one of its pages: its number, and what it is if it is no page of its own."""
+
+    number: int
+    size: tuple[int, int]
+    part: bool  # a smaller version of another, or a mask
+
+
+def tiff_directories(stream: IO[bytes]) -> Iterator[Directory]:
+    """The chain of directories of a TIFF or BigTIFF.
+
+    Raises
+    ------
+    ValueError, struct.error
+        If one of them is cut off or the chain has no end.
+    """
+    head = stream.read(16)
+    order = "<" if head[:2] == b"II" else ">"
+    big = struct.unpack_from(f"{order}H", head, 2)[0] == 43
+    count_type, entry_type, offset_type = ("Q", "HHQ8s", "Q") if big else ("H", "HHL4s", "L")
+    (place,) = struct.unpack_from(order + offset_type, head, 8 if big else 4)
+    seen: set[int] = set()
+    while place and place not in seen:
+        if place >= 2**63:
+            raise ValueError("a directory lies nowhere")
+        seen.add(place)
+        stream.seek(place)
+        (count,) = struct.unpack(order + count_type, stream.read(struct.calcsize(order + count_type)))
+        step = struct.calcsize(order + entry_type)
+        if max(count, len(seen)) > _MOST_ENTRIES:
+            raise ValueError("too many directories or entries")
+        values = {}
+        for tag, kind, number, value in struct.iter_unpack(order + entry_type, stream.read(count * step)):
+            if number == 1 and kind in (3, _TIFF_LONG):
+                (values[tag],) = struct.unpack_from(order + "HL"[kind == _TIFF_LONG], value)
+        size = values.get(256, 0), values.get(257, 0)
+        following = stream.read(struct.calcsize(order + offset_type))
+        yield Directory(len(seen) - 1, size, bool(values.get(254, 0) & 5))
+        (place,) = struct.unpack(order + offset_type, following)
+
+
+def join_tiffs(pages: Iterable[bytes], stream: IO[bytes]) -> None:
+    """Write TIFFs of one page each, all with offsets of four bytes, as one of many pages."""
+    link = 0
+    for page in pages:
+        order = "<" if page[:2] == b"II" else ">"
+        base = stream.seek(0, io.SEEK_END)
+        base += stream.write(bytes(base % 2))
+        (first,) = struct.unpack_from(f"{order}L", page, 4)
+        (count,) = struct.unpack_from(f"{order}H", page, first)
+        stream.write(_moved(page, base, order) if link else page)
+        if link:
+            stream.seek(link)
+            stream.write(struct.pack(f"{order}L", base + first))
+        link = base + first + 2 + 12 * count
+
+
+def _moved(tiff: bytes, base: int, order: str) -> bytes:
+    """The same with what its offsets are when it lies behind `base` bytes."""
+    result = bytearray(tiff)
+    waiting = [struct.unpack_from(f"{order}L", tiff, 4)[0]]
+    while waiting:
+        start = waiting.pop()
+        (count,) = struct.unpack_from(f"{order}H", tiff, start)
+        for entry in range(start + 2, start + 2 + 12 * count, 12):
+            tag, kind, number, value = struct.unpack_from(f"{order}HHLL", tiff, entry)
+            if tag in _TIFF_DATA:
+                _move_data(result, tiff, entry, base, order)
+            elif tag in _TIFF_DIRECTORIES and number == 1:
+                waiting.append(value)
+                struct.pack_into(f"{order}L", result, entry + 8, base + value)
+            elif number * _TIFF_SIZES[kind] > 4:
+                struct.pack_into(f"{order}L", result, entry + 8, base + value)
+    return bytes(result)
+
+
+def _move_data(result: bytearray, tiff: bytes, entry: int, base: int, order: str) -> None:
+    """Offsets of pixels, which may be too short a type for where they go."""
+    _, kind, number, value = struct.unpack_from(f"{order}HHLL", tiff, entry)
+    place = value if number * _TIFF_SIZES[kind] > 4 else entry + 8
+    offsets = struct.unpack_from(f"{order}{number}{'L' if kind == _TIFF_LONG else 'H'}", tiff, place)
+    moved = struct.pack(f"{order}{number}L", *(base + offset for offset in offsets))
+    struct.pack_into(f"{order}H", result, entry + 2, _TIFF_LONG)
+    if number == 1:
+        result[entry + 8 : entry + 12] = moved
+        return
+    result += bytes(len(result) % 2)
+    struct.pack_into(f"{order}L", result, entry + 8, base + len(result))
+    result += moved
 
 
 def _tiff_entries(tiff: bytes) -> dict[int, bytes]:

@@ -44,15 +44,18 @@ class Deep:
     pixels: Callable[[str, bool], Samples]
 
 
-def find(stream: IO[bytes], page: int = 0) -> Deep | None:
-    """The file, or a page of a TIFF, if Pillow would cut it to 8 bits; damaged headers raise many kinds."""
+def find(stream: IO[bytes], page: int = 0, *, truncated: bool = False) -> Deep | None:
+    """The file, or a page of a TIFF, if Pillow would cut it to 8 bits; damaged headers raise many kinds.
+
+    A compressed TIFF of 8 bits that may be cut off is taken, too: libtiff gives nothing of such.
+    """
     head = stream.read(33)
     stream.seek(0)
     found = None
     if png.depth(head) == 16:
         found = _png(stream.read())
     elif head[:4] in (b"II*\0", b"MM\0*", b"II+\0"):
-        found = _tiff(stream, page)
+        found = _tiff(stream, page, truncated)
     elif head[:2] in (b"P5", b"P6"):
         found = _netpbm(stream)
     stream.seek(0)
@@ -98,12 +101,12 @@ def _png(data: bytes) -> Deep:
     return Deep("png", (width, height), remarks, pixels)
 
 
-def _tiff(stream: IO[bytes], page: int) -> Deep | None:
+def _tiff(stream: IO[bytes], page: int, truncated: bool) -> Deep | None:
     from dpid_cli.pictures import tiff
 
     tags = tiff.Tags(stream)
     tags.seek(page)
-    if not tags.deep:
+    if not (tags.deep or (truncated and tags.packed)):
         return None
     found = tiff.page_of(stream, page)
 

@@ -57,6 +57,7 @@ _OUTDATED = {
 _TAG_OF_XMP = 700
 _XMP_KEYWORD = "XML:com.adobe.xmp"
 _RAW_PROFILE = "Raw profile type"  # how ImageMagick wrote binary metadata as text
+ORIENTING = ("exif", f"{_RAW_PROFILE} exif", "xmp", _XMP_KEYWORD)  # what may tell how to turn an image
 _INCH = {2: 1.0, 3: 2.54}  # what ResolutionUnit counts in
 _JPEG_SEGMENT = 65504  # for XMP, which has the longest label
 
@@ -149,11 +150,16 @@ def take(image: Image.Image) -> tuple[Metadata, list[str]]:
         What is too damaged to be kept.
     """
     found = metadata_of(image)
+    turn(image)
+    return found
+
+
+def turn(image: Image.Image) -> None:
+    """Apply the orientation, and forget what told it, so that Pillow need not rewrite that."""
     orientation(image)  # is found out before what it stands in is taken away
-    for key in ("exif", f"{_RAW_PROFILE} exif", "xmp", _XMP_KEYWORD):
+    for key in ORIENTING:
         image.info.pop(key, None)
     ImageOps.exif_transpose(image, in_place=True)
-    return found
 
 
 def _exif(image: Image.Image, lost: list[str]) -> bytes:
@@ -280,6 +286,8 @@ def save_options(
     options: dict[str, Any] = {}
     if "dpi" in holds and metadata.dpi:
         options["dpi"] = metadata.dpi
+    elif format_name == "bmp":
+        options["dpi"] = (0, 0)  # Pillow would write 96
     if "comment" in holds and metadata.comment:
         options["comment"] = metadata.comment
     xmp = _sized_xmp(metadata.xmp, size) if "xmp" in holds else b""
@@ -292,7 +300,10 @@ def save_options(
         if format_name == "tiff":
             _into_tiff(options, tags)
         elif len(tags):
-            options["exif"] = tags.tobytes()
+            encoded = tags.tobytes()
+            # Pillow's plugins leave to us what stands before it: nothing, and in JPEG XL an offset.
+            before = {"webp": b"", "jxl": bytes(4)}.get(format_name)
+            options["exif"] = encoded if before is None else before + encoded[6:]
     if format_name != "jpeg":
         return options, []
     long = [key for key, value in options.items() if isinstance(value, bytes) and len(value) > _JPEG_SEGMENT]
@@ -315,7 +326,7 @@ def _sized_exif(metadata: Metadata, holds: Collection[str], size: tuple[int, int
     if metadata.dpi and (len(tags) or "dpi" not in holds):
         tags[Base.XResolution], tags[Base.YResolution] = metadata.dpi
         tags[Base.ResolutionUnit] = 2
-    if metadata.software and "text" not in holds:
+    if metadata.software and (len(tags) or "text" not in holds):
         tags[Base.Software] = metadata.software
     return tags
 

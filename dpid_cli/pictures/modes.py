@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from contextlib import suppress
 from typing import Any
 
@@ -12,6 +11,7 @@ from PIL import Image
 
 from dpid_cli.errors import FileError
 from dpid_cli.pictures.arrow import shared
+from dpid_cli.pictures.colour import ink_to_srgb
 from dpid_cli.pictures.containers import avif_is_deep
 
 _COPIED_ROWS = 64
@@ -63,7 +63,8 @@ def is_deep(image: Image.Image) -> bool:
         return True
     # What the decoder is told: a raw mode, for PPM with the largest value.
     return any(
-        ";16" in str(tile.args) or (tile.codec_name.startswith("ppm") and tile.args[-1] > 255)
+        ";16" in str(tile.args)
+        or (tile.codec_name.startswith("ppm") and isinstance(tile.args, tuple) and tile.args[-1] > 255)
         for tile in getattr(image, "tile", ())[:1]
     )
 
@@ -71,7 +72,7 @@ def is_deep(image: Image.Image) -> bool:
 def plain(image: Image.Image, profile: bytes | None, name: str) -> tuple[Image.Image, bytes | None]:
     """The same picture in one of the modes L, LA, RGB, RGBA, I;16, F, and its profile."""
     if image.mode in ("CMYK", "LAB"):
-        return _to_srgb(image, profile)
+        return ink_to_srgb(image, profile)
     if image.mode in ("I", "I;16B", "I;16L", "I;16N"):
         return _gray16(image, name), profile
     if image.has_transparency_data and image.mode not in ("LA", "RGBA"):
@@ -80,32 +81,20 @@ def plain(image: Image.Image, profile: bytes | None, name: str) -> tuple[Image.I
     return (image.convert(simple[image.mode]) if image.mode in simple else image), profile
 
 
+def eight_bits(image: Image.Image) -> Image.Image:
+    """16-bit gray as 8-bit gray, with alpha where one value is transparent; others as they are."""
+    if image.mode != "I;16":
+        return image
+    values = np.asarray(image)
+    gray = ((values + 128.0) // 257).astype(np.uint8)
+    if "transparency" not in image.info:
+        return Image.fromarray(gray)
+    alpha = np.where(values == image.info["transparency"], 0, 255).astype(np.uint8)
+    return Image.fromarray(np.stack([gray, alpha], axis=-1))
+
+
 def _gray16(image: Image.Image, name: str) -> Image.Image:
     values = np.asarray(image)
     if values.min() < 0 or values.max() > 65535:
         raise FileError(f"{name}: it holds integers outside 0 to 65535: convert it to 16 bits or floats")
     return Image.fromarray(values.astype(np.uint16))
-
-
-def _to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, bytes | None]:
-    """CMYK or Lab as sRGB, through the image's own profile where it has one."""
-    from PIL import ImageCms
-
-    srgb = ImageCms.createProfile("sRGB")
-    source: Any = ImageCms.createProfile("LAB") if image.mode == "LAB" else None
-    if profile and image.mode == "CMYK":
-        try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            if source.profile.xcolor_space.strip() != "CMYK":
-                source = None
-        except (OSError, ImageCms.PyCMSError):
-            source = None
-    if source is None:
-        return image.convert("RGB"), None
-    try:
-        converted = ImageCms.profileToProfile(image, source, srgb, outputMode="RGB")
-    except ImageCms.PyCMSError:  # it lacks the tables
-        converted = None
-    if converted is None:
-        return image.convert("RGB"), None
-    return converted, ImageCms.ImageCmsProfile(srgb).tobytes()

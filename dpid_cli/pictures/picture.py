@@ -29,6 +29,8 @@ class Picture:
         Name in `FORMATS` of the format it was read from.
     metadata : Metadata
         What else the file tells of the picture.
+    duration : float or None
+        How long a frame of an animation is shown, in ms.
     """
 
     pixels: NDArray[Any]
@@ -36,6 +38,7 @@ class Picture:
     icc_profile: bytes | None
     format: str
     metadata: Metadata = field(default_factory=Metadata)
+    duration: float | None = None
 
     @property
     def size(self) -> tuple[int, int]:

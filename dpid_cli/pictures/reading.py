@@ -5,34 +5,40 @@ from __future__ import annotations
 import io
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import IO
+from typing import IO, TypeVar
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+from PIL.ExifTags import Base
 
 from dpid_cli.errors import FileError, one_line, warn
-from dpid_cli.pictures.containers import without_remarks
+from dpid_cli.pictures import claims, libtiff
+from dpid_cli.pictures.colour import profile_of
+from dpid_cli.pictures.containers import box_remarks, jxl_size, without_remarks
 from dpid_cli.pictures.deep import Deep, find
-from dpid_cli.pictures.formats import BY_PILLOW, FORMATS
+from dpid_cli.pictures.formats import BY_PILLOW, FORMATS, format_in, load_plugin
 from dpid_cli.pictures.metadata import is_turned, metadata_of, orientation, take
 from dpid_cli.pictures.modes import is_deep, pixels_of, plain, upright
 from dpid_cli.pictures.picture import Picture
 from dpid_cli.pictures.settings import settings
 
+T = TypeVar("T")
+
 MAX_PIXELS = 512_000_000
+_JXL_SRGB = ("sRGB", "Gra_D65_Rel_SRG")  # what profiles are called that the decoder makes up
 
 for _name in ("PIL", "tifffile"):  # else they print what they find odd
     logging.getLogger(_name).addHandler(logging.NullHandler())
 
 
-class _DamagedError(FileError):
+class DamagedError(FileError):
     """What a decoder cannot read as it is."""
 
 
 @contextmanager
-def _file_errors(name: str, max_pixels: int) -> Iterator[None]:
+def file_errors(name: str, max_pixels: int) -> Iterator[None]:
     """Turn whatever a decoder raises on a bad file into one `FileError`."""
     try:
         yield
@@ -40,9 +46,9 @@ def _file_errors(name: str, max_pixels: int) -> Iterator[None]:
         raise
     except UnidentifiedImageError:
         known = ", ".join(FORMATS).upper()
-        raise _DamagedError(f"{name}: not an image that dpid reads: give {known}") from None
-    except Image.DecompressionBombError:
-        raise _too_large(name, max_pixels) from None
+        raise DamagedError(f"{name}: not an image that dpid reads: give {known}") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise too_large(name, max_pixels) from None
     except MemoryError:
         raise FileError(f"{name}: not enough memory to decode it: give a smaller image") from None
     except (
@@ -56,18 +62,20 @@ def _file_errors(name: str, max_pixels: int) -> Iterator[None]:
         IndexError,
         AttributeError,
         ArithmeticError,
+        AssertionError,
     ) as error:
         # Pillow's plugins raise all of these on damaged headers.
-        raise _DamagedError(
+        raise DamagedError(
             f"{name}: damaged or truncated image: {one_line(error)}: get a whole copy"
         ) from error
     except Exception as error:
         if type(error).__module__.split(".")[0] in ("struct", "zlib"):
-            raise _DamagedError(f"{name}: damaged image: {one_line(error)}: get a whole copy") from error
+            raise DamagedError(f"{name}: damaged image: {one_line(error)}: get a whole copy") from error
         raise
 
 
-def _too_large(name: str, max_pixels: int) -> FileError:
+def too_large(name: str, max_pixels: int) -> FileError:
+    """The error of a picture with more pixels than are allowed."""
     millions, rest = divmod(max_pixels, 10**6)
     limit = f"{max_pixels}" if rest else f"{millions} million"
     return FileError(
@@ -76,10 +84,42 @@ def _too_large(name: str, max_pixels: int) -> FileError:
     )
 
 
-def _known_formats() -> list[str]:
-    """Pillow's names, those first that it knows from the start: to find another, it loads all its plugins."""
-    Image.preinit()
-    return sorted(BY_PILLOW, key=lambda name: name not in Image.OPEN)
+def opened(stream: IO[bytes], name: str, max_pixels: int) -> Image.Image:
+    """The image in a stream, not decoded yet; no decoder is tried but the one for what it begins as."""
+    format_ = format_in(stream, name)
+    if format_ is None:
+        raise UnidentifiedImageError
+    if format_.name == "jxl":  # which is decoded when it is opened
+        width, height = jxl_size(stream)
+        stream.seek(0)
+        if width * height > max_pixels:
+            raise too_large(name, max_pixels)
+    load_plugin(format_, name)
+    image = Image.open(claims.without_comments(stream), formats=[format_.pillow])
+    if format_.name in ("jp2", "jxl"):
+        _complete(image, stream)
+    if image.width * image.height > max_pixels:
+        raise too_large(name, max_pixels)
+    claims.check(image, stream)
+    return image
+
+
+def _complete(image: Image.Image, stream: IO[bytes]) -> None:
+    """Add what Pillow's plugins leave out, and take away what they make up."""
+    place = stream.tell()
+    image.info.update(box_remarks(stream))
+    stream.seek(place)
+    if image.info.get("comment", b"").startswith(b"Created by OpenJPEG"):
+        del image.info["comment"]
+    if image.format == "JXL" and not getattr(image, "jpeg", False):
+        # It has been turned by its own header; EXIF tells that a second time.
+        profile = image.info.get("icc_profile", b"")
+        if profile[4:8] == b"jxl " and any(name.encode("utf-16-be") in profile for name in _JXL_SRGB):
+            del image.info["icc_profile"]
+        with suppress(Exception):  # damaged EXIF turns nothing
+            tags = image.getexif()
+            if tags.pop(Base.Orientation, None):
+                image.info["exif"] = tags.tobytes()
 
 
 def read(stream: IO[bytes], name: str, *, max_pixels: int = MAX_PIXELS, truncated: bool = False) -> Picture:
@@ -108,62 +148,74 @@ def read(stream: IO[bytes], name: str, *, max_pixels: int = MAX_PIXELS, truncate
         If it is not an image of a known format, damaged, truncated or too large.
     """
     try:
-        return _decoded(stream, name, max_pixels)
-    except _DamagedError as error:
+        picture, whole = _looked_at(stream, lambda part: _decoded(part, name, max_pixels))
+    except DamagedError:
+        if truncated:
+            stream.seek(0)
+            with suppress(DamagedError):
+                picture = _decoded(stream, name, max_pixels, truncated=True)
+                warn(f"{name}: damaged or truncated image: what is missing of it is blank")
+                return picture
+        raise
+    if not whole:
+        warn(f"{name}: its text or other metadata is damaged or too long: it is left out")
+    return picture
+
+
+def _looked_at(stream: IO[bytes], look: Callable[[IO[bytes]], T]) -> tuple[T, bool]:
+    """What `look` finds in a stream, and whether all of it could be read, or only without remarks."""
+    try:
+        return look(stream), True
+    except DamagedError as error:
         damage = error
     stream.seek(0)
     for rest in without_remarks(stream):
-        with suppress(_DamagedError):
-            picture = _decoded(io.BytesIO(rest), name, max_pixels)
-            warn(f"{name}: its text or other metadata is damaged or too long: it is left out")
-            return picture
-    if truncated:
-        stream.seek(0)
-        with suppress(_DamagedError):
-            picture = _decoded(stream, name, max_pixels, truncated=True)
-            warn(f"{name}: damaged or truncated image: what is missing of it is blank")
-            return picture
+        with suppress(DamagedError):
+            return look(io.BytesIO(rest)), False
     raise damage
 
 
 def _decoded(stream: IO[bytes], name: str, max_pixels: int, truncated: bool = False) -> Picture:
-    with _file_errors(name, max_pixels), settings(max_pixels, truncated):
-        deep = find(stream)
+    with file_errors(name, max_pixels), settings(max_pixels, truncated):
+        deep = find(stream, truncated=truncated)
         if deep is not None:
-            picture, notes = _deep(deep, name, max_pixels, truncated)
+            picture, notes = deep_picture(deep, name, max_pixels, truncated)
         else:
-            with Image.open(stream, formats=_known_formats()) as image:
-                picture, notes = _shallow(image, name, max_pixels)
+            with opened(stream, name, max_pixels) as image:
+                picture, notes = shallow_picture(image, name)
+    check(picture, notes, name)
+    return picture
+
+
+def check(picture: Picture, notes: list[str], name: str) -> None:
+    """Warn of what was lost, where warnings are not held back; no picture may hold NaN or infinity."""
     for note in notes:
         warn(f"{name}: {note}")
     if picture.pixels.dtype == np.float32 and not np.isfinite(picture.pixels).all():
         raise FileError(f"{name}: it holds NaN or infinity: replace them first")
-    return picture
 
 
-def _deep(deep: Deep, name: str, max_pixels: int, truncated: bool) -> tuple[Picture, list[str]]:
+def deep_picture(deep: Deep, name: str, max_pixels: int, truncated: bool) -> tuple[Picture, list[str]]:
     """A picture of 16 bits or floats, and what of its file is lost."""
     if math.prod(deep.size) > max_pixels:
-        raise _too_large(name, max_pixels)
+        raise too_large(name, max_pixels)
     pixels, alpha, notes = deep.pixels(name, truncated)
     metadata, lost = metadata_of(deep.remarks)
     pixels = upright(pixels, orientation(deep.remarks))
-    profile = deep.remarks.info.get("icc_profile")
-    profile = profile if isinstance(profile, bytes) else None
+    profile = profile_of(deep.remarks.info, deep.remarks.mode)
     return Picture(pixels, alpha, profile, deep.format, metadata), notes + _losses(lost)
 
 
-def _shallow(image: Image.Image, name: str, max_pixels: int) -> tuple[Picture, list[str]]:
+def shallow_picture(image: Image.Image, name: str) -> tuple[Picture, list[str]]:
     """A picture as Pillow reads it, and what of its file is lost."""
-    if image.width * image.height > max_pixels:
-        raise _too_large(name, max_pixels)
     deep = is_deep(image)
     # Pillow calls a JPEG with several images MPO.
     format_name = BY_PILLOW.get(image.format or "", FORMATS["jpeg"]).name
+    if format_name == "tiff":
+        libtiff.silence()
     image.load()
     metadata, lost = take(image)
-    profile = image.info.get("icc_profile")
-    converted, profile = plain(image, profile if isinstance(profile, bytes) else None, name)
+    converted, profile = plain(image, profile_of(image.info, image.mode), name)
     pixels = pixels_of(converted)
     if format_name == "ppm" and pixels.ndim == 2:
         format_name = "pgm"
@@ -179,25 +231,18 @@ def _losses(lost: list[str]) -> list[str]:
 
 def read_size(stream: IO[bytes], name: str, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
     """Width and height of the upright picture, from the header; arguments and errors are those of `read`."""
-    try:
-        return _measured(stream, name, max_pixels)
-    except _DamagedError as error:
-        damage = error
-    stream.seek(0)
-    for rest in without_remarks(stream):
-        with suppress(_DamagedError):
-            return _measured(io.BytesIO(rest), name, max_pixels)
-    raise damage
+    return _looked_at(stream, lambda part: _measured(part, name, max_pixels))[0]
 
 
 def _measured(stream: IO[bytes], name: str, max_pixels: int) -> tuple[int, int]:
-    with _file_errors(name, max_pixels), settings(max_pixels, False):
+    with file_errors(name, max_pixels), settings(max_pixels, False):
         deep = find(stream)
-        if deep is not None:
-            size, turned = deep.size, is_turned(deep.remarks)
+        if deep is None:
+            with opened(stream, name, max_pixels) as image:
+                # Pillow exchanges the sides of a TIFF when it opens it.
+                (width, height), turned = image.size, image.format != "TIFF" and is_turned(image)
         else:
-            with Image.open(stream, formats=_known_formats()) as image:
-                size, turned = image.size, is_turned(image)
-        if math.prod(size) > max_pixels:
-            raise _too_large(name, max_pixels)
-    return (size[1], size[0]) if turned else size
+            (width, height), turned = deep.size, is_turned(deep.remarks)
+            if width * height > max_pixels:
+                raise too_large(name, max_pixels)
+    return (height, width) if turned else (width, height)

@@ -76,6 +76,7 @@ def _applied(max_pixels: int, truncated: bool) -> Iterator[None]:
     before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
     with warnings.catch_warnings(), one_block():
         warnings.filterwarnings("always", module=_DECODERS)
+        warnings.simplefilter("error", Image.DecompressionBombWarning)  # of an image within an image
         warnings.showwarning = _kept_by_thread(warnings.showwarning)
         Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = max_pixels, truncated
         try:

@@ -16,7 +16,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from dpid_cli.errors import FileError
 from dpid_cli.pictures.samples import Samples, stretched
 
-_BITS, _PHOTOMETRIC, _PROFILE = 258, 262, 34675
+_BITS, _COMPRESSION, _PHOTOMETRIC, _PROFILE = 258, 259, 262, 34675
 _INVERTED, _COLOUR = 0, 2  # PhotometricInterpretation; 1 is gray
 _ASSOCIATED, _STRAIGHT = 1, 2  # ExtraSamples
 _MOST_SAMPLES = 16
@@ -25,7 +25,6 @@ _LARGEST_TILE = 2**24
 _EXPANSION = {1: 1, 5: 4096, 8: 1040, 32773: 128, 32946: 1040, 34925: 2**16, 50000: 2**16}
 # Microscopes' and scanners' own kinds, for which tifffile would look further.
 _PLAIN: Mapping[str, Any] = {"is_lsm": False, "is_ndpi": False, "is_scanimage": False}
-_OPAQUE = {"u": 65535, "f": 1}
 
 
 class Tags(TiffImageFile):
@@ -43,6 +42,13 @@ class Tags(TiffImageFile):
         """Whether it is gray or RGB with more than 8 bits a channel."""
         colours = self.tag_v2.get(_PHOTOMETRIC, _INVERTED)
         return max(self.tag_v2.get(_BITS, (1,))) > 8 and colours in range(_COLOUR + 1)
+
+    @property
+    def packed(self) -> bool:
+        """Whether it is gray or RGB of 8 bits a channel, compressed."""
+        colours, bits = self.tag_v2.get(_PHOTOMETRIC, _INVERTED), set(self.tag_v2.get(_BITS, (1,)))
+        compressed = self.tag_v2.get(_COMPRESSION, 1) in _EXPANSION.keys() - {1}
+        return bits == {8} and compressed and colours in range(_COLOUR + 1)
 
 
 def page_of(stream: IO[bytes], page: int) -> Any:
@@ -153,10 +159,12 @@ def _invert(values: NDArray[Any], bits: int) -> None:
 
 
 def _in_range(values: NDArray[Any], bits: int, name: str) -> NDArray[Any]:
-    """What was stored as uint16, or as float32."""
+    """What was stored as uint16, or as float32; as uint8 if it has 8 bits."""
     if values.dtype.kind == "f":
         with np.errstate(over="ignore"):  # infinity is told of
             return values.astype(np.float32, copy=False)
+    if values.dtype == np.uint8:
+        return values
     if bits < 16:
         return stretched(values, 2**bits - 1)
     if values.dtype != np.uint16 and (values.min() < 0 or values.max() > 65535):
@@ -166,7 +174,7 @@ def _in_range(values: NDArray[Any], bits: int, name: str) -> NDArray[Any]:
 
 def _straight(values: NDArray[Any]) -> NDArray[Any]:
     """Associated alpha, which colours are multiplied by, taken out of them."""
-    full = _OPAQUE[values.dtype.kind]
+    full = np.iinfo(values.dtype).max if values.dtype.kind == "u" else 1
     for row in values:
         colours, alpha = row[..., :-1], row[..., -1:].astype(np.float64)
         shown = np.divide(colours * float(full), alpha, out=np.zeros(colours.shape), where=alpha > 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import IO, Any
 
@@ -12,14 +12,23 @@ import numpy as np
 from PIL import Image
 
 from dpid_cli.errors import FileError, one_line, warn
-from dpid_cli.pictures.containers import with_directories, with_png_pixels, with_tiff_tags
+from dpid_cli.pictures import apng, gif
+from dpid_cli.pictures.colour import fitting
+from dpid_cli.pictures.containers import (
+    join_tiffs,
+    with_boxes,
+    with_directories,
+    with_png_pixels,
+    with_tiff_tags,
+)
 from dpid_cli.pictures.deep import encode
-from dpid_cli.pictures.formats import ALPHA, Format, able
+from dpid_cli.pictures.formats import ALPHA, Format, able, holders, load_plugin
 from dpid_cli.pictures.metadata import Metadata, save_options
 from dpid_cli.pictures.picture import Picture
+from dpid_cli.pictures.reel import Reel
 
 # Wider modes that hold the same pixels, in the order of preference.
-_WIDER = {"L": ("RGB", "RGBA"), "LA": ("RGBA",)}
+_WIDER = {"L": ("RGB", "RGBA"), "LA": ("RGBA",), "RGB": ("RGBA",)}
 
 
 def write(picture: Picture, stream: IO[bytes], format_: Format, name: str) -> None:
@@ -30,20 +39,122 @@ def write(picture: Picture, stream: IO[bytes], format_: Format, name: str) -> No
     FileError
         If the format cannot hold the picture's depth, size or transparency, or the codec fails.
     """
+    load_plugin(format_, name)
     picture = _without_opaque_alpha(picture) if not format_.modes & ALPHA else picture
     _check_side(picture, format_, name)
     mode = _mode_in(picture, format_, name)
     options = dict(format_.options)
+    if format_.name == "ico":
+        options["sizes"] = [picture.size]
     if picture.icc_profile:
-        gray = picture.icc_profile[16:20] == b"GRAY"
-        if format_.profile and not (gray and mode.startswith("RGB")):
-            options["icc_profile"] = picture.icc_profile
+        profile = fitting(picture.icc_profile, mode)
+        if format_.profile and profile:
+            options["icc_profile"] = profile
         else:
             what = "colour profile" if not format_.profile else "profile of gray"
             warn(f"{name}: {format_.name.upper()} holds no {what}: it is left out")
     long = _encode_with(picture.metadata, picture, mode, stream, format_, options, name)
     if long:
         warn(f"{name}: too long for {format_.name.upper()}: {', '.join(long)}: left out")
+
+
+def check_reel(reel: Reel, format_: Format, name: str) -> None:
+    """Raise a `FileError` if a format cannot hold all pictures of a file, whose name is given."""
+    if reel.kind in ("still", format_.several):
+        return
+    holds = {"animation": "no pages", "pages": "no animation"}.get(format_.several, "one picture")
+    this = "an animation" if reel.kind == "animation" else "a file of several pages"
+    raise FileError(
+        f"{name}: {format_.name.upper()} holds {holds}, and this is {this}: "
+        f"write {holders(reel.kind)}, or give --frame N"
+    )
+
+
+def write_reel(reel: Reel, stream: IO[bytes], format_: Format, name: str) -> None:
+    """Encode all pictures of a reel, which the format must be able to hold.
+
+    Pages are written as they come. The frames of an animation get one mode, and what the first of them
+    tells describes all.
+
+    Raises
+    ------
+    FileError
+        As by `write` for each.
+    """
+    if reel.kind == "still":
+        write(next(reel.pictures), stream, format_, name)
+    elif reel.kind == "pages":
+        join_tiffs(_encoded_pages(reel.pictures, format_, name), stream)
+    else:
+        frames = list(reel.pictures)
+        if any(frame.pixels.dtype != np.uint8 for frame in frames):
+            raise FileError(f"{name}: animations are written with 8 bits only: give --depth 8, or --frame N")
+        _write_animation(_in_one_mode(frames), reel.plays, stream, format_, name)
+
+
+def _encoded_pages(pictures: Iterator[Picture], format_: Format, name: str) -> Iterator[bytes]:
+    for number, picture in enumerate(pictures):
+        buffer = io.BytesIO()
+        write(picture, buffer, format_, f"{name}: page {number}")
+        yield buffer.getvalue()
+
+
+def _in_one_mode(frames: list[Picture]) -> list[Picture]:
+    """All of them with alpha if one of them needs it, and in colour."""
+    if not any(frame.alpha for frame in frames):
+        modes = {frame.mode for frame in frames}
+        return frames if len(modes) == 1 else [_as(frame, "RGB") for frame in frames]
+    if all(frame.pixels[..., -1].min() == 255 for frame in frames if frame.alpha):
+        return _in_one_mode([_without_opaque_alpha(frame) for frame in frames])
+    return [_as(frame, "RGBA") for frame in frames]
+
+
+def _as(frame: Picture, mode: str) -> Picture:
+    return replace(
+        frame, pixels=np.asarray(Image.fromarray(frame.pixels).convert(mode)), alpha=mode == "RGBA"
+    )
+
+
+def _write_animation(
+    frames: list[Picture], plays: int, stream: IO[bytes], format_: Format, name: str
+) -> None:
+    durations = [frame.duration or 0 for frame in frames]
+    first, images = frames[0], [_image(frame, _mode_in(frame, format_, name)) for frame in frames]
+    if format_.name == "gif":
+        head = io.BytesIO()
+        write(first, head, format_, name)
+        gif.write(images, durations, plays, first.metadata.comment, stream)
+    elif format_.name == "png":
+        head = io.BytesIO()
+        write(first, head, format_, name)
+
+        def encoded(image: Image.Image) -> bytes:
+            buffer = io.BytesIO()
+            image.save(buffer, "PNG", **format_.options)
+            return buffer.getvalue()
+
+        apng.write(head.getvalue(), images, durations, plays, encoded, stream)
+    else:
+        sequence = {
+            "save_all": True,
+            "append_images": images[1:],
+            "duration": [round(duration) for duration in durations],
+            "loop": plays,
+        }
+        write(first, stream, replace(format_, options={**format_.options, **sequence}), name)
+
+
+def _image(picture: Picture, mode: str) -> Image.Image:
+    image = Image.fromarray(picture.pixels)
+    return image.convert(mode) if picture.pixels.dtype == np.uint8 and image.mode != mode else image
+
+
+def _jpeg_2000(image: Image.Image, format_: Format, told: Mapping[str, Any]) -> bytes:
+    """With what Pillow writes none of."""
+    buffer = io.BytesIO()
+    image.save(buffer, format_.pillow, **told)
+    remarks: dict[str, bytes] = {key: told[key] for key in ("icc_profile", "exif", "xmp") if key in told}
+    return with_boxes(buffer.getvalue(), remarks, told.get("dpi"))
 
 
 def _encode_with(
@@ -82,9 +193,13 @@ def _encode(
     told = dict(options)
     directories = told.pop("directories", {})
     try:
-        if picture.pixels.dtype == np.uint8:
-            image = Image.fromarray(picture.pixels)
-            image = image if image.mode == mode else image.convert(mode)
+        if picture.pixels.dtype == np.uint8 or format_.name == "jp2":
+            image = _image(picture, mode)
+            if format_.name == "gif":
+                image = gif.with_palette(image)
+            if format_.name == "jp2":
+                stream.write(_jpeg_2000(image, format_, told))
+                return
             if not directories:
                 image.save(stream, format_.pillow, **told)
                 return
@@ -145,5 +260,5 @@ def _mode_in(picture: Picture, format_: Format, name: str) -> str:
     elif picture.mode.endswith(";16"):
         lacking, instead = "16 bits", ", or give --depth 8"
     elif picture.alpha:
-        lacking = "transparency"
+        lacking, instead = "transparency", ", or give --transparency drop"
     raise FileError(f"{name}: {format_.name.upper()} holds no {lacking}: write {able(picture.mode)}{instead}")

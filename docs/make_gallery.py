@@ -1,0 +1,25 @@
+"""Draw the sheets of docs/gallery.md by the commands that stand there: `python docs/make_gallery.py`."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from pathlib import Path
+
+from dpid_cli.cli import main
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def commands() -> list[list[str]]:
+    """The words of every command of the gallery, without the name of the program."""
+    text = (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8")
+    lines = "".join(re.findall(r"^```sh\n(.*?)^```$", text, re.M | re.S)).splitlines()
+    return [shlex.split(line)[1:] for line in lines]
+
+
+if __name__ == "__main__":
+    os.chdir(ROOT)
+    for words in commands():
+        main(words, standalone_mode=False)

@@ -1,0 +1,314 @@
+"""Colour profiles: which can be used, what makes sRGB of their pixels, and the tone curves in them.
+
+LittleCMS computes, relative to white and with the darkest black of both spaces brought together.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import cache, lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from dpid_cli.errors import ArgumentError, warn
+from dpid_cli.pictures.picture import Picture
+
+# Of LittleCMS. Its shortcut for 16 bits, a table of 33 samples a side, is up to 15 of 255 levels wrong; and
+# floats that are not of sRGB would become far less than 0.
+_RELATIVE_COLORIMETRIC, _BLACK_POINT_COMPENSATION = 1, 0x2000
+_BY_TYPE = {"uint16": 0x100, "float32": 0x8000}
+_SPACES = {b"GRAY": "gray", b"RGB ": "rgb"}
+_GRAY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "F"})
+_SRGB_CORNERS = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
+_DATE = struct.pack(">6H", 2020, 1, 1, 0, 0, 0)
+_CONVERTED = 1 << 20  # pixels at a time
+_NODES = 4097
+_ADDITIVE = 1e-3  # how far XYZ of a mixture may lie from the sum of its channels, white being 1
+
+
+@cache
+def srgb() -> bytes:
+    """A profile of sRGB, the same bytes every day."""
+    from PIL import ImageCms
+
+    made: bytes = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return made[:24] + _DATE + made[36:]
+
+
+@cache
+def srgb_gray() -> bytes:
+    """A profile of gray with the tone curve of sRGB."""
+    (count,) = struct.unpack_from(">I", srgb(), 128)
+    parts = (struct.unpack_from(">4sII", srgb(), 132 + 12 * k) for k in range(count))
+    tags = {name: srgb()[start : start + size] for name, start, size in parts}
+    kept = {name: tags[name] for name in (b"desc", b"cprt", b"wtpt")} | {b"kTRC": tags[b"rTRC"]}
+    return _profile(srgb()[:16] + b"GRAY" + srgb()[20:128], kept)
+
+
+def _profile(header: bytes, tags: Mapping[bytes, bytes]) -> bytes:
+    """An ICC profile of these parts (ICC.1:2022, 7.1)."""
+    start = 132 + 12 * len(tags)
+    table, content = struct.pack(">I", len(tags)), b""
+    for name, value in tags.items():
+        table += struct.pack(">4sII", name, start + len(content), len(value))
+        content += value + bytes(-len(value) % 4)
+    return struct.pack(">I", start + len(content)) + header[4:] + table + content
+
+
+def profile_of(info: Mapping[Any, Any], mode: str) -> bytes | None:
+    """The ICC profile that Pillow found in a file, or one of what a PNG tells as gAMA and cHRM instead."""
+    stored, gamma = info.get("icc_profile"), info.get("gamma")
+    if isinstance(stored, bytes):
+        return stored
+    if "srgb" in info or not isinstance(gamma, float) or not 0.1 <= gamma <= 10:
+        return None
+    space = "gray" if mode in _GRAY_MODES else "rgb"
+    corners = info.get("chromaticity", ())
+    if len(corners) != len(_SRGB_CORNERS) or space == "gray":
+        corners = _SRGB_CORNERS
+    if abs(gamma * 2.2 - 1) < 0.01 and np.allclose(corners, _SRGB_CORNERS, atol=0.005):
+        return None  # as good as sRGB, and often said of it
+    return _built(space, gamma, tuple(corners))
+
+
+@lru_cache(maxsize=8)
+def _built(space: str, gamma: float, corners: tuple[float, ...]) -> bytes | None:
+    """A profile of light to the power of `gamma`; corners are white, red, green and blue in x and y."""
+    from imagecodecs import cms_profile
+
+    white, *primaries = np.insert(np.reshape(corners, (4, 2)), 2, 1.0, axis=1).tolist()
+    colours = {"whitepoint": white, "primaries": np.ravel(primaries).tolist()} if space == "rgb" else {}
+    try:
+        made: bytes = cms_profile(space, gamma=1 / gamma, **colours)
+    except (RuntimeError, ValueError):
+        return None
+    return made[:24] + _DATE + made[36:]
+
+
+def _transform(
+    values: NDArray[Any], source: bytes, target: bytes, flags: int = _BLACK_POINT_COMPENSATION
+) -> NDArray[Any]:
+    """(..., C) of one profile as (..., C) of another: integers of any depth, or floats in [0, 1].
+
+    Gray in a profile of RGB is taken as three equal channels.
+    """
+    from imagecodecs import cms_transform
+
+    space = _SPACES[source[16:20]]
+    if values.shape[-1] == 1 and space == "rgb":
+        values = np.repeat(values, 3, axis=-1)
+    flat = np.ascontiguousarray(values).reshape(1, -1, values.shape[-1])
+    if space == "gray":
+        flat = flat[..., 0]
+    converted: NDArray[Any] = cms_transform(
+        flat,
+        source,
+        target,
+        colorspace=space,
+        outcolorspace=_SPACES.get(target[16:20], "xyz"),
+        outdtype=values.dtype.name,
+        intent=_RELATIVE_COLORIMETRIC,
+        flags=flags | _BY_TYPE.get(values.dtype.name, 0),
+    )
+    return converted.reshape(*values.shape[:-1], -1)
+
+
+@lru_cache(maxsize=8)
+def _usable(profile: bytes, channels: int, dtype: str) -> bool:
+    """Whether the profile tells what so many channels of colour mean."""
+    space = _SPACES.get(profile[16:20])
+    if space is None or (space == "gray" and channels == 3):
+        return False
+    try:
+        for kind in (dtype, "float64"):
+            _transform(np.zeros((1, channels), kind), profile, srgb())
+    except (RuntimeError, ValueError):
+        return False
+    return True
+
+
+def colours_of(picture: Picture) -> NDArray[Any]:
+    """The channels that are not alpha, (H, W, 1 or 3); a view."""
+    pixels = picture.pixels[..., np.newaxis] if picture.pixels.ndim == 2 else picture.pixels
+    return pixels[..., :-1] if picture.alpha else pixels
+
+
+def with_usable_profile(picture: Picture, name: str) -> Picture:
+    """The same picture, without its profile if that is damaged or one of other colours; told as a warning."""
+    channels, dtype = colours_of(picture).shape[2], picture.pixels.dtype.name
+    if picture.icc_profile is None or _usable(picture.icc_profile, channels, dtype):
+        return picture
+    warn(f"{name}: its colour profile is damaged, or not one of these channels: sRGB is taken for it")
+    return replace(picture, icc_profile=None)
+
+
+def to_srgb(picture: Picture, threads: int = 1) -> Picture:
+    """The colours as those of sRGB, and tagged so; what has no profile is sRGB already.
+
+    Gray stays gray, if the profile shows it as such. Alpha is left alone.
+
+    Parameters
+    ----------
+    picture : Picture
+        Its profile one of `with_usable_profile`.
+    threads : int, default 1
+        How many convert at once.
+    """
+    if picture.icc_profile is None:
+        return picture
+    colours, profile = colours_of(picture), picture.icc_profile
+    height, width, channels = colours.shape
+    gray = channels == 1 and _shows_gray(profile)
+    kept = 1 if gray else 3
+    # Four bytes a pixel are what kernels read fastest.
+    room = np.empty((height, width, 4 if kept == 3 else kept + picture.alpha), colours.dtype)
+    rows = max(1, _CONVERTED // width)
+
+    def convert(top: int) -> None:
+        part = slice(top, top + rows)
+        room[part, :, :kept] = _transform(colours[part], profile, srgb())[..., -kept:]
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(convert, range(0, height, rows)))
+    if picture.alpha:
+        room[..., kept] = picture.pixels[..., -1]
+    pixels = room[..., : kept + picture.alpha]
+    if pixels.shape[2] == 1:
+        pixels = pixels[..., 0]
+    return replace(picture, pixels=pixels, icc_profile=srgb_gray() if gray else srgb())
+
+
+def in_colour(picture: Picture) -> Picture:
+    """Gray with alpha as red, green and blue with alpha; in sRGB, as profiles of gray do not fit."""
+    converted = to_srgb(picture)
+    if converted.mode.startswith("RGB"):
+        return converted
+    profile = converted.icc_profile and srgb()
+    return replace(converted, pixels=converted.pixels[..., [0, 0, 0, 1]], icc_profile=profile)
+
+
+@lru_cache(maxsize=8)
+def _shows_gray(profile: bytes) -> bool:
+    """Whether equal channels, or the only one, are gray in sRGB."""
+    shown = _transform(np.linspace(0, 1, 256)[:, np.newaxis], profile, srgb())
+    return bool(np.ptp(shown, axis=-1).max() < 0.5 / 255)
+
+
+@lru_cache(maxsize=8)
+def tone_curves(profile: bytes, channels: int) -> tuple[NDArray[np.float64], ...] | None:
+    """The curve of each channel, if the light of colours is the sum of that of their channels.
+
+    Means of light may then be taken in the profile's own space: the matrix behind the curves, which leads
+    from channels to XYZ, is the same before and after a mean.
+
+    Parameters
+    ----------
+    profile : bytes
+        One of `with_usable_profile`.
+    channels : int
+        1 or 3: of the picture without alpha.
+
+    Returns
+    -------
+    tuple of (n,) ndarray, or None
+        Light at even steps of each channel, rising from 0 to 1; None for profiles of other kinds, such as
+        look-up tables.
+    """
+    ramp = np.linspace(0, 1, _NODES)
+    black = _xyz(np.zeros((1, channels)), profile)
+    curves, primaries = [], []
+    for j in range(channels):
+        shown = _xyz(ramp[:, np.newaxis] * np.eye(channels)[j], profile) - black
+        primary = shown[-1]
+        curve = _rising(ramp, shown @ primary / (primary @ primary or np.nan))
+        if curve is None:
+            return None
+        primaries.append(primary)
+        curves.append(curve)
+    levels = np.stack(np.meshgrid(*[np.linspace(0, 1, 5)] * channels), axis=-1).reshape(-1, channels)
+    light = np.stack([np.interp(levels[:, j], ramp, curve) for j, curve in enumerate(curves)], axis=-1)
+    summed = black + light @ np.stack(primaries)
+    return tuple(curves) if np.abs(summed - _xyz(levels, profile)).max() < _ADDITIVE else None
+
+
+def _xyz(values: NDArray[np.float64], profile: bytes) -> NDArray[np.float64]:
+    from imagecodecs import cms_profile
+
+    return _transform(values, profile, cms_profile("xyz"), flags=0)
+
+
+def _rising(ramp: NDArray[np.float64], light: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """A curve with lines across where it does not rise, so that there is a way back; None if it falls."""
+    highest = np.maximum.accumulate(light)
+    if not (highest - light).max() < _ADDITIVE:  # NaN, too
+        return None
+    rises = np.concatenate(([True], highest[1:] > highest[:-1]))
+    encoded = ramp[rises]
+    encoded[-1] = 1  # where the curve ends level
+    return np.interp(ramp, encoded, light[rises])
+
+
+def fitting(profile: bytes, mode: str) -> bytes | None:
+    """The profile as it may stand with pixels of a mode: none of gray with colours, but that of sRGB."""
+    if profile[16:20] != b"GRAY" or not mode.startswith("RGB"):
+        return profile
+    return srgb() if profile == srgb_gray() else None
+
+
+def from_srgb(colour: tuple[float, ...], profile: bytes | None, channels: int) -> NDArray[np.float64] | None:
+    """A colour of sRGB in the space of a profile; None if there is no way from sRGB to it."""
+    values = np.array(colour)
+    if profile is None:
+        return values[-channels:]
+    try:
+        return _transform(values, srgb(), profile)[-channels:]
+    except RuntimeError:
+        return None
+
+
+def named(colour: str) -> tuple[float, float, float]:
+    """A colour by name or number, as sRGB in [0, 1], or an `ArgumentError`."""
+    from PIL import ImageColor
+
+    try:
+        red, green, blue, *rest = ImageColor.getrgb(colour)
+    except ValueError:
+        rest = [0]
+    if rest and rest != [255]:
+        raise ArgumentError(f"background: {colour!r} is not an opaque colour: give one like white or #f0f0f0")
+    return red / 255, green / 255, blue / 255
+
+
+def ink_to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, bytes | None]:
+    """CMYK or Lab as sRGB, through the image's own profile where it has one."""
+    from PIL import ImageCms
+
+    source: Any = ImageCms.createProfile("LAB") if image.mode == "LAB" else None
+    if profile and image.mode == "CMYK" and profile[16:20] == b"CMYK":
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        except (OSError, ImageCms.PyCMSError):
+            source = None
+    if source is None:
+        return image.convert("RGB"), None
+    try:
+        converted = ImageCms.profileToProfile(
+            image,
+            source,
+            ImageCms.ImageCmsProfile(io.BytesIO(srgb())),
+            ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            "RGB",
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except ImageCms.PyCMSError:  # it lacks the tables
+        converted = None
+    if converted is None:
+        return image.convert("RGB"), None
+    return converted, srgb()

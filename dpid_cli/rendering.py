@@ -1,0 +1,116 @@
+"""What the colours and the transparency of a picture mean while it is downscaled."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpid_cli import alpha
+from dpid_cli.backends import thread_count
+from dpid_cli.curves import interpolated
+from dpid_cli.errors import warn
+from dpid_cli.pictures import Picture, colour
+from dpid_cli.sizes import Size
+from dpid_cli.transfer import SRGB, Transfer
+
+TRANSPARENCY = ("premultiply", "separate", "drop")
+
+
+def downscale_picture(
+    picture: Picture,
+    size: Size,
+    *,
+    name: str = "",
+    linear: bool = False,
+    to_srgb: bool = False,
+    transparency: str = "premultiply",
+    background: str | None = None,
+    **options: Any,
+) -> Picture:
+    """`pipeline.downscale` for a picture, whose colours and alpha are treated as what they are.
+
+    Parameters
+    ----------
+    picture : Picture
+    size : (int, int)
+        Width and height of the result.
+    name : str
+        What warnings call it.
+    linear : bool, default False
+        Whether means are of light; the curves are those of the picture's profile, or of sRGB.
+    to_srgb : bool, default False
+        Whether the colours are converted to sRGB first.
+    transparency : {'premultiply', 'separate', 'drop'}
+        Whether colours are weighted by alpha, or have nothing to do with it, or are laid over `background`
+        first.
+    background : str, default 'white'
+        A colour of sRGB, as CSS writes it.
+    **options
+        Of `pipeline.downscale`.
+    """
+    drop = transparency == "drop" and picture.alpha
+    if linear or to_srgb or drop:
+        picture = colour.with_usable_profile(picture, name)
+    count = thread_count(options.get("threads"))
+    if to_srgb:
+        picture = colour.to_srgb(picture, count)
+    if linear and _curves(picture) is None:
+        warn(f"{name}: its colour profile has no tone curves: it is converted to sRGB, to add up light")
+        picture = colour.to_srgb(picture, count)
+    behind = None
+    if drop:
+        picture, behind = _before(picture, colour.named(background or "white"))
+    transfer = _transfer(picture) if linear else None
+    if behind is not None:
+        picture = _opaque(picture, behind, transfer)
+    # The alpha of what is opaque would be light, too, where channels are treated alike.
+    apart = picture.alpha and (transparency == "separate" or (linear and picture.opaque))
+    return replace(picture, pixels=_downscaled(picture, transfer, apart, {"size": size, **options}))
+
+
+def _curves(picture: Picture) -> tuple[NDArray[np.float64], ...] | None:
+    """Those of the profile; none are needed without one."""
+    if picture.icc_profile is None:
+        return ()
+    return colour.tone_curves(picture.icc_profile, colour.colours_of(picture).shape[2])
+
+
+def _transfer(picture: Picture) -> Transfer:
+    curves = _curves(picture)
+    return interpolated(curves) if curves else SRGB
+
+
+def _before(picture: Picture, background: tuple[float, ...]) -> tuple[Picture, NDArray[np.float64]]:
+    """The picture, and a colour of sRGB in its own space: in sRGB if it could not hold it otherwise."""
+    if len(set(background)) > 1 and picture.mode.startswith("LA"):
+        picture = colour.in_colour(picture)
+    channels = colour.colours_of(picture).shape[2]
+    found = colour.from_srgb(background, picture.icc_profile, channels)
+    if found is not None:
+        return picture, found
+    return colour.to_srgb(picture), np.array(background)
+
+
+def _opaque(picture: Picture, behind: NDArray[np.float64], transfer: Transfer | None) -> Picture:
+    pixels = alpha.laid_over(picture.pixels, behind, transfer)
+    if pixels.shape[2] == 1:
+        pixels = pixels[..., 0]
+    return replace(picture, pixels=pixels, alpha=False)
+
+
+def _downscaled(
+    picture: Picture, transfer: Transfer | None, apart: bool, options: dict[str, Any]
+) -> NDArray[Any]:
+    from dpid_cli.pipeline import downscale
+
+    if apart:
+        colours = downscale(colour.colours_of(picture), linear=transfer or False, **options)
+        return np.concatenate((colours, downscale(picture.pixels[..., -1:], **options)), axis=-1)
+    if picture.opaque:
+        return downscale(picture.pixels, linear=transfer or False, **options)
+    weighted = alpha.premultiplied(transfer) if transfer else False
+    pixels = downscale(alpha.premultiply(picture.pixels), linear=weighted, **options)
+    return alpha.unpremultiply(pixels, picture.pixels.dtype)
