@@ -210,7 +210,7 @@ def _call(address: str, action: Callable[[Any, str], T]) -> T:
     except (DpidError, OSError):
         raise
     except Exception as error:
-        raise OSError(f"{type(error).__name__}: {one_line(error)}") from error
+        raise OSError(one_line(error)) from error
 
 
 def _place(address: str) -> tuple[Any, str]:

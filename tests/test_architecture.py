@@ -156,3 +156,9 @@ def test_light_modules(module, own):
 
 def test_the_package_imports_only_errors_and_methods():
     assert imported(TREES["dpid_cli"].body) & set(IMPORTS) == {"dpid_cli.errors", "dpid_cli.methods"}
+
+
+def test_only_their_rooms_import_what_reaches_other_machines():
+    assert importers("distributed") == {"dpid_cli.batching.cluster"}
+    assert importers("fsspec") == {"dpid_cli.remote", "dpid_cli.sftp"}
+    assert importers("paramiko") == {"dpid_cli.sftp"}
