@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -190,8 +191,8 @@ def test_pictures_that_kill_workers(many, scheduler, workers):
     """Only they fail, and what was there before is nobody's to replace."""
     Path("out/x2").mkdir(parents=True)
     Path("out/x2/3.png").write_bytes(b"somebody's")
-    for path in Path("in/sub").iterdir():
-        path.unlink()
+    for k in range(60):  # enough for chunks of three, whoever has joined by then
+        shutil.copy(Path("in", "sub" if k % 3 else ".", f"{k}.png"), f"in/copy{k}.png")
     runs = workers(9, SLOW, POISON="9.png")
     words = [DPID, "batch", *WORDS, "--dask", scheduler, "--chunk", "3", "--report", "r.jsonl", "--json"]
     done = subprocess.run(words, capture_output=True, timeout=120)
@@ -199,7 +200,7 @@ def test_pictures_that_kill_workers(many, scheduler, workers):
     assert sorted(told) == ["3.png", "9.png", "bad.png"], done.stderr
     assert "its worker failed" in told["9.png"]["error"] and "exists already" in told["3.png"]["error"]
     assert Path("out/x2/3.png").read_bytes() == b"somebody's"
-    assert json.loads(done.stdout)["done"] == 18 and done.returncode == 1
+    assert json.loads(done.stdout)["done"] == 118 and done.returncode == 1
     assert sum(run.poll() is not None for run in runs) == 8  # four times in its chunk, four times alone
 
 
