@@ -1,0 +1,74 @@
+"""How CUDA kernels are defined, compiled, kept and launched. Importing this imports numba.cuda.
+
+Kernels are specialised like those of the processor (`dpid_cli.kernels.jit`): flags are tuples of None, and the
+helpers of both are the same functions. Numba compiles for the GPU at hand and keeps the machine code in a
+folder whose name stands for the sources of all kernels, so that a helper that was edited is never found stale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from threading import Lock
+from typing import Any
+
+from numba import cuda, types
+from numba.cuda.core import config
+
+from dpid_cli.kernels import cache
+from dpid_cli.kernels.jit import helpers
+from dpid_cli.kernels.windows import FAST
+
+SIMULATED = bool(config.ENABLE_CUDASIM)
+_lock = Lock()
+_registered: set[Callable[..., Any]] = set()
+
+
+class _Nones:
+    """How the Nones of a flag travel to a kernel: each as a null pointer, like on the processor."""
+
+    @staticmethod
+    def prepare_args(type_: Any, value: Any, stream: Any, retr: list[Any]) -> tuple[Any, Any]:
+        """The type and the value that Numba passes in their place."""
+        return (types.voidptr, 0) if value is None else (type_, value)
+
+
+class Kernel:
+    """A function that every thread of a grid runs; it fills arrays and returns nothing."""
+
+    def __init__(self, function: Callable[..., None]) -> None:
+        self.function = function
+
+    def launch(self, grid: tuple[int, int], block: int, stream: Any, *arguments: Any) -> None:
+        """Queue a run on `stream` and return at once."""
+        with _lock:
+            register_helpers()
+            dispatcher = self._dispatcher
+        dispatcher[grid, block, stream](*arguments)
+
+    @cached_property
+    def _dispatcher(self) -> Any:
+        if SIMULATED:
+            return cuda.jit(self.function)
+        folder = cache.cuda_folder()
+        held, config.CACHE_DIR = config.CACHE_DIR, str(folder)
+        try:
+            return cuda.jit(self.function, fastmath=FAST, extensions=[_Nones], cache=folder is not None)
+        finally:
+            config.CACHE_DIR = held
+
+
+def device(function: Callable[..., Any]) -> Any:
+    """Make a function callable from kernels that asks which thread it runs in; others need only `helper`."""
+    return cuda.jit(function, device=True) if SIMULATED else cuda.jit(function, device=True, fastmath=FAST)
+
+
+def register_helpers() -> None:
+    """Make the helpers known to the compiler for GPUs; the simulator calls them as they are."""
+    if SIMULATED:
+        return
+    from numba.cuda.extending import register_jitable
+
+    for new in set(helpers()) - _registered:
+        register_jitable(fastmath=FAST)(new)
+        _registered.add(new)
