@@ -34,7 +34,8 @@ from dpid_cli.raster import Raster, check_kind
 from dpid_cli.sweeps import power_flag
 
 # Source bytes a strip: some, so that copies and kernels overlap; large, so that the GPU has enough to do.
-STRIP_BYTES = 32 << 20
+# And the most rows of blocks that a kernel can be launched with, less the neighbours of a strip.
+STRIP_BYTES, STRIP_ROWS = 32 << 20, 65000
 _LARGEST_EXPONENT = 1e30
 _THREE = np.array([1, 2, 1]) / 4
 GAUSSIAN = Filter(np.outer(_THREE, _THREE), name="gaussian")
@@ -78,7 +79,7 @@ class Strip:
     def windows(self) -> tuple[Any, ...]:
         """What kernels that visit windows take first."""
         ys, xs = (on_device(axis, self.grid.window) for axis in self._axes())
-        return self.pixels, ys, xs, self.start, self.top, self.team
+        return self.pixels, ys, xs, np.int32(self.start), np.int32(self.top), self.team
 
     def _axes(self) -> tuple[tuple[int, int], tuple[int, int]]:
         ys, xs = self.grid.ys, self.grid.xs
@@ -163,7 +164,7 @@ def downscale(raster: Raster, grid: Grid, method: str, parameters: Mapping[str, 
     lanes = _of_thread.lanes.setdefault(device_number(), [])
     while len(lanes) < 2:
         lanes.append(Lane(cuda.stream()))
-    height = max(1, int(STRIP_BYTES / (raster.rows.nbytes / rows)))
+    height = min(max(1, int(STRIP_BYTES / (raster.rows.nbytes / rows))), STRIP_ROWS)
     with _told():
         try:
             for turn, start in enumerate(range(0, rows, height)):
@@ -193,8 +194,10 @@ def downscale_resident(
         out = cuda.device_array(
             (grid.ys.target, grid.xs.target * raster.channels), raster.dtype, stream=stream
         )
-        strip = Strip(raster, grid, 0, grid.ys.target, raster.rows, 0, stream, workspace)
-        fill(out, method, strip, parameters)
+        for start in range(0, grid.ys.target, STRIP_ROWS):
+            stop = min(start + STRIP_ROWS, grid.ys.target)
+            strip = Strip(raster, grid, start, stop, raster.rows, 0, stream, workspace)
+            fill(out[start:stop], method, strip, parameters)
     return out
 
 
@@ -212,9 +215,7 @@ def _order(out: Any, method: str, strip: Strip) -> None:
     rule = {"max": order.MAX, "min": order.MIN, "extremum": order.EXTREMUM}[method]
     tie = np.float32(TIE * np.finfo(np.float32).eps)
     rounding = np.float32(0.5 if strip.raster.limit else 0)
-    strip.launch(
-        cuda_order.order_windows, *strip.windows(), strip.layout, rule, tie, rounding, out
-    )
+    strip.launch(cuda_order.order_windows, *strip.windows(), strip.layout, rule, tie, rounding, out)
 
 
 def _reward(out: Any, joint: bool, strip: Strip, parameters: Mapping[str, Any]) -> None:
@@ -253,15 +254,23 @@ def _guidance_flag(guidance: str | Filter) -> Any:
 def _guidance(strip: Strip, guidance: str | Filter) -> tuple[Any, int, Any, Any]:
     """The arguments from `near` to `bias` of `windows.reward_windows`, computed if need be."""
     if guidance == "box":
-        return strip.array("nothing", 1), 0, *_filter_on_device(GAUSSIAN, 1, 1.0, device_number())
+        return strip.array("nothing", 1), np.int32(0), *_filter_on_device(GAUSSIAN, 1, 1.0, device_number())
     if isinstance(guidance, Filter) and guidance.grid == "input":
-        return _filtered_pixels(strip, guidance), 0, *_filter_on_device(GAUSSIAN, 1, 1.0, device_number())
+        return (
+            _filtered_pixels(strip, guidance),
+            np.int32(0),
+            *_filter_on_device(GAUSSIAN, 1, 1.0, device_number()),
+        )
     wider = with_neighbours(strip)
     means = strip.array("means", wider.stop - wider.start)
     wider.launch(windows.mean_windows, *wider.windows(), wider.layout, means)
     filter_ = guidance if isinstance(guidance, Filter) else GAUSSIAN
     channels, unit = strip.raster.channels, strip.raster.unit
-    return means, strip.start - wider.start, *_filter_on_device(filter_, channels, unit, device_number())
+    return (
+        means,
+        np.int32(strip.start - wider.start),
+        *_filter_on_device(filter_, channels, unit, device_number()),
+    )
 
 
 def _filtered_pixels(strip: Strip, guidance: Filter) -> Any:
@@ -279,7 +288,7 @@ def _filtered_pixels(strip: Strip, guidance: Filter) -> Any:
         block,
         strip.stream,
         strip.pixels,
-        guidance.step,
+        np.int32(guidance.step),
         _sent(guidance.planes(channels).astype(np.float32), strip.stream),
         _sent((guidance.biases(channels) * strip.raster.unit).astype(np.float32), strip.stream),
         _sent(np.where(met < 0, -1, met - strip.top).astype(np.int32), strip.stream),
@@ -436,7 +445,9 @@ class _told:  # noqa: N801  # a context manager
             ) from error
         if kind.__module__.startswith(("numba.cuda.cudadrv", "cuda.")):
             told = " ".join(text.split()) or kind.__name__
-            raise DpidError(f"device: the GPU cannot be used: {told}: repair it, or give device cpu") from error
+            raise DpidError(
+                f"device: the GPU cannot be used: {told}: repair it, or give device cpu"
+            ) from error
 
 
 @cache

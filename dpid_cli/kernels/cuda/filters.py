@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dpid_cli.kernels.cuda.target import Kernel, cuda
-from dpid_cli.kernels.cuda.teams import SUM, across, my_place, my_window
+from dpid_cli.kernels.cuda.teams import SUM, WARPS, across, crew_of, my_place, my_window
 
 
 @Kernel
@@ -24,21 +24,25 @@ def filter_pixels(pixels, scale, kernels, bias, row_of, column_of, team, out):
     out : (rows, C, w) float32 array
         Filled.
     """
-    rows, channels, columns = out.shape
+    crew = crew_of(team, cuda.shared.array(WARPS, np.float32))
+    _, channels, width = out.shape
     side = kernels.shape[1]
-    window = my_window(team)
-    i = min(window, columns - 1)
-    column, line = my_place(team)
-    for row in range(cuda.blockIdx.y, rows, cuda.gridDim.y):
-        for j in range(channels):
-            total = np.float32(0)
-            for dy in range(line, side, 1 << team.row_bits):
-                y = row_of[np.uint32(row * scale + dy)]
-                for dx in range(column, side, 1 << team.column_bits):
-                    x = column_of[np.uint32(i * scale + dx)]
-                    if y >= 0 and x >= 0:
-                        value = np.float32(pixels[np.uint32(y), np.uint32(x * channels + j)])
-                        total += kernels[np.uint32(j), np.uint32(dy), np.uint32(dx)] * value
-            total = across(total, team, SUM)
-            if window < columns and column == 0 and line == 0:
-                out[np.uint32(row), np.uint32(j), np.uint32(i)] = total + bias[np.uint32(j)]
+    row, window = my_window(crew)
+    i = min(window, np.int32(width - 1))
+    column, line = my_place(crew)
+    for j in range(channels):
+        total = np.float32(0)
+        dy = line
+        while dy < side:
+            y = row_of[np.uint32(row * scale + dy)]
+            dx = column
+            while dx < side:
+                x = column_of[np.uint32(i * scale + dx)]
+                if y >= 0 and x >= 0:
+                    value = np.float32(pixels[np.uint32(y), np.uint32(x * channels + j)])
+                    total += kernels[np.uint32(j), np.uint32(dy), np.uint32(dx)] * value
+                dx = np.int32(dx + team.columns)
+            dy = np.int32(dy + team.rows)
+        total = across(total, crew, SUM)
+        if window < width and column == 0 and line == 0:
+            out[np.uint32(row), np.uint32(j), np.uint32(i)] = total + bias[np.uint32(j)]

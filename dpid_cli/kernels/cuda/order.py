@@ -5,7 +5,20 @@ from __future__ import annotations
 import numpy as np
 
 from dpid_cli.kernels.cuda.target import Kernel, cuda, device
-from dpid_cli.kernels.cuda.teams import LARGEST, SMALLEST, SUM, across, covered, extent, my_place, my_window, rows_of, span_of
+from dpid_cli.kernels.cuda.teams import (
+    LARGEST,
+    SMALLEST,
+    SUM,
+    WARPS,
+    across,
+    covered,
+    crew_of,
+    extent,
+    my_place,
+    my_window,
+    rows_of,
+    span_of,
+)
 from dpid_cli.kernels.jit import helper
 from dpid_cli.kernels.order import farther
 from dpid_cli.kernels.windows import sample
@@ -18,12 +31,18 @@ def order_of_window(pixels, ys, xs, j, tie, team, layout, rule, rounding):
     """One channel's statistic, for all threads of the team."""
     column, row = my_place(team)
     total, most, least = np.float32(0), -_BEYOND, _BEYOND
-    for x in range(xs[0] + column, xs[1], 1 << team.column_bits):
+    x = np.int32(xs[0] + column)
+    while x <= xs[1]:
         cover = covered(xs, x)
-        for y in range(ys[0] + row, ys[1], 1 << team.row_bits):
-            value = np.float32(sample(pixels[np.uint32(y)], np.uint32(x), j, layout))
-            total += cover * covered(ys, y) * value
-            most, least = max(most, value), min(least, value)
+        y = np.int32(ys[0] + row)
+        while y <= ys[1]:
+            z = np.int32(y + team.rows)
+            upper = np.float32(sample(pixels[np.uint32(y)], np.uint32(x), j, layout))
+            lower = np.float32(sample(pixels[np.uint32(min(z, ys[1]))], np.uint32(x), j, layout))
+            total += cover * (covered(ys, y) * upper + covered(ys, z) * lower)
+            most, least = max(most, upper, lower), min(least, upper, lower)
+            y = np.int32(z + team.rows)
+        x = np.int32(x + team.columns)
     if len(rule) == 0:
         return across(most, team, LARGEST)
     least = across(least, team, SMALLEST)
@@ -50,16 +69,16 @@ def order_windows(pixels, ys, xs, start, top, team, layout, rule, tie, rounding,
     out : (rows, w * C) array
         Filled.
     """
+    crew = crew_of(team, cuda.shared.array(WARPS, np.float32))
     columns = len(xs.begin)
-    i = my_window(team)
-    across_span = span_of(xs, min(i, columns - 1))
-    column, line = my_place(team)
-    for row in range(cuda.blockIdx.y, out.shape[0], cuda.gridDim.y):
-        span = rows_of(ys, start + row, top)
-        for j in range(len(layout.channels)):
-            value = order_of_window(pixels, span, across_span, j, tie, team, layout, rule, rounding)
-            if i < columns and column == 0 and line == 0:
-                place(out, row, np.uint32(len(layout.channels)) * np.uint32(i) + np.uint32(j), value)
+    row, i = my_window(crew)
+    across_span = span_of(xs, min(i, np.int32(columns - 1)))
+    column, line = my_place(crew)
+    span = rows_of(ys, start + row, top)
+    for j in range(len(layout.channels)):
+        value = order_of_window(pixels, span, across_span, j, tie, crew, layout, rule, rounding)
+        if i < columns and column == 0 and line == 0:
+            place(out, row, np.uint32(len(layout.channels)) * np.uint32(i) + np.uint32(j), value)
 
 
 @helper

@@ -17,7 +17,6 @@ from numba.cuda.core import config
 
 from dpid_cli.kernels import cache
 from dpid_cli.kernels.jit import helpers
-from dpid_cli.kernels.windows import FAST
 
 SIMULATED = bool(config.ENABLE_CUDASIM)
 _lock = Lock()
@@ -53,14 +52,14 @@ class Kernel:
         folder = cache.cuda_folder()
         held, config.CACHE_DIR = config.CACHE_DIR, str(folder)
         try:
-            return cuda.jit(self.function, fastmath=FAST, extensions=[_Nones], cache=folder is not None)
+            return cuda.jit(self.function, fastmath=True, extensions=[_Nones], cache=folder is not None)
         finally:
             config.CACHE_DIR = held
 
 
 def device(function: Callable[..., Any]) -> Any:
     """Make a function callable from kernels that asks which thread it runs in; others need only `helper`."""
-    return cuda.jit(function, device=True) if SIMULATED else cuda.jit(function, device=True, fastmath=FAST)
+    return cuda.jit(function, device=True) if SIMULATED else cuda.jit(function, device=True, fastmath=True)
 
 
 def register_helpers() -> None:
@@ -70,5 +69,5 @@ def register_helpers() -> None:
     from numba.cuda.extending import register_jitable
 
     for new in set(helpers()) - _registered:
-        register_jitable(fastmath=FAST)(new)
+        register_jitable(new)
         _registered.add(new)

@@ -19,9 +19,11 @@ from dpid_cli.kernels.cuda.target import Kernel, cuda, device
 from dpid_cli.kernels.cuda.teams import (
     LARGEST,
     SUM,
+    WARPS,
     across,
     across_all,
     covered,
+    crew_of,
     extent,
     my_place,
     my_window,
@@ -40,18 +42,25 @@ _ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
 
 
 @helper
-def differences(line, k, guide, layout):
-    """I - G of pixel k of a row, four numbers of which only the first C matter."""
+def pixel(pixels, y, x, layout):
+    """The values of a pixel, four numbers of which only the first C matter."""
     c = len(layout.channels)
-    x0 = np.float32(sample(line, k, 0, layout)) - guide[0]
-    x1 = x2 = x3 = _ZERO
+    line, k = pixels[np.uint32(y)], np.uint32(x)
+    v0 = np.float32(sample(line, k, 0, layout))
+    v1 = v2 = v3 = _ZERO
     if c > 1:
-        x1 = np.float32(sample(line, k, 1, layout)) - guide[1]
+        v1 = np.float32(sample(line, k, 1, layout))
     if c > 2:
-        x2 = np.float32(sample(line, k, 2, layout)) - guide[2]
+        v2 = np.float32(sample(line, k, 2, layout))
     if c > 3:
-        x3 = np.float32(sample(line, k, 3, layout)) - guide[3]
-    return x0, x1, x2, x3
+        v3 = np.float32(sample(line, k, 3, layout))
+    return v0, v1, v2, v3
+
+
+@helper
+def minus(a, b):
+    """a - b, number by number."""
+    return a[0] - b[0], a[1] - b[1], a[2] - b[2], a[3] - b[3]
 
 
 @helper
@@ -70,13 +79,18 @@ def largest(a, b):
 def mean_of_window(pixels, ys, xs, team, layout):
     """Coverage-weighted mean of each channel, for all threads of the team."""
     column, row = my_place(team)
-    zeros = (_ZERO, _ZERO, _ZERO, _ZERO)
-    sums = zeros
-    for x in range(xs[0] + column, xs[1], 1 << team.column_bits):
+    sums = (_ZERO, _ZERO, _ZERO, _ZERO)
+    x = np.int32(xs[0] + column)
+    while x <= xs[1]:
         cover = covered(xs, x)
-        for y in range(ys[0] + row, ys[1], 1 << team.row_bits):
-            values = differences(pixels[np.uint32(y)], np.uint32(x), zeros, layout)
-            sums = added(sums, values, cover * covered(ys, y))
+        y = np.int32(ys[0] + row)
+        while y <= ys[1]:
+            z = np.int32(y + team.rows)
+            upper, lower = pixel(pixels, y, x, layout), pixel(pixels, min(z, ys[1]), x, layout)
+            sums = added(sums, upper, cover * covered(ys, y))
+            sums = added(sums, lower, cover * covered(ys, z))
+            y = np.int32(z + team.rows)
+        x = np.int32(x + team.columns)
     area = extent(ys) * extent(xs)
     m0, m1, m2, m3 = across_all(sums, team, SUM, layout.channels)
     return m0 / area, m1 / area, m2 / area, m3 / area
@@ -106,13 +120,16 @@ def values_at(plane, row, i, layout):
 @device
 def mean_of_neighbours(means, row, i, kernels, bias, team, layout):
     """3 x 3 means around a window, filtered; the threads of a team take neighbours by turns."""
-    rows, width = means.shape[0], means.shape[2]
-    vertical, horizontal = existing(row, rows), existing(i, width)
+    height, width = np.int32(means.shape[0]), np.int32(means.shape[2])
+    vertical, horizontal = existing(row, height), existing(i, width)
     sums = (_ZERO, _ZERO, _ZERO, _ZERO)
     column, line = my_place(team)
-    for n in range(column + (line << team.column_bits), 9, 1 << (team.column_bits + team.row_bits)):
-        dy, dx = n // 3, n % 3
-        y, x = min(max(row + dy - 1, 0), rows - 1), min(max(i + dx - 1, 0), width - 1)
+    n = np.int32(column + line * team.columns)
+    while n < 9:
+        dy = np.int32(n * 11 >> 5)  # n // 3
+        dx = np.int32(n - 3 * dy)
+        y = min(max(np.int32(row + dy - 1), np.int32(0)), np.int32(height - 1))
+        x = min(max(np.int32(i + dx - 1), np.int32(0)), np.int32(width - 1))
         near = values_at(means, y, x, layout)
         weights = filter_at(kernels, vertical, horizontal, dy, dx, layout)
         sums = (
@@ -121,6 +138,7 @@ def mean_of_neighbours(means, row, i, kernels, bias, team, layout):
             sums[2] + weights[2] * near[2],
             sums[3] + weights[3] * near[3],
         )
+        n = np.int32(n + team.columns * team.rows)
     return added(across_all(sums, team, SUM, layout.channels), values_of(bias, layout), _ONE)
 
 
@@ -158,12 +176,19 @@ def range_of_window(pixels, ys, xs, guide, epsilon2, team, layout, joint, asymme
     column, row = my_place(team)
     zeros = (_ZERO, _ZERO, _ZERO, _ZERO)
     total = most = zeros
-    for x in range(xs[0] + column, xs[1], 1 << team.column_bits):
+    x = np.int32(xs[0] + column)
+    while x <= xs[1]:
         cover = covered(xs, x)
-        for y in range(ys[0] + row, ys[1], 1 << team.row_bits):
-            values = differences(pixels[np.uint32(y)], np.uint32(x), guide, layout)
-            u = distances(values, epsilon2, joint, asymmetric)
-            total, most = added(total, u, cover * covered(ys, y)), largest(most, u)
+        y = np.int32(ys[0] + row)
+        while y <= ys[1]:
+            z = np.int32(y + team.rows)
+            upper, lower = pixel(pixels, y, x, layout), pixel(pixels, min(z, ys[1]), x, layout)
+            u = distances(minus(upper, guide), epsilon2, joint, asymmetric)
+            v = distances(minus(lower, guide), epsilon2, joint, asymmetric)
+            total = added(added(total, u, cover * covered(ys, y)), v, cover * covered(ys, z))
+            most = largest(largest(most, u), v)
+            y = np.int32(z + team.rows)
+        x = np.int32(x + team.columns)
     planes = (None,) if len(joint) == 1 else layout.channels
     total = across_all(total, team, SUM, planes)
     return added(zeros, total, _ONE / (extent(ys) * extent(xs))), across_all(most, team, LARGEST, planes)
@@ -184,6 +209,15 @@ def scaled(u, factors, joint):
     return u0, min(u[1] * factors[1], _ONE), min(u[2] * factors[2], _ONE), min(u[3] * factors[3], _ONE)
 
 
+@helper
+def weighed(x, cover, factors, exponent, epsilon2, task, layout, joint, asymmetric, power):
+    """Weights and weighted differences of a pixel that differs by x."""
+    u = distances(x, epsilon2, joint, asymmetric)
+    if len(task) == 3:
+        u = scaled(u, factors, joint)
+    return weights_and_products(x, u, cover, exponent, layout, joint, power)
+
+
 @device
 def weigh_window(
     pixels, ys, xs, guide, factors, exponent, epsilon2, team, task, layout, joint, asymmetric, power
@@ -191,16 +225,24 @@ def weigh_window(
     """The sums of the weights and of the weighted differences."""
     column, row = my_place(team)
     weights = sums = (_ZERO, _ZERO, _ZERO, _ZERO)
-    for x in range(xs[0] + column, xs[1], 1 << team.column_bits):
+    x = np.int32(xs[0] + column)
+    while x <= xs[1]:
         cover = covered(xs, x)
-        for y in range(ys[0] + row, ys[1], 1 << team.row_bits):
-            values = differences(pixels[np.uint32(y)], np.uint32(x), guide, layout)
-            u = distances(values, epsilon2, joint, asymmetric)
-            if len(task) == 3:
-                u = scaled(u, factors, joint)
-            part = cover * covered(ys, y)
-            f, e = weights_and_products(values, u, part, exponent, layout, joint, power)
-            weights, sums = added(weights, f, _ONE), added(sums, e, _ONE)
+        y = np.int32(ys[0] + row)
+        while y <= ys[1]:
+            z = np.int32(y + team.rows)
+            upper, lower = pixel(pixels, y, x, layout), pixel(pixels, min(z, ys[1]), x, layout)
+            f, e = weighed(
+                minus(upper, guide), cover * covered(ys, y), factors, exponent, epsilon2,
+                task, layout, joint, asymmetric, power,
+            )  # fmt: skip
+            g, d = weighed(
+                minus(lower, guide), cover * covered(ys, z), factors, exponent, epsilon2,
+                task, layout, joint, asymmetric, power,
+            )  # fmt: skip
+            weights, sums = added(added(weights, f, _ONE), g, _ONE), added(added(sums, e, _ONE), d, _ONE)
+            y = np.int32(z + team.rows)
+        x = np.int32(x + team.columns)
     if len(joint) == 1:
         weight = across(weights[0], team, SUM)
         weights = (weight, weight, weight, weight)
@@ -214,7 +256,7 @@ def share(octaves, exponent, base, factor):
     """2**octaves * (base * factor)**exponent, but no more than what decides alone."""
     if factor > _ZERO:
         octaves += exponent * (math.log2(base) + math.log2(factor))
-    return np.float32(2.0) ** min(np.float32(octaves), _OCTAVES)
+    return np.float32(math.exp2(min(np.float32(octaves), _OCTAVES)))
 
 
 @helper
@@ -253,21 +295,21 @@ def box_windows(pixels, ys, xs, start, top, team, layout, limit, out):
     out : (rows, w * C) array
         Filled.
     """
+    crew = crew_of(team, cuda.shared.array(WARPS, np.float32))
     c = len(layout.channels)
     columns = len(xs.begin)
-    i = my_window(team)
-    across_span = span_of(xs, min(i, columns - 1))
-    column, line = my_place(team)
-    for row in range(cuda.blockIdx.y, out.shape[0], cuda.gridDim.y):
-        mean = mean_of_window(pixels, rows_of(ys, start + row, top), across_span, team, layout)
-        if i < columns and column == 0 and line == 0:
-            store(out, row, i, 0, mean[0], limit, layout.channels)
-            if c > 1:
-                store(out, row, i, 1, mean[1], limit, layout.channels)
-            if c > 2:
-                store(out, row, i, 2, mean[2], limit, layout.channels)
-            if c > 3:
-                store(out, row, i, 3, mean[3], limit, layout.channels)
+    row, i = my_window(crew)
+    across_span = span_of(xs, min(i, np.int32(columns - 1)))
+    column, line = my_place(crew)
+    mean = mean_of_window(pixels, rows_of(ys, start + row, top), across_span, crew, layout)
+    if i < columns and column == 0 and line == 0:
+        store(out, row, i, 0, mean[0], limit, layout.channels)
+        if c > 1:
+            store(out, row, i, 1, mean[1], limit, layout.channels)
+        if c > 2:
+            store(out, row, i, 2, mean[2], limit, layout.channels)
+        if c > 3:
+            store(out, row, i, 3, mean[3], limit, layout.channels)
 
 
 @Kernel
@@ -281,22 +323,22 @@ def mean_windows(pixels, ys, xs, start, top, team, layout, means):
     means : (rows, C, w) float32 array
         Filled.
     """
+    crew = crew_of(team, cuda.shared.array(WARPS, np.float32))
     c = len(layout.channels)
     columns = len(xs.begin)
-    i = my_window(team)
-    across_span = span_of(xs, min(i, columns - 1))
-    column, line = my_place(team)
-    for row in range(cuda.blockIdx.y, means.shape[0], cuda.gridDim.y):
-        mean = mean_of_window(pixels, rows_of(ys, start + row, top), across_span, team, layout)
-        if i < columns and column == 0 and line == 0:
-            k, p = np.uint32(row), np.uint32(i)
-            means[k, np.uint32(0), p] = mean[0]
-            if c > 1:
-                means[k, np.uint32(1), p] = mean[1]
-            if c > 2:
-                means[k, np.uint32(2), p] = mean[2]
-            if c > 3:
-                means[k, np.uint32(3), p] = mean[3]
+    row, i = my_window(crew)
+    across_span = span_of(xs, min(i, np.int32(columns - 1)))
+    column, line = my_place(crew)
+    mean = mean_of_window(pixels, rows_of(ys, start + row, top), across_span, crew, layout)
+    if i < columns and column == 0 and line == 0:
+        k, p = np.uint32(row), np.uint32(i)
+        means[k, np.uint32(0), p] = mean[0]
+        if c > 1:
+            means[k, np.uint32(1), p] = mean[1]
+        if c > 2:
+            means[k, np.uint32(2), p] = mean[2]
+        if c > 3:
+            means[k, np.uint32(3), p] = mean[3]
 
 
 @Kernel
@@ -333,31 +375,42 @@ def reward_windows(
     out : (rows, w * C) array
         Filled.
     """
+    crew = crew_of(team, cuda.shared.array(WARPS, np.float32))
     columns = len(xs.begin)
-    window = my_window(team)
-    i = min(window, columns - 1)
+    row, window = my_window(crew)
+    i = min(window, np.int32(columns - 1))
     across_span = span_of(xs, i)
-    column, line = my_place(team)
-    for row in range(cuda.blockIdx.y, out.shape[0], cuda.gridDim.y):
-        span = rows_of(ys, start + row, top)
-        mean, guide = compared(
-            pixels, span, across_span, near, row + above, i, kernels, bias, team, guidance, blend, layout
+    column, line = my_place(crew)
+    span = rows_of(ys, start + row, top)
+    mean, guide = compared(
+        pixels,
+        span,
+        across_span,
+        near,
+        np.int32(row + above),
+        i,
+        kernels,
+        bias,
+        crew,
+        guidance,
+        blend,
+        layout,
+    )
+    scale = mean_u = (_ONE, _ONE, _ONE, _ONE)
+    if len(task) == 3:
+        mean_u, most = range_of_window(
+            pixels, span, across_span, guide, epsilon2, crew, layout, joint, asymmetric
         )
-        scale = mean_u = (_ONE, _ONE, _ONE, _ONE)
-        if len(task) == 3:
-            mean_u, most = range_of_window(
-                pixels, span, across_span, guide, epsilon2, team, layout, joint, asymmetric
-            )
-            scale = reciprocal(most[0]), reciprocal(most[1]), reciprocal(most[2]), reciprocal(most[3])
-        weights, sums = weigh_window(
-            pixels, span, across_span, guide, scale, exponent, epsilon2,
-            team, task, layout, joint, asymmetric, power,
+        scale = reciprocal(most[0]), reciprocal(most[1]), reciprocal(most[2]), reciprocal(most[3])
+    weights, sums = weigh_window(
+        pixels, span, across_span, guide, scale, exponent, epsilon2,
+        crew, task, layout, joint, asymmetric, power,
+    )  # fmt: skip
+    if window < columns and column == 0 and line == 0:
+        finish(
+            out, row, i, guide, mean, weights, sums, scale, mean_u, octaves, exponent, base, limit,
+            normalised, blend, layout, joint,
         )  # fmt: skip
-        if window < columns and column == 0 and line == 0:
-            finish(
-                out, row, i, guide, mean, weights, sums, scale, mean_u, octaves, exponent, base, limit,
-                normalised, blend, layout, joint,
-            )  # fmt: skip
 
 
 @device
