@@ -1,8 +1,8 @@
 """Images on a GPU: its memory, streams, and the calls of the CUDA kernels. Imported only when one is used.
 
-An image in the memory of the computer goes there in strips: while one is copied, the one before it is computed
-and copied back, on a stream of its own. Each thread has its own streams and buffers, so that threads that
-read, downscale and write images keep each other's copies and kernels apart.
+An image in the memory of the computer goes there in strips: while one is copied, the one before it is
+computed and copied back, on a stream of its own. Each thread has its own streams and buffers, so that the
+copies and kernels of threads that read, downscale and write images overlap.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from dpid_cli.guidance import places
 from dpid_cli.kernels import order
 from dpid_cli.kernels.cuda import filters, windows
 from dpid_cli.kernels.cuda import order as cuda_order
-from dpid_cli.kernels.cuda.target import SIMULATED, cuda
+from dpid_cli.kernels.cuda.target import SIMULATED, Kernel, cuda, from_dlpack
 from dpid_cli.kernels.cuda.teams import Team
 from dpid_cli.kernels.jit import flag
 from dpid_cli.kernels.windows import DETAIL, SCALED_DETAIL, Layout
@@ -156,11 +156,12 @@ class _OfThread(threading.local):
 _of_thread = _OfThread()
 
 
-def downscale(raster: Raster, grid: Grid, method: str, parameters: Mapping[str, Any]) -> NDArray[Any]:
-    """The result, (h, w * C), for an image in the memory of the computer."""
+def downscale(
+    out: NDArray[Any], raster: Raster, grid: Grid, method: str, parameters: Mapping[str, Any]
+) -> None:
+    """Fill `out`, (h, w * C), for an image in the memory of the computer."""
     check_type(raster.dtype)
     rows = grid.ys.target
-    out = np.empty((rows, grid.xs.target * raster.channels), raster.dtype)
     lanes = _of_thread.lanes.setdefault(device_number(), [])
     while len(lanes) < 2:
         lanes.append(Lane(cuda.stream()))
@@ -179,7 +180,6 @@ def downscale(raster: Raster, grid: Grid, method: str, parameters: Mapping[str, 
         finally:
             for lane in lanes:
                 lane.collect = None
-    return out
 
 
 def downscale_resident(
@@ -194,6 +194,9 @@ def downscale_resident(
         out = cuda.device_array(
             (grid.ys.target, grid.xs.target * raster.channels), raster.dtype, stream=stream
         )
+        if grid.size == raster.size and grid.window is None:
+            out.view(raster.rows.dtype).copy_to_device(raster.rows, stream=stream)
+            return out
         for start in range(0, grid.ys.target, STRIP_ROWS):
             stop = min(start + STRIP_ROWS, grid.ys.target)
             strip = Strip(raster, grid, start, stop, raster.rows, 0, stream, workspace)
@@ -251,7 +254,7 @@ def _guidance_flag(guidance: str | Filter) -> Any:
     return windows.GIVEN if isinstance(guidance, Filter) and guidance.grid == "input" else windows.NEAR
 
 
-def _guidance(strip: Strip, guidance: str | Filter) -> tuple[Any, int, Any, Any]:
+def _guidance(strip: Strip, guidance: str | Filter) -> tuple[Any, Any, Any, Any]:
     """The arguments from `near` to `bias` of `windows.reward_windows`, computed if need be."""
     if guidance == "box":
         return strip.array("nothing", 1), np.int32(0), *_filter_on_device(GAUSSIAN, 1, 1.0, device_number())
@@ -353,8 +356,8 @@ def device_number() -> int:
     return getattr(cuda.get_current_device(), "id", 0)
 
 
-def resident(image: Any, channels_together: bool = True) -> tuple[Any, Raster]:
-    """An array on the GPU, without a copy, and its pixels as kernels read them.
+def resident(image: Any, channels_together: bool = True) -> Raster:
+    """The pixels of an array on the GPU as kernels read them, without a copy.
 
     Parameters
     ----------
@@ -374,7 +377,7 @@ def resident(image: Any, channels_together: bool = True) -> tuple[Any, Raster]:
         raise ArgumentError("image: its pixels lie apart in the memory of the GPU: give a contiguous copy")
     rows = array.reshape(array.shape[0], array.shape[1] * channels)
     together = channels_together and channels == 4 and array.dtype == np.uint8 and _address(array) % 4 == 0
-    return array, Raster(rows.view(np.dtype(np.uint32)) if together else rows, channels, packed=together)
+    return Raster(rows.view(np.dtype(np.uint32)) if together else rows, channels, packed=together)
 
 
 def _address(array: Any) -> int:
@@ -387,25 +390,7 @@ def _view(image: Any) -> Any:
         return image
     if hasattr(image, "__cuda_array_interface__"):
         return cuda.as_cuda_array(image, sync=False)  # `stream_for` keeps the order
-    from cuda.core.utils import StridedMemoryView
-
-    view = StridedMemoryView.from_dlpack(image, stream_ptr=0)
-    return cuda.as_cuda_array(_Interface(view))
-
-
-class _Interface:
-    """The memory that another library shares by DLPack, as CUDA's array interface."""
-
-    def __init__(self, view: Any) -> None:
-        self.view = view  # holds the memory
-        strides = view.strides and tuple(stride * view.dtype.itemsize for stride in view.strides)
-        self.__cuda_array_interface__ = {
-            "shape": tuple(view.shape),
-            "strides": strides,
-            "typestr": view.dtype.str,
-            "data": (view.ptr, True),
-            "version": 3,
-        }
+    return from_dlpack(image)
 
 
 def stream_for(image: Any, stream: Any) -> Any:
@@ -418,7 +403,7 @@ def stream_for(image: Any, stream: Any) -> Any:
         return 0 if own is None else cuda.external_stream(own)
     if own is not None:
         cuda.external_stream(own).synchronize()
-    if hasattr(stream, "__cuda_stream__") and not hasattr(stream, "synchronize_numba"):
+    if hasattr(stream, "__cuda_stream__"):
         stream = stream.__cuda_stream__()[1]
     return cuda.external_stream(stream) if isinstance(stream, int) and stream else stream
 
@@ -448,6 +433,13 @@ class _told:  # noqa: N801  # a context manager
             raise DpidError(
                 f"device: the GPU cannot be used: {told}: repair it, or give device cpu"
             ) from error
+
+
+def cache_counts() -> tuple[int, int]:
+    """How many kernels this process has compiled, and how many it has found compiled."""
+    kernels = [value for module in (windows, filters, cuda_order) for value in vars(module).values()]
+    found = [kernel.counts() for kernel in kernels if isinstance(kernel, Kernel)]
+    return sum(compiled for compiled, _ in found), sum(held for _, held in found)
 
 
 @cache

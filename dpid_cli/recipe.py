@@ -9,7 +9,7 @@ from typing import IO, Any
 import numpy as np
 
 from dpid_cli import __version__, alpha
-from dpid_cli.backends import thread_count
+from dpid_cli.backends import device_for, thread_count
 from dpid_cli.errors import ArgumentError, FileError
 from dpid_cli.filters import resolved
 from dpid_cli.methods import PARAMETERS, method_named
@@ -31,6 +31,7 @@ class Recipe:
     parameters : mapping
         Those given, by Python name.
     threads : int or None
+    device : {'cpu', 'cuda', 'auto'}
     encoding : mapping
         The encoder's options that were given: ``quality``, ``compress_level``.
     metadata : {'keep', 'colour', 'strip'}
@@ -47,6 +48,7 @@ class Recipe:
     method: str = "dpid"
     parameters: Mapping[str, Any] = field(default_factory=dict)
     threads: int | None = None
+    device: str = "cpu"
     encoding: Mapping[str, int] = field(default_factory=dict)
     metadata: str = "keep"
     record: bool = True
@@ -63,6 +65,7 @@ class Recipe:
         self.parameters = resolved(method, self.parameters)  # a filter's file is read once
         method.parameters(self.parameters)
         thread_count(self.threads)
+        device_for(self.device, method)
         for option, value, known in (
             ("metadata", self.metadata, METADATA),
             ("truncated", self.truncated, TRUNCATED),
@@ -101,7 +104,7 @@ class Recipe:
         """The result, with the metadata that its file shall have."""
         try:
             result = downscale_picture(
-                picture, size, method=self.method, threads=self.threads, **self.parameters
+                picture, size, method=self.method, threads=self.threads, device=self.device, **self.parameters
             )
         except ArgumentError as error:  # the arguments have been checked: it is what the file holds
             raise FileError(f"{name}: {error}") from error

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ctypes
 import math
+import os
 import threading
 
 import numpy as np
 from numba import cuda
 from numba.cuda.simulator import kernelapi
 from numba.cuda.simulator.cudadrv.devicearray import FakeCUDAArray
+
+from dpid_cli import backends
 
 WARP = 32
 
@@ -56,6 +59,8 @@ def _as_cuda_array(image, sync=True):
 
 
 def install() -> None:
-    """Add it to the simulator."""
+    """Add it to the simulator, and let kernels of the processor be those of every other process."""
+    del os.environ["NUMBA_ENABLE_CUDASIM"]  # read by now; the folder of kernels depends on it
+    backends.gpu_trouble = lambda: None
     kernelapi.FakeCUDAModule.shfl_xor_sync = _shfl_xor_sync
     cuda.as_cuda_array = _as_cuda_array

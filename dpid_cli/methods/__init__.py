@@ -125,6 +125,8 @@ class Method:
         Whether its family reads packed pixels (see `dpid_cli.raster.Raster`).
     neighbours : bool
         Whether a strip needs the rows of the result above and below it, too.
+    gpu : bool
+        Whether `dpid_cli.gpu` computes it, too.
     """
 
     name: str
@@ -136,6 +138,7 @@ class Method:
     divisible: bool = True
     packed: bool = False
     neighbours: bool = False
+    gpu: bool = False
 
     def parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Defaults overridden by `given`, whose values None mean "not given".
@@ -194,17 +197,19 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         for m in (
             Method(
                 "dpid", "weights by colour distance from the smoothed mean", _WEBER, "detail", _DETAIL,
-                neighbours=True, packed=True,
+                neighbours=True, packed=True, gpu=True,
             ),
             Method(
                 "dpp", "weights by distance per channel", _SAEEDAN, "detail", _DPP, _NO_ZERO, neighbours=True,
-                packed=True,
+                packed=True, gpu=True,
             ),
             Method("s3dpp", "dpp at random rows and columns", _SAEEDAN, "spatial", _DPP | _CELLS, _NO_ZERO),
-            Method("box", "mean of the window", "average pooling", "box", _WINDOW, packed=True),
-            Method("max", "largest value of each channel", "max pooling", "order", _WINDOW),
-            Method("min", "smallest value of each channel", "min pooling", "order", _WINDOW),
-            Method("extremum", "value farthest from the mean, per channel", _LIMIT, "order", _WINDOW),
+            Method("box", "mean of the window", "average pooling", "box", _WINDOW, packed=True, gpu=True),
+            Method("max", "largest value of each channel", "max pooling", "order", _WINDOW, gpu=True),
+            Method("min", "smallest value of each channel", "min pooling", "order", _WINDOW, gpu=True),
+            Method(
+                "extremum", "value farthest from the mean, per channel", _LIMIT, "order", _WINDOW, gpu=True
+            ),
             Method("subsample", "one pixel of each window", "striding", "subsample", {"position": "corner"}),
             Method("mixed", "max and mean, in fixed shares", _LEE, "pooling", _BLEND),
             Method("gated", "max and mean, in shares that a filter sets", _LEE, "pooling", {"gate": None}),

@@ -1,8 +1,8 @@
 """How CUDA kernels are defined, compiled, kept and launched. Importing this imports numba.cuda.
 
-Kernels are specialised like those of the processor (`dpid_cli.kernels.jit`): flags are tuples of None, and the
-helpers of both are the same functions. Numba compiles for the GPU at hand and keeps the machine code in a
-folder whose name stands for the sources of all kernels, so that a helper that was edited is never found stale.
+Kernels are specialised like those of the processor (`dpid_cli.kernels.jit`): flags are tuples of None, and
+the helpers of both are the same functions. Numba compiles for the GPU at hand and keeps the machine code in
+a folder whose name stands for the sources of all kernels, so that no helper that was edited is found stale.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from numba.cuda.core import config
 
 from dpid_cli.kernels import cache
 from dpid_cli.kernels.jit import helpers
+
+__all__ = ["SIMULATED", "Kernel", "cuda", "device", "from_dlpack", "register_helpers"]
 
 SIMULATED = bool(config.ENABLE_CUDASIM)
 _lock = Lock()
@@ -45,6 +47,13 @@ class Kernel:
             dispatcher = self._dispatcher
         dispatcher[grid, block, stream](*arguments)
 
+    def counts(self) -> tuple[int, int]:
+        """How many versions this process has compiled, and how many it has found on disk."""
+        if SIMULATED or "_dispatcher" not in vars(self):
+            return 0, 0
+        stats = self._dispatcher.stats
+        return sum(stats.cache_misses.values()), sum(stats.cache_hits.values())
+
     @cached_property
     def _dispatcher(self) -> Any:
         if SIMULATED:
@@ -71,3 +80,25 @@ def register_helpers() -> None:
     for new in set(helpers()) - _registered:
         register_jitable(new)
         _registered.add(new)
+
+
+class _Shared:
+    """Memory that another library shares by DLPack, as CUDA's array interface."""
+
+    def __init__(self, view: Any) -> None:
+        self.view = view  # holds the memory
+        strides = view.strides and tuple(stride * view.dtype.itemsize for stride in view.strides)
+        self.__cuda_array_interface__ = {
+            "shape": tuple(view.shape),
+            "strides": strides,
+            "typestr": view.dtype.str,
+            "data": (view.ptr, True),
+            "version": 3,
+        }
+
+
+def from_dlpack(array: Any) -> Any:
+    """An array of Numba over the memory of one that has only ``__dlpack__``, for the default stream."""
+    from cuda.core.utils import StridedMemoryView
+
+    return cuda.as_cuda_array(_Shared(StridedMemoryView.from_dlpack(array, stream_ptr=0)))

@@ -55,7 +55,7 @@ class Team(NamedTuple):
         return cls(*map(np.int32, (1 << column_bits, 1 << (bits - column_bits), column_bits, bits)))
 
     def launch(self, rows: int, columns: int) -> tuple[tuple[int, int], int]:
-        """Grid and block for a result of rows x columns: a row of blocks for each row, of which 65535 can be."""
+        """Grid and block for a result of rows x columns, up to 65535 rows: a row of blocks for each."""
         needed = columns << int(self.bits)
         block = min(max(1 << (needed - 1).bit_length(), WARP), BLOCK)
         return (-(-needed // block), rows), block

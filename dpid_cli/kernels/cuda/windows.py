@@ -1,9 +1,9 @@
 """The detail-preserving family on a GPU: box filter, DPID and DPP, a team of threads for each window.
 
-The formula is that of `dpid_cli.kernels.windows`, whose helpers compute it here too. Neighbouring threads read
-neighbouring pixels, in rows of the window, and keep their sums in registers; what a window is compared with is
-computed in the same kernel that uses it, so that the image is read once for the means and once for the
-weights (with box guidance once from memory, and again from the cache), and nothing else of its size is.
+The formula is that of `dpid_cli.kernels.windows`, whose helpers compute it here too. Neighbouring threads
+read neighbouring pixels, in rows of the window, two rows at a time, and keep their sums in registers. What a
+window is compared with is computed by the kernel that uses it: the image is read once for the means and once
+for the weights (with box guidance once from memory, and again from the cache).
 
 All computing is in float32. Kernels fill a strip of the result, from the row `start` on; `pixels` holds the
 image's rows from `top` on, as many as the strip needs.
@@ -261,7 +261,7 @@ def share(octaves, exponent, base, factor):
 
 @helper
 def blended(guide, mean, weight, excess, part):
-    """The weighted mean of what is above the guidance, `part` of it by the mean; the guidance if no weights."""
+    """The guidance and the weighted mean of what differs from it, the mean weighing `part`."""
     weight += part
     excess += part * (mean - guide)
     return guide + (excess / weight if weight > _ZERO else _ZERO)
@@ -269,7 +269,7 @@ def blended(guide, mean, weight, excess, part):
 
 @helper
 def store(out, row, i, j, value, limit, channels):
-    """Put a channel of a pixel in its place: rounded, halves up, where `limit` is that of a type of integers."""
+    """Put a channel of a pixel in its place, rounded, halves up, where there is a `limit`."""
     place = np.uint32(np.uint32(len(channels)) * np.uint32(i) + np.uint32(j))
     if limit > _ZERO:
         out[np.uint32(row), place] = np.int32(min(max(value, _ZERO), limit) + _HALF)
