@@ -31,7 +31,7 @@ class _Nones:
     @staticmethod
     def prepare_args(type_: Any, value: Any, stream: Any, retr: list[Any]) -> tuple[Any, Any]:
         """The type and the value that Numba passes in their place."""
-        return (types.voidptr, 0) if value is None else (type_, value)
+        return (types.uint64, 0) if value is None else (type_, value)
 
 
 class Kernel:
