@@ -34,7 +34,9 @@ def test_kernels_compile(capability):
         assert kernel["launchable"], kernel
         # Sums come together by shuffles in a fixed order, in registers, in functions that are inlined.
         assert kernel["shuffles"] > 0 and kernel["atomics"] == kernel["calls"] == kernel["local"] == 0, kernel
-        assert kernel["spilled"] == 0 and 0 < kernel["registers"] <= 64, kernel
+        # Few registers, so that a multiprocessor holds enough threads to wait for memory.
+        few = 64 if kernel["kernel"] in ("mean_windows", "reward_windows") else 80
+        assert kernel["spilled"] == 0 and 0 < kernel["registers"] <= few, kernel
         assert kernel["doubles"] == 0 or kernel["method"] == "extremum", kernel
     root = [kernel["roots"] for kernel in kernels if kernel["kernel"] == "reward_windows"]
     assert root == [2, 0, 0, 2]  # one for each of two rows, where the power is a root
