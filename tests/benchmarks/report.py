@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .commands import commands
+from .gpu import gpu
 from .library import exponents, filters, growth, near, poolings, types
 from .machine import machine
 from .markdown import BEGIN, END, Facts, Section, replace_between
@@ -29,6 +30,7 @@ SECTIONS: dict[str, Callable[[Plan], Section]] = {
     "near": near,
     "growth": growth,
     "commands": commands,
+    "gpu": gpu,
 }
 
 
