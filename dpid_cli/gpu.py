@@ -183,25 +183,27 @@ def downscale(
 
 
 def downscale_resident(
-    image: Any, raster: Raster, grid: Grid, method: str, parameters: Mapping[str, Any], stream: Any
+    raster: Raster,
+    grid: Grid,
+    method: str,
+    parameters: Mapping[str, Any],
+    shape: tuple[int, ...],
+    stream: Any,
 ) -> Any:
-    """The result, (h, w * C) on the GPU, for an image there; queued on the stream, not waited for."""
+    """The result, of this shape and on the GPU, for an image there; queued on the stream, not waited for."""
     check_type(raster.dtype)
-    stream = stream_for(image, stream)
-    key = device_number(), int(getattr(stream, "handle", stream) or 0)
-    workspace = _of_thread.workspaces.setdefault(key, Workspace())
+    workspace = _of_thread.workspaces.setdefault((device_number(), address_of(stream)), Workspace())
     with _told():
-        out = cuda.device_array(
-            (grid.ys.target, grid.xs.target * raster.channels), raster.dtype, stream=stream
-        )
+        result = cuda.device_array(shape, raster.dtype, stream=stream)  # and tells others of the stream
+        out = result.reshape(grid.ys.target, grid.xs.target * raster.channels)
         if grid.size == raster.size and grid.window is None:
             out.view(raster.rows.dtype).copy_to_device(raster.rows, stream=stream)
-            return out
+            return result
         for start in range(0, grid.ys.target, STRIP_ROWS):
             stop = min(start + STRIP_ROWS, grid.ys.target)
             strip = Strip(raster, grid, start, stop, raster.rows, 0, stream, workspace)
             fill(out[start:stop], method, strip, parameters)
-    return out
+    return result
 
 
 def fill(out: Any, method: str, strip: Strip, parameters: Mapping[str, Any]) -> None:
@@ -356,13 +358,15 @@ def device_number() -> int:
     return getattr(cuda.get_current_device(), "id", 0)
 
 
-def resident(image: Any, channels_together: bool = True) -> Raster:
+def resident(image: Any, stream: Any, channels_together: bool = True) -> Raster:
     """The pixels of an array on the GPU as kernels read them, without a copy.
 
     Parameters
     ----------
     image : object with ``__cuda_array_interface__`` or ``__dlpack__``
         (H, W) or (H, W, C), contiguous.
+    stream : stream of Numba, or 0
+        Where it will be used.
     channels_together : bool
         Whether the four bytes of a pixel may be read as one number.
 
@@ -371,7 +375,7 @@ def resident(image: Any, channels_together: bool = True) -> Raster:
     ArgumentError
         If its shape or type is none that kernels know.
     """
-    array = _view(image)
+    array = _view(image, stream)
     channels = check_kind(array.shape, array.dtype)
     if not array.is_c_contiguous():
         raise ArgumentError("image: its pixels lie apart in the memory of the GPU: give a contiguous copy")
@@ -384,13 +388,13 @@ def _address(array: Any) -> int:
     return 0 if SIMULATED else int(array.__cuda_array_interface__["data"][0])
 
 
-def _view(image: Any) -> Any:
+def _view(image: Any, stream: Any) -> Any:
     """An array of Numba over the memory of any library's array."""
     if getattr(image, "__cuda_ndarray__", False):
         return image
     if hasattr(image, "__cuda_array_interface__"):
         return cuda.as_cuda_array(image, sync=False)  # `stream_for` keeps the order
-    return from_dlpack(image)
+    return from_dlpack(image, address_of(stream) or 1)
 
 
 def stream_for(image: Any, stream: Any) -> Any:
@@ -406,6 +410,11 @@ def stream_for(image: Any, stream: Any) -> Any:
     if hasattr(stream, "__cuda_stream__"):
         stream = stream.__cuda_stream__()[1]
     return cuda.external_stream(stream) if isinstance(stream, int) and stream else stream
+
+
+def address_of(stream: Any) -> int:
+    """The address of a stream; 0 for the default one."""
+    return int(getattr(stream, "handle", stream) or 0)
 
 
 def check_type(dtype: np.dtype[Any]) -> None:

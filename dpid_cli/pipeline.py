@@ -228,10 +228,11 @@ def _on_gpu(
     from dpid_cli import gpu
 
     filter_ = parameters.get("guidance")
-    raster = gpu.resident(image, not isinstance(filter_, Filter) or filter_.grid == "output")
+    stream = gpu.stream_for(image, stream)
+    raster = gpu.resident(image, stream, not isinstance(filter_, Filter) or filter_.grid == "output")
     target = by_size(raster.size, size) if scale is None else by_scale(raster.size, scale)
     if isinstance(filter_, Filter):
         filter_.check_fit(raster.size, target, raster.channels)
     grid = Grid.of(raster.size, target, raster.real, parameters.get("window"))
-    out = gpu.downscale_resident(image, raster, grid, method.name, parameters, stream)
-    return out.reshape(target[1], target[0], *tuple(image.shape)[2:])
+    shape = (target[1], target[0], *tuple(image.shape)[2:])
+    return gpu.downscale_resident(raster, grid, method.name, parameters, shape, stream)

@@ -28,6 +28,7 @@ if backends.gpu_trouble() is not None:
     pytest.skip(f"no GPU can be used: {backends.gpu_trouble()}", allow_module_level=True)
 
 from dpid_cli import gpu  # noqa: E402
+from dpid_cli.kernels.cuda import target  # noqa: E402
 from dpid_cli.kernels.cuda.target import cuda  # noqa: E402
 from dpid_cli.kernels.cuda.teams import BLOCK, Team  # noqa: E402
 
@@ -235,6 +236,31 @@ def test_work_is_queued_on_the_stream_that_is_asked_for(monkeypatch):
 def test_errors_of_arrays(image, options, told):
     with pytest.raises(dpid_cli.DpidError, match=told):
         dpid_cli.downscale(image, scale=2, **options)
+
+
+def test_arrays_that_only_dlpack_shares(monkeypatch):
+    class Shared:
+        def __init__(self, array, kind=2):
+            self.array, self.kind = array, kind
+            self.shape, self.dtype = array.shape, array.dtype
+
+        def __dlpack_device__(self):
+            return self.kind, 0
+
+    image, asked = picture("uint8", (8, 8, 3)), []
+
+    def from_dlpack(shared, stream):
+        asked.append(stream)
+        return cuda.to_device(shared.array)
+
+    monkeypatch.setattr(gpu, "from_dlpack", from_dlpack)
+    result = dpid_cli.downscale(Shared(image), scale=2, device="cuda")
+    close(result.copy_to_host(), dpid_cli.downscale(image, scale=2))
+    assert asked == [1]  # DLPack's number of the default stream
+    monkeypatch.undo()
+    if SIMULATED:  # where arrays of the computer's memory are the GPU's, too
+        view = target.from_dlpack(image, -1)
+        np.testing.assert_array_equal(view.copy_to_host(), image)
 
 
 def test_errors_of_arrays_on_the_gpu():

@@ -21,6 +21,7 @@ from numba import cuda, types
 import dpid_cli
 from dpid_cli import backends, gpu
 from dpid_cli.filters import over_pixels
+from dpid_cli.kernels import cache
 from dpid_cli.kernels.cuda import target
 
 CAPABILITY = int(sys.argv[1]), int(sys.argv[2])
@@ -68,7 +69,7 @@ def type_of(value):
     """The type that Numba gives an argument."""
     if isinstance(value, np.ndarray):
         return types.Array(numba.from_dtype(value.dtype), value.ndim, "C")
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
+    if hasattr(value, "_fields") and isinstance(value[0], np.ndarray):
         return types.NamedTuple([type_of(item) for item in value], type(value))
     return numba.typeof(value)
 
@@ -116,6 +117,7 @@ def described(kernel, arguments):
     log = assembled(ptx)
     return {
         "kernel": kernel.function.__name__,
+        "kept": kernel._dispatcher._cache.cache_path.startswith(str(cache.cuda_folder())),
         "launchable": sizes_passed(signature, arguments) == sizes_taken(ptx) != [],
         "target": re.search(r"^\.target (\w+)", ptx, re.M)[1],
         "entries": ptx.count(".visible .entry"),

@@ -31,11 +31,11 @@ def test_kernels_compile(capability):
     assert {kernel["kernel"] for kernel in kernels} == KERNELS and len(kernels) == 9
     for kernel in kernels:
         assert (kernel["target"], kernel["entries"]) == ("sm_{}{}".format(*capability), 1), kernel
-        assert kernel["launchable"], kernel
+        assert kernel["launchable"] and kernel["kept"], kernel
         # Sums come together by shuffles in a fixed order, in registers, in functions that are inlined.
         assert kernel["shuffles"] > 0 and kernel["atomics"] == kernel["calls"] == kernel["local"] == 0, kernel
         # Few registers, so that a multiprocessor holds enough threads to wait for memory.
-        few = 64 if kernel["kernel"] in ("mean_windows", "reward_windows") else 80
+        few = 64 if kernel["kernel"] in ("mean_windows", "reward_windows") else 96
         assert kernel["spilled"] == 0 and 0 < kernel["registers"] <= few, kernel
         assert kernel["doubles"] == 0 or kernel["method"] == "extremum", kernel
     root = [kernel["roots"] for kernel in kernels if kernel["kernel"] == "reward_windows"]

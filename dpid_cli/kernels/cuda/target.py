@@ -97,8 +97,11 @@ class _Shared:
         }
 
 
-def from_dlpack(array: Any) -> Any:
-    """An array of Numba over the memory of one that has only ``__dlpack__``, for the default stream."""
+def from_dlpack(array: Any, stream: int) -> Any:
+    """An array of Numba over the memory of one that has only ``__dlpack__``, ready for a stream's next work.
+
+    The stream is given by its address, or as DLPack numbers the default ones, of which 1 is CUDA's.
+    """
     from cuda.core.utils import StridedMemoryView
 
-    return cuda.as_cuda_array(_Shared(StridedMemoryView.from_dlpack(array, stream_ptr=0)))
+    return cuda.as_cuda_array(_Shared(StridedMemoryView.from_dlpack(array, stream_ptr=stream)))
