@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from typing import Any
@@ -131,6 +132,12 @@ class Lane:
             self.stream.synchronize()
             collect()
 
+    def abandon(self) -> None:
+        """Forget the strip under way, but wait until nothing uses its buffers any more."""
+        self.collect = None
+        with suppress(Exception):  # the error that led here is told
+            self.stream.synchronize()
+
     def begin(self, strip: Strip, method: str, parameters: Mapping[str, Any], out: NDArray[Any]) -> None:
         """Queue a strip whose pixels are still in the memory of the computer; its result goes to `out`."""
         rows = strip.pixels
@@ -177,9 +184,10 @@ def downscale(
                 lane.begin(strip, method, parameters, out[start:stop])
             for lane in lanes:
                 lane.finish()
-        finally:
+        except BaseException:
             for lane in lanes:
-                lane.collect = None
+                lane.abandon()
+            raise
 
 
 def downscale_resident(

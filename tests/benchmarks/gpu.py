@@ -29,6 +29,8 @@ METHODS: dict[str, tuple[dict[str, Any], int]] = {
 # Copies of the photo that calls take by turns, so that none finds its pixels in the GPU's cache.
 COPIES = 4
 BATCH = 24
+# Copies that keep the GPU busy while calls are queued, and calls that are queued.
+AHEAD, QUEUED = 40, 20
 
 
 def gpu(plan: Plan) -> Section:
@@ -49,12 +51,17 @@ def _gpu() -> str:
     return f"{description()} ({driver})"
 
 
-def _on_device(call: Call) -> Callable[[], float]:
-    """The same call, returning the seconds between its first and its last work on the GPU."""
+def _on_device(call: Call, busy: Call) -> Callable[[], float]:
+    """The same call, returning the seconds between its first and its last work on the GPU.
+
+    `busy` gives it something to do before, so that all is queued when the first work begins.
+    """
     from numba import cuda
 
     def timed() -> float:
         start, end = cuda.event(), cuda.event()
+        for _ in range(AHEAD):
+            busy()
         start.record()
         call()
         end.record()
@@ -70,14 +77,21 @@ def _resident(plan: Plan) -> tuple[str, Facts]:
 
     images = [cuda.to_device(photo()) for _ in range(COPIES)]
     target = cuda.device_array(photo().shape, np.uint8)
-    calls = {"copy": _on_device(lambda: target.copy_to_device(_turn(images)))}
+
+    def copy() -> None:
+        target.copy_to_device(_turn(images))
+
+    calls, queued = {"copy": _on_device(copy, copy)}, {}
     for name, (options, _) in METHODS.items():
         for size in plan.choose(SIZES, ("1/4",)):
-            calls[f"{name} {size}"] = _on_device(_call(images, SIZES[size], options))
+            call = _call(images, SIZES[size], options)
+            calls[f"{name} {size}"] = _on_device(call, copy)
+            queued[f"{name} {size}"] = _queued(call)
     found = {key: Samples(tuple(values)) for key, values in alternate(calls, plan.rounds(51)).items()}
     moved = 2 * photo().nbytes / found["copy"].median
     facts = Facts()
-    rows = [["copy", milliseconds(found["copy"]), f"{number(moved / 1e9)} GB/s", "100 %"]]
+    called = {key: Samples(tuple(values)) for key, values in alternate(queued, plan.rounds(9)).items()}
+    rows = [["copy", milliseconds(found["copy"]), f"{number(moved / 1e9)} GB/s", "100 %", ""]]
     for name, (_, reads) in METHODS.items():
         for size in plan.choose(SIZES, ("1/4",)):
             samples = found[f"{name} {size}"]
@@ -90,13 +104,29 @@ def _resident(plan: Plan) -> tuple[str, Facts]:
                     milliseconds(samples),
                     f"{number(least / samples.median / 1e9)} GB/s",
                     f"{number(share)} %",
+                    milliseconds(called[f"{name} {size}"]),
                 ]
             )
     text = (
-        "In the memory of the GPU, between two events on its stream, gaps between kernels included. "
-        "Moved are the image, for `dpid` twice, and the result; a copy reads and writes."
+        "In the memory of the GPU, between two events on its stream, with all kernels queued when the first "
+        "begins. Moved are the image, for `dpid` twice, and the result; a copy reads and writes. The last "
+        f"column is a call of {QUEUED} that are queued one after the other by Python."
     )
-    return f"{text}\n\n{table(['filter', 'ms', 'moved', 'share of a copy'], rows)}", facts
+    return f"{text}\n\n{table(['filter', 'ms', 'moved', 'share of a copy', 'ms a call'], rows)}", facts
+
+
+def _queued(call: Call) -> Callable[[], float]:
+    """Seconds a call, of some that are not waited for."""
+    from numba import cuda
+
+    def timed() -> float:
+        start = time.perf_counter()
+        for _ in range(QUEUED):
+            call()
+        cuda.synchronize()
+        return (time.perf_counter() - start) / QUEUED
+
+    return timed
 
 
 def _turn(images: list[Any]) -> Any:
