@@ -16,7 +16,7 @@ import pytest
 pytestmark = pytest.mark.skipif(find_spec("numba_cuda") is None, reason="numba-cuda is not installed")
 
 
-@pytest.mark.parametrize("part", ["methods or teams or strips", "not (methods or teams or strips)"])
+@pytest.mark.parametrize("part", ["methods or parameters", "not (methods or parameters)"])
 def test_kernels_in_the_simulator(part):
     checks = Path(__file__).with_name("cuda_checks.py")
     done = subprocess.run(
