@@ -7,9 +7,9 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
-from dpid_cli.backends import available_threads
+from dpid_cli.backends import available_threads, gpu_trouble
 
-_PACKAGES = ("dpid-cli", "numpy", "numba", "llvmlite", "pillow", "click", "scikit-image")
+_PACKAGES = ("dpid-cli", "numpy", "numba", "numba-cuda", "llvmlite", "pillow", "click", "scikit-image")
 
 
 def facts() -> dict[str, str]:
@@ -27,14 +27,20 @@ def facts() -> dict[str, str]:
         found["lacking"] = " ".join(f.name for f in lacking) + ': pip install "dpid-cli[formats]"'
     found["threads"] = str(available_threads())
     found["threading layer"] = "Python threads over kernels that release the GIL"
-    cuda = _version("numba-cuda")
-    found["cuda"] = "no CUDA kernels in this version" + (
-        f" (numba-cuda {cuda})" if cuda != "not installed" else ""
-    )
+    found["cuda"] = _gpu()
     uncached = "none: no writable folder, kernels are compiled in every process"
     found["kernel cache"] = cache_folder() or uncached
     found["cache variable"] = os.environ.get("DPID_CACHE_DIR", "DPID_CACHE_DIR is not set")
     return found
+
+
+def _gpu() -> str:
+    """The GPU that can be used, or why none can."""
+    if (trouble := gpu_trouble()) is not None:
+        return f"none: {trouble}"
+    from dpid_cli.gpu import description
+
+    return description()
 
 
 def _version(package: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
@@ -15,7 +16,7 @@ from dpid_cli.errors import ArgumentError
 from dpid_cli.filters import Filter, resolved
 from dpid_cli.grid import Grid
 from dpid_cli.light import Light, transfer_of
-from dpid_cli.methods import method_named
+from dpid_cli.methods import Method, method_named
 from dpid_cli.raster import Raster
 from dpid_cli.sizes import by_scale, by_size
 from dpid_cli.sweeps import Strip, Workspace
@@ -45,6 +46,7 @@ def downscale(
     linear: bool | Transfer = False,
     threads: int | None = None,
     device: str = "cpu",
+    stream: Any = None,
 ) -> NDArray[Any]:
     """Downscale an image so that small details survive.
 
@@ -106,13 +108,22 @@ def downscale(
         that pick pixels give the same with and without. See Notes.
     threads : int, optional
         Number of threads, by default one for each available processor. The result does not depend on it.
-    device : {"cpu"}, default "cpu"
-        Where to compute.
+    device : {"cpu", "cuda", "auto"}, default "cpu"
+        Where to compute. "cuda" is a GPU, which ``dpid``, ``dpp``, ``box``, ``max``, ``min`` and ``extremum``
+        know, for all types but float64; its results differ from the processor's by at most one level of
+        uint8, or 1e-5. "auto" is the GPU where there is one that can, else the processor.
+    stream : optional
+        For images in the memory of a GPU: what to queue the work on, as an object with ``__cuda_stream__``, a
+        stream of Numba, or the address of one. By default the stream that the image's
+        ``__cuda_array_interface__`` names, else the default stream.
 
     Returns
     -------
     (h, w[, C]) ndarray
-        Same dtype and channels as `image`; integer results are rounded to nearest, halves up.
+        Same dtype and channels as `image`; integer results are rounded to nearest, halves up. For an image
+        in the memory of a GPU (CuPy, PyTorch: whatever has ``__cuda_array_interface__`` or ``__dlpack__``)
+        an array there, with ``__cuda_array_interface__``, that the stream will fill; nothing is copied to
+        the computer's memory, and floats are not checked.
 
     Raises
     ------
@@ -149,10 +160,12 @@ def downscale(
     >>> int(dpid_cli.downscale(night, scale=8, lambda_=1).max())
     204
     """
-    backends.check_device(device)
     count = backends.thread_count(threads)
     chosen = method_named(method)
     transfer = transfer_of(linear)
+    resident = backends.lies_on_gpu(image)
+    image = image if resident else np.asarray(image)
+    device = backends.device_for(device, chosen, image, linear=transfer is not None)
     given = {
         "lambda_": lambda_,
         "alpha": alpha,
@@ -172,9 +185,14 @@ def downscale(
     parameters = chosen.parameters(resolved(chosen, given))
     if (scale is None) == (size is None):
         raise ArgumentError("size: give either scale or size, not both and not neither")
+    if stream is not None and not resident:
+        raise ArgumentError("stream: the image does not lie in the memory of a GPU: leave stream out")
+    if resident:
+        on_gpu: NDArray[Any] = _on_gpu(image, scale, size, chosen, parameters, stream)
+        return on_gpu
     raster = Raster.of(image)
     target = by_size(raster.size, size) if scale is None else by_scale(raster.size, scale)
-    packed = chosen.packed and window is None
+    packed = device == "cuda" or (chosen.packed and window is None)
     if isinstance(filter_ := parameters.get("guidance"), Filter):
         filter_.check_fit(raster.size, target, raster.channels)
         packed = packed and filter_.grid == "output"
@@ -185,6 +203,11 @@ def downscale(
         raster = raster.unpacked()
     grid = Grid.of(raster.size, target, raster.real, parameters.get("window"))
     out = np.empty((target[1], target[0] * raster.channels), raster.dtype)
+    if device == "cuda":
+        from dpid_cli import gpu
+
+        gpu.downscale(out, raster, grid, chosen.name, parameters)
+        return out.reshape(shape)
     family = import_module(f"dpid_cli.methods.{chosen.family}")
     if hasattr(family, "prepare"):
         parameters = family.prepare(raster, grid, parameters)
@@ -203,3 +226,25 @@ def downscale(
         parts = backends.strips(target[1], raster.rows.nbytes / target[1], count, chosen.neighbours)
     backends.run(render, parts, count)
     return out.reshape(shape)
+
+
+def _on_gpu(
+    image: Any,
+    scale: float | None,
+    size: tuple[int, int] | None,
+    method: Method,
+    parameters: Mapping[str, Any],
+    stream: Any,
+) -> Any:
+    """`downscale` for an image in the memory of a GPU."""
+    from dpid_cli import gpu
+
+    filter_ = parameters.get("guidance")
+    stream = gpu.stream_for(image, stream)
+    raster = gpu.resident(image, stream, not isinstance(filter_, Filter) or filter_.grid == "output")
+    target = by_size(raster.size, size) if scale is None else by_scale(raster.size, scale)
+    if isinstance(filter_, Filter):
+        filter_.check_fit(raster.size, target, raster.channels)
+    grid = Grid.of(raster.size, target, raster.real, parameters.get("window"))
+    shape = (target[1], target[0], *tuple(image.shape)[2:])
+    return gpu.downscale_resident(raster, grid, method.name, parameters, shape, stream)

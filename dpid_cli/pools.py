@@ -20,7 +20,7 @@ from dpid_cli.raster import Raster
 from dpid_cli.sweeps import Strip, Workspace
 
 # Rounding errors, in units of the last place, that distances from the mean may differ by.
-_TIE = 16
+TIE = 16
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Pool:
             self.ys,
             self.xs,
             np.empty((0, 0), real) if means is None else means,
-            real(_TIE * np.finfo(real).eps),
+            real(TIE * np.finfo(real).eps),
             self.channels,
             rule,
             self.workspace.array(f"{dtype} lines", (4, self.values.shape[1]), dtype),

@@ -89,17 +89,7 @@ class Raster:
         Packed are the first three or all of four bytes a pixel.
         """
         array = np.asarray(image)
-        if array.ndim not in (2, 3) or (array.ndim == 3 and not 1 <= array.shape[2] <= 4):
-            raise ArgumentError(
-                f"image: shape {array.shape} is not allowed: give (H, W) or (H, W, C), C from 1 to 4"
-            )
-        if 0 in array.shape:
-            raise ArgumentError(f"image: shape {array.shape} holds no pixel: give at least one")
-        if array.dtype.name not in _UNITS:
-            raise ArgumentError(
-                f"image: dtype {array.dtype} is not allowed: give {', '.join(_UNITS)}, floats in [0, 1]"
-            )
-        channels = array.shape[2] if array.ndim == 3 else 1
+        channels = check_kind(array.shape, array.dtype)
         if array.dtype == np.uint8 and channels > 2 and (packed := _packed(array)) is not None:
             return cls(_read_only(packed), channels, packed=True)
         native = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
@@ -107,6 +97,19 @@ class Raster:
         if rows.dtype.kind == "f":
             _check_floats(rows)
         return cls(rows, channels)
+
+
+def check_kind(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
+    """How many channels an image of this shape and type has, or an `ArgumentError`."""
+    if len(shape) not in (2, 3) or (len(shape) == 3 and not 1 <= shape[2] <= 4):
+        raise ArgumentError(f"image: shape {shape} is not allowed: give (H, W) or (H, W, C), C from 1 to 4")
+    if 0 in shape:
+        raise ArgumentError(f"image: shape {shape} holds no pixel: give at least one")
+    if dtype.name not in _UNITS:
+        raise ArgumentError(
+            f"image: dtype {dtype} is not allowed: give {', '.join(_UNITS)}, floats in [0, 1]"
+        )
+    return shape[2] if len(shape) == 3 else 1
 
 
 def _read_only(rows: NDArray[Any]) -> NDArray[Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
 from dpid_cli import __version__
-from dpid_cli.backends import thread_count
+from dpid_cli.backends import device_for, thread_count
 from dpid_cli.depth import DEPTHS, narrowed, widened
 from dpid_cli.errors import ArgumentError, FileError
 from dpid_cli.filters import resolved
@@ -45,6 +45,7 @@ class Recipe:
     threads : int or None
     depth : {'8', '16', 'keep'}
         Bits a channel of the result; with 16 it is computed in 16 bits too.
+    device : {'cpu', 'cuda', 'auto'}
     encoding : mapping
         The encoder's options that were given: ``quality``, ``compress_level``.
     metadata : {'keep', 'colour', 'strip'}
@@ -74,6 +75,7 @@ class Recipe:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     threads: int | None = None
     depth: str = "keep"
+    device: str = "cpu"
     encoding: Mapping[str, int] = field(default_factory=dict)
     metadata: str = "keep"
     record: bool = True
@@ -96,6 +98,7 @@ class Recipe:
         self.parameters = resolved(method, self.parameters)  # a filter's file is read once
         method.parameters(self.parameters)
         thread_count(self.threads)
+        device_for(self.device, method, linear=self.linear)
         for option, value, known in (
             ("depth", self.depth, DEPTHS),
             ("metadata", self.metadata, METADATA),
@@ -183,6 +186,7 @@ class Recipe:
                 background=self.background,
                 method=self.method,
                 threads=self.threads,
+                device=self.device,
                 **self.parameters,
             )
         except ArgumentError as error:  # the arguments have been checked: it is what the file holds

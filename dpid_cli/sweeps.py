@@ -108,7 +108,7 @@ def sweep(
         windows.Layout(flag(c), flag(raster.packed)),
         flag(reward.joint),
         flag(reward.asymmetric),
-        power(task, 2 * reward.exponent, raster),
+        power_flag(task, 2 * reward.exponent, real),
         array("scratch", (windows.SCRATCH,), real),
         array("straddlers", (straddlers,), raster.rows.dtype),
         total,
@@ -117,13 +117,13 @@ def sweep(
     return total, weight
 
 
-def power(task: Flag, lambda_: float, raster: Raster) -> Flag:
+def power_flag(task: Flag, lambda_: float, real: type[np.floating[Any]]) -> Flag:
     """How a kernel computes u**(lambda / 2)."""
     if lambda_ == 2 or task in (windows.BOX, windows.RANGE):  # these two take none
         return windows.LINEAR
     if lambda_ == 1:
         return windows.ROOT
-    return windows.EXACT_POWER if raster.real is np.float64 else windows.FAST_POWER
+    return windows.EXACT_POWER if real is np.float64 else windows.FAST_POWER
 
 
 def finish(

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from dpid_cli.backends import device_for
 from dpid_cli.errors import DpidError
-from dpid_cli.kernels.jit import cache_folder
+from dpid_cli.kernels.cache import cuda_folder
+from dpid_cli.kernels.jit import cache_counts, cache_folder
 from dpid_cli.methods import METHODS, PARAMETERS
 from dpid_cli.pipeline import downscale
 
@@ -52,6 +54,7 @@ class Case:
     channels: int
     method: str
     parameters: Mapping[str, Any]
+    device: str = "cpu"
 
     def __str__(self) -> str:
         told = [
@@ -66,11 +69,14 @@ class Case:
         The size of an image does not matter: all sizes share their kernels.
         """
         four = np.zeros((4, 4, 4), self.dtype)  # bytes a pixel of colour, as decoders give them
-        downscale(four[..., : self.channels], scale=2, method=self.method, **self.parameters)
+        pixels = four[..., : self.channels]
+        downscale(pixels, scale=2, method=self.method, device=self.device, **self.parameters)
 
 
-def cases() -> list[Case]:
+def cases(device: str = "cpu") -> list[Case]:
     """Every kind of file, by every method whose kernels depend on it."""
+    if device == "cuda":
+        return _cases_for_gpu()
     own = [method for method in METHODS.values() if method.source != "Pillow"]
     detail = [method.name for method in own if method.family == "detail"]
     found = [Case(*case) for case in product(_DEPTHS, _CHANNELS, detail, _SETTINGS)]
@@ -86,8 +92,30 @@ def cases() -> list[Case]:
     return found
 
 
-def cache() -> str:
+def _cases_for_gpu() -> list[Case]:
+    """The same for a GPU, all of whose kernels know the number of channels."""
+    kinds = [*product(_DEPTHS, _CHANNELS), ("float32", 1)]
+    found = []
+    for (depth, channels), method in product(kinds, filter(lambda m: m.gpu, METHODS.values())):
+        settings = _SETTINGS if method.family == "detail" else ({},)
+        found += [Case(depth, channels, method.name, setting, "cuda") for setting in settings]
+    return found
+
+
+def counts(device: str) -> tuple[int, int]:
+    """How many kernels this process has compiled for a device, and how many it has found compiled."""
+    if device == "cpu":
+        return cache_counts()
+    from dpid_cli.gpu import cache_counts as counts_of_gpu
+
+    return counts_of_gpu()
+
+
+def cache(device: str = "cpu") -> str:
     """Where compiled kernels are kept, or a `DpidError` if they cannot be."""
+    if device == "cuda":
+        device_for(device, METHODS["dpid"])
+        return str(cuda_folder() or cache())
     folder = cache_folder()
     if folder is None:
         raise DpidError("kernel cache: no folder can be written: set DPID_CACHE_DIR to one that can")

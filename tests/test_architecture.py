@@ -52,8 +52,18 @@ def test_nobody_imports_the_command():
     assert all(within(module, "dpid_cli.cli") for module in importers("dpid_cli.cli") | importers("click"))
 
 
-def test_only_the_compiler_imports_numba():
-    assert importers("numba") == {"dpid_cli.kernels.compiler"}
+def test_only_the_compilers_import_numba():
+    assert importers("numba") == {"dpid_cli.kernels.compiler", "dpid_cli.kernels.cuda.target"}
+    assert importers("cuda") == {"dpid_cli.kernels.cuda.target"}
+
+
+def test_gpus_are_reached_through_one_room_when_one_is_used():
+    kernels = "dpid_cli.kernels.cuda"
+    assert {module for module in importers(kernels) if not within(module, kernels)} == {"dpid_cli.gpu"}
+    asking = {"dpid_cli.cli.downscale", "dpid_cli.info", "dpid_cli.pipeline", "dpid_cli.warmup"}
+    assert importers("dpid_cli.gpu") <= asking
+    for module in asking:
+        assert not any(within(name, "dpid_cli.gpu") for name in imported(TREES[module].body)), module
 
 
 def test_only_the_code_cache_touches_files():
@@ -64,7 +74,7 @@ def test_only_the_code_cache_touches_files():
 @pytest.mark.parametrize("module", [module for module in IMPORTS if within(module, "dpid_cli.kernels")])
 def test_kernels_stand_alone(module):
     library = set(sys.stdlib_module_names) - {"subprocess", "socket"}
-    allowed = ("dpid_cli.kernels", "numpy", "numba", "llvmlite", *library)
+    allowed = ("dpid_cli.kernels", "numpy", "numba", "llvmlite", "cuda", *library)
     outside = {name for name in IMPORTS[module] if not within(name, *allowed)}
     assert outside - {"dpid_cli"} == set()
 

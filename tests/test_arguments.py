@@ -77,7 +77,7 @@ IMAGE = np.full((12, 18, 3), 0.5)
         ({"alpha": 10**400}, ["alpha", "finite"]),
         ({"threads": 0}, ["threads", "0"]),
         ({"threads": 1.5}, ["threads", "1.5"]),
-        ({"device": "cuda"}, ["device", "cuda", "cpu"]),
+        ({"device": "tpu"}, ["device", "tpu", "auto", "cpu", "cuda"]),
     ],
 )
 def test_refused(arguments, words):

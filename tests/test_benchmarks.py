@@ -119,6 +119,23 @@ def test_targets_are_judged_from_facts():
     assert rows["dpid near 1:1"][-1] == UNKNOWN
 
 
+def test_the_share_of_a_gpus_bandwidth_is_the_least():
+    facts = {
+        ("GPU share", "dpid 1/2"): 40.0,
+        ("GPU share", "dpid 1/4"): 71.0,
+        ("GPU share", "dpid 1/16"): 90.0,
+    }
+    rows = {row[0]: row[1:] for row in (target.row(facts) for target in all_targets(facts))}
+    assert rows["CUDA, share of copy bandwidth at 1/4 and above"][2:] == ["71.0 %", "yes"]
+
+
+def test_no_gpu_is_not_measured(monkeypatch):
+    monkeypatch.setattr("dpid_cli.backends.gpu_trouble", lambda: "there is none")
+    section = report.SECTIONS["gpu"](Plan())
+    assert section.facts == {}
+    assert section.body == "Not measured: the machine has no GPU that can be used."
+
+
 def test_growth():
     seconds = {(1, 1): 1.0, (1, 2): 0.9, (24, 1): 30.0, (24, 2): 15.0, (200, 1): 300.0, (200, 2): 200.0}
     facts = {("growth", f"{size} MP, {n} threads"): value for (size, n), value in seconds.items()}

@@ -71,7 +71,7 @@ def test_warmup_leaves_nothing_to_compile(cache, photo):
     code = f"""
 from dpid_cli import warmup
 every = warmup.cases
-warmup.cases = lambda: [case for case in every() if str(case) == "uint8 RGB, dpp"]
+warmup.cases = lambda device: [case for case in every(device) if str(case) == "uint8 RGB, dpp"]
 {RUN}"""
     first, second = (python(code, "warmup", **cache) for _ in range(2))
     assert (first.returncode, first.stderr) == (0, "")

@@ -15,6 +15,7 @@ import click
 from dpid_cli.cli.console import announce, on_terminal, say
 from dpid_cli.cli.options import (
     colour_options,
+    device_option,
     encoder_options,
     encoding,
     metadata_options,
@@ -61,6 +62,7 @@ FORMAT_NAMES = (
 @click.option(
     "-j", "--threads", type=click.IntRange(min=1), metavar="N", help="Threads.  [default: all processors]"
 )
+@device_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per image instead of its path.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 @click.option(
@@ -108,18 +110,21 @@ def command(
     result = "nothing" if quiet or to_stdout else "json" if as_json else "path"
     notes = "nothing" if quiet else "all" if verbose else "warnings"
     with ThreadPoolExecutor(1) as pool:  # decoders hold no lock: the first image is read meanwhile
-        job.ready = pool.submit(_load_kernels, not quiet and on_terminal()).result
+        job.ready = pool.submit(_load_kernels, not quiet and on_terminal(), recipe.device).result
         failures = [error for source in inputs if (error := _run(job, source, result, notes, debug))]
     if failures:
         ctx.exit(2 if len(inputs) == 1 and isinstance(failures[0], ArgumentError) else 1)
 
 
-def _load_kernels(told: bool) -> None:
+def _load_kernels(told: bool, device: str) -> None:
+    from dpid_cli import backends
     from dpid_cli.kernels import jit
 
     if told:
         jit.before_compiling(announce)
     import_module("dpid_cli.pipeline")
+    if device != "cpu" and backends.gpu_trouble() is None:
+        import_module("dpid_cli.gpu")
 
 
 def _run(job: Job, source: str, result: str, notes: str, debug: bool) -> DpidError | None:

@@ -245,6 +245,18 @@ def method_options(function: F, *, several: bool = False) -> F:
     )(function)
 
 
+def device_option(function: F) -> F:
+    """Where to compute."""
+    return click.option(
+        "--device",
+        type=click.Choice(["auto", "cpu", "cuda"]),
+        default="cpu",
+        show_default=True,
+        help="Compute on the processor or on a GPU (dpid, dpp, box, max, min, extremum); auto takes the GPU "
+        "where there is one.",
+    )(function)
+
+
 def encoder_options(function: F) -> F:
     """What encoders can be told; their defaults are those of `pictures.FORMATS`."""
     for option in reversed(

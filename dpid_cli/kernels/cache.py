@@ -63,6 +63,21 @@ def folder() -> Path | None:
     return None
 
 
+@cache
+def cuda_folder() -> Path | None:
+    """Where code for GPUs is kept, by Numba: below `folder`, for the sources of those kernels too."""
+    parent = folder()
+    if parent is not None:
+        sources = b"\0".join(
+            source.read_bytes() for source in sorted(Path(__file__).parent.glob("cuda/*.py"))
+        )
+        with suppress(OSError):
+            path = parent / f"cuda-{sha256(sources).hexdigest()[:16]}"
+            path.mkdir(mode=0o700, exist_ok=True)
+            return path
+    return None
+
+
 def _is_private(path: Path) -> bool:
     """Whether only this user and the administrator can have put code there, which will be run."""
     status = path.stat()

@@ -18,6 +18,7 @@ behind them one straddler per window: the cut pixel before it, with the window's
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -53,12 +54,12 @@ _L = tuple(
     )
 )  # fmt: skip
 _E = tuple(np.float32(c) for c in (1.0, 0.69314718, 0.24022107, 0.05550327, 0.009676037, 0.0013400433))
-_HALF, _ONE, _SMALLEST = np.float32(0.5), np.float32(1), np.float32(-126)
+_ONE, _SMALLEST = np.float32(1), np.float32(-126)
 _SQRT_HALF = np.int32(0x3F3504F3)
 _BYTE, _HALVES, _LOW = np.uint32(0xFF), np.uint32(0xFF00FF), np.uint32(0xFFFF)
 _2_23, _BITS_OF_2_23 = np.float32(2**23), np.uint32(0x4B000000)
 _EIGHT, _SIXTEEN = np.uint32(8), np.uint32(16)
-_MANTISSA_BITS, _BIAS = np.int32(23), np.int32(127)
+_MANTISSA_BITS, _BIAS, _HALF_ABOVE_BIAS = np.int32(23), np.int32(127), np.float32(127.5)
 
 # Neither reciprocals nor approximate functions: divisions and square roots stay correctly rounded.
 FAST = frozenset({"contract", "nsz", "nnan", "ninf"})
@@ -73,10 +74,10 @@ def fast_power(u, exponent):
     log = _L[4] + z * (_L[5] + z * (_L[6] + z * _L[7]))
     log = z * (_L[0] + z * (_L[1] + z * (_L[2] + z * (_L[3] + z * log)))) + np.float32(octave)
     power = max(np.float32(exponent) * log, _SMALLEST)
-    whole = np.floor(power + _HALF)
-    f = power - whole
+    biased = np.int32(power + _HALF_ABOVE_BIAS)  # positive, so that cutting off rounds down
+    f = power - (np.float32(biased) - np.float32(_BIAS))
     mantissa = _E[0] + f * (_E[1] + f * (_E[2] + f * (_E[3] + f * (_E[4] + f * _E[5]))))
-    scale = np.int32((np.int32(whole) + _BIAS) << _MANTISSA_BITS).view(np.float32)
+    scale = np.int32(biased << _MANTISSA_BITS).view(np.float32)
     return mantissa * scale if u > np.float32(0) else np.float32(0)
 
 
@@ -84,7 +85,7 @@ def fast_power(u, exponent):
 def reward(u, exponent, power):
     """u**exponent, exponent = lambda / 2, in the form that the flag `power` names."""
     if len(power) == 0:
-        return np.sqrt(u)
+        return math.sqrt(u)  # np.sqrt is unknown on GPUs
     if len(power) == 1:
         return u
     if len(power) == 2:
@@ -265,11 +266,17 @@ def scaled(u, scratch, k, joint):
 @helper
 def weighed(row, scratch, k, cover, exponent, epsilon2, task, layout, joint, asymmetric, power):
     """Weights and weighted differences of pixel k, four numbers each of which only the first C matter."""
-    c = len(layout.channels)
     x = differences(row, scratch, k, layout)
     u = distances(x, epsilon2, joint, asymmetric)
     if len(task) == 3:
         u = scaled(u, scratch, k, joint)
+    return weights_and_products(x, u, cover, exponent, layout, joint, power)
+
+
+@helper
+def weights_and_products(x, u, cover, exponent, layout, joint, power):
+    """f = cover * reward(u) and f * x of one pixel, four numbers each of which only the first C matter."""
+    c = len(layout.channels)
     f0 = cover * reward(u[0], exponent, power)
     f1 = f2 = f3 = f0
     if len(joint) == 0:

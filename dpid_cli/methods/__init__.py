@@ -128,6 +128,8 @@ class Method:
     light : {'weighed', 'mean', 'picked'}
         What becomes of it in linear light: values weigh and their light is averaged, or all is computed of
         light, or values are picked, which is the same with and without.
+    gpu : bool
+        Whether `dpid_cli.gpu` computes it, too.
     """
 
     name: str
@@ -140,6 +142,7 @@ class Method:
     packed: bool = False
     neighbours: bool = False
     light: str = "weighed"
+    gpu: bool = False
 
     def parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Defaults overridden by `given`, whose values None mean "not given".
@@ -198,19 +201,28 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         for m in (
             Method(
                 "dpid", "weights by colour distance from the smoothed mean", _WEBER, "detail", _DETAIL,
-                neighbours=True, packed=True,
+                neighbours=True, packed=True, gpu=True,
             ),
             Method(
                 "dpp", "weights by distance per channel", _SAEEDAN, "detail", _DPP, _NO_ZERO, neighbours=True,
-                packed=True,
+                packed=True, gpu=True,
             ),
             Method("s3dpp", "dpp at random rows and columns", _SAEEDAN, "spatial", _DPP | _CELLS, _NO_ZERO),
-            Method("box", "mean of the window", "average pooling", "box", _WINDOW, packed=True, light="mean"),
-            Method("max", "largest value of each channel", "max pooling", "order", _WINDOW, light="picked"),
-            Method("min", "smallest value of each channel", "min pooling", "order", _WINDOW, light="picked"),
+            Method(
+                "box", "mean of the window", "average pooling", "box", _WINDOW, packed=True, light="mean",
+                gpu=True,
+            ),
+            Method(
+                "max", "largest value of each channel", "max pooling", "order", _WINDOW, light="picked",
+                gpu=True,
+            ),
+            Method(
+                "min", "smallest value of each channel", "min pooling", "order", _WINDOW, light="picked",
+                gpu=True,
+            ),
             Method(
                 "extremum", "value farthest from the mean, per channel", _LIMIT, "order", _WINDOW,
-                light="picked",
+                light="picked", gpu=True,
             ),
             Method(
                 "subsample", "one pixel of each window", "striding", "subsample", {"position": "corner"},

@@ -18,6 +18,7 @@ PACKAGES = (
     "dpid-cli",
     "numpy",
     "numba",
+    "numba-cuda",
     "llvmlite",
     "pillow",
     "opencv-python-headless",

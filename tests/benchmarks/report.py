@@ -15,6 +15,7 @@ from pathlib import Path
 
 from .batches import batches
 from .commands import commands
+from .gpu import gpu
 from .library import exponents, filters, growth, near, poolings, types
 from .machine import machine
 from .markdown import BEGIN, END, Facts, Section, replace_between
@@ -31,6 +32,7 @@ SECTIONS: dict[str, Callable[[Plan], Section]] = {
     "growth": growth,
     "commands": commands,
     "batches": batches,
+    "gpu": gpu,
 }
 
 
