@@ -112,11 +112,26 @@ def test_the_command_says_what_is_missing(photo, dpid, monkeypatch):
     assert result.stderr.startswith(
         "device: no GPU can be used: the package numba-cuda is missing: pip install"
     )
+    result = dpid("batch", ".", "out", "-s", "4", "--device", "cuda")
+    assert result.exit_code == 2 and "numba-cuda is missing" in result.stderr
     result = dpid("warmup", "--device", "cuda")
     assert result.exit_code == 2 and "numba-cuda is missing" in result.stderr
     assert "none: the package numba-cuda is missing" in dpid("info").stdout
     result = dpid("downscale", "photo.png", "-s", "4", "-m", "max", "--device", "auto", "-o", "out.png")
     assert (result.exit_code, result.stdout) == (0, "out.png\n")
+
+
+def test_light_is_for_the_processor(photo, dpid, monkeypatch):
+    monkeypatch.setattr(backends, "find_spec", lambda name: None)
+    result = dpid("downscale", "photo.png", "-s", "4", "-m", "box", "--linear", "--device", "cuda")
+    assert result.exit_code == 2 and is_one_error_line(result.stderr)
+    assert "linear: light is added up by the processor only" in result.stderr
+    result = dpid(
+        "downscale", "photo.png", "-s", "4", "-m", "box", "--linear", "--device", "auto", "-o", "a.png"
+    )
+    assert result.exit_code == 0
+    picked = dpid("downscale", "photo.png", "-s", "4", "-m", "max", "--linear", "--device", "cuda")
+    assert "numba-cuda is missing" in picked.stderr
 
 
 def test_auto_imports_nothing_of_cuda(photo):

@@ -19,6 +19,7 @@ from dpid_cli.cli.downscale import FORMAT_NAMES
 from dpid_cli.cli.options import (
     SIZE_KINDS,
     colour_options,
+    device_option,
     encoder_options,
     encoding,
     metadata_options,
@@ -102,6 +103,7 @@ def _part(ctx: click.Context, param: click.Parameter, value: str | None) -> Shar
     "[default: error, or skip with --min-size]",
 )
 @partial(method_options, several=True)
+@device_option
 @click.option(
     "--format", type=click.Choice(FORMAT_NAMES), help="File format.  [default: by the name of the result]"
 )
