@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from collections.abc import Callable
@@ -67,9 +68,11 @@ def photo(folder: Path, noise: np.ndarray) -> Path:
 
 
 @pytest.fixture
-def dpid() -> Callable[..., Result]:
-    """Run the command in this process."""
+def dpid(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Run the command in this process, without the lines that a batch prints while kernels are compiled."""
     from dpid_cli.cli import main
+
+    monkeypatch.setattr("dpid_cli.cli.progress._LINE_SECONDS", math.inf)
 
     def run(*args: str, stdin: bytes | None = None) -> Result:
         result = CliRunner().invoke(main, args, input=stdin, prog_name="dpid")

@@ -406,3 +406,48 @@ def test_any_change_to_a_profile_gives_a_picture(noise):
             picture = Picture(noise[:8, :8], False, changed.tobytes(), "png")
             for options in {"linear": True}, {"to_srgb": True}:
                 assert downscale_picture(picture, (4, 4), method="bilinear", **options).size == (4, 4)
+
+
+@pytest.mark.parametrize("extension", ["bmp", "gif", "jxl", "qoi", "tga"])
+@pytest.mark.parametrize("primaries", [P3, ADOBE])
+def test_converted_where_there_is_no_place_for_a_profile(dpid, folder, noise, primaries, extension):
+    profile = rgb_profile(primaries, gamma=2.2)
+    Image.fromarray(noise[:8, :8]).save("a.png", icc_profile=profile)
+    result = dpid("downscale", "a.png", "-s", "1", "-m", "box", "-o", f"b.{extension}")
+    name = extension.upper()
+    told = f"b.{extension}: {name} holds no colour profile: colours are converted to sRGB\n"
+    assert (result.exit_code, result.stderr) == (0, told)
+    if extension != "jxl":  # which has losses
+        found = dpid("downscale", f"b.{extension}", "-s", "1", "-m", "box", "-o", "c.png")
+        assert found.exit_code == 0
+        expected = by_pillow(Image.open("a.png"), profile)
+        np.testing.assert_allclose(pixels("c.png").astype(int), expected, atol=1)
+
+
+def test_gray_is_converted_where_only_colour_has_a_profile(dpid, folder, noise):
+    Image.fromarray(noise[..., 0]).save("a.png", icc_profile=gray_profile(1.8))
+    result = dpid("downscale", "a.png", "-s", "1", "-m", "box", "-o", "b.webp")
+    assert result.stderr == "b.webp: WEBP holds no profile of gray: colours are converted to sRGB\n"
+    with Image.open("b.webp") as image:
+        assert image.info["icc_profile"] == colour.srgb()
+
+
+def test_pixels_of_srgb_are_left_alone_where_the_profile_is(dpid, folder, noise):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.fromarray(noise).save("a.png", icc_profile=profile)
+    result = dpid("downscale", "a.png", "-s", "1", "-m", "box", "-o", "b.bmp")
+    assert result.stderr == "b.bmp: BMP holds no colour profile: it is left out\n"
+    np.testing.assert_array_equal(pixels("b.bmp"), noise)
+
+
+def test_frames_are_converted_alike_and_it_is_told_once(dpid, folder, noise):
+    profile = rgb_profile(P3, gamma=2.2)
+    flat = [Image.new("RGB", (6, 6), level) for level in ((250, 20, 30), (10, 240, 20))]
+    flat[0].save("a.png", save_all=True, append_images=flat[1:], icc_profile=profile, duration=50)
+    result = dpid("downscale", "a.png", "-s", "1", "-m", "box", "-o", "b.gif")
+    assert (result.exit_code, result.stderr.count("\n")) == (0, 1)
+    with Image.open("b.gif") as image:
+        for number, frame in enumerate(flat):
+            image.seek(number)
+            found = np.asarray(image.convert("RGB"))
+            np.testing.assert_allclose(found.astype(int), by_pillow(frame, profile), atol=1)

@@ -545,3 +545,36 @@ def test_learning_refuses_transparent_floats(dpid, folder):
     result = dpid("learn", "a.tif", "-s", "2", "-o", "f.json")
     assert (result.exit_code, result.stdout) == (1, "") and is_one_error_line(result.stderr)
     assert result.stderr == "a.tif: parts of it are transparent: give an opaque image\n"
+
+
+@pytest.mark.parametrize("dtype", ["u2", "f4"])
+def test_every_page_keeps_its_depth(dpid, folder, dtype):
+    levels = np.random.default_rng(3).random((3, 8, 12, 3)) * (65535 if dtype == "u2" else 1)
+    tifffile.imwrite("a.tif", levels.astype(dtype), photometric="rgb")
+    result = dpid("downscale", "a.tif", "-s", "2", "-m", "box", "-o", "b.tif")
+    assert (result.exit_code, result.stderr) == (0, "")
+    found = tifffile.imread("b.tif")  # as one array: nothing tells of the size that the pages had
+    expected = np.stack([dpid_cli.downscale(page, scale=2, method="box") for page in levels.astype(dtype)])
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("bits", [12, 16])
+def test_deep_colours_of_jpeg_2000_are_refused(dpid, folder, bits):
+    """Pillow makes black of their white."""
+    for name, channels in (("rgb.jp2", 3), ("rgba.jp2", 4)):
+        white = np.full((8, 8, channels), 2**bits - 1, np.uint16)
+        Path(name).write_bytes(imagecodecs.jpeg2k_encode(white, level=0, bitspersample=bits))
+        result = dpid("downscale", name, "-s", "2", "-o", "out.png")
+        assert result.exit_code == 1 and is_one_error_line(result.stderr)
+        assert "read in gray only" in result.stderr
+    Path("8.jp2").write_bytes(imagecodecs.jpeg2k_encode(np.full((8, 8, 3), 255, np.uint8), level=0))
+    assert dpid("downscale", "8.jp2", "-s", "2", "-o", "out.png").exit_code == 0
+
+
+@pytest.mark.parametrize("place", [19, 23, 25])
+def test_a_header_of_a_png_that_was_flipped(dpid, folder, place):
+    data = bytearray(imagecodecs.png_encode(np.ones((96, 64, 3), np.uint16)))
+    data[place] ^= 0x20
+    Path("a.png").write_bytes(data)
+    result = dpid("downscale", "a.png", "-s", "2", "-o", "b.png")
+    assert result.exit_code == 1 and is_one_error_line(result.stderr) and not Path("b.png").exists()

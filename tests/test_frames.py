@@ -733,3 +733,20 @@ def test_animations_have_8_bits(dpid, folder):
         dpid("downscale", "a.gif", "-s", "2", "--depth", "16", "--frame", "1", "-o", "b.png").exit_code == 0
     )
     assert cv2.imread("b.png", cv2.IMREAD_UNCHANGED).dtype == np.uint16
+
+
+def test_frames_that_are_missing_are_told(dpid, folder):
+    frames = [((0, 0), block(k % 3 + 1), 1, None) for k in range(6)]
+    data = gif((2, 2), frames, PALETTE)
+    Path("a.gif").write_bytes(data[: len(data) * 2 // 3])
+    assert dpid("downscale", "a.gif", "-s", "1", "-m", "box", "-o", "b.gif").exit_code == 1
+    words = ["downscale", "a.gif", "-s", "1", "-m", "box", "-o", "b.gif", "--truncated", "accept"]
+    result = dpid(*words)
+    assert result.exit_code == 0 and "only its first" in result.stderr
+
+
+def test_the_number_of_plays_that_avif_loses(dpid, folder):
+    frames = [((0, 0), block(k % 3 + 1, 16, 16), 1, None) for k in range(3)]
+    Path("a.gif").write_bytes(gif((16, 16), frames, PALETTE, loop=3))
+    result = dpid("downscale", "a.gif", "-s", "2", "-o", "b.avif")
+    assert (result.exit_code, result.stderr) == (0, "b.avif: AVIF holds no number of plays: it is left out\n")

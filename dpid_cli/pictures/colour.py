@@ -255,6 +255,14 @@ def _rising(ramp: NDArray[np.float64], light: NDArray[np.float64]) -> NDArray[np
     return np.interp(ramp, encoded, light[rises])
 
 
+def is_srgb(profile: bytes, channels: int) -> bool:
+    """Whether the colours of a usable profile are those of sRGB, within half a level of 8 bits."""
+    ramp = np.linspace(0, 1, 6)
+    colours = np.stack(np.meshgrid(*[ramp] * channels), axis=-1).reshape(-1, channels)
+    shown = _transform(colours, profile, srgb())
+    return bool(np.abs(shown - colours).max() < 0.5 / 255)
+
+
 def fitting(profile: bytes, mode: str) -> bytes | None:
     """The profile as it may stand with pixels of a mode: none of gray with colours, but that of sRGB."""
     if profile[16:20] != b"GRAY" or not mode.startswith("RGB"):

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO
 
+_BEFORE_CODESTREAM = 2**24  # of a JPEG 2000, whose profile may be long
 LONGEST_TEXT = 2**20  # Pillow opens no PNG with a longer one, or with a longer profile
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8"
@@ -425,3 +426,15 @@ def with_directories(tiff: bytes, directories: Mapping[int, Callable[[bytes, int
         entries[tag] = struct.pack(f"{order}HHLL", tag, 4, 1, len(result))
         result += encode(tiff[:8], len(result))
     return _with_entries(result, entries)
+
+
+def jp2_depth(stream: IO[bytes]) -> int:
+    """The most bits a channel of a JPEG 2000, by its codestream; the stream stays where it is."""
+    place = stream.tell()
+    stream.seek(0)
+    head = stream.read(_BEFORE_CODESTREAM)
+    stream.seek(place)
+    start = head.find(b"\xff\x4f\xff\x51")  # SOC and SIZ
+    channels = int.from_bytes(head[start + 40 : start + 42], "big") if start >= 0 else 0
+    depths = head[start + 42 : start + 42 + 3 * channels : 3]
+    return max(((depth & 0x7F) + 1 for depth in depths), default=0)

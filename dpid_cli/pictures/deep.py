@@ -49,6 +49,7 @@ def find(stream: IO[bytes], page: int = 0, *, truncated: bool = False) -> Deep |
 
     A compressed TIFF of 8 bits that may be cut off is taken, too: libtiff gives nothing of such.
     """
+    stream.seek(0)
     head = stream.read(33)
     stream.seek(0)
     found = None

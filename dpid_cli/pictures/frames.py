@@ -214,8 +214,11 @@ def _check_found(found: gif.Frames | apng.Frames, name: str, given: _Limits) -> 
     if width * height > given.pixels:
         raise too_large(name, given.pixels)
     _check_count(len(found.patches), len(found.patches) * width * height, name, given)
-    if not (found.whole or given.truncated):
+    if found.whole:
+        return
+    if not given.truncated:
         raise ValueError("it ends within a frame")
+    warn(f"{name}: damaged or truncated image: only its first {len(found.patches)} frames are used")
 
 
 def _gif(stream: IO[bytes], name: str, given: _Limits) -> _Sequence | None:

@@ -54,6 +54,7 @@ _OUTDATED = {
     Base.FocalPlaneResolutionUnit,
     Base.ExifInteroperabilityOffset,
 }
+_SHAPE = '{"shape": ['  # how tifffile notes the size of arrays, which readers believe
 _TAG_OF_XMP = 700
 _XMP_KEYWORD = "XML:com.adobe.xmp"
 _RAW_PROFILE = "Raw profile type"  # how ImageMagick wrote binary metadata as text
@@ -186,6 +187,8 @@ def _describing(original: Image.Exif) -> bytes:
     for tag in _DESCRIBING:
         if tag in original:
             kept[tag] = original[tag]
+    if str(kept.get(Base.ImageDescription)).startswith(_SHAPE):
+        del kept[Base.ImageDescription]
     for directory in (IFD.Exif, IFD.GPSInfo):
         values = {tag: value for tag, value in original.get_ifd(directory).items() if tag not in _OUTDATED}
         if values:

@@ -39,6 +39,8 @@ def shape(data: bytes) -> tuple[int, int, int]:
         raise ValueError(
             f"no PNG of 16 bits has colour type {colours} and methods {packing, filters, passes}"
         )
+    if zlib.crc32(data[12:29]).to_bytes(4, "big") != data[29:33]:
+        raise ValueError("its header does not match its checksum")
     _check_sides(height, width)
     return height, width, _CHANNELS[colours]
 

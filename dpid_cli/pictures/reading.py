@@ -16,7 +16,7 @@ from PIL.ExifTags import Base
 from dpid_cli.errors import FileError, one_line, warn
 from dpid_cli.pictures import claims, libtiff
 from dpid_cli.pictures.colour import profile_of
-from dpid_cli.pictures.containers import box_remarks, jxl_size, without_remarks
+from dpid_cli.pictures.containers import box_remarks, jp2_depth, jxl_size, without_remarks
 from dpid_cli.pictures.deep import Deep, find
 from dpid_cli.pictures.formats import BY_PILLOW, FORMATS, format_in, load_plugin
 from dpid_cli.pictures.metadata import is_turned, metadata_of, orientation, take
@@ -96,6 +96,10 @@ def opened(stream: IO[bytes], name: str, max_pixels: int) -> Image.Image:
             raise too_large(name, max_pixels)
     load_plugin(format_, name)
     image = Image.open(claims.without_comments(stream), formats=[format_.pillow])
+    if format_.name == "jp2" and len(image.getbands()) > 1 and jp2_depth(stream) > 8:
+        raise FileError(  # Pillow shifts their values, and the brightest become black
+            f"{name}: JPEG 2000 of more than 8 bits is read in gray only: convert it to TIFF or PNG"
+        )
     if format_.name in ("jp2", "jxl"):
         _complete(image, stream)
     if image.width * image.height > max_pixels:

@@ -11,9 +11,9 @@ from typing import IO, Any
 import numpy as np
 from PIL import Image
 
-from dpid_cli.errors import FileError, one_line, warn
+from dpid_cli.errors import FileError, collected, one_line, warn
 from dpid_cli.pictures import apng, gif
-from dpid_cli.pictures.colour import fitting
+from dpid_cli.pictures.colour import colours_of, fitting, is_srgb, to_srgb, with_usable_profile
 from dpid_cli.pictures.containers import (
     join_tiffs,
     with_boxes,
@@ -43,19 +43,33 @@ def write(picture: Picture, stream: IO[bytes], format_: Format, name: str) -> No
     picture = _without_opaque_alpha(picture) if not format_.modes & ALPHA else picture
     _check_side(picture, format_, name)
     mode = _mode_in(picture, format_, name)
+    picture = _with_profile_held(picture, mode, format_, name)
     options = dict(format_.options)
     if format_.name == "ico":
         options["sizes"] = [picture.size]
     if picture.icc_profile:
-        profile = fitting(picture.icc_profile, mode)
-        if format_.profile and profile:
-            options["icc_profile"] = profile
-        else:
-            what = "colour profile" if not format_.profile else "profile of gray"
-            warn(f"{name}: {format_.name.upper()} holds no {what}: it is left out")
+        options["icc_profile"] = fitting(picture.icc_profile, mode)
     long = _encode_with(picture.metadata, picture, mode, stream, format_, options, name)
     if long:
         warn(f"{name}: too long for {format_.name.upper()}: {', '.join(long)}: left out")
+
+
+def _with_profile_held(picture: Picture, mode: str, format_: Format, name: str) -> Picture:
+    """The picture with a profile that the format holds in this mode, or in sRGB and with none."""
+    profile = picture.icc_profile
+    if profile is None or (format_.profile and fitting(profile, mode)):
+        return picture
+    lacking = f"{format_.name.upper()} holds no {'profile of gray' if format_.profile else 'colour profile'}"
+    with collected():  # a damaged one is left out like any other
+        picture = with_usable_profile(picture, name)
+    if picture.icc_profile and not is_srgb(profile, colours_of(picture).shape[2]):
+        picture = to_srgb(picture)
+        warn(f"{name}: {lacking}: colours are converted to sRGB")
+        if format_.profile:
+            return picture
+    else:
+        warn(f"{name}: {lacking}: it is left out")
+    return replace(picture, icc_profile=None)
 
 
 def check_reel(reel: Reel, format_: Format, name: str) -> None:
@@ -119,6 +133,9 @@ def _write_animation(
     frames: list[Picture], plays: int, stream: IO[bytes], format_: Format, name: str
 ) -> None:
     durations = [frame.duration or 0 for frame in frames]
+    if plays and format_.name == "avif":
+        warn(f"{name}: AVIF holds no number of plays: it is left out")
+    frames = _with_profiles_held(frames, format_, name)
     first, images = frames[0], [_image(frame, _mode_in(frame, format_, name)) for frame in frames]
     if format_.name == "gif":
         head = io.BytesIO()
@@ -142,6 +159,16 @@ def _write_animation(
             "loop": plays,
         }
         write(first, stream, replace(format_, options={**format_.options, **sequence}), name)
+
+
+def _with_profiles_held(frames: list[Picture], format_: Format, name: str) -> list[Picture]:
+    """All frames, which share their profile; told once."""
+    first = _with_profile_held(frames[0], _mode_in(frames[0], format_, name), format_, name)
+    if first is frames[0]:
+        return frames
+    with collected():
+        others = [_with_profile_held(f, _mode_in(f, format_, name), format_, name) for f in frames[1:]]
+    return [first, *others]
 
 
 def _image(picture: Picture, mode: str) -> Image.Image:
