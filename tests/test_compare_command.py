@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -229,6 +230,32 @@ def test_report_of_a_folder(dpid, folder, noise):
     mean, spread = re.findall(r"\d+\.\d+", cells[1])
     assert float(mean) == pytest.approx(statistics.fmean(psnr), abs=0.005)
     assert float(spread) == pytest.approx(statistics.stdev(psnr), abs=0.005)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "output", "other"),
+    [
+        ("photos", "photos.html", "photos-pages.html"),
+        ("link", "photos.html", "photos-pages.html"),
+        ("photos", "link.html", "photos-pages.html"),
+        ("photos/summer", "photos.html", "photos/summer-pages.html"),
+        ("photos", "photos/new.html", "photos-pages.html"),
+        ("photos/a.png photos/x.png", "photos.html", "photos-pages.html"),
+    ],
+)
+def test_pages_stay_away_from_the_inputs(dpid, photo, inputs, output, other):
+    Path("photos/summer").mkdir(parents=True)
+    for name in "a.png", "x.png", "summer/a.png":
+        shutil.copy(photo, Path("photos", name))
+    Path("photos/x.html").write_text("mine")
+    Path("link").symlink_to("photos")
+    before = listing(photo.parent)
+    words = ("compare", *inputs.split(), "-s", "4", "-m", "box", "--overwrite", "-o")
+    result = dpid(*words, output)
+    assert result.exit_code == 2 and is_one_error_line(result.stderr)
+    assert result.stderr.endswith(f"such as -o {other}\n")
+    assert listing(photo.parent) == before and Path("photos/x.html").read_text() == "mine"
+    assert dpid(*words, other).exit_code == 0
 
 
 def test_many_numbers_without_a_report(dpid, photo, noise):

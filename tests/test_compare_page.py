@@ -428,3 +428,25 @@ def test_svg_is_drawn_pixel_for_pixel(browser, written, results):
     with Image.open(io.BytesIO(page.screenshot())) as image:
         assert places(np.array(image.convert("RGB")), np.kron(results["max"], np.ones((4, 4, 1), np.uint8)))
     page.close()
+
+
+def test_the_heading_of_an_index_fits_narrow_screens(browser, tmp_path):
+    from click.testing import CliRunner
+
+    from dpid_cli.cli import main
+
+    pictures, index = tmp_path / "pictures", tmp_path / "index.html"
+    pictures.mkdir()
+    for name in "a.png", "b.png":
+        Image.new("RGB", (32, 32)).save(pictures / name)
+    words = ["compare", str(pictures), "-s", str(SCALE), "-m", "box", "-o", str(index)]
+    assert CliRunner().invoke(main, words).exit_code == 0
+    page = browser.new_page(viewport={"width": 420, "height": 700})
+    page.goto(index.as_uri())
+    name = "Means, and standard deviations over the images"
+    box = page.get_by_role("heading", name=name, exact=True).bounding_box()
+    assert box["x"] >= 0 and box["x"] + box["width"] <= 420
+    assert page.evaluate("document.documentElement.scrollWidth") <= 420
+    for role in "region", "table":
+        assert page.get_by_role(role, name=name, exact=True).count() == 1
+    page.close()

@@ -8,7 +8,8 @@ import math
 import re
 import shutil
 import subprocess
-from itertools import combinations
+from dataclasses import replace
+from itertools import combinations, product
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -306,6 +307,28 @@ def test_words_are_wrapped():
     assert wrapped("ab", 0.5, len) == ["a", "b"]
     assert wrapped("", 5, len) == []
     assert wrapped("a = 1, b = 2", 8, len) == ["a = 1,", "b = 2"]
+    assert wrapped("guidance = text", 13, len) == ["guidance =", "text"]
+    assert wrapped("guidance = text", 9, len) == ["guidance", "= text"]
+    assert wrapped("ab=12,cd=345", 7, len) == ["ab=12,", "cd=345"]
+
+
+@pytest.mark.parametrize("place", [(0, 0), (99, 74), (50, 30), (0, 74)])
+def test_letters_hide_no_small_frame(place):
+    study = study_of((400, 300), 4, many(2), False)
+    spots = [place, (min(place[0] + 3, 99), max(place[1] - 3, 0))]
+    study = replace(study, regions=tuple(Region(x, y, x + 1, y + 1) for x, y in dict.fromkeys(spots)))
+    sheet = sheet_of(study, Style(), drawing.width_of)
+    overview = sheet.images[0]
+    width, height = overview.pixels.shape[1], overview.pixels.shape[0]
+    area = (overview.left, overview.top, overview.left + width, overview.top + height)
+    marks = [b for b in sheet.boxes if meet((b.left, b.top, b.right, b.bottom), area)]
+    frames, letters = [b for b in marks if b.border], [b for b in marks if not b.border]
+    assert len(frames) == len(letters) == len(study.regions)
+    for frame, letter in product(frames, letters):
+        assert not meet(
+            (frame.left, frame.top, frame.right, frame.bottom),
+            (letter.left, letter.top, letter.right, letter.bottom),
+        )
 
 
 def test_letters_that_no_font_has_do_no_harm(dpid, photo):

@@ -111,7 +111,7 @@ def command(
     """Show images by several methods side by side, enlarged by whole pixels, and measure them.
 
     INPUT may be a directory, whose images are taken, or - for standard input. Many images need -o NAME.html:
-    an index, and a page for each image in the directory NAME.
+    an index, and a page for each image in the directory NAME, which may hold no input.
 
     \b
       dpid compare photo.jpg -s 4 -o figure.png

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,7 @@ class Comparison:
         if self.output is None or not self.is_index:
             return
         folder, taken = Path(self.output).with_suffix(""), set()
+        self._check_folder(folder)
         for path in self.paths:
             stem = "stdin" if path == STANDARD_STREAM else Path(path).stem
             name, count = stem, 1
@@ -113,6 +115,21 @@ class Comparison:
                 name = f"{stem}-{count}"
             taken.add(name.lower())
             self.pages[path] = folder / f"{name}.html"
+
+    def _check_folder(self, folder: Path) -> None:
+        """Keep pages away from the inputs, where they could replace pages of the user's own."""
+        for name in self.inputs:
+            if name == STANDARD_STREAM:
+                continue
+            path = Path(name)
+            home = path if path.is_dir() else path.parent
+            if _lies_in(home, folder) or (path.is_dir() and _lies_in(folder, path)):
+                home_name = Path(os.path.realpath(home)).name
+                other = os.path.normpath(home / os.pardir / f"{home_name}-pages.html")
+                raise ArgumentError(
+                    f"--output: {self.output}: its pages would go into {folder}, among the inputs: "
+                    f"use another name, such as -o {other}"
+                )
 
     def _check_targets(self) -> None:
         inputs = [Path(path) for path in self.paths if path != STANDARD_STREAM]
@@ -190,6 +207,16 @@ class Comparison:
 def _warn_of_profile(study: Study, target: object) -> None:
     if not looks_like_srgb(study.box, called(study.source)):
         warn(f"{target}: it cannot hold the colour profile of the input, and looks wrong: give --to-srgb")
+
+
+def _lies_in(path: Path, folder: Path) -> bool:
+    """Whether a path is a folder or lies below it, by any name: links, and case where that is ignored."""
+    real = Path(os.path.realpath(path))
+    for above in (real, *real.parents):
+        with suppress(OSError):  # one that is yet to be made
+            if above.samefile(folder):
+                return True
+    return False
 
 
 def _address(path: Path) -> str:

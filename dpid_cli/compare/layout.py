@@ -357,34 +357,57 @@ class _Setter:
         return top + height + 2 * border
 
     def put_marks(self, sheet: Sheet, panel: _Panel, left: int, top: int) -> None:
-        """Frames of the regions on the overview, and their letters where these hide no other letter."""
+        """Frames of the regions on the overview, and their letters where these hide nothing."""
         height, width = panel.pixels.shape[:2]
         side = math.ceil(0.9 * self.size)
-        taken: list[tuple[int, int]] = []
+        frames = []
         for index, region in enumerate(panel.regions):
             at = region.on(self.study.size, (width, height))
-            colour = _MARKS[index % len(_MARKS)]
             right, bottom = left + min(at.right + _FRAME, width), top + min(at.bottom + _FRAME, height)
             first, upper = left + max(0, at.left - _FRAME), top + max(0, at.top - _FRAME)
-            sheet.boxes.append(Box(first, upper, right, bottom, colour, _FRAME))
-            places = [
-                (x, y)
-                for y in (upper - side, bottom, upper, bottom - side)
-                for x in (first, right - side, first - side, right)
-            ]
+            frames.append(Box(first, upper, right, bottom, _MARKS[index % len(_MARKS)], _FRAME))
+        sheet.boxes += frames
+        # A letter would hide a small frame, or look like one spot with it.
+        taken = [frame for frame in frames if _is_small(frame, side)]
+        for letter, frame in zip(LETTERS, frames, strict=False):
             inside = [
-                (x, y) for x, y in places
+                (x, y)
+                for x, y in _beside(frame, side)
                 if left <= x <= left + width - side and top <= y <= top + height - side
-            ]  # fmt: skip
-            free = [p for p in inside if all(max(abs(p[0] - x), abs(p[1] - y)) >= side for x, y in taken)]
-            if not free:
+            ]
+            boxes = (Box(x, y, x + side, y + side, frame.colour) for x, y in inside)
+            box = next((box for box in boxes if not any(_meet(box, other) for other in taken)), None)
+            if box is None:
                 continue
-            x, y = free[0]
-            taken.append((x, y))
-            sheet.boxes.append(Box(x, y, x + side, y + side, colour))
-            letter, size = LETTERS[index], 0.75 * self.size
+            x, y, size = box.left, box.top, 0.75 * self.size
+            taken.append(box)
+            sheet.boxes.append(box)
             start = x + (side - self.measure(letter, size, True)) / 2
             sheet.texts.append(Text(start, y + 0.5 * side + 0.37 * size, letter, size, "#000000", True))
+
+
+def _is_small(frame: Box, side: int) -> bool:
+    return max(frame.right - frame.left, frame.bottom - frame.top) <= 2 * side
+
+
+def _beside(frame: Box, side: int) -> list[tuple[int, int]]:
+    """Where a letter may stand, the best first; away from a small frame, farther in a crowd."""
+    gaps = (2 * _FRAME, 2 * _FRAME + side) if _is_small(frame, side) else (0,)
+    return [
+        (x, y)
+        for gap in gaps
+        for y in (frame.top - side - gap, frame.bottom + gap, frame.top, frame.bottom - side)
+        for x in (frame.left, frame.right - side, frame.left - side - gap, frame.right + gap)
+    ]
+
+
+def _meet(box: Box, other: Box) -> bool:
+    return (
+        box.left < other.right
+        and other.left < box.right
+        and box.top < other.bottom
+        and other.top < box.bottom
+    )
 
 
 class _Table:
@@ -434,7 +457,10 @@ class _Table:
 
 
 def wrapped(text: str, width: float, measure: Callable[[str], float]) -> list[str]:
-    """`text` in lines no wider than `width`, broken at spaces not beside =, and within long words."""
+    """`text` in lines no wider than `width`, broken at spaces not beside =.
+
+    What is too long is broken after = or a comma, and between letters only where that is not enough.
+    """
     lines: list[str] = []
     line = ""
     for word in re.split(r"(?<![ =]) +(?![ =])", text.strip()):
@@ -446,8 +472,10 @@ def wrapped(text: str, width: float, measure: Callable[[str], float]) -> list[st
         line = word
         while measure(line) > width and len(line) > 1:
             fitting = _fitting(line, width, measure)
-            lines.append(line[:fitting])
-            line = line[fitting:]
+            ends = [found.end() for found in re.finditer("[=,]", line[:fitting])]
+            end = ends[-1] if ends else fitting
+            lines.append(line[:end].rstrip())
+            line = line[end:].lstrip()
     return [*lines, line] if line else lines
 
 

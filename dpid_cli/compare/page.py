@@ -177,10 +177,13 @@ def _meanings() -> str:
 
 
 def _table(caption: str, rows: Sequence[str]) -> str:
+    """The table below its heading; a caption would be as wide as the table, and cut off with it."""
     body = "\n".join(rows)
+    named = "aria-labelledby='numbers'"
     return (
-        f"<div class='scroll' tabindex='0' role='region' aria-label='{escape(caption)}'><table>\n"
-        f"<caption>{escape(caption)}</caption>\n{_headings()}\n<tbody>\n{body}\n</tbody>\n</table></div>\n{_meanings()}"
+        f"<h2 id='numbers'>{escape(caption)}</h2>\n"
+        f"<div class='scroll' tabindex='0' role='region' {named}><table {named}>\n"
+        f"{_headings()}\n<tbody>\n{body}\n</tbody>\n</table></div>\n{_meanings()}"
     )
 
 
