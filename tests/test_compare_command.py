@@ -239,7 +239,6 @@ def test_report_of_a_folder(dpid, folder, noise):
         ("link", "photos.html", "photos-pages.html"),
         ("photos", "link.html", "photos-pages.html"),
         ("photos/summer", "photos.html", "photos/summer-pages.html"),
-        ("photos", "photos/new.html", "photos-pages.html"),
         ("photos/a.png photos/x.png", "photos.html", "photos-pages.html"),
     ],
 )

@@ -123,7 +123,7 @@ class Comparison:
                 continue
             path = Path(name)
             home = path if path.is_dir() else path.parent
-            if _lies_in(home, folder) or (path.is_dir() and _lies_in(folder, path)):
+            if _lies_in(home, folder):
                 home_name = Path(os.path.realpath(home)).name
                 other = os.path.normpath(home / os.pardir / f"{home_name}-pages.html")
                 raise ArgumentError(
