@@ -427,6 +427,33 @@ def test_pairs_fit(dpid, folder):
     assert "smaller than --multiple-of 12" in skipped["reason"]
 
 
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif", "deep.tif"])
+def test_what_is_stored_in_another_orientation_is_turned_for_hr(dpid, folder, name):
+    """By 180 degrees, so that sizes tell nothing of it."""
+    exif = Image.Exif()
+    exif[0x112] = 3
+    stored = pixels(make("a.png"))
+    stored = stored[..., 0] * np.uint16(257) if name == "deep.tif" else stored
+    (folder / "in").mkdir()
+    Image.fromarray(stored).save(f"in/{name}", exif=exif)
+    assert dpid("batch", "in", "lr", "-s", "2", "--hr", "hr").exit_code == 0
+    with Image.open(f"hr/{name}") as image:
+        assert image.getexif().get(0x112, 1) == 1
+        if name != "a.jpg":
+            np.testing.assert_array_equal(np.asarray(image), stored[::-1, ::-1])
+
+
+def test_pages_that_are_turned(dpid, folder):
+    exif = Image.Exif()
+    exif[0x112] = 3
+    first, second = (Image.fromarray(pixels(make(name))) for name in ("a.png", "b.png"))
+    second.encoderinfo = {"exif": exif}
+    (folder / "in").mkdir()
+    first.save("in/pages.tif", save_all=True, append_images=[second])
+    assert dpid("batch", "in", "lr", "-s", "2", "--hr", "hr").exit_code == 0
+    np.testing.assert_array_equal(frames_of("hr/pages.tif")[1], pixels("b.png")[::-1, ::-1])
+
+
 def test_several_results_of_one_decoded_picture(dpid, photos, monkeypatch):
     reel, read = Recipe.reel, []
     monkeypatch.setattr(

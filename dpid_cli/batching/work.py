@@ -275,7 +275,7 @@ class _Task:
         """Whether the file can stay as it is; pages may differ, so that each would have to be looked at."""
         order = self.order
         unscaled = one.crop or bool(order.too_small(first.size))
-        alike = reel.kind != "pages" or (one.crop and order.multiple_of == 1)
+        alike = reel.kind != "pages" and not (one.crop and first.turned)  # as results are upright
         same = one.recipe.keeps_everything and one.format.name == first.format
         return unscaled and alike and same and order.cropped(first.size) == first.size
 

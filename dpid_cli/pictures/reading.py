@@ -201,9 +201,11 @@ def deep_picture(deep: Deep, name: str, max_pixels: int, truncated: bool) -> tup
         raise too_large(name, max_pixels)
     pixels, alpha, notes = deep.pixels(name, truncated)
     metadata, lost = metadata_of(deep.remarks)
-    pixels = upright(pixels, orientation(deep.remarks))
+    way = orientation(deep.remarks)
+    pixels = upright(pixels, way)
     profile = profile_of(deep.remarks.info, deep.remarks.mode)
-    return Picture(pixels, alpha, profile, deep.format, metadata), notes + _losses(lost)
+    picture = Picture(pixels, alpha, profile, deep.format, metadata, turned=way != 1)
+    return picture, notes + _losses(lost)
 
 
 def shallow_picture(image: Image.Image, name: str) -> tuple[Picture, list[str]]:
@@ -213,15 +215,17 @@ def shallow_picture(image: Image.Image, name: str) -> tuple[Picture, list[str]]:
     format_name = BY_PILLOW.get(image.format or "", FORMATS["jpeg"]).name
     if format_name == "tiff":
         libtiff.silence()
+    turned = getattr(image, "tag_v2", {}).get(Base.Orientation, 1) != 1  # which Pillow forgets as it loads
     image.load()
-    metadata, lost = take(image)
+    metadata, lost, turned_now = take(image)
     converted, profile = plain(image, profile_of(image.info, image.mode), name)
     pixels = pixels_of(converted)
     if format_name == "ppm" and pixels.ndim == 2:
         format_name = "pgm"
     cut = deep and pixels.dtype == np.uint8
     notes = ["more than 8 bits a channel are read as 8 bits"] if cut else []
-    picture = Picture(pixels, converted.mode in ("LA", "RGBA"), profile, format_name, metadata)
+    alpha = converted.mode in ("LA", "RGBA")
+    picture = Picture(pixels, alpha, profile, format_name, metadata, turned=turned or turned_now)
     return picture, notes + _losses(lost)
 
 
