@@ -117,6 +117,12 @@ def test_lists(dpid, photos, end, source):
     assert files("out")[-4:] == ["sub/xc.png", "x.hidden.png", "xa.png", "xb.jpg"]
 
 
+def test_the_mark_of_utf_8_before_a_list_is_no_part_of_a_path(dpid, photos):
+    (photos / "list").write_text("in/a.png\nin/b.jpg\n", encoding="utf-8-sig")
+    assert dpid("batch", "--from-file", "list", "out", "-s", "2", "-m", "box").exit_code == 0
+    assert files("out") == ["in/a.png", "in/b.jpg"]
+
+
 def test_paths_in_a_list_that_are_not_in_the_root(dpid, photos):
     make("other/z.png")
     Path("list").write_text("in/a.png\nother/z.png\n")
@@ -526,6 +532,12 @@ def test_skip_existing_makes_what_is_missing_of_several(dpid, photos):
     assert Path("out/x2/a.png").stat().st_ino == kept.st_ino
 
 
+def test_dry_run_names_only_what_is_missing(dpid, photos):
+    make("out/x2/a.png")
+    result = dpid("batch", "in/a.png", "out", "-s", "2", "-s", "3", "--skip-existing", "-n")
+    assert result.exit_code == 0 and "in/a.png: would be made: out/x3/a.png\n" in result.stdout
+
+
 @pytest.mark.parametrize("words", ["-n", "-n --json -q", "--dry-run -v --report r.jsonl"])
 def test_dry_run_writes_nothing(dpid, photos, words):
     before = listing(photos)
@@ -591,6 +603,10 @@ def test_dry_run_tells_what_the_run_does(dpid, photos):
         ("--from-file x out -s 2 -r", "taken as it is"),
         ("in out -s 2 --retry-failed missing", "cannot be read"),
         ("in out -s 2 --report in/notes.txt", "exists already"),
+        ("in out -s 2 --report in/notes.txt -n", "exists already"),
+        ("in in/notes.txt -s 2", "OUTPUT_DIR: in/notes.txt: it is no folder"),
+        ("in in/notes.txt -s 2 -n", "OUTPUT_DIR: in/notes.txt: it is no folder"),
+        ("in out -s 2 --hr in/notes.txt -n", "--hr: in/notes.txt: it is no folder"),
         ("in out -s 2 --report in/notes.txt --resume", "not a report"),
         ("in out -s 2 --include [z-a]", "not a pattern"),
         ("in out -s 2 --min-size 3y4", "not a size"),

@@ -145,6 +145,17 @@ def test_retry_failed(dpid, photos):
     assert statuses() == dict.fromkeys(("in/a.png", "in/b.png", "in/c.jpg", "in/sub/d.png"), "done")
 
 
+def test_retry_failed_goes_by_files_not_by_spelling(dpid, photos):
+    Path("in/a.png").write_bytes(b"")
+    assert dpid("batch", *WORDS).exit_code == 1
+    words = ("-s", "2", "--retry-failed", "r.jsonl", "--json", "-n")
+    result = dpid("batch", f"{photos}/./in", "new", *words)
+    assert counts(result) == (0, 0, 1)
+    result = dpid("batch", "in/sub", "new", *words)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("--retry-failed: r.jsonl: what failed there is none of these inputs: ")
+
+
 def test_files_of_others_are_not_replaced(dpid, photos):
     """What was in the way of the first run is in the way of the next."""
     Path("out/x3").mkdir(parents=True)

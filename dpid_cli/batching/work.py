@@ -183,7 +183,7 @@ class _Task:
             if order.dry:
                 stream.seek(0)
                 self._measured(reading.read_size(stream, item.path))
-                self._add(outputs=item.targets)
+                self._add(outputs=tuple(item.targets[k] for k in missing))
                 return
             self._make(reel, made)
         self._add(outputs=item.targets, output_bytes=self._lengths(item.targets), frames=reel.count)
