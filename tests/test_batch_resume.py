@@ -324,16 +324,23 @@ def test_interrupted_twice_ends_at_once_without_half_a_file(photos):
     assert Path("r.jsonl").read_bytes() == b""
 
 
-def test_interrupted_while_listing_writes_nothing(photos):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_while_listing_writes_nothing(photos, number):
     slow = (
         "import sys, time; from dpid_cli.batching.inventory import Inventory\n"
         "def slowly(*_):\n    print('listing', flush=True)\n    time.sleep(30)\n"
         "Inventory._add = slowly\n"
         "from dpid_cli.cli import main; main(sys.argv[1:])"
     )
-    run = subprocess.Popen([sys.executable, "-c", slow, "batch", *WORDS], cwd=photos, stdout=subprocess.PIPE)
+    run = subprocess.Popen(
+        [sys.executable, "-c", slow, "batch", *WORDS],
+        cwd=photos,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     with run:
         assert run.stdout.readline() == b"listing\n"
-        run.send_signal(signal.SIGINT)
+        run.send_signal(number)
         assert run.wait(20) == 130
+        assert run.stderr.read() == b"dpid batch: interrupted\n"
     assert not Path("out").exists() and not Path("r.jsonl").exists()
