@@ -538,6 +538,21 @@ def test_dry_run_names_only_what_is_missing(dpid, photos):
     assert result.exit_code == 0 and "in/a.png: would be made: out/x3/a.png\n" in result.stdout
 
 
+def test_dry_run_tells_of_depths_that_the_format_cannot_hold(dpid, folder):
+    gray = pixels(make("a.png"))[..., 0]
+    (folder / "in").mkdir()
+    Image.fromarray(gray * np.uint16(257)).save("in/deep.png")
+    Image.fromarray(gray * np.uint16(257)).save("in/deeper.tif")
+    Image.fromarray(gray / np.float32(255)).save("in/floats.tif")
+    for format_, failed in ("jpeg", 3), ("png", 1), ("tiff", 0):
+        words = ("batch", "in", format_, "-s", "2", "--format", format_, "--json")
+        dry, wet = dpid(*words, "-n"), dpid(*words)
+        assert json.loads(dry.stdout)["failed"] == json.loads(wet.stdout)["failed"] == failed
+        assert dry.stderr.count(" holds no ") == failed
+    result = dpid("batch", "in", "new", "-s", "2", "--format", "jpeg", "--depth", "8", "-n", "--json")
+    assert json.loads(result.stdout)["failed"] == 0
+
+
 @pytest.mark.parametrize("words", ["-n", "-n --json -q", "--dry-run -v --report r.jsonl"])
 def test_dry_run_writes_nothing(dpid, photos, words):
     before = listing(photos)
