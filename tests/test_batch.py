@@ -117,6 +117,12 @@ def test_lists(dpid, photos, end, source):
     assert files("out")[-4:] == ["sub/xc.png", "x.hidden.png", "xa.png", "xb.jpg"]
 
 
+def test_the_mark_of_utf_8_before_a_list_is_no_part_of_a_path(dpid, photos):
+    (photos / "list").write_text("in/a.png\nin/b.jpg\n", encoding="utf-8-sig")
+    assert dpid("batch", "--from-file", "list", "out", "-s", "2", "-m", "box").exit_code == 0
+    assert files("out") == ["in/a.png", "in/b.jpg"]
+
+
 def test_paths_in_a_list_that_are_not_in_the_root(dpid, photos):
     make("other/z.png")
     Path("list").write_text("in/a.png\nother/z.png\n")
@@ -427,6 +433,33 @@ def test_pairs_fit(dpid, folder):
     assert "smaller than --multiple-of 12" in skipped["reason"]
 
 
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif", "deep.tif"])
+def test_what_is_stored_in_another_orientation_is_turned_for_hr(dpid, folder, name):
+    """By 180 degrees, so that sizes tell nothing of it."""
+    exif = Image.Exif()
+    exif[0x112] = 3
+    stored = pixels(make("a.png"))
+    stored = stored[..., 0] * np.uint16(257) if name == "deep.tif" else stored
+    (folder / "in").mkdir()
+    Image.fromarray(stored).save(f"in/{name}", exif=exif)
+    assert dpid("batch", "in", "lr", "-s", "2", "--hr", "hr").exit_code == 0
+    with Image.open(f"hr/{name}") as image:
+        assert image.getexif().get(0x112, 1) == 1
+        if name != "a.jpg":
+            np.testing.assert_array_equal(np.asarray(image), stored[::-1, ::-1])
+
+
+def test_pages_that_are_turned(dpid, folder):
+    exif = Image.Exif()
+    exif[0x112] = 3
+    first, second = (Image.fromarray(pixels(make(name))) for name in ("a.png", "b.png"))
+    second.encoderinfo = {"exif": exif}
+    (folder / "in").mkdir()
+    first.save("in/pages.tif", save_all=True, append_images=[second])
+    assert dpid("batch", "in", "lr", "-s", "2", "--hr", "hr").exit_code == 0
+    np.testing.assert_array_equal(frames_of("hr/pages.tif")[1], pixels("b.png")[::-1, ::-1])
+
+
 def test_several_results_of_one_decoded_picture(dpid, photos, monkeypatch):
     reel, read = Recipe.reel, []
     monkeypatch.setattr(
@@ -499,6 +532,27 @@ def test_skip_existing_makes_what_is_missing_of_several(dpid, photos):
     assert Path("out/x2/a.png").stat().st_ino == kept.st_ino
 
 
+def test_dry_run_names_only_what_is_missing(dpid, photos):
+    make("out/x2/a.png")
+    result = dpid("batch", "in/a.png", "out", "-s", "2", "-s", "3", "--skip-existing", "-n")
+    assert result.exit_code == 0 and "in/a.png: would be made: out/x3/a.png\n" in result.stdout
+
+
+def test_dry_run_tells_of_depths_that_the_format_cannot_hold(dpid, folder):
+    gray = pixels(make("a.png"))[..., 0]
+    (folder / "in").mkdir()
+    Image.fromarray(gray * np.uint16(257)).save("in/deep.png")
+    Image.fromarray(gray * np.uint16(257)).save("in/deeper.tif")
+    Image.fromarray(gray / np.float32(255)).save("in/floats.tif")
+    for format_, failed in ("jpeg", 3), ("png", 1), ("tiff", 0):
+        words = ("batch", "in", format_, "-s", "2", "--format", format_, "--json")
+        dry, wet = dpid(*words, "-n"), dpid(*words)
+        assert json.loads(dry.stdout)["failed"] == json.loads(wet.stdout)["failed"] == failed
+        assert dry.stderr.count(" holds no ") == failed
+    result = dpid("batch", "in", "new", "-s", "2", "--format", "jpeg", "--depth", "8", "-n", "--json")
+    assert json.loads(result.stdout)["failed"] == 0
+
+
 @pytest.mark.parametrize("words", ["-n", "-n --json -q", "--dry-run -v --report r.jsonl"])
 def test_dry_run_writes_nothing(dpid, photos, words):
     before = listing(photos)
@@ -564,6 +618,10 @@ def test_dry_run_tells_what_the_run_does(dpid, photos):
         ("--from-file x out -s 2 -r", "taken as it is"),
         ("in out -s 2 --retry-failed missing", "cannot be read"),
         ("in out -s 2 --report in/notes.txt", "exists already"),
+        ("in out -s 2 --report in/notes.txt -n", "exists already"),
+        ("in in/notes.txt -s 2", "OUTPUT_DIR: in/notes.txt: it is no folder"),
+        ("in in/notes.txt -s 2 -n", "OUTPUT_DIR: in/notes.txt: it is no folder"),
+        ("in out -s 2 --hr in/notes.txt -n", "--hr: in/notes.txt: it is no folder"),
         ("in out -s 2 --report in/notes.txt --resume", "not a report"),
         ("in out -s 2 --include [z-a]", "not a pattern"),
         ("in out -s 2 --min-size 3y4", "not a size"),

@@ -145,6 +145,17 @@ def test_retry_failed(dpid, photos):
     assert statuses() == dict.fromkeys(("in/a.png", "in/b.png", "in/c.jpg", "in/sub/d.png"), "done")
 
 
+def test_retry_failed_goes_by_files_not_by_spelling(dpid, photos):
+    Path("in/a.png").write_bytes(b"")
+    assert dpid("batch", *WORDS).exit_code == 1
+    words = ("-s", "2", "--retry-failed", "r.jsonl", "--json", "-n")
+    result = dpid("batch", f"{photos}/./in", "new", *words)
+    assert counts(result) == (0, 0, 1)
+    result = dpid("batch", "in/sub", "new", *words)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("--retry-failed: r.jsonl: what failed there is none of these inputs: ")
+
+
 def test_files_of_others_are_not_replaced(dpid, photos):
     """What was in the way of the first run is in the way of the next."""
     Path("out/x3").mkdir(parents=True)
@@ -313,16 +324,23 @@ def test_interrupted_twice_ends_at_once_without_half_a_file(photos):
     assert Path("r.jsonl").read_bytes() == b""
 
 
-def test_interrupted_while_listing_writes_nothing(photos):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_while_listing_writes_nothing(photos, number):
     slow = (
         "import sys, time; from dpid_cli.batching.inventory import Inventory\n"
         "def slowly(*_):\n    print('listing', flush=True)\n    time.sleep(30)\n"
         "Inventory._add = slowly\n"
         "from dpid_cli.cli import main; main(sys.argv[1:])"
     )
-    run = subprocess.Popen([sys.executable, "-c", slow, "batch", *WORDS], cwd=photos, stdout=subprocess.PIPE)
+    run = subprocess.Popen(
+        [sys.executable, "-c", slow, "batch", *WORDS],
+        cwd=photos,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     with run:
         assert run.stdout.readline() == b"listing\n"
-        run.send_signal(signal.SIGINT)
+        run.send_signal(number)
         assert run.wait(20) == 130
+        assert run.stderr.read() == b"dpid batch: interrupted\n"
     assert not Path("out").exists() and not Path("r.jsonl").exists()

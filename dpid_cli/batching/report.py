@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+from dpid_cli import places
 from dpid_cli.batching.scratch import scratch
 from dpid_cli.batching.work import DONE, FAILED, SKIPPED, Known, Result
 from dpid_cli.errors import ArgumentError, FileError
@@ -41,6 +42,12 @@ class Earlier:
         """Whether it says so of this input."""
         row = self._row(path)
         return row is not None and row[1] == FAILED
+
+    @property
+    def failures(self) -> int:
+        """How many inputs failed."""
+        (count,) = self._tables.execute("SELECT count(*) FROM lines WHERE status = ?", (FAILED,)).fetchone()
+        return int(count)
 
     def of(self, path: str) -> tuple[Known | None, bool]:
         """What is known of an input that was done, and whether results of it that exist may be replaced.
@@ -98,18 +105,23 @@ class Earlier:
 
     def _row(self, path: str) -> tuple[int, str] | None:
         sql = "SELECT start, status FROM lines WHERE input = ?"
-        found: tuple[int, str] | None = self._tables.execute(sql, (os.fsencode(path),)).fetchone()
+        found: tuple[int, str] | None = self._tables.execute(sql, (_key(path),)).fetchone()
         return found
 
     def _add(self, start: int, line: bytes) -> None:
         try:
             told = json.loads(line)
-            row = os.fsencode(told["input"]), start, told["status"]
+            row = _key(told["input"]), start, told["status"]
         except (ValueError, KeyError, TypeError):
             raise self._no_report() from None
         self.lines += 1
         if row[2] in (DONE, SKIPPED, FAILED):
             self._tables.execute("INSERT OR REPLACE INTO lines VALUES (?, ?, ?)", row)
+
+
+def _key(path: str) -> bytes:
+    """What all spellings of a path share."""
+    return os.fsencode(places.real(path))
 
 
 def _lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:

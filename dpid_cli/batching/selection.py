@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import sys
@@ -252,7 +253,7 @@ class Listed:
 
 def _items(stream: IO[bytes]) -> Iterator[bytes]:
     """What stands between line ends, or between NULs."""
-    block = stream.read(_BLOCK)
+    block = stream.read(_BLOCK).removeprefix(codecs.BOM_UTF8)  # which editors of Windows put there
     end = b"\0" if b"\0" in block else b"\n"
     rest = b""
     while block:

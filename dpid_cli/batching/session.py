@@ -73,6 +73,7 @@ class Session:
             If this cannot work.
         """
         self.order.check()
+        _check_folders(self.order)
         self.workers = thread_count(self.workers)
         if self.resume and self.report is None:
             raise ArgumentError("--resume: it goes by the report of the run before: give --report FILE, too")
@@ -81,18 +82,27 @@ class Session:
         if self.report is not None and places.is_address(self.report):
             raise ArgumentError(f"--report: {self.report}: it is written line by line: give a local file")
         exists = self.report is not None and os.path.lexists(self.report)
-        if exists and not (self._continues or self.order.overwrite or self.order.dry):
+        if exists and not (self._continues or self.order.overwrite):
             raise ArgumentError(
                 f"--report: {self.report}: exists already: use --resume to go on with it, or another name"
             )
         self._inventory = self._closing(Inventory(self.order, self.selections))
         before = None if self.retry_failed is None else self._closing(Earlier(self.retry_failed))
 
+        matched = 0
+
         def wanted(found: Input) -> bool:
-            mine = self.shard is None or self.shard.takes(found)
-            return mine and (before is None or before.failed(found.path))
+            nonlocal matched
+            failed = before is None or before.failed(found.path)
+            matched += failed
+            return failed and (self.shard is None or self.shard.takes(found))
 
         self._inventory.fill(wanted)
+        if before is not None and before.failures and self.listed and not matched:
+            raise ArgumentError(
+                f"--retry-failed: {self.retry_failed}: what failed there is none of these inputs: "
+                "give the inputs of that run, from the same folder"
+            )
         if self.resume and self.report is not None and exists:
             self._earlier = self._closing(Earlier(self.report))
 
@@ -153,3 +163,10 @@ class Session:
         """The order, with so many threads for each image: one, unless there are fewer images than workers."""
         wants = (replace(want, recipe=replace(want.recipe, threads=threads)) for want in self.order.wants)
         return replace(self.order, wants=tuple(wants))
+
+
+def _check_folders(order: Order) -> None:
+    """Raise an `ArgumentError` if results could lie nowhere."""
+    for what, path in ("OUTPUT_DIR", order.output), ("--hr", order.hr):
+        if path and not places.is_address(path) and places.is_file(path):
+            raise ArgumentError(f"{what}: {path}: it is no folder: give another")

@@ -14,7 +14,7 @@ from typing import Any
 from dpid_cli import places
 from dpid_cli.batching.order import Order
 from dpid_cli.errors import ArgumentError, DpidError, FileError, collected, one_line
-from dpid_cli.pictures import FORMATS, Format, Picture, Reel, check_reel, format_of, write_reel
+from dpid_cli.pictures import FORMATS, Format, Picture, Reel, check_depth, check_reel, format_of, write_reel
 from dpid_cli.recipe import Recipe
 from dpid_cli.sizes import Size
 
@@ -182,8 +182,12 @@ class _Task:
             made = [self._planned(k, reel) for k in missing]
             if order.dry:
                 stream.seek(0)
-                self._measured(reading.read_size(stream, item.path))
-                self._add(outputs=item.targets)
+                size, kind = reading.read_header(stream, item.path)
+                self._measured(size)
+                # Frames are read as 8 bits, whatever the header tells.
+                for one in made if reel.kind != "animation" and reading.depth == "keep" else ():
+                    check_depth(kind, one.format, one.target)
+                self._add(outputs=tuple(one.target for one in made))
                 return
             self._make(reel, made)
         self._add(outputs=item.targets, output_bytes=self._lengths(item.targets), frames=reel.count)
@@ -275,7 +279,7 @@ class _Task:
         """Whether the file can stay as it is; pages may differ, so that each would have to be looked at."""
         order = self.order
         unscaled = one.crop or bool(order.too_small(first.size))
-        alike = reel.kind != "pages" or (one.crop and order.multiple_of == 1)
+        alike = reel.kind != "pages" and not (one.crop and first.turned)  # as results are upright
         same = one.recipe.keeps_everything and one.format.name == first.format
         return unscaled and alike and same and order.cropped(first.size) == first.size
 

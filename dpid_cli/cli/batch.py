@@ -7,14 +7,15 @@ import os
 import re
 import signal
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dpid_cli.cli.console import announce, on_terminal, printable
+from dpid_cli.cli.console import announce, on_terminal, printable, say
 from dpid_cli.cli.downscale import FORMAT_NAMES
 from dpid_cli.cli.options import (
     SIZE_KINDS,
@@ -61,6 +62,32 @@ def _part(ctx: click.Context, param: click.Parameter, value: str | None) -> Shar
     if found is None or not 1 <= int(found[1]) <= int(found[2]):
         raise click.BadParameter(f"{value!r} is no part like 1/8, 2/8 ... 8/8", ctx, param)
     return Shard(int(found[1]), int(found[2]))
+
+
+@contextmanager
+def _handling(interrupt: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM both do this."""
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let both end the command with one line, wherever nothing is being written."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        with _handling(interrupt):
+            yield
+    except KeyboardInterrupt:
+        say("dpid batch: interrupted")
+        raise click.exceptions.Exit(130) from None
 
 
 @click.command("batch", no_args_is_help=True)
@@ -161,6 +188,7 @@ def _part(ctx: click.Context, param: click.Parameter, value: str | None) -> Shar
 @click.option("-v", "--verbose", is_flag=True, help="Say of each input what became of it.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 @click.pass_context
+@_interruptible()
 def command(
     ctx: click.Context,
     /,
@@ -313,12 +341,8 @@ def _stopping() -> Iterator[threading.Event]:
             os._exit(130)  # files that are being written have no names yet
         stop.set()
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with _handling(interrupt):
         yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _lines(result: Result, dry: bool, quiet: bool, verbose: bool) -> Iterator[str]:

@@ -11,9 +11,9 @@ from dpid_cli.pictures.formats import FORMATS, WRITTEN, Format, format_of
 from dpid_cli.pictures.frames import read_reel
 from dpid_cli.pictures.metadata import Metadata
 from dpid_cli.pictures.picture import Picture
-from dpid_cli.pictures.reading import MAX_PIXELS, read, read_size
+from dpid_cli.pictures.reading import MAX_PIXELS, read, read_header
 from dpid_cli.pictures.reel import MAX_FRAMES, Reel
-from dpid_cli.pictures.writing import check_reel, write, write_reel
+from dpid_cli.pictures.writing import check_depth, check_reel, write, write_reel
 
 __all__ = [
     "FORMATS",
@@ -24,11 +24,12 @@ __all__ = [
     "Metadata",
     "Picture",
     "Reel",
+    "check_depth",
     "check_reel",
     "format_of",
     "read",
+    "read_header",
     "read_reel",
-    "read_size",
     "write",
     "write_reel",
 ]

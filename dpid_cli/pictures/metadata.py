@@ -136,7 +136,7 @@ def orientation(image: Image.Image) -> int:
     return 1
 
 
-def take(image: Image.Image) -> tuple[Metadata, list[str]]:
+def take(image: Image.Image) -> tuple[Metadata, list[str], bool]:
     """Turn a decoded image upright and take what it tells, which leaves none of it in it.
 
     Parameters
@@ -149,18 +149,19 @@ def take(image: Image.Image) -> tuple[Metadata, list[str]]:
     Metadata
     list of str
         What is too damaged to be kept.
+    bool
+        Whether it had to be turned.
     """
-    found = metadata_of(image)
-    turn(image)
-    return found
+    return *metadata_of(image), turn(image)
 
 
-def turn(image: Image.Image) -> None:
-    """Apply the orientation, and forget what told it, so that Pillow need not rewrite that."""
-    orientation(image)  # is found out before what it stands in is taken away
+def turn(image: Image.Image) -> bool:
+    """Turn it upright and forget what told how, so that Pillow need not rewrite it; whether it was turned."""
+    turned = orientation(image) != 1  # is found out before what it stands in is taken away
     for key in ORIENTING:
         image.info.pop(key, None)
     ImageOps.exif_transpose(image, in_place=True)
+    return turned
 
 
 def _exif(image: Image.Image, lost: list[str]) -> bytes:

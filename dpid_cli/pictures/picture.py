@@ -31,6 +31,8 @@ class Picture:
         What else the file tells of the picture.
     duration : float or None
         How long a frame of an animation is shown, in ms.
+    turned : bool
+        Whether the file stores it in another orientation.
     """
 
     pixels: NDArray[Any]
@@ -39,6 +41,7 @@ class Picture:
     format: str
     metadata: Metadata = field(default_factory=Metadata)
     duration: float | None = None
+    turned: bool = False
 
     @property
     def size(self) -> tuple[int, int]:

@@ -27,6 +27,8 @@ from dpid_cli.pictures.settings import settings
 T = TypeVar("T")
 
 MAX_PIXELS = 512_000_000
+_DEEP_MODES: dict[str, type[np.generic]] = {"I": np.uint16, "F": np.float32}  # by how Pillow's begin
+_SAMPLE_FORMAT, _FLOATS = 339, 3  # of TIFF
 _JXL_SRGB = ("sRGB", "Gra_D65_Rel_SRG")  # what profiles are called that the decoder makes up
 
 for _name in ("PIL", "tifffile"):  # else they print what they find odd
@@ -205,9 +207,11 @@ def deep_picture(deep: Deep, name: str, max_pixels: int, truncated: bool) -> tup
         raise too_large(name, max_pixels)
     pixels, alpha, notes = deep.pixels(name, truncated)
     metadata, lost = metadata_of(deep.remarks)
-    pixels = upright(pixels, orientation(deep.remarks))
+    way = orientation(deep.remarks)
+    pixels = upright(pixels, way)
     profile = profile_of(deep.remarks.info, deep.remarks.mode)
-    return Picture(pixels, alpha, profile, deep.format, metadata), notes + _losses(lost)
+    picture = Picture(pixels, alpha, profile, deep.format, metadata, turned=way != 1)
+    return picture, notes + _losses(lost)
 
 
 def shallow_picture(image: Image.Image, name: str) -> tuple[Picture, list[str]]:
@@ -217,15 +221,17 @@ def shallow_picture(image: Image.Image, name: str) -> tuple[Picture, list[str]]:
     format_name = BY_PILLOW.get(image.format or "", FORMATS["jpeg"]).name
     if format_name == "tiff":
         libtiff.silence()
+    turned = getattr(image, "tag_v2", {}).get(Base.Orientation, 1) != 1  # which Pillow forgets as it loads
     image.load()
-    metadata, lost = take(image)
+    metadata, lost, turned_now = take(image)
     converted, profile = plain(image, profile_of(image.info, image.mode), name)
     pixels = pixels_of(converted)
     if format_name == "ppm" and pixels.ndim == 2:
         format_name = "pgm"
     cut = deep and pixels.dtype == np.uint8
     notes = ["more than 8 bits a channel are read as 8 bits"] if cut else []
-    picture = Picture(pixels, converted.mode in ("LA", "RGBA"), profile, format_name, metadata)
+    alpha = converted.mode in ("LA", "RGBA")
+    picture = Picture(pixels, alpha, profile, format_name, metadata, turned=turned or turned_now)
     return picture, notes + _losses(lost)
 
 
@@ -233,20 +239,25 @@ def _losses(lost: list[str]) -> list[str]:
     return [f"damaged or too long: {', '.join(lost)}: left out"] if lost else []
 
 
-def read_size(stream: IO[bytes], name: str, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
-    """Width and height of the upright picture, from the header; arguments and errors are those of `read`."""
+def read_header(
+    stream: IO[bytes], name: str, *, max_pixels: int = MAX_PIXELS
+) -> tuple[tuple[int, int], type[np.generic]]:
+    """Width and height of the upright picture, and type of its pixels; arguments and errors as of `read`."""
     return _looked_at(stream, lambda part: _measured(part, name, max_pixels))[0]
 
 
-def _measured(stream: IO[bytes], name: str, max_pixels: int) -> tuple[int, int]:
+def _measured(stream: IO[bytes], name: str, max_pixels: int) -> tuple[tuple[int, int], type[np.generic]]:
     with file_errors(name, max_pixels), settings(max_pixels, False):
         deep = find(stream)
         if deep is None:
             with opened(stream, name, max_pixels) as image:
                 # Pillow exchanges the sides of a TIFF when it opens it.
                 (width, height), turned = image.size, image.format != "TIFF" and is_turned(image)
+                kind = _DEEP_MODES.get(image.mode[0], np.uint8)
         else:
             (width, height), turned = deep.size, is_turned(deep.remarks)
+            samples = getattr(deep.remarks, "tag_v2", {}).get(_SAMPLE_FORMAT, ())
+            kind = np.float32 if _FLOATS in samples else np.uint16
             if width * height > max_pixels:
                 raise too_large(name, max_pixels)
-    return (height, width) if turned else (width, height)
+    return ((height, width) if turned else (width, height)), kind

@@ -84,6 +84,11 @@ def check_reel(reel: Reel, format_: Format, name: str) -> None:
     )
 
 
+def check_depth(kind: type[np.generic], format_: Format, name: str) -> None:
+    """Raise a `FileError` if a format cannot hold pixels of this type, whatever they show."""
+    _mode_in(Picture(np.zeros((1, 1), kind), False, None, ""), format_, name)
+
+
 def write_reel(reel: Reel, stream: IO[bytes], format_: Format, name: str) -> None:
     """Encode all pictures of a reel, which the format must be able to hold.
 
