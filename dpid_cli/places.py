@@ -132,6 +132,11 @@ def identities(path: str, linked: bool = False) -> list[bytes]:
     return [_folded(path) for path in paths]
 
 
+def spelled(path: str) -> str:
+    """What all spellings of a path share; links stay, as one file may be two inputs."""
+    return path if is_address(path) else os.path.abspath(path)
+
+
 def real(path: str) -> str:
     """The path without links on its way; a link at its end, which a result would replace, is kept."""
     if is_address(path):

@@ -344,3 +344,15 @@ def test_interrupted_while_listing_writes_nothing(photos, number):
         assert run.wait(20) == 130
         assert run.stderr.read() == b"dpid batch: interrupted\n"
     assert not Path("out").exists() and not Path("r.jsonl").exists()
+
+
+def test_one_file_by_two_names_is_two_inputs(dpid, folder):
+    Path("in/link").mkdir(parents=True)
+    Image.new("L", (8, 6), 90).save("in/a.png")
+    Path("in/link/a.png").symlink_to("../a.png")
+    Path("in/other").symlink_to("link")
+    words = ("batch", "in", "out", "-s", "2", "-m", "box", "-r", "--report", "r.jsonl", "--resume", "--json")
+    first = json.loads(dpid(*words).stdout)
+    again = json.loads(dpid(*words).stdout)
+    assert first["done"] == first["inputs"] >= 2
+    assert (again["done"], again["skipped"]) == (0, first["inputs"])

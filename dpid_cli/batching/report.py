@@ -121,7 +121,7 @@ class Earlier:
 
 def _key(path: str) -> bytes:
     """What all spellings of a path share."""
-    return os.fsencode(places.real(path))
+    return os.fsencode(places.spelled(path))
 
 
 def _lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
