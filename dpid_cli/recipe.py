@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
-import numpy as np
-
 from dpid_cli import __version__
 from dpid_cli.backends import device_for, thread_count
 from dpid_cli.depth import DEPTHS, narrowed, widened
@@ -23,8 +21,8 @@ from dpid_cli.pictures import (
     Picture,
     Reel,
     colour,
-    read_header,
     read_reel,
+    read_size,
 )
 from dpid_cli.rendering import TRANSPARENCY, downscale_picture
 from dpid_cli.sizes import Size, SizeRequest
@@ -155,14 +153,9 @@ class Recipe:
 
     def read_size(self, stream: IO[bytes], name: str) -> Size:
         """Width and height of what `read` gives, without decoding it unless a frame is asked for."""
-        return self.read_header(stream, name)[0]
-
-    def read_header(self, stream: IO[bytes], name: str) -> tuple[Size, type[np.generic]]:
-        """That, and the type of its pixels."""
         if self.frame is not None:
-            picture = self.read(stream, name)
-            return picture.size, picture.pixels.dtype.type
-        return read_header(stream, name, max_pixels=self.max_pixels)
+            return self.read(stream, name).size
+        return read_size(stream, name, max_pixels=self.max_pixels)
 
     def size_of(self, picture: Picture, name: str) -> Size:
         """Width and height of the picture's result, or an `ArgumentError`."""

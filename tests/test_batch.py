@@ -538,6 +538,24 @@ def test_dry_run_names_only_what_is_missing(dpid, photos):
     assert result.exit_code == 0 and "in/a.png: would be made: out/x3/a.png\n" in result.stdout
 
 
+@pytest.mark.parametrize("format_", ["jpeg", "webp", "gif", "pgm", "bmp", "png", "tiff"])
+def test_dry_run_tells_what_the_format_cannot_hold(dpid, folder, format_):
+    noise = np.random.default_rng(2).integers(1, 255, (12, 16, 4), np.uint8)
+    Path("in").mkdir()
+    for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "F"):
+        image = Image.fromarray(noise[..., 0] * np.uint16(257)) if mode == "I;16" else None
+        image = image or Image.fromarray(noise).convert("L" if mode == "F" else mode).convert(mode)
+        image.save(f"in/{mode.replace(';', '')}.tif")
+    Image.fromarray(noise).save("in/alpha.png")
+    Image.fromarray(noise | np.uint8([0, 0, 0, 255])).save("in/opaque.png")
+    words = ("batch", "in", format_, "-s", "2", "-m", "box", "--format", format_, "--json")
+    dry, wet = dpid(*words, "-n"), dpid(*words)
+    told, done = json.loads(dry.stdout), json.loads(wet.stdout)
+    assert (told["done"], told["failed"]) == (done["done"], done["failed"])
+    refused = [{line for line in run.stderr.splitlines() if " holds no " in line} for run in (dry, wet)]
+    assert refused[0] == refused[1]
+
+
 def test_dry_run_tells_of_depths_that_the_format_cannot_hold(dpid, folder):
     gray = pixels(make("a.png"))[..., 0]
     (folder / "in").mkdir()

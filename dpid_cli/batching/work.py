@@ -9,12 +9,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
 from pathlib import PurePath
-from typing import Any
+from typing import IO, Any
 
 from dpid_cli import places
 from dpid_cli.batching.order import Order
 from dpid_cli.errors import ArgumentError, DpidError, FileError, collected, one_line
-from dpid_cli.pictures import FORMATS, Format, Picture, Reel, check_depth, check_reel, format_of, write_reel
+from dpid_cli.pictures import (
+    FORMATS,
+    Format,
+    Picture,
+    Reel,
+    check_picture,
+    check_reel,
+    format_in,
+    format_of,
+    holds_all_of,
+    write_reel,
+)
 from dpid_cli.recipe import Recipe
 from dpid_cli.sizes import Size
 
@@ -182,12 +193,9 @@ class _Task:
             made = [self._planned(k, reel) for k in missing]
             if order.dry:
                 stream.seek(0)
-                size, kind = reading.read_header(stream, item.path)
-                self._measured(size)
-                # Frames are read as 8 bits, whatever the header tells.
-                for one in made if reel.kind != "animation" and reading.depth == "keep" else ():
-                    check_depth(kind, one.format, one.target)
-                self._add(outputs=tuple(one.target for one in made))
+                self._measured(reading.read_size(stream, item.path))
+                self._try(stream, made)
+                self._add(outputs=tuple(item.targets[k] for k in missing))
                 return
             self._make(reel, made)
         self._add(outputs=item.targets, output_bytes=self._lengths(item.targets), frames=reel.count)
@@ -274,6 +282,15 @@ class _Task:
                 one.results.append(self._finished(one, picture, what))
         for one in others:
             self._save(one, reel, iter(one.results))
+
+    def _try(self, stream: IO[bytes], made: list[_Made]) -> None:
+        """Make what its format may not be able to hold, for a dry run, which otherwise reads headers only."""
+        source = format_in(stream, self.item.path)
+        tried = [one for one in made if source is None or not holds_all_of(one.format, source)]
+        stream.seek(0)
+        for picture in self.order.wants[0].recipe.reel(stream, self.item.path).pictures if tried else ():
+            for one in tried:
+                check_picture(self._finished(one, picture, self.item.path), one.format, one.target)
 
     def _is_copied(self, one: _Made, reel: Reel, first: Picture) -> bool:
         """Whether the file can stay as it is; pages may differ, so that each would have to be looked at."""

@@ -7,13 +7,13 @@ resolved while reading, so that nothing behind this package needs to know of it.
 
 from __future__ import annotations
 
-from dpid_cli.pictures.formats import FORMATS, WRITTEN, Format, format_of
+from dpid_cli.pictures.formats import FORMATS, WRITTEN, Format, format_in, format_of
 from dpid_cli.pictures.frames import read_reel
 from dpid_cli.pictures.metadata import Metadata
 from dpid_cli.pictures.picture import Picture
-from dpid_cli.pictures.reading import MAX_PIXELS, read, read_header
+from dpid_cli.pictures.reading import MAX_PIXELS, read, read_size
 from dpid_cli.pictures.reel import MAX_FRAMES, Reel
-from dpid_cli.pictures.writing import check_depth, check_reel, write, write_reel
+from dpid_cli.pictures.writing import check_picture, check_reel, holds_all_of, write, write_reel
 
 __all__ = [
     "FORMATS",
@@ -24,12 +24,14 @@ __all__ = [
     "Metadata",
     "Picture",
     "Reel",
-    "check_depth",
+    "check_picture",
     "check_reel",
+    "format_in",
     "format_of",
+    "holds_all_of",
     "read",
-    "read_header",
     "read_reel",
+    "read_size",
     "write",
     "write_reel",
 ]

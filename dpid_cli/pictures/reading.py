@@ -27,8 +27,6 @@ from dpid_cli.pictures.settings import settings
 T = TypeVar("T")
 
 MAX_PIXELS = 512_000_000
-_DEEP_MODES: dict[str, type[np.generic]] = {"I": np.uint16, "F": np.float32}  # by how Pillow's begin
-_SAMPLE_FORMAT, _FLOATS = 339, 3  # of TIFF
 _JXL_SRGB = ("sRGB", "Gra_D65_Rel_SRG")  # what profiles are called that the decoder makes up
 
 for _name in ("PIL", "tifffile"):  # else they print what they find odd
@@ -239,25 +237,20 @@ def _losses(lost: list[str]) -> list[str]:
     return [f"damaged or too long: {', '.join(lost)}: left out"] if lost else []
 
 
-def read_header(
-    stream: IO[bytes], name: str, *, max_pixels: int = MAX_PIXELS
-) -> tuple[tuple[int, int], type[np.generic]]:
-    """Width and height of the upright picture, and type of its pixels; arguments and errors as of `read`."""
+def read_size(stream: IO[bytes], name: str, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """Width and height of the upright picture, from the header; arguments and errors are those of `read`."""
     return _looked_at(stream, lambda part: _measured(part, name, max_pixels))[0]
 
 
-def _measured(stream: IO[bytes], name: str, max_pixels: int) -> tuple[tuple[int, int], type[np.generic]]:
+def _measured(stream: IO[bytes], name: str, max_pixels: int) -> tuple[int, int]:
     with file_errors(name, max_pixels), settings(max_pixels, False):
         deep = find(stream)
         if deep is None:
             with opened(stream, name, max_pixels) as image:
                 # Pillow exchanges the sides of a TIFF when it opens it.
                 (width, height), turned = image.size, image.format != "TIFF" and is_turned(image)
-                kind = _DEEP_MODES.get(image.mode[0], np.uint8)
         else:
             (width, height), turned = deep.size, is_turned(deep.remarks)
-            samples = getattr(deep.remarks, "tag_v2", {}).get(_SAMPLE_FORMAT, ())
-            kind = np.float32 if _FLOATS in samples else np.uint16
             if width * height > max_pixels:
                 raise too_large(name, max_pixels)
-    return ((height, width) if turned else (width, height)), kind
+    return (height, width) if turned else (width, height)

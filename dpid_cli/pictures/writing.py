@@ -39,10 +39,7 @@ def write(picture: Picture, stream: IO[bytes], format_: Format, name: str) -> No
     FileError
         If the format cannot hold the picture's depth, size or transparency, or the codec fails.
     """
-    load_plugin(format_, name)
-    picture = _without_opaque_alpha(picture) if not format_.modes & ALPHA else picture
-    _check_side(picture, format_, name)
-    mode = _mode_in(picture, format_, name)
+    picture, mode = _held(picture, format_, name)
     picture = _with_profile_held(picture, mode, format_, name)
     options = dict(format_.options)
     if format_.name == "ico":
@@ -52,6 +49,25 @@ def write(picture: Picture, stream: IO[bytes], format_: Format, name: str) -> No
     long = _encode_with(picture.metadata, picture, mode, stream, format_, options, name)
     if long:
         warn(f"{name}: too long for {format_.name.upper()}: {', '.join(long)}: left out")
+
+
+def check_picture(picture: Picture, format_: Format, name: str) -> None:
+    """Raise a `FileError` if a format cannot hold a picture."""
+    _held(picture, format_, name)
+
+
+def holds_all_of(format_: Format, other: Format) -> bool:
+    """Whether a format holds every picture that another holds."""
+    modes = all(format_.modes & {mode, *_WIDER.get(mode, ())} for mode in other.modes)
+    return bool(other.modes) and modes and other.max_side <= format_.max_side
+
+
+def _held(picture: Picture, format_: Format, name: str) -> tuple[Picture, str]:
+    """The picture, without alpha where that shows nothing and has no place, and the mode that holds it."""
+    load_plugin(format_, name)
+    picture = _without_opaque_alpha(picture) if not format_.modes & ALPHA else picture
+    _check_side(picture, format_, name)
+    return picture, _mode_in(picture, format_, name)
 
 
 def _with_profile_held(picture: Picture, mode: str, format_: Format, name: str) -> Picture:
@@ -82,11 +98,6 @@ def check_reel(reel: Reel, format_: Format, name: str) -> None:
         f"{name}: {format_.name.upper()} holds {holds}, and this is {this}: "
         f"write {holders(reel.kind)}, or give --frame N"
     )
-
-
-def check_depth(kind: type[np.generic], format_: Format, name: str) -> None:
-    """Raise a `FileError` if a format cannot hold pixels of this type, whatever they show."""
-    _mode_in(Picture(np.zeros((1, 1), kind), False, None, ""), format_, name)
 
 
 def write_reel(reel: Reel, stream: IO[bytes], format_: Format, name: str) -> None:
