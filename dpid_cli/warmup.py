@@ -94,9 +94,8 @@ def cases(device: str = "cpu") -> list[Case]:
 
 def _cases_for_gpu() -> list[Case]:
     """The same for a GPU, all of whose kernels know the number of channels."""
-    kinds = [*product(_DEPTHS, _CHANNELS), ("float32", 1)]
     found = []
-    for (depth, channels), method in product(kinds, filter(lambda m: m.gpu, METHODS.values())):
+    for depth, channels, method in product(_DEPTHS, _CHANNELS, filter(lambda m: m.gpu, METHODS.values())):
         settings = _SETTINGS if method.family == "detail" else ({},)
         found += [Case(depth, channels, method.name, setting, "cuda") for setting in settings]
     return found
