@@ -172,7 +172,9 @@ def test_a_pixel_covers_whole_pixels_of_dense_screens(browser, written, results,
 
 def test_the_screen_shows_what_the_view_holds(page, results):
     choose(page, "max", "max")
-    page.evaluate("setSplit(0); document.querySelectorAll('.tag').forEach((tag) => (tag.style.visibility = 'hidden'))")
+    page.evaluate(
+        "setSplit(0); document.querySelectorAll('.tag').forEach((tag) => (tag.style.visibility = 'hidden'))"
+    )
     with Image.open(io.BytesIO(page.screenshot(full_page=True))) as image:
         seen = np.array(image.convert("RGB"))
     now = state(page)
