@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from dpid_cli.grid import Grid
 from dpid_cli.kernels import windows
+from dpid_cli.kernels.columns import TILE
 from dpid_cli.kernels.jit import Flag, flag
 from dpid_cli.light import Light
 from dpid_cli.raster import Raster
@@ -88,7 +89,7 @@ def sweep(
     raster, grid, real = strip.raster, strip.grid, strip.raster.real
     rows, c, columns = strip.shape
     nothing = np.empty((rows, c, 0), real)
-    straddlers = 2 * windows.TILE * raster.samples if grid.xs.head.any() else 0
+    straddlers = 2 * TILE * raster.samples if grid.xs.head.any() else 0
     distances = 0 if task == windows.BOX else 1 if reward.joint else c
     array = strip.workspace.array
     name = "box" if task == windows.BOX else "range" if task == windows.RANGE else "detail"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from dpid_cli.kernels.columns import TILE, fold, spread, tile_end, window_of
 from dpid_cli.kernels.jit import helper, kernel
 from dpid_cli.kernels.windows import (
     BUFFER,
@@ -20,15 +21,10 @@ from dpid_cli.kernels.windows import (
     PLANE,
     SCALE,
     SUM,
-    TILE,
     WEIGHT,
     clear,
     coverage,
-    fold,
     reward,
-    spread,
-    tile_end,
-    window_of,
 )
 from dpid_cli.kernels.windows import SCRATCH as OF_WINDOWS
 
