@@ -118,6 +118,15 @@ def test_widths_below_and_around_a_vector(width):
     assert_exact(image, (max(1, width // 2), 4))
 
 
+@pytest.mark.parametrize("method", ["box", "dpid"])
+@pytest.mark.parametrize("side", [*range(1, 41), 64, 121, 1100])
+def test_whole_windows_of_any_width(side, method):
+    """Kernels have loops of their own for small widths, and take products of these apart."""
+    columns = 3 if side > 100 else 1100 // side  # more than a tile
+    image = random_image((12, side * columns, 3), "uint8", seed=side)
+    assert_exact(image, (columns, 6), method)
+
+
 @pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.*[gp]")), ids=lambda path: path.name)
 @pytest.mark.parametrize(("scale", "lambda_"), [(4, 1), (7.5, 0.5), (16, 2), (2.3, 64)])
 def test_samples(path, scale, lambda_):

@@ -7,9 +7,13 @@ its straddlers: of the window i0 + k the cut pixel before it.
 
 from __future__ import annotations
 
-from dpid_cli.kernels.jit import helper
+from dpid_cli.kernels.jit import flag, helper
 
 TILE = 1024
+PLANE = 2 * TILE + 32  # not a power of two: planes would share cache sets
+# Windows of so many columns at most have loops of their own; the compiler interleaves no more.
+MOST = 5
+ONE, TWO, THREE, FOUR, FIVE = (flag(p) for p in range(1, MOST + 1))
 
 
 @helper
@@ -51,56 +55,82 @@ def copy(target, source, n):
 
 
 @helper
-def halves(length):
-    """How often `length` can be halved."""
-    count = 0
-    while length % 2 == 0:
-        length //= 2
-        count += 1
-    return count
+def divisor(p):
+    """The largest divisor of p up to MOST."""
+    for d in range(MOST, 1, -1):
+        if p % d == 0:
+            return d
+    return 1
 
 
 @helper
-def spread(values, plane, buffer, xs, tile):
-    """Give each column of a tile, and each straddler, its window's value."""
+def spread(values, planes, buffer, xs, tile, m):
+    """Give each column of a tile, and each of m straddlers, its window's value: of each row, to one plane."""
     first = xs.first
-    i0, i1, c0, c1 = tile
-    copy(plane[TILE:], values[i0:], i1 - i0)
+    i0, i1, c0, _ = tile
+    for j in range(len(values) if m > 0 else 0):
+        copy(planes[j * PLANE + TILE :], values[j, i0:], m)
     if not whole_windows(xs, tile):
-        for i in range(i0, i1):
-            plane[max(first[i], c0) - c0 : min(first[i + 1], c1) - c0] = values[i]
+        for j in range(len(values)):
+            spread_parts(values[j], planes[j * PLANE :], first, tile)
     elif len(xs.run) > 0:
         start = i0
         while start < i1:
             stop = min(xs.run[start], i1)
             p = first[start + 1] - first[start]
-            spread_evenly(values[start:stop], plane[first[start] - c0 :], buffer, p)
+            for j in range(len(values)):
+                spread_evenly(values[j, start:stop], planes[j * PLANE + first[start] - c0 :], buffer, p)
             start = stop
     else:
-        spread_unevenly(values[i0:i1], plane, first[i0:], c0, first[-1] // (len(first) - 1))
+        shortest = first[-1] // (len(first) - 1)
+        for j in range(len(values)):
+            spread_unevenly(values[j, i0:i1], planes[j * PLANE :], first[i0:], c0, shortest)
+
+
+@helper
+def spread_parts(values, plane, first, tile):
+    """`spread` for windows that may reach beyond the tile."""
+    i0, i1, c0, c1 = tile
+    for i in range(i0, i1):
+        plane[max(first[i], c0) - c0 : min(first[i + 1], c1) - c0] = values[i]
 
 
 @helper
 def spread_evenly(values, plane, buffer, p):
-    """Repeat each value p times: by the odd part of p, then by doubling, which vectorises."""
-    m = len(values)
-    doublings = halves(p)
-    odd = p >> doublings
-    near, far = (plane, buffer) if doublings % 2 == 0 else (buffer, plane)
-    spare = near
-    if odd > 1 or doublings == 0:
-        for k in range(odd):
-            for i in range(m):
-                near[i * odd + k] = values[i]
+    """Repeat each value p times."""
+    n = len(values)
+    d = p if p <= MOST else divisor(p)
+    if p > MOST * d:
+        for i in range(n):
+            plane[i * p : (i + 1) * p] = values[i]
+        return
+    if p > d:
+        repeat(values, buffer, n, p // d)
+        values, n = buffer, n * (p // d)
+    repeat(values, plane, n, d)
+
+
+@helper
+def repeat(values, target, n, p):
+    """Repeat each of n values p times, 1 to MOST."""
+    if p == 1:
+        copy(target, values, n)
+    elif p == 2:
+        repeat_constant(values, target, n, TWO)
+    elif p == 3:
+        repeat_constant(values, target, n, THREE)
+    elif p == 4:
+        repeat_constant(values, target, n, FOUR)
     else:
-        near = values
-    n = m * odd
-    for _ in range(doublings):
-        for k in range(n):
-            far[2 * k] = near[k]
-            far[2 * k + 1] = near[k]
-        near, far, spare = far, spare, far
-        n *= 2
+        repeat_constant(values, target, n, FIVE)
+
+
+@helper
+def repeat_constant(values, target, n, times):
+    """`repeat` by a number that the compiler knows: only then the loop vectorises."""
+    for i in range(n):
+        for k in range(len(times)):
+            target[len(times) * i + k] = values[i]
 
 
 @helper
@@ -121,29 +151,34 @@ def spread_unevenly(values, plane, first, c0, shortest):
 
 
 @helper
-def fold(plane, buffer, total, xs, tile, m):
-    """Add the coverage-weighted sum of each window's part of a tile to `total`; spoils the plane.
+def fold(planes, buffer, total, xs, tile, m):
+    """Add the coverage-weighted sums of windows to `total`, one row for each plane; spoils the planes.
 
     m is the number of straddlers: one per window, or 0 where no boundary cuts a column.
     """
     first, head = xs.first, xs.head
     i0, i1, c0, _ = tile
     if not whole_windows(xs, tile):
-        fold_parts(plane, total, xs, tile)
+        for j in range(len(total)):
+            fold_parts(planes[j * PLANE :], total[j], xs, tile)
         return
-    add_products(total[i0:], head[i0:], plane[TILE:], m)
+    for j in range(len(total) if m > 0 else 0):
+        add_products(total[j, i0:], head[i0:], planes[j * PLANE + TILE :], m)
     if len(xs.run) > 0:
         start = i0
         while start < i1:
             stop = min(xs.run[start], i1)
             p = first[start + 1] - first[start]
-            part = plane[first[start] - c0 :]
-            if m > 0:
-                keep_tails(part, head[start + 1 :], stop - start, p)
-            fold_evenly(part, buffer, total[start:stop], p)
+            for j in range(len(total)):
+                part = planes[j * PLANE + first[start] - c0 :]
+                if m > 0:
+                    keep_tails(part, head[start + 1 :], stop - start, p)
+                fold_evenly(part, buffer, total[j, start:stop], p)
             start = stop
     else:
-        fold_unevenly(plane, total[i0:i1], first[i0:], head[i0:], c0, first[-1] // (len(first) - 1))
+        shortest = first[-1] // (len(first) - 1)
+        for j in range(len(total)):
+            fold_unevenly(planes[j * PLANE :], total[j, i0:i1], first[i0:], head[i0:], c0, shortest)
 
 
 @helper
@@ -167,29 +202,47 @@ def keep_tails(plane, next_head, m, p):
 
 @helper
 def fold_evenly(plane, buffer, total, p):
-    """Sum up each p values: halving, which vectorises, down to the odd part of p."""
-    m = len(total)
-    near, far = plane, buffer
-    while p % 2 == 0 and p > 2:
-        p //= 2
-        for k in range(m * p):
-            far[k] = near[2 * k] + near[2 * k + 1]
-        near, far = far, near
+    """Add the sum of each p values."""
+    m, d = len(total), divisor(p) if p > MOST else 1
+    while p > MOST and d > 1:
+        p //= d
+        buffer[: m * p] = 0
+        add_sums(plane, buffer, m * p, d)
+        plane, buffer = buffer, plane
+        d = divisor(p)
+    if p <= MOST:
+        add_sums(plane, total, m, p)
+        return
+    for i in range(m):
+        value = plane[i * p]
+        for k in range(1, p):
+            value += plane[i * p + k]
+        total[i] += value
+
+
+@helper
+def add_sums(values, total, n, p):
+    """Add the sum of each p values, 1 to MOST, to one of n totals."""
     if p == 1:
-        for i in range(m):
-            total[i] += near[i]
+        add_sums_constant(values, total, n, ONE)
     elif p == 2:
-        for i in range(m):
-            total[i] += near[2 * i] + near[2 * i + 1]
+        add_sums_constant(values, total, n, TWO)
     elif p == 3:
-        for i in range(m):
-            total[i] += near[3 * i] + near[3 * i + 1] + near[3 * i + 2]
+        add_sums_constant(values, total, n, THREE)
+    elif p == 4:
+        add_sums_constant(values, total, n, FOUR)
     else:
-        for i in range(m):
-            value = near[i * p]
-            for k in range(1, p):
-                value += near[i * p + k]
-            total[i] += value
+        add_sums_constant(values, total, n, FIVE)
+
+
+@helper
+def add_sums_constant(values, total, n, each):
+    """`add_sums` of a number of values that the compiler knows: only then the loop vectorises."""
+    for i in range(n):
+        value = values[len(each) * i]
+        for k in range(1, len(each)):
+            value += values[len(each) * i + k]
+        total[i] += value
 
 
 @helper

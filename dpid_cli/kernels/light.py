@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from dpid_cli.kernels.columns import TILE, fold, spread, tile_end, window_of
+from dpid_cli.kernels.columns import PLANE, TILE, fold, spread, tile_end, window_of
 from dpid_cli.kernels.jit import helper, kernel
 from dpid_cli.kernels.windows import (
     BUFFER,
     FAST,
     GUIDE,
-    PLANE,
     SCALE,
     SUM,
     WEIGHT,
@@ -143,13 +142,10 @@ def prepare(scratch, guide, scale, alpha, xs, tile, m, weighted):
     n = tile[3] - tile[2]
     clear(scratch, SUM, len(guide), n, m)
     clear(scratch, WEIGHT, 1, n, m)
-    for j in range(len(guide) + 2 if weighted else 0):  # one call, as LLVM compiles a copy for each
-        values, plane = scale, SCALE
-        if j < len(guide):
-            values, plane = guide[j], GUIDE + j * PLANE
-        elif j > len(guide):
-            values, plane = alpha, ALPHA
-        spread(values, scratch[plane:], scratch[BUFFER:], xs, tile)
+    if weighted:
+        spread(guide, scratch[GUIDE:], scratch[BUFFER:], xs, tile, m)
+        spread(scale, scratch[SCALE:], scratch[BUFFER:], xs, tile, m)
+        spread(alpha, scratch[ALPHA:], scratch[BUFFER:], xs, tile, m)
 
 
 @kernel(fastmath=FAST)
@@ -200,7 +196,8 @@ def add_light(
             m = tile[1] - tile[0] if light.shape[2] > behind else 0
             for first in range(0, channels, together):
                 p, part = 0 if groups == 0 else min(first, groups - 1), slice(first, first + together)
-                prepare(scratch, guide[r, part], scale[r, p], alpha[r, p], xs, tile, m, groups > 0)
+                group = slice(p, p + 1)
+                prepare(scratch, guide[r, part], scale[r, group], alpha[r, group], xs, tile, m, groups > 0)
                 for y in range(begin, end):
                     cover = coverage(ys, row, y, one)
                     for straddling in range(2 if m > 0 else 1):
@@ -209,10 +206,6 @@ def add_light(
                             scratch[straddling * TILE :], values[y - top, part], light[y - top, part], a, n,
                             groups > 0, cover, least, exponent, epsilon2, power,
                         )  # fmt: skip
-                for j in range(together + 1 if groups > 0 else together):
-                    if j < together:
-                        plane, sums = SUM + j * PLANE, total[r, first + j]
-                    else:
-                        plane, sums = WEIGHT, weight[r, p]
-                    fold(scratch[plane:], scratch[BUFFER:], sums, xs, tile, m)
+                fold(scratch[SUM:], scratch[BUFFER:], total[r, part], xs, tile, m)
+                fold(scratch[WEIGHT:], scratch[BUFFER:], weight[r, group], xs, tile, m)
             c0 = c1
