@@ -28,11 +28,11 @@ from dpid_cli.kernels.cuda import order as cuda_order
 from dpid_cli.kernels.cuda.target import SIMULATED, Kernel, cuda, from_dlpack
 from dpid_cli.kernels.cuda.teams import Team
 from dpid_cli.kernels.jit import flag
-from dpid_cli.kernels.windows import DETAIL, SCALED_DETAIL, Layout
+from dpid_cli.kernels.windows import DETAIL, SCALED_DETAIL
 from dpid_cli.methods.detail import SAFE_LAMBDA
 from dpid_cli.pools import TIE
 from dpid_cli.raster import Raster, check_kind
-from dpid_cli.sweeps import power_flag
+from dpid_cli.sweeps import layout_of, power_flag
 
 # Source bytes a strip: some, so that copies and kernels overlap; large, so that the GPU has enough to do.
 # And the most rows of blocks that a kernel can be launched with, less the neighbours of a strip.
@@ -54,11 +54,6 @@ class Strip:
     top: int
     stream: Any
     workspace: Workspace
-
-    @property
-    def layout(self) -> Layout:
-        """How pixels lie in rows."""
-        return Layout(flag(self.raster.channels), flag(self.raster.packed))
 
     @property
     def limit(self) -> np.float32:
@@ -221,14 +216,16 @@ def fill(out: Any, method: str, strip: Strip, parameters: Mapping[str, Any]) -> 
     elif method in ("max", "min", "extremum"):
         _order(out, method, strip)
     else:
-        strip.launch(windows.box_windows, *strip.windows(), strip.layout, strip.limit, out)
+        strip.launch(windows.box_windows, *strip.windows(), layout_of(strip.raster), strip.limit, out)
 
 
 def _order(out: Any, method: str, strip: Strip) -> None:
     rule = {"max": order.MAX, "min": order.MIN, "extremum": order.EXTREMUM}[method]
     tie = np.float32(TIE * np.finfo(np.float32).eps)
     rounding = np.float32(0.5 if strip.raster.limit else 0)
-    strip.launch(cuda_order.order_windows, *strip.windows(), strip.layout, rule, tie, rounding, out)
+    strip.launch(
+        cuda_order.order_windows, *strip.windows(), layout_of(strip.raster), rule, tie, rounding, out
+    )
 
 
 def _reward(out: Any, joint: bool, strip: Strip, parameters: Mapping[str, Any]) -> None:
@@ -250,7 +247,7 @@ def _reward(out: Any, joint: bool, strip: Strip, parameters: Mapping[str, Any]) 
         SCALED_DETAIL if lambda_ > SAFE_LAMBDA or normalised else DETAIL,
         flag(normalised),
         flag(alpha > 0),
-        strip.layout,
+        layout_of(strip.raster),
         flag(joint),
         flag(parameters["variant"] == "asym"),
         power_flag(DETAIL, lambda_, np.float32),
@@ -276,7 +273,7 @@ def _guidance(strip: Strip, guidance: str | Filter) -> tuple[Any, Any, Any, Any]
         )
     wider = with_neighbours(strip)
     means = strip.array("means", wider.stop - wider.start)
-    wider.launch(windows.mean_windows, *wider.windows(), wider.layout, means)
+    wider.launch(windows.mean_windows, *wider.windows(), layout_of(wider.raster), means)
     filter_ = guidance if isinstance(guidance, Filter) else GAUSSIAN
     channels, unit = strip.raster.channels, strip.raster.unit
     return (

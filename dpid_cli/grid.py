@@ -158,6 +158,11 @@ class Grid:
             return None
         return self.ys.source // self.ys.target, self.xs.source // self.xs.target
 
+    @cached_property
+    def cuts_columns(self) -> bool:
+        """Whether a window begins within a pixel of a row."""
+        return bool(self.xs.head.any())
+
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the result."""

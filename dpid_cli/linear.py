@@ -75,7 +75,7 @@ def _sums(
     """`total` and `weight`, of so many planes, of `kernels.add_light`."""
     raster, (ys, xs), real = strip.raster, (strip.grid.ys, strip.grid.xs), strip.raster.real
     rows, c, columns = strip.shape
-    length = xs.source + (xs.target if xs.head.any() else 0)
+    length = xs.source + (xs.target if strip.grid.cuts_columns else 0)
     array = strip.workspace.array
     total = array("light total", strip.shape, real)
     weight = array("light weight", (rows, weights, columns), real)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -46,22 +47,22 @@ class Raster:
         """Numbers a pixel in `rows`."""
         return 1 if self.packed else self.channels
 
-    @property
+    @cached_property
     def dtype(self) -> np.dtype[Any]:
         """The type of a channel."""
         return np.dtype(np.uint8) if self.packed else self.rows.dtype
 
-    @property
+    @cached_property
     def unit(self) -> float:
         """The value that stands for intensity 1."""
         return _UNITS[self.dtype.name]
 
-    @property
+    @cached_property
     def limit(self) -> float:
         """Largest value of an integer type; 0 for floats, which are not rounded."""
         return self.unit if self.dtype.kind == "u" else 0.0
 
-    @property
+    @cached_property
     def real(self) -> type[np.float32] | type[np.float64]:
         """The type to compute in: float64 for float64, else float32."""
         return np.float64 if self.dtype == np.float64 else np.float32

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -88,10 +89,10 @@ def sweep(
     """`total` and `weight` of `windows.sweep_rows`."""
     raster, grid, real = strip.raster, strip.grid, strip.raster.real
     rows, c, columns = strip.shape
-    nothing = np.empty((rows, c, 0), real)
-    straddlers = 2 * TILE * raster.samples if grid.xs.head.any() else 0
+    straddlers = 2 * TILE * raster.samples if grid.cuts_columns else 0
     distances = 0 if task == windows.BOX else 1 if reward.joint else c
     array = strip.workspace.array
+    nothing = array("nothing", (rows, c, 0), real)
     name = "box" if task == windows.BOX else "range" if task == windows.RANGE else "detail"
     total = array(f"{name} total", strip.shape, real)
     weight = array(f"{name} weight", (rows, distances, columns), real)
@@ -106,7 +107,7 @@ def sweep(
         real(reward.exponent),
         real(reward.epsilon2),
         task,
-        windows.Layout(flag(c), flag(raster.packed)),
+        layout_of(raster),
         flag(reward.joint),
         flag(reward.asymmetric),
         power_flag(task, 2 * reward.exponent, real),
@@ -116,6 +117,17 @@ def sweep(
         weight,
     )
     return total, weight
+
+
+def layout_of(raster: Raster) -> windows.Layout:
+    """How the kernels of `windows` read the pixels."""
+    return _layout(raster.channels, raster.packed)
+
+
+@cache
+def _layout(channels: int, packed: bool) -> windows.Layout:
+    """Always the same tuple, of which calls remember the type."""
+    return windows.Layout(flag(channels), flag(packed))
 
 
 def power_flag(task: Flag, lambda_: float, real: type[np.floating[Any]]) -> Flag:

@@ -16,6 +16,8 @@ from numba.extending import register_jitable
 
 from dpid_cli.kernels.cache import MachineCode
 
+_ENTRY = ".enter"  # after the name of the kernel
+_RESULTS = 2  # arguments, the first of Numba's convention, that tell where results and exceptions go
 _registered: set[Callable[..., Any]] = set()
 
 
@@ -27,8 +29,28 @@ def compile_(
 ) -> MachineCode:
     """Compile a kernel for arguments of these types."""
     module, symbol = llvm_module(function, arguments, fastmath, helpers)
+    module.link_in(llvm.parse_assembly(_entry(module.get_function(symbol))))
     called = [f.name for f in module.functions if f.is_declaration and not f.name.startswith("llvm.")]
-    return MachineCode(symbol, called, target_machine().emit_object(module))
+    return MachineCode(symbol + _ENTRY, called, target_machine().emit_object(module))
+
+
+def _entry(kernel: llvm.ValueRef) -> str:
+    """A function that calls a kernel with all of its arguments, which lie in slots of eight bytes."""
+    types = [str(argument.type) for argument in kernel.arguments]
+    lines = [
+        f"%at{k} = getelementptr i64, ptr %slots, i64 {k}\n%a{k} = load {type_}, ptr %at{k}"
+        for k, type_ in enumerate(types[_RESULTS:])
+    ]
+    slot = "ptr %returned"  # of a kernel that returns nothing and raises nothing
+    passed = ", ".join([slot] * _RESULTS + [f"{type_} %a{k}" for k, type_ in enumerate(types[_RESULTS:])])
+    return f"""
+        declare i32 @{kernel.name}({", ".join(types)})
+        define i32 @{kernel.name}{_ENTRY}(ptr %slots) {{
+            %returned = alloca ptr
+            {chr(10).join(lines)}
+            %status = call i32 @{kernel.name}({passed})
+            ret i32 %status
+        }}"""
 
 
 def target_machine() -> llvm.TargetMachine:

@@ -1,8 +1,9 @@
 """How kernels are defined and called: serial, without the GIL, specialised by the types of their arguments.
 
 Numba compiles each specialisation once and is imported for that only (`compiler`). What it makes is kept on
-disk (`cache`) and called through `ctypes` by Numba's convention for native functions, so that a later
-process starts without Numba, which is the larger part of a small image's time.
+disk (`cache`) and called through `ctypes`, so that a later process starts without Numba, which is the
+larger part of a small image's time. An entry beside each kernel takes one address, of all that Numba's
+convention for native functions passes, as `ctypes` would take longer over it than a small strip.
 
 A flag of a kernel is a tuple of Nones, its value the tuple's length: Numba compiles one version per
 length, and the flag takes no part in the call but some null pointers. `parallel=True` would cost seconds of
@@ -13,7 +14,10 @@ Python threads instead (`backends.py`), which runs the very same machine code.
 from __future__ import annotations
 
 import ctypes
+import functools
+import itertools
 import os
+import struct
 import weakref
 from collections.abc import Callable
 from threading import Lock
@@ -27,16 +31,28 @@ Flag = tuple[None, ...]
 F = TypeVar("F", bound=Callable[..., Any])
 
 _INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT", "0") != "0"
-_SCALARS = {"int64": ctypes.c_int64, "float32": ctypes.c_float, "float64": ctypes.c_double}
+_OWNERLESS = bytes(16)  # no owner that counts references, twice
+_PACK: dict[type, Callable[[Any], bytes]] = {
+    int: struct.Struct("q").pack,
+    float: struct.Struct("d").pack,
+    np.float64: struct.Struct("d").pack,
+    np.float32: struct.Struct("f4x").pack,
+    type(None): lambda _: bytes(8),
+}
+_HELD = tuple, np.ndarray
 _REMEMBERED = 256
 _lock = Lock()
 _helpers: list[Callable[..., Any]] = []
 _announcements: list[Callable[[bool], None]] = []
 _counts = {"compiled": 0, "found": 0}
+_kinds: dict[Any, int] = {}
+_unused = itertools.count()
+_seen: dict[int, tuple[Callable[[], Any], tuple[int, bytes]]] = {}
 
 
+@functools.cache
 def flag(value: int) -> Flag:
-    """The compile-time form of a small number."""
+    """The compile-time form of a small number, always the same tuple, of which calls remember the type."""
     return (None,) * int(value)
 
 
@@ -66,32 +82,25 @@ class Kernel:
     def __init__(self, function: Callable[..., None], fastmath: frozenset[str]) -> None:
         self.function = function
         self.fastmath = fastmath
-        self._versions: dict[tuple[Any, ...], Callable[..., int]] = {}
+        self._versions: dict[tuple[int, ...], Callable[[bytes], int]] = {}
 
     def __call__(self, *arguments: Any) -> None:
         if _INTERPRETED:
             self.function(*arguments)
             return
-        types: list[Any] = []
-        values: list[Any] = []
-        for argument in arguments:
-            if isinstance(argument, tuple | np.ndarray):
-                of_types, of_values = _remembered(argument)
-                types += of_types
-                values += of_values
-            else:
-                _flatten(argument, types, values)
-        key = tuple(types)
-        version = self._versions.get(key)
+        passed = [_passed(argument) for argument in arguments]
+        kinds = tuple([kind for kind, _ in passed])
+        version = self._versions.get(kinds)
         if version is None:
             with _lock:
-                version = self._versions.get(key) or self._version(key, arguments)
-        if version(_result, _result, *values) != 0:
+                version = self._versions.get(kinds) or self._version(kinds, arguments)
+        if version(b"".join([slots for _, slots in passed])) != 0:
             raise RuntimeError(f"{self.function.__qualname__}: the kernel failed")
 
-    def _version(self, key: tuple[Any, ...], arguments: tuple[Any, ...]) -> Callable[..., int]:
+    def _version(self, kinds: tuple[int, ...], arguments: tuple[Any, ...]) -> Callable[[bytes], int]:
         """The specialisation for arguments of these types, found on disk or compiled."""
         name = f"{self.function.__module__}.{self.function.__qualname__}"
+        key = tuple(map(_type, arguments))
         code = cache.read(name, key)
         if code is not None:
             _counts["found"] += 1
@@ -103,73 +112,56 @@ class Kernel:
             code = compiler.compile_(self.function, arguments, self.fastmath, helpers())
             cache.write(name, key, code)
             _counts["compiled"] += 1
-        prototype = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 2, *_native_types(key))
-        self._versions[key] = prototype(cache.load(code))
-        return self._versions[key]
+        self._versions[kinds] = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_char_p)(cache.load(code))
+        return self._versions[kinds]
 
 
-# Where a kernel writes that it returns None, and which exception it raises: it raises none.
-_result = ctypes.addressof(ctypes.c_void_p.from_buffer(_slot := bytearray(ctypes.sizeof(ctypes.c_void_p))))
+def _passed(argument: Any) -> tuple[int, bytes]:
+    """A number for an argument's type, and what Numba passes in its place: slots of eight bytes.
 
-
-_seen: dict[int, tuple[Callable[[], Any], list[Any], list[Any]]] = {}
-
-
-def _remembered(argument: Any) -> tuple[list[Any], list[Any]]:
-    """What `_flatten` appends for an array or a tuple, found again for those that strips share.
-
-    To ask an array for what a call needs takes microseconds, which small strips would notice.
+    To ask arrays for them takes microseconds, which small strips would notice: what strips share is
+    remembered.
     """
+    if not isinstance(argument, _HELD):
+        return _kind(argument), _slots(argument)
     held = _seen.get(id(argument))
     if held is None or held[0]() is not argument:
-        types: list[Any] = []
-        values: list[Any] = []
-        _flatten(argument, types, values)
         if len(_seen) >= _REMEMBERED:
             _seen.clear()
         owner = weakref.ref(argument) if isinstance(argument, np.ndarray) else lambda: argument
-        held = _seen[id(argument)] = owner, types, values
-    return held[1], held[2]
+        held = _seen[id(argument)] = owner, (_kind(argument), _slots(argument))
+    return held[1]
 
 
-def _flatten(argument: Any, types: list[Any], values: list[Any]) -> None:
-    """Append what Numba tells types apart by, and the numbers that it passes in their place."""
+def _kind(argument: Any) -> int:
+    """A number for the type of an argument, which is found faster than all that the type consists of."""
+    type_ = _type(argument)
+    kind = _kinds.get(type_)
+    return _kinds.setdefault(type_, next(_unused)) if kind is None else kind
+
+
+def _type(argument: Any) -> Any:
+    """What Numba tells types apart by."""
     if isinstance(argument, np.ndarray):
         flags = argument.flags
         layout = "C" if flags.c_contiguous else "F" if flags.f_contiguous else "A"
-        types.append((argument.dtype.str, argument.ndim, layout, flags.writeable))
+        return argument.dtype.str, argument.ndim, layout, flags.writeable
+    if isinstance(argument, tuple):
+        return type(argument).__name__, *map(_type, argument)
+    return type(argument)
+
+
+def _slots(argument: Any) -> bytes:
+    if isinstance(argument, np.ndarray):
         address = argument.__array_interface__["data"][0]
-        # No owner that counts references, twice.
-        values += (None, None, argument.size, argument.itemsize, address, *argument.shape, *argument.strides)
-    elif isinstance(argument, tuple):
-        types.append((type(argument).__name__, len(argument)))
-        for item in argument:
-            _flatten(item, types, values)
-    elif argument is None:
-        types.append(None)
-        values.append(None)
-    elif isinstance(argument, int) and not isinstance(argument, bool):
-        types.append("int64")
-        values.append(argument)
-    elif isinstance(argument, (float, np.float32)):
-        types.append("float32" if isinstance(argument, np.float32) else "float64")
-        values.append(float(argument))
-    else:
+        numbers = argument.size, argument.itemsize, address, *argument.shape, *argument.strides
+        return _OWNERLESS + struct.pack(f"{len(numbers)}q", *numbers)
+    if isinstance(argument, tuple):
+        return b"".join(map(_slots, argument))
+    pack = _PACK.get(type(argument))
+    if pack is None:
         raise TypeError(f"{argument!r} cannot be passed to a kernel")
-
-
-def _native_types(key: tuple[Any, ...]) -> list[Any]:
-    """The C types of the numbers that stand for arguments of these types."""
-    native: list[Any] = []
-    for item in key:
-        if item is None:
-            native.append(ctypes.c_void_p)
-        elif isinstance(item, str):
-            native.append(_SCALARS[item])
-        elif len(item) > 2:
-            number = ctypes.c_int64
-            native += [ctypes.c_void_p] * 2 + [number] * 2 + [ctypes.c_void_p] + [number] * (2 * item[1])
-    return native
+    return pack(argument)
 
 
 def cache_folder() -> str | None:

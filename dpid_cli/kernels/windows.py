@@ -421,9 +421,13 @@ def coverage(ys, row, y, one):
 
 @helper
 def divide(line, divisor):
-    """Divide all values of a line, by powers of two as a multiplication, which is as exact and faster."""
-    if math.frexp(divisor)[0] == 0.5:
-        factor = line.dtype.type(1) / divisor
+    """Divide all values of a line; by a power of two it is a multiplication, as exact and faster."""
+    one = line.dtype.type(1)
+    odd = divisor
+    while odd > one:
+        odd /= one + one
+    if odd == one:
+        factor = one / divisor
         for i in range(len(line)):
             line[i] *= factor
     else:
