@@ -278,7 +278,7 @@ def test_killed_at_random_moments(many, tmp_path_factory):
     assert listing(many / "out") == listing(undisturbed / "out")  # no temporary file is left
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupted(many, number):
     with started(many, "--json") as run:
         run.send_signal(number)
@@ -324,7 +324,7 @@ def test_interrupted_twice_ends_at_once_without_half_a_file(photos):
     assert Path("r.jsonl").read_bytes() == b""
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupted_while_listing_writes_nothing(photos, number):
     slow = (
         "import sys, time; from dpid_cli.batching.inventory import Inventory\n"
@@ -344,6 +344,73 @@ def test_interrupted_while_listing_writes_nothing(photos, number):
         assert run.wait(20) == 130
         assert run.stderr.read() == b"dpid batch: interrupted\n"
     assert not Path("out").exists() and not Path("r.jsonl").exists()
+
+
+# Nobody who reads
+
+
+def check_all_done(folder: Path, run: subprocess.Popen[bytes] | subprocess.CompletedProcess[bytes]) -> None:
+    """Of `many` and one that is no picture."""
+    assert run.returncode == 1
+    told = statuses(folder / "r.jsonl")
+    assert len(told) == 61 and [name for name in told if told[name] != "done"] == ["in/bad.png"]
+    assert sum(path.is_file() for path in (folder / "out").rglob("*")) == 120
+
+
+def test_a_full_disk_under_standard_error(many):
+    (many / "in" / "bad.png").touch()
+    streams = {"capture_output": False, "stdout": subprocess.PIPE}
+    with Path("/dev/full").open("wb") as full:
+        run = process("batch", *WORDS, "-v", "--json", **streams, stderr=full)
+    check_all_done(many, run)
+    assert json.loads(run.stdout)["failed"] == 1
+
+
+def test_a_pipe_that_is_left(many):
+    """As by ``2>&1 | head -1``."""
+    (many / "in" / "bad.png").touch()
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = [DPID, "batch", *WORDS, "-v"]
+    with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=writer, stderr=writer) as run:
+        os.close(writer)
+    check_all_done(many, run)
+
+
+def test_a_terminal_that_is_left(many):
+    """Its bar and its lines go nowhere; without the signal, as after ``disown``, work goes on."""
+    (many / "in" / "bad.png").touch()
+    master, slave = os.openpty()
+    words = [DPID, "batch", *WORDS, "-v"]
+    with subprocess.Popen(words, stdin=slave, stdout=slave, stderr=slave, start_new_session=True) as run:
+        os.close(slave)
+        assert os.read(master, 1)
+        os.close(master)
+    check_all_done(many, run)
+
+
+def test_what_whoever_started_it_has_ignored_stays_ignored(many):
+    """As nohup does."""
+    (many / "in" / "bad.png").touch()
+    words = ["sh", "-c", 'trap "" HUP INT; exec "$@"', "sh", DPID, "batch", *WORDS, "-j", "1"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        while not Path("r.jsonl").exists():
+            time.sleep(0.002)
+        for _ in range(5):
+            run.send_signal(signal.SIGHUP)
+            run.send_signal(signal.SIGINT)
+        run.communicate(timeout=60)
+    check_all_done(many, run)
+
+
+def test_a_dry_run_ends_with_its_reader(many):
+    words = [DPID, "batch", *WORDS, "-n"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    with subprocess.Popen(words, stdout=writer, stderr=subprocess.PIPE) as run:
+        os.close(writer)
+        assert run.communicate(timeout=60)[1] == b""
+    assert run.returncode == 1
 
 
 def test_one_file_by_two_names_is_two_inputs(dpid, folder):

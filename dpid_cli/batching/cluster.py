@@ -70,15 +70,16 @@ def connected(address: str, workers: int | None = None) -> Iterator[Cluster]:
 
 @contextmanager
 def _ignoring_interruptions() -> Iterator[None]:
-    """Let processes begin that leave a terminal's Ctrl-C, which all of them get, to this one."""
+    """Let processes begin that leave a terminal's Ctrl-C and its end, which all of them get, to this one."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGHUP)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _check(client: Any, address: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from dpid_cli.cli.console import say
+from dpid_cli.cli.console import say, show
 from dpid_cli.errors import ArgumentError, DpidError
 
 COMMANDS = ("downscale", "batch", "compare", "learn", "methods", "info", "warmup")
@@ -49,7 +49,7 @@ def _report(error: Exception) -> int:
     """Say what is wrong in one line and return the exit code."""
     match error:
         case click.exceptions.NoArgsIsHelpError():
-            click.echo(error.ctx.get_help() if error.ctx else "", err=True)
+            show((error.ctx.get_help() if error.ctx else "") + "\n")
             return 2
         case click.UsageError():
             command = error.ctx.command_path if error.ctx else "dpid"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dpid_cli.cli.console import announce, on_terminal, printable, say
+from dpid_cli.cli.console import announce, on_terminal, printable, say, show
 from dpid_cli.cli.downscale import FORMAT_NAMES
 from dpid_cli.cli.options import (
     SIZE_KINDS,
@@ -64,10 +64,14 @@ def _part(ctx: click.Context, param: click.Parameter, value: str | None) -> Shar
     return Shard(int(found[1]), int(found[2]))
 
 
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, kill, a terminal that is closed
+
+
 @contextmanager
 def _handling(interrupt: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM both do this."""
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    """Let all that ask a command to end do this; what is ignored from the start, as by nohup, stays so."""
+    heard = [number for number in _ENDING if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, interrupt) for number in heard}
     try:
         yield
     finally:
@@ -77,7 +81,7 @@ def _handling(interrupt: Callable[[int, FrameType | None], None]) -> Iterator[No
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let both end the command with one line, wherever nothing is being written."""
+    """Let them end the command with one line, wherever nothing is being written."""
 
     def interrupt(number: int, frame: object) -> None:
         raise KeyboardInterrupt
@@ -242,7 +246,7 @@ def command(
             for result in session.results(stop):
                 progress.add(result)
                 if debug and result.trace:
-                    click.echo(result.trace, err=True, nl=False)
+                    show(result.trace)
                 tell = click.echo if plan and result.status != "failed" else progress.say
                 for line in _lines(result, order.dry, quiet, verbose):
                     tell(printable(line))
@@ -333,11 +337,11 @@ def _folder(method: str, size: SizeRequest | None) -> str:
 
 @contextmanager
 def _stopping() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set; the second time the process ends at once, without half a file."""
+    """An event that Ctrl-C and the like set; the second time the process ends at once, with no half file."""
     stop = threading.Event()
 
     def interrupt(number: int, frame: object) -> None:
-        if stop.is_set():
+        if stop.is_set() and number != signal.SIGHUP:  # which shell and system both send
             os._exit(130)  # files that are being written have no names yet
         stop.set()
 
