@@ -19,7 +19,7 @@ from typing import IO
 
 from dpid_cli import remote
 from dpid_cli.errors import FileError
-from dpid_cli.output import atomic, check_target, is_input, make_directory, reason
+from dpid_cli.output import atomic, check_target, exists_already, is_input, make_directory, reason
 from dpid_cli.remote import is_address
 from dpid_cli.sources import MOST_BYTES
 from dpid_cli.sources import opened as opened_here
@@ -27,6 +27,7 @@ from dpid_cli.sources import opened as opened_here
 __all__ = [
     "absolute",
     "checksum",
+    "confirmed",
     "entries",
     "folder_id",
     "identities",
@@ -231,3 +232,17 @@ def written(path: str, overwrite: bool) -> Iterator[IO[bytes]]:
     make_directory(target.parent)
     with atomic(target, overwrite) as stream:
         stream.write(buffer.getbuffer())
+
+
+@contextmanager
+def confirmed(path: str) -> Iterator[IO[bytes]]:
+    """A stream whose content must be that of the file, which stays; a `FileError` if it has another."""
+    buffer = io.BytesIO()
+    yield buffer
+    if length(path) != buffer.getbuffer().nbytes:
+        raise exists_already(path)
+    buffer.seek(0)
+    with opened(path) as stream:
+        while block := stream.read(_BLOCK):
+            if block != buffer.read(len(block)):
+                raise exists_already(path)

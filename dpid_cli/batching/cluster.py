@@ -189,14 +189,14 @@ class Cluster(Executor):
 def _attempt(order: Order, items: tuple[Item, ...], marks: tuple[str, ...]) -> list[Result]:
     """Do the items on a worker, where another may have begun with them before it was lost.
 
-    What it has written is replaced, as if it were not there. The scheduler knows whether there was another:
-    whoever begins sets a mark there.
+    What it has written is known by its content. The scheduler knows whether there was another: whoever begins
+    sets a mark there.
     """
     if not (order.overwrite or order.skip_existing or order.dry):
         from distributed import Event
 
         if any(Event(mark).is_set() for mark in marks):
-            items = tuple(replace(item, replace=True) for item in items)
+            items = tuple(replace(item, unrecorded=True) for item in items)
         else:
             Event(marks[-1]).set()
     return work(order, items)

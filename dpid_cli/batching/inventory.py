@@ -67,8 +67,8 @@ class Inventory:
             path, name = map(os.fsdecode, texts)
             size = None if width is None else (width, height)
             targets = () if error else self.order.targets(name, size)
-            known, replace = (None, False) if earlier is None else earlier.of(path)
-            yield Item(path, targets, name, known, replace, error)
+            known, made, unrecorded = (None, (), False) if earlier is None else earlier.of(path, targets)
+            yield Item(path, targets, name, known, made, unrecorded, error)
 
     def close(self) -> None:
         """Remove the temporary file."""

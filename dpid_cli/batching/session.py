@@ -105,6 +105,8 @@ class Session:
             )
         if self.resume and self.report is not None and exists:
             self._earlier = self._closing(Earlier(self.report))
+        elif before is not None:
+            self._earlier = before  # what it has made of what failed may be replaced
 
     @property
     def count(self) -> int:

@@ -351,7 +351,7 @@ def _stopping() -> Iterator[threading.Event]:
 
 def _lines(result: Result, dry: bool, quiet: bool, verbose: bool) -> Iterator[str]:
     """What is said of one input."""
-    if not quiet:
+    if not quiet and result.status != "skipped":
         yield from result.warnings
     if result.status == "failed":
         yield str(result.error)
