@@ -52,7 +52,8 @@ def connected(address: str, workers: int | None = None) -> Iterator[Cluster]:
                     n_workers=thread_count(workers),
                     threads_per_worker=1,
                     memory_limit=0,  # it would stop workers for what images take
-                    dashboard_address=None,
+                    dashboard_address="127.0.0.1:0",  # its server for HTTP is there without one, too
+                    scheduler_kwargs={"dashboard": False},
                     silence_logs=logging.CRITICAL,
                 )
             stack.enter_context(where)

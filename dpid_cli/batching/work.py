@@ -185,11 +185,13 @@ class _Task:
             except Exception as error:  # one image never ends the others
                 told = f"{type(error).__name__}: {one_line(error)}"
                 self._fail(f"{self.item.path}: internal error: {told}: report it")
-        self._add(seconds=time.perf_counter() - start, warnings=tuple(warnings))
+        self._add(seconds=time.perf_counter() - start, warnings=tuple(map(self._as_given, warnings)))
         return Result(**self.found)
 
     def _fail(self, error: str) -> None:
-        self._add(status=FAILED, error=error, trace=traceback.format_exc(), outputs=self._left())
+        self._add(
+            status=FAILED, error=self._as_given(error), outputs=self._left(), trace=traceback.format_exc()
+        )
         self._add(output_sizes=(), methods=(), parameters=())
 
     def _left(self) -> tuple[str, ...]:
@@ -377,6 +379,14 @@ class _Task:
 
     def _at(self, path: str) -> str:
         return places.absolute(path, self.order.base)
+
+    def _as_given(self, message: str) -> str:
+        """A message with the paths as they were given, not as they stand for a worker with another folder."""
+        whole = [path for path in (self.item.path, *self.item.targets) if self._at(path) == path]
+        folder = message.partition(": ")[0] + "/"
+        if not self.order.base or any(message.startswith(path) or path.startswith(folder) for path in whole):
+            return message
+        return message.removeprefix(places.joined(self.order.base, ""))
 
     def _lengths(self, paths: Sequence[str]) -> tuple[int, ...]:
         """Bytes of each file, -1 for what is none."""
