@@ -637,6 +637,18 @@ def test_dry_run_tells_what_the_run_does(dpid, photos):
         ("in out -s 2 --retry-failed missing", "cannot be read"),
         ("in out -s 2 --report in/notes.txt", "exists already"),
         ("in out -s 2 --report in/notes.txt -n", "exists already"),
+        ("in out -s 2 --report in", "is a folder"),
+        ("in out -s 2 --report in/a.png --overwrite", "this is an input, which is never overwritten"),
+        ("in out -s 2 --report IN/../in/A.png", "this is an input, which is never overwritten"),
+        ("in out -s 2 --report more/link --overwrite", "this is an input, which is never overwritten"),
+        ("in out -s 2 --report out/a.png", "a result would become this"),
+        ("in out -s 2 --report in/r.jsonl --include *", "among the inputs"),
+        ("--from-file more/list out -s 2 --report more/../more/list --overwrite", "this is the list"),
+        ("in out -s 2 --report more/fifo --resume", "not a report"),
+        ("in out -s 2 --retry-failed more/fifo", "not a report"),
+        ("in EMPTY -s 2", "an empty path"),
+        ("in out -s 2 --report EMPTY", "--report: an empty path"),
+        ("in out -s 2 --hr EMPTY", "--hr: an empty path"),
         ("in in/notes.txt -s 2", "OUTPUT_DIR: in/notes.txt: it is no folder"),
         ("in in/notes.txt -s 2 -n", "OUTPUT_DIR: in/notes.txt: it is no folder"),
         ("in out -s 2 --hr in/notes.txt -n", "--hr: in/notes.txt: it is no folder"),
@@ -646,11 +658,46 @@ def test_dry_run_tells_what_the_run_does(dpid, photos):
     ],
 )  # fmt: skip
 def test_usage_errors(dpid, photos, words, told):
+    (photos / "more").mkdir()
+    (photos / "more" / "link").symlink_to("../in/a.png")
+    (photos / "more" / "list").write_text("in/a.png\n")
+    os.mkfifo("more/fifo")
     before = listing(photos)
-    result = dpid("batch", *words.split())
+    result = dpid("batch", *("" if word == "EMPTY" else word for word in words.split()))
     assert (result.exit_code, result.stdout) == (2, "")
     assert is_one_error_line(result.stderr) and told in result.stderr
     assert listing(photos) == before
+
+
+def test_results_that_cannot_be_written(photos):
+    """Dry runs tell of them, too: folders that are files, names that are too long, and nothing is decoded."""
+    Path("out/x2").mkdir(parents=True)
+    Path("out/x2/sub").touch()
+    words = f"batch in out -r -s 2 -s 3 -m box --name {'n' * 247}{{stem}}{{ext}}".split()
+    Path("in/sub/c.png").rename("in/longer.png")
+    for more in ("-n",), ():
+        done = process(*words, *more)
+        told = os.fsdecode(done.stderr).splitlines()
+        assert done.returncode == 1 and len(told) == 2
+        assert any("longer.png: cannot be written: file name too long: " in line for line in told)
+        assert "out/x2/sub/deep: cannot be created: out/x2/sub is not a directory: choose another" in told
+        assert all(is_one_error_line(line + "\n") for line in told)
+
+
+def test_folders_that_are_read_only(dpid, photos, monkeypatch):
+    """Rights do not stop root: the system's answer is made up."""
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != Path() and access(path, mode))
+    for more in (), ("-n",):
+        result = dpid("batch", "in", "out", "-s", "2", *more)
+        assert result.exit_code == 1 and "out/a.png: cannot be written: . is read-only: " in result.stderr
+
+
+def test_reports_that_are_no_files(photos):
+    """Nothing is lost by writing to them."""
+    done = process("batch", "in", "out", "-s", "2", "-m", "box", "-q", "--report", "/dev/stdout")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert {json.loads(line)["status"] for line in done.stdout.splitlines()} == {"done"}
 
 
 def test_an_empty_list_is_no_error(dpid, folder):

@@ -275,6 +275,15 @@ def test_one_folder_by_another_spelling(resume, photos, dpid):
     assert counts(dpid(*words)) == (0, 4, 0)
 
 
+def test_retry_into_the_same_report_by_another_name(dpid, photos):
+    Path("in/a.png").write_bytes(b"")
+    assert dpid("batch", *WORDS).exit_code == 1
+    Path("link.jsonl").symlink_to("r.jsonl")
+    for name in "./r.jsonl", f"{photos}/r.jsonl", "link.jsonl":
+        result = dpid("batch", *WORDS[:-1], name, "--retry-failed", "r.jsonl", "--overwrite", "--json")
+        assert counts(result) == (0, 0, 1) and len(lines()) == 4
+
+
 def test_two_runs_do_not_write_one_report(dpid, many):
     Path("gone.jsonl").symlink_to("r.jsonl")
     with started(many) as run:

@@ -70,6 +70,18 @@ class Inventory:
             known, made, unrecorded = (None, (), False) if earlier is None else earlier.of(path, targets)
             yield Item(path, targets, name, known, made, unrecorded, error)
 
+    def check_report(self, path: str) -> None:
+        """Raise an `ArgumentError` if what is written there would be an input, or a result."""
+        told = "it would lie among the inputs"
+        among = any(selection.takes(places.real(path)) for selection in self.selections)
+        for key in places.identities(path, linked=True):
+            if self._tables.execute("SELECT 1 FROM targets WHERE key = ?", (key,)).fetchone():
+                among, told = True, "a result would become this"
+            if self._tables.execute("SELECT 1 FROM sources WHERE key = ?", (key,)).fetchone():
+                among, told = True, "this is an input, which is never overwritten"
+        if among:
+            raise ArgumentError(f"--report: {path}: {told}: give another file")
+
     def close(self) -> None:
         """Remove the temporary file."""
         self._tables.close()

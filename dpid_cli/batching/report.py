@@ -29,6 +29,8 @@ class Earlier:
         self.path = path
         self.lines = 0
         try:
+            if not stat.S_ISREG(Path(path).stat().st_mode):  # which might never end
+                raise self._no_report()
             self._stream = Path(path).open("rb")  # noqa: SIM115  # until `close`
         except OSError as error:
             raise ArgumentError(f"{path}: cannot be read: {reason(error)}: check the path") from error

@@ -218,7 +218,11 @@ def command(
     """
     from dpid_cli.batching.session import Session
     from dpid_cli.kernels import jit
+    from dpid_cli.sources import check_paths
 
+    check_paths("INPUT, OUTPUT_DIR", *paths)
+    for name in "from_file", "root", "hr", "report", "retry_failed":
+        check_paths(f"--{name.replace('_', '-')}", options[name])
     listed = options["from_file"] is not None
     recursive = options["recursive"]
     selections = _selections(paths[:-1], options)
