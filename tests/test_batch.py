@@ -6,6 +6,8 @@ import itertools
 import json
 import os
 import re
+import subprocess
+import sys
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -13,11 +15,12 @@ from pathlib import Path
 import imagecodecs
 import numpy as np
 import pytest
-from conftest import is_one_error_line, listing, pixels, process
+from conftest import DPID, is_one_error_line, listing, pixels, process
 from PIL import Image, ImageSequence
 
 import dpid_cli
 from dpid_cli import places
+from dpid_cli.batching import inventory
 from dpid_cli.batching.patterns import compiled
 from dpid_cli.batching.selection import Rules, Tree
 from dpid_cli.recipe import Recipe
@@ -646,6 +649,8 @@ def test_dry_run_tells_what_the_run_does(dpid, photos):
         ("--from-file more/list out -s 2 --report more/../more/list --overwrite", "this is the list"),
         ("in out -s 2 --report more/fifo --resume", "not a report"),
         ("in out -s 2 --retry-failed more/fifo", "not a report"),
+        ("in out/x -s 2 --report out", "results lie there"),
+        ("in out -s 2 --hr hr --report ./hr", "results lie there"),
         ("in EMPTY -s 2", "an empty path"),
         ("in out -s 2 --report EMPTY", "--report: an empty path"),
         ("in out -s 2 --hr EMPTY", "--hr: an empty path"),
@@ -698,6 +703,42 @@ def test_reports_that_are_no_files(photos):
     done = process("batch", "in", "out", "-s", "2", "-m", "box", "-q", "--report", "/dev/stdout")
     assert (done.returncode, done.stderr) == (0, b"")
     assert {json.loads(line)["status"] for line in done.stdout.splitlines()} == {"done"}
+
+
+def test_a_list_that_finds_no_room(dpid, photos, monkeypatch):
+    """Made up, as a disk cannot be filled here: what SQLite says of it."""
+    (photos / "list").write_text("".join(f"{k}.png\n" for k in range(3000)))
+    scratch = "PRAGMA max_page_count = 20; PRAGMA cache_size = 1;"
+    monkeypatch.setattr("dpid_cli.batching.inventory._TABLES", scratch + inventory._TABLES)
+    result = dpid("batch", "--from-file", "list", "out", "-s", "2", "--report", "r.jsonl")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert is_one_error_line(result.stderr) and result.stderr.startswith("TMPDIR: ")
+    assert not Path("r.jsonl").exists()
+
+
+CLOSED = """
+import os, sys
+from PIL import Image
+save = Image.Image.save
+def loudly(*args, **options):
+    for number in 1, 2:
+        os.write(number, b"as a library prints")
+    save(*args, **options)
+Image.Image.save = loudly
+from dpid_cli.cli import main
+main(sys.argv[1:])
+"""
+
+
+def test_closed_streams(photos):
+    """What libraries print gets into no file that would otherwise have their numbers."""
+    words = [sys.executable, "-c", CLOSED, "batch", "in", "out", "-r", "-s", "2", "--report", "r.jsonl"]
+    done = subprocess.run(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *words], check=False)
+    assert done.returncode == 0 and len(lines("r.jsonl")) == 4
+    assert [pixels(Path("out", name)).shape for name in files("out")] == [(3, 4, 3)] * 4
+    words = [DPID, "batch", "--from-file", "-", "out", "-s", "2"]
+    done = subprocess.run(["sh", "-c", 'exec "$@" <&-', "sh", *words], capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.startswith("--from-file: standard input: it is closed: ")
 
 
 def test_an_empty_list_is_no_error(dpid, folder):

@@ -16,6 +16,7 @@ from dpid_cli.batching.inventory import Inventory
 from dpid_cli.batching.order import Order
 from dpid_cli.batching.report import Earlier, Report
 from dpid_cli.batching.runner import run
+from dpid_cli.batching.scratch import room
 from dpid_cli.batching.selection import Input, Listed, Selection, Shard
 from dpid_cli.batching.work import Result
 from dpid_cli.errors import ArgumentError
@@ -81,7 +82,8 @@ class Session:
             raise ArgumentError("--resume: it contradicts --skip-existing: give one of them")
         exists = self._check_report()
         self._inventory = self._closing(Inventory(self.order, self.selections))
-        before = None if self.retry_failed is None else self._closing(Earlier(self.retry_failed))
+        with room():
+            before = None if self.retry_failed is None else self._closing(Earlier(self.retry_failed))
 
         matched = 0
 
@@ -91,7 +93,8 @@ class Session:
             matched += failed
             return failed and (self.shard is None or self.shard.takes(found))
 
-        self._inventory.fill(wanted)
+        with room():
+            self._inventory.fill(wanted)
         if self.report is not None:
             self._inventory.check_report(self.report)
         if before is not None and before.failures and self.listed and not matched:
@@ -100,7 +103,8 @@ class Session:
                 "give the inputs of that run, from the same folder"
             )
         if self.resume and self.report is not None and exists:
-            self._earlier = self._closing(Earlier(self.report))
+            with room():
+                self._earlier = self._closing(Earlier(self.report))
         elif before is not None:
             self._earlier = before  # what it has made of what failed may be replaced
 
@@ -113,6 +117,8 @@ class Session:
             raise ArgumentError(f"--report: {path}: it is written line by line: give a local file")
         if places.is_folder(path):
             raise ArgumentError(f"--report: {path}: it is a folder: give a file's name")
+        if any(folder and places.relative(folder, path) for folder in (self.order.output, self.order.hr)):
+            raise ArgumentError(f"--report: {path}: results lie there: give another name")
         if any(isinstance(s, Listed) and places.same(s.source, path) for s in self.selections):
             raise ArgumentError(f"--report: {path}: this is the list of inputs: give another file")
         exists = os.path.lexists(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -32,6 +33,7 @@ class Cli(click.Group):
         self, args: Sequence[str] | None = None, *, standalone_mode: bool = True, **extra: Any
     ) -> Any:
         words = list(sys.argv[1:] if args is None else args)
+        _occupy_standard_streams()
         if not standalone_mode:
             return super().main(words, standalone_mode=False, **extra)
         try:
@@ -43,6 +45,13 @@ class Cli(click.Group):
         except KeyboardInterrupt:
             code = 130
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _occupy_standard_streams() -> None:
+    """Give no file the number of one that is closed, where libraries would print into it."""
+    while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(handle)
 
 
 def _report(error: Exception) -> int:
