@@ -142,6 +142,9 @@ def check_there_and_back(dpid, photos, base: str) -> None:
     assert counts(dpid(*words)) == {"done": 4, "skipped": 0, "failed": 2}
     assert set(lines()) == {f"{base}/in/{name}" for name in listing(Path("in")) if name[-4:-3] == "."}
     assert counts(dpid(*words, "--resume")) == {"done": 0, "skipped": 4, "failed": 2}
+    kept = [line for line in Path("r.jsonl").read_text().splitlines(keepends=True) if "a.png" not in line]
+    Path("r.jsonl").write_text("".join(kept))  # as if it had been in flight when the run was killed
+    assert counts(dpid(*words, "--resume")) == {"done": 1, "skipped": 3, "failed": 2}
     again = dpid(*words[:-2])
     assert counts(again) == {"done": 0, "skipped": 0, "failed": 6} and "exists already" in again.stderr
     assert counts(dpid(*words[:-2], "--skip-existing")) == {"done": 0, "skipped": 4, "failed": 2}
