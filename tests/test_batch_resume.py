@@ -452,6 +452,22 @@ def test_interrupted_twice_ends_at_once_without_half_a_file(photos):
     assert Path("r.jsonl").read_bytes() == b""
 
 
+def test_a_terminal_is_told_of_an_interruption_and_gets_its_cursor_back(photos):
+    master, slave = os.openpty()
+    words = [sys.executable, "-c", SLOW, "batch", *WORDS, "-j", "1"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=slave) as run:
+        os.close(slave)
+        assert run.stdout.readline() == b"in flight\n"
+        shown = b""
+        for end in b"ends at once\r\n", b"\x1b[?25h\r\n":
+            run.send_signal(signal.SIGINT)
+            while not shown.endswith(end):
+                shown += os.read(master, 1000)
+        assert run.wait(20) == 130
+    os.close(master)
+    assert b"\x1b[?25l" in shown
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupted_while_listing_writes_nothing(photos, number):
     slow = (

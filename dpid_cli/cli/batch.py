@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dpid_cli.cli.console import announce, on_terminal, printable, say, show
+from dpid_cli.cli.console import announce, at_once, on_terminal, printable, say, show
 from dpid_cli.cli.downscale import FORMAT_NAMES
 from dpid_cli.cli.options import (
     SIZE_KINDS,
@@ -346,8 +346,10 @@ def _stopping() -> Iterator[threading.Event]:
 
     def interrupt(number: int, frame: object) -> None:
         if stop.is_set() and number != signal.SIGHUP:  # which shell and system both send
+            at_once("\x1b[?25h\n")  # the cursor, which the bar hides
             os._exit(130)  # files that are being written have no names yet
         stop.set()
+        at_once("\r\x1b[Kfinishing what is in flight; Ctrl-C again ends at once\n")
 
     with _handling(interrupt):
         yield stop

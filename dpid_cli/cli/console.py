@@ -45,6 +45,13 @@ def show(text: str) -> None:
         click.echo(text, err=True, nl=False)
 
 
+def at_once(text: str) -> None:
+    """Write this to a terminal, if there is one, as a handler of signals may: past all buffers."""
+    if on_terminal():
+        with suppress(OSError):
+            os.write(sys.stderr.fileno(), text.encode())
+
+
 def say(message: str) -> None:
     """Print one line on standard error."""
     show(printable(message) + "\n")
