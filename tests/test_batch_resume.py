@@ -308,6 +308,14 @@ def test_torn_last_line(resume, photos):
         assert len(lines()) == 4
 
 
+def test_reports_put_together_of_which_one_is_torn(resume, photos):
+    """As by ``cat``: what was cut off, and the line that it runs into, are not known."""
+    first, second, *rest = Path("r.jsonl").read_bytes().splitlines(keepends=True)
+    Path("r.jsonl").write_bytes(first[: len(first) // 2] + second + b"".join(rest))
+    assert resume() == (2, 2, 0)
+    assert len(lines()) == 4
+
+
 @pytest.mark.parametrize("content", [b"", b'{"inp', b'{"input": "in/a.png", "sta'])
 def test_report_without_a_whole_line(dpid, photos, content):
     Path("r.jsonl").write_bytes(content)

@@ -125,12 +125,17 @@ class Earlier:
         return found
 
     def _add(self, start: int, line: bytes) -> None:
+        self.lines += 1
         try:
             told = json.loads(line)
-            row = _key(told["input"]), start, told["status"]
-        except (ValueError, KeyError, TypeError):
+        except ValueError:
+            if line.startswith(_BEGINNING):
+                return  # torn, and put together with the beginning of another report
             raise self._no_report() from None
-        self.lines += 1
+        try:
+            row = _key(told["input"]), start, told["status"]
+        except (KeyError, TypeError):
+            raise self._no_report() from None
         if row[2] in (DONE, SKIPPED, FAILED):
             self._tables.execute("INSERT OR REPLACE INTO lines VALUES (?, ?, ?)", row)
 
