@@ -19,7 +19,7 @@ from typing import IO
 
 from dpid_cli import remote
 from dpid_cli.errors import FileError
-from dpid_cli.output import atomic, check_target, exists_already, is_input, make_directory, reason
+from dpid_cli.output import atomic, check_target, is_input, make_directory, reason
 from dpid_cli.remote import is_address
 from dpid_cli.sources import MOST_BYTES
 from dpid_cli.sources import opened as opened_here
@@ -239,10 +239,12 @@ def confirmed(path: str) -> Iterator[IO[bytes]]:
     """A stream whose content must be that of the file, which stays; a `FileError` if it has another."""
     buffer = io.BytesIO()
     yield buffer
-    if length(path) != buffer.getbuffer().nbytes:
-        raise exists_already(path)
-    buffer.seek(0)
+    if length(path) != buffer.getbuffer().nbytes or not _holds(path, buffer):
+        what = f"{path}: exists already, with another content"
+        raise FileError(f"{what}: use --overwrite, or choose another output")
+
+
+def _holds(path: str, content: IO[bytes]) -> bool:
+    content.seek(0)
     with opened(path) as stream:
-        while block := stream.read(_BLOCK):
-            if block != buffer.read(len(block)):
-                raise exists_already(path)
+        return all(part == content.read(_BLOCK) for part in iter(lambda: stream.read(_BLOCK), b""))

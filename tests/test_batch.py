@@ -275,6 +275,9 @@ def test_collisions_are_refused_before_anything_is_written(dpid, folder, names, 
         ("in/a.png in -s 2 --name {stem}.PNG", "is an input"),
         ("--from-file list . -s 2 --overwrite", "is an input"),
         ("linked in -s 2 --overwrite", "is an input"),
+        ("in in/sub out -r -s 2", "results would be called sub/c.png and c.png: give it only once"),
+        ("in ./in/sub/../sub/c.png out -r -s 2", "results would be called sub/c.png and c.png"),
+        ("--from-file - out -s 2", "results would be called in/a.png and a.png"),
     ],
 )
 def test_no_result_replaces_an_input_or_becomes_one(dpid, photos, words, told):
@@ -283,7 +286,7 @@ def test_no_result_replaces_an_input_or_becomes_one(dpid, photos, words, told):
     (photos / "linked" / "a.png").symlink_to("../in/a.png")
     (photos / "list").write_text("in/a.png\n")
     before = listing(photos)
-    result = dpid("batch", *words.split())
+    result = dpid("batch", *words.split(), stdin=f"in/a.png\n{photos}/in/a.png".encode())
     assert (result.exit_code, result.stdout) == (2, "")
     assert is_one_error_line(result.stderr) and told in result.stderr
     assert listing(photos) == before
