@@ -59,9 +59,9 @@ def _check_folder(target: Path) -> None:
     while not os.path.lexists(folder):
         folder = folder.parent
     if not folder.is_dir():
-        raise FileError(f"{target.parent}: cannot be created: {folder} is not a directory: choose another")
+        raise FileError(f"{folder}: not a directory: choose another output")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise FileError(f"{target}: cannot be written: {folder} is read-only: choose another directory")
+        raise FileError(f"{folder}: no file can be made there: it is read-only: choose another output")
 
 
 def exists_already(target: Path | str) -> FileError:
