@@ -708,6 +708,25 @@ def test_reports_that_are_no_files(photos):
     assert {json.loads(line)["status"] for line in done.stdout.splitlines()} == {"done"}
 
 
+def test_a_current_folder_that_is_gone(photos):
+    words = [
+        DPID,
+        "batch",
+        photos / "in",
+        photos / "out",
+        "-s",
+        "2",
+        "-m",
+        "box",
+        "--report",
+        photos / "r.jsonl",
+    ]
+    code = 'mkdir gone && cd gone && rmdir ../gone && exec "$@"'
+    done = subprocess.run(["sh", "-c", code, "sh", *words], capture_output=True, check=False)
+    assert (done.returncode, done.stderr, files("out")) == (0, b"", ["a.png", "b.jpg"])
+    assert len(lines("r.jsonl")) == 2
+
+
 def test_a_list_that_finds_no_room(dpid, photos, monkeypatch):
     """Made up, as a disk cannot be filled here: what SQLite says of it."""
     (photos / "list").write_text("".join(f"{k}.png\n" for k in range(3000)))
