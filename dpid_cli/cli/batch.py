@@ -246,7 +246,7 @@ def command(
         if not quiet and on_terminal():
             jit.before_compiling(announce)
         plan = order.dry and not as_json  # which is what is asked for, and goes to standard output
-        with _stopping() as stop, Progress(session.count, quiet or order.dry) as progress:
+        with _stopping(quiet) as stop, Progress(session.count, quiet or order.dry) as progress:
             for result in session.results(stop):
                 progress.add(result)
                 if debug and result.trace:
@@ -340,7 +340,7 @@ def _folder(method: str, size: SizeRequest | None) -> str:
 
 
 @contextmanager
-def _stopping() -> Iterator[threading.Event]:
+def _stopping(quiet: bool) -> Iterator[threading.Event]:
     """An event that Ctrl-C and the like set; the second time the process ends at once, with no half file."""
     stop = threading.Event()
 
@@ -349,7 +349,8 @@ def _stopping() -> Iterator[threading.Event]:
             at_once("\x1b[?25h\n")  # the cursor, which the bar hides
             os._exit(130)  # files that are being written have no names yet
         stop.set()
-        at_once("\r\x1b[Kfinishing what is in flight; Ctrl-C again ends at once\n")
+        if not quiet:
+            at_once("\r\x1b[Kfinishing what is in flight; Ctrl-C again ends at once\n")
 
     with _handling(interrupt):
         yield stop
