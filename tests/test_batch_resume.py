@@ -199,6 +199,28 @@ def test_the_report_claims_nothing_of_what_was_kept(dpid, photos):
     assert lines()["in/a.png"]["methods"] == ["box", "box"]
 
 
+def test_resuming_a_run_that_skips_what_exists(dpid, photos):
+    """What the report tells was made is done again when it changes, what else there is stays."""
+    Path("out/x2").mkdir(parents=True)
+    Path("out/x2/a.png").write_bytes(b"somebody's")
+    words = ("batch", *WORDS, "--skip-existing", "--resume", "--json")
+    assert counts(dpid(*words)) == (4, 0, 0)
+    for name in "x2/b.png", "x3/b.png":  # killed before the line was written
+        Path("out", name).write_bytes(b"perhaps ours")
+    kept = [line for line in Path("r.jsonl").read_text().splitlines(keepends=True) if "b.png" not in line]
+    Path("r.jsonl").write_text("".join(kept))
+    assert counts(dpid(*words)) == (0, 4, 0)
+    Path("in/a.png").touch()
+    assert counts(dpid(*words)) == (1, 3, 0)
+    assert (Path("out/x2/a.png").read_bytes(), lines()["in/a.png"]["methods"]) == (
+        b"somebody's",
+        [None, "box"],
+    )
+    assert lines()["in/b.png"]["reason"] == "exists already"
+    assert counts(dpid(*words, "-s", "2", "--metadata", "strip")) == (3, 1, 0)
+    assert Path("out/x2/b.png").read_bytes() == b"perhaps ours"
+
+
 def test_what_is_copied_is_of_no_method(dpid, photos):
     Image.new("RGB", (120, 90)).save("in/c.jpg")
     words = ("in/a.png", "in/c.jpg", "out", "--width", "60", "--min-size", "70", "--if-smaller", "copy")

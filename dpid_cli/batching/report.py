@@ -81,6 +81,7 @@ class Earlier:
                 checksum=told["checksum"],
                 order=told["order"],
                 facts={key: told[key] for key in FACTS},
+                kept=None in told["parameters"],
             )
         except (KeyError, TypeError, AttributeError):
             return None, (), False

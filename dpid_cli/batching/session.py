@@ -78,8 +78,6 @@ class Session:
         self.workers = thread_count(self.workers)
         if self.resume and self.report is None:
             raise ArgumentError("--resume: it goes by the report of the run before: give --report FILE, too")
-        if self.resume and self.order.skip_existing:
-            raise ArgumentError("--resume: it contradicts --skip-existing: give one of them")
         exists = self._check_report()
         self._inventory = self._closing(Inventory(self.order, self.selections))
         with room():

@@ -41,6 +41,8 @@ class Known:
     ----------
     facts : dict
         What its `Result` told that stays true as long as nothing changes.
+    kept : bool
+        Whether some of the results were there before it, and left.
     """
 
     output_bytes: tuple[int, ...]
@@ -49,6 +51,7 @@ class Known:
     checksum: str | None
     order: str
     facts: dict[str, Any]
+    kept: bool
 
 
 FACTS = ("input_size", "output_sizes", "methods", "parameters", "frames", "warnings")
@@ -120,7 +123,7 @@ class Result:
         Sizes of the files in `outputs`.
     order : str
         What tells whether another run would make the same: of version, method, parameters and all other
-        options. Empty if some of `outputs` were there before.
+        options. Empty if all of `outputs` were there before.
     trace : str
         Where the error happened, for those who look for its cause.
     """
@@ -236,7 +239,7 @@ class _Task:
         fingerprint = order.fingerprint
         self._add(input_bytes=size, modified=modified, checksum=content, order=fingerprint)
         self._add(methods=order.methods, parameters=order.parameters)
-        if known is None or known.order != fingerprint:
+        if known is None or known.order != fingerprint or (known.kept and not order.skip_existing):
             return
         same = (
             known.checksum == content if content else (known.input_bytes, known.modified) == (size, modified)
@@ -250,7 +253,10 @@ class _Task:
         targets = self.item.targets
         missing = list(range(len(targets)))
         if self.order.skip_existing:
-            missing = [k for k in missing if places.length(self._at(targets[k])) is None]
+            ours = self.item.made
+            missing = [
+                k for k in missing if targets[k] in ours or places.length(self._at(targets[k])) is None
+            ]
             if not missing:
                 self._add(outputs=targets, output_bytes=self._lengths(targets))
                 self._disown(set(range(len(targets))))
@@ -263,7 +269,8 @@ class _Task:
         """Tell of these targets that nobody knows how they were made."""
         if not kept:
             return
-        self._add(order="")
+        if len(kept) == len(self.item.targets):
+            self._add(order="")
         for key in "output_sizes", "methods", "parameters":
             told = self.found.get(key) or [None] * len(self.item.targets)
             self.found[key] = tuple(None if k in kept else one for k, one in enumerate(told))
