@@ -346,7 +346,15 @@ def test_report_without_a_whole_line(dpid, photos, content):
 
 
 @pytest.mark.parametrize(
-    "content", [b"text", b"text\n", b"{}\n", b'{"input": 5, "status": "done"}\n', b"[1]\n"]
+    "content",
+    [
+        b"text",
+        b"text\n",
+        b"{}\n",
+        b"[1]\n",
+        b'{"input": 5, "status": "done"}\n',
+        b'{"input": "\\ud800", "status": "done"}\n',
+    ],
 )
 def test_what_is_no_report_is_left_alone(dpid, photos, content):
     Path("r.jsonl").write_bytes(content)

@@ -83,7 +83,7 @@ class Earlier:
                 facts={key: told[key] for key in FACTS},
                 kept=None in told["parameters"],
             )
-        except (KeyError, TypeError, AttributeError):
+        except (KeyError, TypeError, ValueError):
             return None, (), False
         made = {output for output in outputs if by.get(output, {}) is not None}  # a failed one tells none
         wanted = [places.spelled(target) for target in targets]
@@ -135,7 +135,7 @@ class Earlier:
             raise self._no_report() from None
         try:
             row = _key(told["input"]), start, told["status"]
-        except (KeyError, TypeError):
+        except (KeyError, TypeError, ValueError):
             raise self._no_report() from None
         if row[2] in (DONE, SKIPPED, FAILED):
             self._tables.execute("INSERT OR REPLACE INTO lines VALUES (?, ?, ?)", row)
