@@ -38,14 +38,30 @@ def check_target(target: Path, inputs: Iterable[Path], written: Iterable[Path], 
         raise is_input(target)
     if any(same_file(target, path) for path in written):
         raise FileError(f"{target}: another result of this run has this name: choose another output")
-    if target.is_dir():
-        raise is_directory(target)
-    if not os.path.lexists(target):
+    try:
+        if target.is_dir():
+            raise is_directory(target)
+        kind = os.lstat(target).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        _check_folder(target)
         return
+    except OSError as error:
+        raise FileError(f"{target}: cannot be written: {reason(error)}: choose another output") from error
     if not overwrite:
         raise exists_already(target)
-    if not stat.S_ISREG(os.lstat(target).st_mode):
+    if not stat.S_ISREG(kind):
         raise FileError(f"{target}: not a regular file: remove it, or choose another output")
+
+
+def _check_folder(target: Path) -> None:
+    """Raise a `FileError` if no file can be made there, before anything is computed for it."""
+    folder = target.parent
+    while not os.path.lexists(folder):
+        folder = folder.parent
+    if not folder.is_dir():
+        raise FileError(f"{folder}: not a directory: choose another output")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise FileError(f"{folder}: no file can be made there: it is read-only: choose another output")
 
 
 def exists_already(target: Path | str) -> FileError:

@@ -27,6 +27,7 @@ from dpid_cli.sources import opened as opened_here
 __all__ = [
     "absolute",
     "checksum",
+    "confirmed",
     "entries",
     "folder_id",
     "identities",
@@ -81,7 +82,7 @@ def relative(path: str, root: str) -> str | None:
     if is_address(path) or is_address(root):
         above = real(root) + "/"
         return real(path).removeprefix(above) if real(path).startswith(above) else None
-    name = os.path.relpath(real(path), _real(os.path.join(os.getcwd(), root)))
+    name = os.path.relpath(real(path), _real(_from_here(root)))
     return None if name.split(os.sep)[0] == os.pardir else name.replace(os.sep, "/")
 
 
@@ -141,7 +142,7 @@ def real(path: str) -> str:
     """The path without links on its way; a link at its end, which a result would replace, is kept."""
     if is_address(path):
         return remote.real(path)
-    folder, name = os.path.split(os.path.join(os.getcwd(), path))
+    folder, name = os.path.split(_from_here(path))
     return os.path.join(_real(folder), name)
 
 
@@ -150,6 +151,11 @@ def same(path: str, other: str) -> bool:
     if is_address(path) or is_address(other):
         return real(path) == real(other)
     return os.path.realpath(path) == os.path.realpath(other)
+
+
+def _from_here(path: str) -> str:
+    """An absolute path; one that is needs no current folder, which may be gone."""
+    return path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
 
 
 @lru_cache(4096)
@@ -231,3 +237,19 @@ def written(path: str, overwrite: bool) -> Iterator[IO[bytes]]:
     make_directory(target.parent)
     with atomic(target, overwrite) as stream:
         stream.write(buffer.getbuffer())
+
+
+@contextmanager
+def confirmed(path: str) -> Iterator[IO[bytes]]:
+    """A stream whose content must be that of the file, which stays; a `FileError` if it has another."""
+    buffer = io.BytesIO()
+    yield buffer
+    if length(path) != buffer.getbuffer().nbytes or not _holds(path, buffer):
+        what = f"{path}: exists already, with another content"
+        raise FileError(f"{what}: use --overwrite, or choose another output")
+
+
+def _holds(path: str, content: IO[bytes]) -> bool:
+    content.seek(0)
+    with opened(path) as stream:
+        return all(part == content.read(_BLOCK) for part in iter(lambda: stream.read(_BLOCK), b""))

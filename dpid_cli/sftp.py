@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import paramiko
 from fsspec.implementations.sftp import SFTPFileSystem
 
 _SECONDS = 60.0  # without an answer
+_PIECE = 1 << 15  # bytes that every server gives in one answer
 
 
 class Sftp(SFTPFileSystem):  # type: ignore[misc]  # it has no types
@@ -37,9 +39,44 @@ class Sftp(SFTPFileSystem):  # type: ignore[misc]  # it has no types
         self.client = paramiko.SSHClient()
         self.client.load_system_host_keys()
         self.client.set_missing_host_key_policy(paramiko.RejectPolicy())
-        self.client.connect(host, **{"timeout": _SECONDS} | options)
+        self.client.connect(host, **{"timeout": _SECONDS, "transport_factory": _prompt} | options)
         self.ftp = self.client.open_sftp()
         self.ftp.get_channel().settimeout(_SECONDS)
+
+    def _open(self, path: str, mode: str = "rb", **options: Any) -> Any:
+        found = super()._open(path, mode, **options)
+        return _Ahead(found) if mode == "rb" else found
+
+
+class _Ahead:
+    """A file whose pieces are all asked for at once, so that only the first is waited for."""
+
+    def __init__(self, file: paramiko.SFTPFile) -> None:
+        self._file = file
+
+    def seek(self, place: int) -> None:
+        self._file.seek(place)
+
+    def read(self, size: int) -> bytes:
+        start = self._file.tell()
+        stop = min(start + size, self._file.stat().st_size or 0)
+        pieces = [(place, min(_PIECE, stop - place)) for place in range(start, stop, _PIECE)]
+        return b"".join(self._file.readv(pieces))
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _prompt(connection: socket.socket, **options: Any) -> paramiko.Transport:
+    """SSH that sends at once, and does not keep what is short until the last piece has been acknowledged."""
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return paramiko.Transport(connection, **options)
 
 
 def _configured(host: str) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def _nameless(folder: Path, mode: int) -> int:
     if flag is None or not Path("/proc/self/fd").exists():
         raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
     handle = os.open(folder, flag | os.O_RDWR, mode)
-    _lock(handle)
+    lock(handle)
     return handle
 
 
@@ -103,7 +103,7 @@ def _named(target: Path, mode: int) -> tuple[int, Path]:
             handle = os.open(name, flags, mode)
         except FileExistsError:
             continue
-        if _lock(handle) is not False and _is(handle, name):  # nobody has swept it away
+        if lock(handle) is not False and is_named(handle, name):  # nobody has swept it away
             return handle, name
         os.close(handle)
     raise _crowded(target)
@@ -113,7 +113,7 @@ def _crowded(target: Path) -> OSError:
     return OSError(errno.EBUSY, f"others are writing it, or left {_names(target)[0].name}")
 
 
-def _lock(handle: int) -> bool | None:
+def lock(handle: int) -> bool | None:
     """Whether the file is now ours alone; None where the file system has no locks."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -124,7 +124,8 @@ def _lock(handle: int) -> bool | None:
     return True
 
 
-def _is(handle: int, name: Path) -> bool:
+def is_named(handle: int, name: Path) -> bool:
+    """Whether this is the name of an open file."""
     try:
         return os.path.samestat(os.fstat(handle), os.lstat(name))
     except OSError:
@@ -139,7 +140,7 @@ def _sweep(target: Path) -> None:
         except OSError:  # as a rule, there is none
             continue
         try:
-            if stat.S_ISREG(os.fstat(handle).st_mode) and _lock(handle) and _is(handle, name):
+            if stat.S_ISREG(os.fstat(handle).st_mode) and lock(handle) and is_named(handle, name):
                 name.unlink(missing_ok=True)
         except OSError:
             pass  # it is in nobody's way

@@ -6,6 +6,8 @@ import itertools
 import json
 import os
 import re
+import subprocess
+import sys
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -13,11 +15,12 @@ from pathlib import Path
 import imagecodecs
 import numpy as np
 import pytest
-from conftest import is_one_error_line, listing, pixels, process
+from conftest import DPID, is_one_error_line, listing, pixels, process
 from PIL import Image, ImageSequence
 
 import dpid_cli
 from dpid_cli import places
+from dpid_cli.batching import inventory
 from dpid_cli.batching.patterns import compiled
 from dpid_cli.batching.selection import Rules, Tree
 from dpid_cli.recipe import Recipe
@@ -272,6 +275,9 @@ def test_collisions_are_refused_before_anything_is_written(dpid, folder, names, 
         ("in/a.png in -s 2 --name {stem}.PNG", "is an input"),
         ("--from-file list . -s 2 --overwrite", "is an input"),
         ("linked in -s 2 --overwrite", "is an input"),
+        ("in in/sub out -r -s 2", "results would be called sub/c.png and c.png: give it only once"),
+        ("in ./in/sub/../sub/c.png out -r -s 2", "results would be called sub/c.png and c.png"),
+        ("--from-file - out -s 2", "results would be called in/a.png and a.png"),
     ],
 )
 def test_no_result_replaces_an_input_or_becomes_one(dpid, photos, words, told):
@@ -280,7 +286,7 @@ def test_no_result_replaces_an_input_or_becomes_one(dpid, photos, words, told):
     (photos / "linked" / "a.png").symlink_to("../in/a.png")
     (photos / "list").write_text("in/a.png\n")
     before = listing(photos)
-    result = dpid("batch", *words.split())
+    result = dpid("batch", *words.split(), stdin=f"in/a.png\n{photos}/in/a.png".encode())
     assert (result.exit_code, result.stdout) == (2, "")
     assert is_one_error_line(result.stderr) and told in result.stderr
     assert listing(photos) == before
@@ -637,6 +643,20 @@ def test_dry_run_tells_what_the_run_does(dpid, photos):
         ("in out -s 2 --retry-failed missing", "cannot be read"),
         ("in out -s 2 --report in/notes.txt", "exists already"),
         ("in out -s 2 --report in/notes.txt -n", "exists already"),
+        ("in out -s 2 --report in", "is a folder"),
+        ("in out -s 2 --report in/a.png --overwrite", "this is an input, which is never overwritten"),
+        ("in out -s 2 --report IN/../in/A.png", "this is an input, which is never overwritten"),
+        ("in out -s 2 --report more/link --overwrite", "this is an input, which is never overwritten"),
+        ("in out -s 2 --report out/a.png", "a result would become this"),
+        ("in out -s 2 --report in/r.jsonl --include *", "among the inputs"),
+        ("--from-file more/list out -s 2 --report more/../more/list --overwrite", "this is the list"),
+        ("in out -s 2 --report more/fifo --resume", "not a report"),
+        ("in out -s 2 --retry-failed more/fifo", "not a report"),
+        ("in out/x -s 2 --report out", "results lie there"),
+        ("in out -s 2 --hr hr --report ./hr", "results lie there"),
+        ("in EMPTY -s 2", "an empty path"),
+        ("in out -s 2 --report EMPTY", "--report: an empty path"),
+        ("in out -s 2 --hr EMPTY", "--hr: an empty path"),
         ("in in/notes.txt -s 2", "OUTPUT_DIR: in/notes.txt: it is no folder"),
         ("in in/notes.txt -s 2 -n", "OUTPUT_DIR: in/notes.txt: it is no folder"),
         ("in out -s 2 --hr in/notes.txt -n", "--hr: in/notes.txt: it is no folder"),
@@ -646,11 +666,101 @@ def test_dry_run_tells_what_the_run_does(dpid, photos):
     ],
 )  # fmt: skip
 def test_usage_errors(dpid, photos, words, told):
+    (photos / "more").mkdir()
+    (photos / "more" / "link").symlink_to("../in/a.png")
+    (photos / "more" / "list").write_text("in/a.png\n")
+    os.mkfifo("more/fifo")
     before = listing(photos)
-    result = dpid("batch", *words.split())
+    result = dpid("batch", *("" if word == "EMPTY" else word for word in words.split()))
     assert (result.exit_code, result.stdout) == (2, "")
     assert is_one_error_line(result.stderr) and told in result.stderr
     assert listing(photos) == before
+
+
+def test_results_that_cannot_be_written(photos):
+    """Dry runs tell of them, too: folders that are files, names that are too long, and nothing is decoded."""
+    Path("out/x2").mkdir(parents=True)
+    Path("out/x2/sub").touch()
+    words = f"batch in out -r -s 2 -s 3 -m box --name {'n' * 247}{{stem}}{{ext}}".split()
+    Path("in/sub/c.png").rename("in/longer.png")
+    for more in ("-n",), ():
+        done = process(*words, *more)
+        told = os.fsdecode(done.stderr).splitlines()
+        assert done.returncode == 1 and len(told) == 2
+        assert any("longer.png: cannot be written: file name too long: " in line for line in told)
+        assert "out/x2/sub: not a directory: choose another output" in told
+        assert all(is_one_error_line(line + "\n") for line in told)
+
+
+def test_folders_that_are_read_only(dpid, photos, monkeypatch):
+    """Rights do not stop root: the system's answer is made up."""
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != Path() and access(path, mode))
+    for more in (), ("-n",):
+        result = dpid("batch", "in", "out", "-s", "2", *more)
+        assert result.exit_code == 1 and ".: no file can be made there: it is read-only: " in result.stderr
+
+
+def test_reports_that_are_no_files(photos):
+    """Nothing is lost by writing to them."""
+    done = process("batch", "in", "out", "-s", "2", "-m", "box", "-q", "--report", "/dev/stdout")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert {json.loads(line)["status"] for line in done.stdout.splitlines()} == {"done"}
+
+
+def test_a_current_folder_that_is_gone(photos):
+    words = [
+        DPID,
+        "batch",
+        photos / "in",
+        photos / "out",
+        "-s",
+        "2",
+        "-m",
+        "box",
+        "--report",
+        photos / "r.jsonl",
+    ]
+    code = 'mkdir gone && cd gone && rmdir ../gone && exec "$@"'
+    done = subprocess.run(["sh", "-c", code, "sh", *words], capture_output=True, check=False)
+    assert (done.returncode, done.stderr, files("out")) == (0, b"", ["a.png", "b.jpg"])
+    assert len(lines("r.jsonl")) == 2
+
+
+def test_a_list_that_finds_no_room(dpid, photos, monkeypatch):
+    """Made up, as a disk cannot be filled here: what SQLite says of it."""
+    (photos / "list").write_text("".join(f"{k}.png\n" for k in range(3000)))
+    scratch = "PRAGMA max_page_count = 20; PRAGMA cache_size = 1;"
+    monkeypatch.setattr("dpid_cli.batching.inventory._TABLES", scratch + inventory._TABLES)
+    result = dpid("batch", "--from-file", "list", "out", "-s", "2", "--report", "r.jsonl")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert is_one_error_line(result.stderr) and result.stderr.startswith("TMPDIR: ")
+    assert not Path("r.jsonl").exists()
+
+
+CLOSED = """
+import os, sys
+from PIL import Image
+save = Image.Image.save
+def loudly(*args, **options):
+    for number in 1, 2:
+        os.write(number, b"as a library prints")
+    save(*args, **options)
+Image.Image.save = loudly
+from dpid_cli.cli import main
+main(sys.argv[1:])
+"""
+
+
+def test_closed_streams(photos):
+    """What libraries print gets into no file that would otherwise have their numbers."""
+    words = [sys.executable, "-c", CLOSED, "batch", "in", "out", "-r", "-s", "2", "--report", "r.jsonl"]
+    done = subprocess.run(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *words], check=False)
+    assert done.returncode == 0 and len(lines("r.jsonl")) == 4
+    assert [pixels(Path("out", name)).shape for name in files("out")] == [(3, 4, 3)] * 4
+    words = [DPID, "batch", "--from-file", "-", "out", "-s", "2"]
+    done = subprocess.run(["sh", "-c", 'exec "$@" <&-', "sh", *words], capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.startswith("--from-file: standard input: it is closed: ")
 
 
 def test_an_empty_list_is_no_error(dpid, folder):

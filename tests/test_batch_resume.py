@@ -169,7 +169,157 @@ def test_what_exists_for_other_reasons_is_not_taken_for_done(dpid, photos):
     assert dpid("batch", *WORDS[:-4], "-m", "max").exit_code == 0
     result = dpid("batch", *WORDS, "--skip-existing", "--json")
     assert counts(result) == (0, 4, 0)
-    assert counts(dpid("batch", *WORDS, "--resume", "--json")) == (4, 0, 0)
+    for line in lines().values():
+        assert line["outputs"] and line["output_bytes"] and line["reason"] == "exists already"
+        for key in "output_sizes", "methods", "parameters":
+            assert line[key] == [None, None]
+        assert (line["input_size"], line["frames"], line["order"]) == (None, 0, "")
+    before = listing(photos / "out")
+    result = dpid("batch", *WORDS, "--resume", "--json")
+    assert counts(result) == (0, 0, 4) and result.stderr.count(": exists already: ") == 4
+    assert listing(photos / "out") == before
+    assert counts(dpid("batch", *WORDS, "--resume", "--overwrite", "--json")) == (4, 0, 0)
+    assert counts(dpid("batch", *WORDS, "--resume", "--json")) == (0, 4, 0)
+
+
+def test_the_report_claims_nothing_of_what_was_kept(dpid, photos):
+    """Of one with results of both kinds; only what it has made is replaced later."""
+    Path("out/x2").mkdir(parents=True)
+    Path("out/x2/a.png").write_bytes(b"somebody's")
+    assert dpid("batch", *WORDS, "--skip-existing").exit_code == 0
+    line = lines()["in/a.png"]
+    assert line["status"] == "done" and line["outputs"] == ["out/x2/a.png", "out/x3/a.png"]
+    assert line["output_bytes"] == [10, Path("out/x3/a.png").stat().st_size]
+    assert (line["output_sizes"], line["methods"]) == ([None, [20, 13]], [None, "box"])
+    assert (line["parameters"], line["input_size"]) == ([None, {"window": None}], [60, 40])
+    made = Path("out/x3/a.png").stat()
+    Path("out/x2/a.png").rename("somebody's")
+    assert counts(dpid("batch", *WORDS, "--resume", "--json")) == (1, 3, 0)
+    assert Path("out/x3/a.png").stat().st_ino != made.st_ino
+    assert lines()["in/a.png"]["methods"] == ["box", "box"]
+
+
+def test_resuming_a_run_that_skips_what_exists(dpid, photos):
+    """What the report tells was made is done again when it changes, what else there is stays."""
+    Path("out/x2").mkdir(parents=True)
+    Path("out/x2/a.png").write_bytes(b"somebody's")
+    words = ("batch", *WORDS, "--skip-existing", "--resume", "--json")
+    assert counts(dpid(*words)) == (4, 0, 0)
+    for name in "x2/b.png", "x3/b.png":  # killed before the line was written
+        Path("out", name).write_bytes(b"perhaps ours")
+    kept = [line for line in Path("r.jsonl").read_text().splitlines(keepends=True) if "b.png" not in line]
+    Path("r.jsonl").write_text("".join(kept))
+    assert counts(dpid(*words)) == (0, 4, 0)
+    Path("in/a.png").touch()
+    assert counts(dpid(*words)) == (1, 3, 0)
+    assert (Path("out/x2/a.png").read_bytes(), lines()["in/a.png"]["methods"]) == (
+        b"somebody's",
+        [None, "box"],
+    )
+    assert lines()["in/b.png"]["reason"] == "exists already"
+    assert counts(dpid(*words, "-s", "2", "--metadata", "strip")) == (3, 1, 0)
+    assert Path("out/x2/b.png").read_bytes() == b"perhaps ours"
+
+
+def test_what_is_copied_is_of_no_method(dpid, photos):
+    Image.new("RGB", (120, 90)).save("in/c.jpg")
+    words = ("in/a.png", "in/c.jpg", "out", "--width", "60", "--min-size", "70", "--if-smaller", "copy")
+    assert dpid("batch", *words, "--report", "r.jsonl").exit_code == 0
+    told = lines()
+    assert (told["in/a.png"]["methods"], told["in/c.jpg"]["methods"]) == ([None], ["dpid"])
+    assert (told["in/a.png"]["parameters"], told["in/a.png"]["output_sizes"]) == ([{}], [[60, 40]])
+
+
+def test_what_is_in_the_way_of_others_is_nobodys_to_replace(dpid, photos):
+    """Neither what is in the way of new inputs, nor where new options would have results."""
+    assert dpid("batch", *WORDS).exit_code == 0
+    (photos / "in" / "new.png").write_bytes((photos / "in" / "a.png").read_bytes())
+    theirs = [Path("out/x2/new.png"), Path("other/x2/b.png"), Path("out/x4/a.png")]
+    for path in theirs:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"somebody's")
+    for more, failed in (("--resume",), 1), (("--resume", "-n"), 1), (("--resume", "-s", "4"), 2):
+        result = dpid("batch", *WORDS, "--json", *more)
+        assert counts(result)[2] == failed == result.stderr.count("exists already")
+    words = ("batch", "in", "other", *WORDS[2:], "--resume", "--json")
+    assert counts(dpid(*words)) == (4, 0, 1)
+    assert [path.read_bytes() for path in theirs] == [b"somebody's"] * 3
+
+
+def test_what_was_in_flight_is_known_by_its_content(resume, photos):
+    """A run that was killed has written results, but no line."""
+    kept = Path("r.jsonl").read_text().splitlines(keepends=True)
+    Path("r.jsonl").write_text("".join(line for line in kept if "a.png" not in line and "c.jpg" not in line))
+    Path("out/x3/c.jpg").unlink()
+    inodes = {path: path.stat().st_ino for path in Path("out").rglob("*.*")}
+    assert resume("-n") == resume() == (2, 2, 0)
+    assert {path: path.stat().st_ino for path in inodes} == inodes
+    assert len(lines()) == 4 and resume() == (0, 4, 0)
+
+
+def test_results_of_what_fails_later_are_not_forgotten(resume, photos):
+    """An input that is damaged for a while: its results are still ours."""
+    good = Path("in/a.png").read_bytes()
+    Path("in/a.png").write_bytes(b"no picture")
+    assert resume() == (0, 3, 1)
+    assert lines()["in/a.png"]["outputs"] == ["out/x2/a.png", "out/x3/a.png"]
+    Path("in/a.png").write_bytes(good)
+    assert resume() == (1, 3, 0)
+
+
+def test_retry_replaces_what_the_failed_one_has_made(dpid, photos):
+    Path("out/x3/a.png").mkdir(parents=True)  # found when x2 is written, as by two runs at once
+    told = {"input": "in/a.png", "status": "failed", "outputs": ["out/x2/a.png"], "error": "x"}
+    nothing = {"output_bytes": [], "parameters": [], "methods": [], "output_sizes": [], "frames": 0}
+    nothing |= {"input_size": None, "warnings": [], "order": "", "checksum": None}
+    Path("r.jsonl").write_text(json.dumps(told | nothing | {"input_bytes": 1, "modified": 1}) + "\n")
+    Path("out/x2").mkdir()
+    Path("out/x2/a.png").write_bytes(b"ours")
+    words = ("batch", *WORDS[:-1], "new.jsonl", "--retry-failed", "r.jsonl", "--json", "--overwrite")
+    assert counts(dpid(*words)) == (0, 0, 1)
+    Path("out/x3/a.png").rmdir()
+    assert counts(dpid(*words[:-1], "--report", "r.jsonl")) == (1, 0, 0)
+
+
+def test_resuming_forgets_no_fact(dpid, photos):
+    """What a skipped input was before is told of it again."""
+    Path("in/c.jpg").rename("in/c.png")
+    assert dpid("batch", *WORDS, "--format", "gif").exit_code == 0
+    before = lines()
+    assert dpid("batch", *WORDS, "--format", "gif", "--resume").stderr == ""
+    for name, line in lines().items():
+        assert line["status"] == "skipped"
+        assert {key for key in line if line[key] != before[name][key]} <= {"status", "reason", "seconds"}
+
+
+def test_one_folder_by_another_spelling(resume, photos, dpid):
+    words = ("batch", "./in", f"{photos}/out", *WORDS[2:], "--resume", "--json")
+    assert counts(dpid(*words)) == (0, 4, 0)
+
+
+def test_retry_into_the_same_report_by_another_name(dpid, photos):
+    Path("in/a.png").write_bytes(b"")
+    assert dpid("batch", *WORDS).exit_code == 1
+    Path("link.jsonl").symlink_to("r.jsonl")
+    for name in "./r.jsonl", f"{photos}/r.jsonl", "link.jsonl":
+        result = dpid("batch", *WORDS[:-1], name, "--retry-failed", "r.jsonl", "--overwrite", "--json")
+        assert counts(result) == (0, 0, 1) and len(lines()) == 4
+
+
+def test_two_runs_do_not_write_one_report(dpid, many):
+    Path("gone.jsonl").symlink_to("r.jsonl")
+    with started(many) as run:
+        before = Path("r.jsonl").stat().st_ino
+        for words in (WORDS, (*WORDS[:-1], "gone.jsonl")):
+            for more in "--resume", "--overwrite":
+                result = dpid("batch", words[0], "other", *words[2:], more)
+                assert (result.exit_code, result.stdout) == (2, "")
+                assert "another run is writing it" in result.stderr
+        run.communicate(timeout=60)
+    assert run.returncode == 0 and len(lines()) == 60 and not Path("other").exists()
+    assert Path("r.jsonl").stat().st_ino == before
+    assert dpid("batch", *WORDS[:-1], "gone.jsonl", "--resume").exit_code == 0
+    assert Path("gone.jsonl").is_symlink() and statuses() == dict.fromkeys(statuses(), "skipped")
 
 
 def test_torn_last_line(resume, photos):
@@ -180,6 +330,14 @@ def test_torn_last_line(resume, photos):
         assert len(lines()) == 4
 
 
+def test_reports_put_together_of_which_one_is_torn(resume, photos):
+    """As by ``cat``: what was cut off, and the line that it runs into, are not known."""
+    first, second, *rest = Path("r.jsonl").read_bytes().splitlines(keepends=True)
+    Path("r.jsonl").write_bytes(first[: len(first) // 2] + second + b"".join(rest))
+    assert resume() == (2, 2, 0)
+    assert len(lines()) == 4
+
+
 @pytest.mark.parametrize("content", [b"", b'{"inp', b'{"input": "in/a.png", "sta'])
 def test_report_without_a_whole_line(dpid, photos, content):
     Path("r.jsonl").write_bytes(content)
@@ -188,7 +346,15 @@ def test_report_without_a_whole_line(dpid, photos, content):
 
 
 @pytest.mark.parametrize(
-    "content", [b"text", b"text\n", b"{}\n", b'{"input": 5, "status": "done"}\n', b"[1]\n"]
+    "content",
+    [
+        b"text",
+        b"text\n",
+        b"{}\n",
+        b"[1]\n",
+        b'{"input": 5, "status": "done"}\n',
+        b'{"input": "\\ud800", "status": "done"}\n',
+    ],
 )
 def test_what_is_no_report_is_left_alone(dpid, photos, content):
     Path("r.jsonl").write_bytes(content)
@@ -278,7 +444,7 @@ def test_killed_at_random_moments(many, tmp_path_factory):
     assert listing(many / "out") == listing(undisturbed / "out")  # no temporary file is left
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupted(many, number):
     with started(many, "--json") as run:
         run.send_signal(number)
@@ -324,7 +490,23 @@ def test_interrupted_twice_ends_at_once_without_half_a_file(photos):
     assert Path("r.jsonl").read_bytes() == b""
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_terminal_is_told_of_an_interruption_and_gets_its_cursor_back(photos):
+    master, slave = os.openpty()
+    words = [sys.executable, "-c", SLOW, "batch", *WORDS, "-j", "1"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=slave) as run:
+        os.close(slave)
+        assert run.stdout.readline() == b"in flight\n"
+        shown = b""
+        for end in b"ends at once\r\n", b"\x1b[?25h\r\n":
+            run.send_signal(signal.SIGINT)
+            while not shown.endswith(end):
+                shown += os.read(master, 1000)
+        assert run.wait(20) == 130
+    os.close(master)
+    assert b"\x1b[?25l" in shown
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupted_while_listing_writes_nothing(photos, number):
     slow = (
         "import sys, time; from dpid_cli.batching.inventory import Inventory\n"
@@ -344,6 +526,73 @@ def test_interrupted_while_listing_writes_nothing(photos, number):
         assert run.wait(20) == 130
         assert run.stderr.read() == b"dpid batch: interrupted\n"
     assert not Path("out").exists() and not Path("r.jsonl").exists()
+
+
+# Nobody who reads
+
+
+def check_all_done(folder: Path, run: subprocess.Popen[bytes] | subprocess.CompletedProcess[bytes]) -> None:
+    """Of `many` and one that is no picture."""
+    assert run.returncode == 1
+    told = statuses(folder / "r.jsonl")
+    assert len(told) == 61 and [name for name in told if told[name] != "done"] == ["in/bad.png"]
+    assert sum(path.is_file() for path in (folder / "out").rglob("*")) == 120
+
+
+def test_a_full_disk_under_standard_error(many):
+    (many / "in" / "bad.png").touch()
+    streams = {"capture_output": False, "stdout": subprocess.PIPE}
+    with Path("/dev/full").open("wb") as full:
+        run = process("batch", *WORDS, "-v", "--json", **streams, stderr=full)
+    check_all_done(many, run)
+    assert json.loads(run.stdout)["failed"] == 1
+
+
+def test_a_pipe_that_is_left(many):
+    """As by ``2>&1 | head -1``."""
+    (many / "in" / "bad.png").touch()
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = [DPID, "batch", *WORDS, "-v"]
+    with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=writer, stderr=writer) as run:
+        os.close(writer)
+    check_all_done(many, run)
+
+
+def test_a_terminal_that_is_left(many):
+    """Its bar and its lines go nowhere; without the signal, as after ``disown``, work goes on."""
+    (many / "in" / "bad.png").touch()
+    master, slave = os.openpty()
+    words = [DPID, "batch", *WORDS, "-v"]
+    with subprocess.Popen(words, stdin=slave, stdout=slave, stderr=slave, start_new_session=True) as run:
+        os.close(slave)
+        assert os.read(master, 1)
+        os.close(master)
+    check_all_done(many, run)
+
+
+def test_what_whoever_started_it_has_ignored_stays_ignored(many):
+    """As nohup does."""
+    (many / "in" / "bad.png").touch()
+    words = ["sh", "-c", 'trap "" HUP INT; exec "$@"', "sh", DPID, "batch", *WORDS, "-j", "1"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        while not Path("r.jsonl").exists():
+            time.sleep(0.002)
+        for _ in range(5):
+            run.send_signal(signal.SIGHUP)
+            run.send_signal(signal.SIGINT)
+        run.communicate(timeout=60)
+    check_all_done(many, run)
+
+
+def test_a_dry_run_ends_with_its_reader(many):
+    words = [DPID, "batch", *WORDS, "-n"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    with subprocess.Popen(words, stdout=writer, stderr=subprocess.PIPE) as run:
+        os.close(writer)
+        assert run.communicate(timeout=60)[1] == b""
+    assert run.returncode == 1
 
 
 def test_one_file_by_two_names_is_two_inputs(dpid, folder):

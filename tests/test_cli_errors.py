@@ -120,7 +120,7 @@ FAILURES = [
     ("photo.png/x", "", "not a directory"),
     ("line\nbreak.png", "", r"line\nbreak.png"),
     ("photo.png", "-o missing/out.png", "no such file or directory"),
-    ("photo.png", "-o text.png/", "file exists"),
+    ("photo.png", "-o text.png/", "not a directory"),
     ("photo.png", "-o text.png/out.png", "not a directory"),
     ("photo.png", "-o text.png", "--overwrite"),
     ("photo.png", "-o fifo --format png --overwrite", "not a regular file"),

@@ -6,12 +6,13 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import numpy as np
@@ -204,6 +205,31 @@ def test_pictures_that_kill_workers(many, scheduler, workers):
     assert Path("out/x2/3.png").read_bytes() == b"somebody's"
     assert json.loads(done.stdout)["done"] == 118 and done.returncode == 1
     assert sum(run.poll() is not None for run in runs) == 8  # four times in its chunk, four times alone
+
+
+def test_messages_have_the_paths_that_were_given(folder):
+    """Not those of the folder in which a worker takes them to begin."""
+    need("distributed")
+    Path("in/sub").mkdir(parents=True)
+    for name in "a.png", "b.png", "sub/c.png", "sub/d.png":
+        Image.new("RGB", (8, 6)).save(f"in/{name}")
+    os.symlink("nowhere", "in/gone.png")
+    Path("in/empty.png").touch()
+    Path("out/x2/a.png").mkdir(parents=True)
+    Path("out/x2/sub").touch()
+    Path("out/x2/b.png").touch()
+    for given, output in ("in", "out"), ("./in", "./out"), (f"{folder}/in", "out"), ("in", f"{folder}/out"):
+        words = ("batch", given, output, *WORDS[2:], "--overwrite", "--report", "r.jsonl")
+        told = [process(*words)]
+        with socket.socket() as other:
+            with suppress(OSError):
+                other.bind(("127.0.0.1", 8787))  # as if there were another cluster
+                other.listen()
+            told.append(process(*words, "--dask", "local", "-j", "1"))
+        assert [run.returncode for run in told] == [1, 1]
+        first, second = (sorted(os.fsdecode(run.stderr).splitlines()) for run in told)
+        assert first == second and len(first) == 5
+        assert any(str(folder) in line for line in first) == (str(folder) in given + output)
 
 
 def test_a_cluster_of_this_machine_and_an_interruption(many):

@@ -7,6 +7,7 @@ import json
 import struct
 import subprocess
 import sys
+import time
 import zlib
 from pathlib import Path
 
@@ -135,6 +136,15 @@ def test_every_frame_of_an_avif(dpid, folder):
             assert image.info["duration"] == DURATIONS[number]
             expected = dpid_cli.downscale(np.asarray(source), scale=2, method="box").astype(float)
             assert np.abs(np.asarray(image.convert("RGB")) - expected).mean() < 6
+
+
+@pytest.mark.parametrize("extension", ["png", "gif", "webp", "avif"])
+def test_animations_do_not_tell_when_they_were_made(dpid, folder, extension):
+    (folder / "in.png").write_bytes(saved(opaque_frames(), "PNG").getvalue())
+    assert dpid("downscale", "in.png", "-s", "2", "-o", f"first.{extension}").exit_code == 0
+    time.sleep(1.1)  # the encoder of AVIF has no other clock
+    assert dpid("downscale", "in.png", "-s", "2", "-o", f"second.{extension}").exit_code == 0
+    assert Path(f"first.{extension}").read_bytes() == Path(f"second.{extension}").read_bytes()
 
 
 @pytest.mark.parametrize("source", ["gif", "png", "webp"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections import Counter
@@ -141,6 +142,9 @@ def check_there_and_back(dpid, photos, base: str) -> None:
     assert counts(dpid(*words)) == {"done": 4, "skipped": 0, "failed": 2}
     assert set(lines()) == {f"{base}/in/{name}" for name in listing(Path("in")) if name[-4:-3] == "."}
     assert counts(dpid(*words, "--resume")) == {"done": 0, "skipped": 4, "failed": 2}
+    kept = [line for line in Path("r.jsonl").read_text().splitlines(keepends=True) if "a.png" not in line]
+    Path("r.jsonl").write_text("".join(kept))  # as if it had been in flight when the run was killed
+    assert counts(dpid(*words, "--resume")) == {"done": 1, "skipped": 3, "failed": 2}
     again = dpid(*words[:-2])
     assert counts(again) == {"done": 0, "skipped": 0, "failed": 6} and "exists already" in again.stderr
     assert counts(dpid(*words[:-2], "--skip-existing")) == {"done": 0, "skipped": 4, "failed": 2}
@@ -272,6 +276,36 @@ def test_sftp_connections_that_break(sftp, tmp_path):
         Sftp(**Sftp.options(sftp)).client.close()
         assert places.length(target) == 1
     assert listing(tmp_path / "deep" / "er") == {"x": b"1"}
+
+
+def test_sftp_reads_ahead(sftp, tmp_path, monkeypatch):
+    """Pieces are asked for together, and come in order; also of what ends within one."""
+    import paramiko
+
+    from dpid_cli.sftp import Sftp
+
+    waited = []
+    request = paramiko.SFTPClient._request
+    monkeypatch.setattr(
+        paramiko.SFTPClient,
+        "_request",
+        lambda self, kind, *rest: waited.append(kind) or request(self, kind, *rest),
+    )
+    for size in 0, 1, 1 << 15, (1 << 18) - 1, 1 << 18, (1 << 18) + 1, 3_000_001:
+        content = np.random.default_rng(size).bytes(size)
+        (tmp_path / "x").write_bytes(content)
+        for _ in range(10):  # on loopback, an answer may come before the next question
+            waited.clear()
+            with places.opened(f"{sftp}{tmp_path}/x") as stream:
+                assert stream.read(3) == content[:3]
+                stream.seek(0)
+                assert stream.read() == content
+            if len(waited) <= 5 and paramiko.sftp.CMD_READ not in waited:  # open, twice the size, close
+                break
+        else:
+            pytest.fail(f"{len(waited)} waits for {size} bytes")
+    connection = Sftp(**Sftp.options(sftp)).client.get_transport().sock
+    assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_sftp_leaves_nothing_of_what_fails(sftp, tmp_path):

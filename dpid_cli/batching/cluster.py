@@ -52,7 +52,8 @@ def connected(address: str, workers: int | None = None) -> Iterator[Cluster]:
                     n_workers=thread_count(workers),
                     threads_per_worker=1,
                     memory_limit=0,  # it would stop workers for what images take
-                    dashboard_address=None,
+                    dashboard_address="127.0.0.1:0",  # its server for HTTP is there without one, too
+                    scheduler_kwargs={"dashboard": False},
                     silence_logs=logging.CRITICAL,
                 )
             stack.enter_context(where)
@@ -70,15 +71,16 @@ def connected(address: str, workers: int | None = None) -> Iterator[Cluster]:
 
 @contextmanager
 def _ignoring_interruptions() -> Iterator[None]:
-    """Let processes begin that leave a terminal's Ctrl-C, which all of them get, to this one."""
+    """Let processes begin that leave a terminal's Ctrl-C and its end, which all of them get, to this one."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGHUP)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _check(client: Any, address: str) -> None:
@@ -188,14 +190,14 @@ class Cluster(Executor):
 def _attempt(order: Order, items: tuple[Item, ...], marks: tuple[str, ...]) -> list[Result]:
     """Do the items on a worker, where another may have begun with them before it was lost.
 
-    What it has written is replaced, as if it were not there. The scheduler knows whether there was another:
-    whoever begins sets a mark there.
+    What it has written is known by its content. The scheduler knows whether there was another: whoever begins
+    sets a mark there.
     """
     if not (order.overwrite or order.skip_existing or order.dry):
         from distributed import Event
 
         if any(Event(mark).is_set() for mark in marks):
-            items = tuple(replace(item, replace=True) for item in items)
+            items = tuple(replace(item, unrecorded=True) for item in items)
         else:
             Event(marks[-1]).set()
     return work(order, items)

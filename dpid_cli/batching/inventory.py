@@ -21,6 +21,7 @@ CREATE TABLE inputs (
 CREATE TABLE sources (key BLOB PRIMARY KEY, input INT) WITHOUT ROWID;
 CREATE TABLE targets (key BLOB PRIMARY KEY, input INT) WITHOUT ROWID;
 """
+_SOURCE = "INSERT OR IGNORE INTO sources VALUES (?, ?)"
 
 
 class Inventory:
@@ -50,8 +51,8 @@ class Inventory:
         Raises
         ------
         ArgumentError
-            If two results would have one name, also where only case or the form of accents tells them apart,
-            or if a result would replace an input, or become one in the next run.
+            If two results would have one name, also where only case or the form of accents tells them apart;
+            if those of one input would have two; if one would replace an input, or be one in the next run.
         """
         for selection in self.selections:
             for found in selection.inputs():
@@ -67,8 +68,20 @@ class Inventory:
             path, name = map(os.fsdecode, texts)
             size = None if width is None else (width, height)
             targets = () if error else self.order.targets(name, size)
-            known, replace = (None, False) if earlier is None else earlier.of(path)
-            yield Item(path, targets, name, known, replace, error)
+            known, made, unrecorded = (None, (), False) if earlier is None else earlier.of(path, targets)
+            yield Item(path, targets, name, known, made, unrecorded, error)
+
+    def check_report(self, path: str) -> None:
+        """Raise an `ArgumentError` if what is written there would be an input, or a result."""
+        told = "it would lie among the inputs"
+        among = any(selection.takes(places.real(path)) for selection in self.selections)
+        for key in places.identities(path, linked=True):
+            if self._tables.execute("SELECT 1 FROM targets WHERE key = ?", (key,)).fetchone():
+                among, told = True, "a result would become this"
+            if self._tables.execute("SELECT 1 FROM sources WHERE key = ?", (key,)).fetchone():
+                among, told = True, "this is an input, which is never overwritten"
+        if among:
+            raise ArgumentError(f"--report: {path}: {told}: give another file")
 
     def close(self) -> None:
         """Remove the temporary file."""
@@ -81,8 +94,9 @@ class Inventory:
         new = [self._claim(target, found) for target in targets]
         if not all(new):
             return
-        for key in () if error else places.identities(found.path, linked=True):
-            self._tables.execute("INSERT OR IGNORE INTO sources VALUES (?, ?)", (key, self.listed))
+        for key in () if error else dict.fromkeys(places.identities(found.path, linked=True)):
+            if not self._tables.execute(_SOURCE, (key, self.listed)).rowcount:
+                self._check_twice(key, found)
         path, name, chosen = os.fsencode(found.path), os.fsencode(found.name), wanted(found)
         row = (self.listed, path, name, error, chosen, *(size or (None, None)))
         self._tables.execute("INSERT INTO inputs VALUES (?, ?, ?, ?, ?, ?, ?)", row)
@@ -104,6 +118,13 @@ class Inventory:
                 f"{target}: this result of {found.path} would lie among the inputs: give another folder"
             )
         return True
+
+    def _check_twice(self, key: bytes, found: Input) -> None:
+        """Refuse one path with two names, of which a report could hold but one."""
+        sql = "SELECT path, name FROM inputs JOIN sources ON id = input WHERE key = ?"
+        path, name = map(os.fsdecode, self._tables.execute(sql, (key,)).fetchone())
+        if places.spelled(path) == places.spelled(found.path):
+            self._refuse(f"{found.path}: results would be called {name} and {found.name}: give it only once")
 
     def _path_of(self, key: bytes) -> str:
         """The input whose result has this key; empty for the one at hand, which is not in the table yet."""

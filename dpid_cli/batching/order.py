@@ -160,7 +160,7 @@ class Order:
         told = {
             "version": __version__,
             "wants": [[want.folder, _told(want.recipe)] for want in self.wants],
-            **{key: getattr(self, key) for key in ("format", "hr", "multiple_of", "min_size", "if_smaller")},
+            **{key: getattr(self, key) for key in ("format", "multiple_of", "min_size", "if_smaller")},
             "name": self.template.text,
         }
         return blake2b(json.dumps(told, sort_keys=True).encode(), digest_size=8).hexdigest()

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
 from dpid_cli import places
 from dpid_cli.batching.scratch import scratch
-from dpid_cli.batching.work import DONE, FAILED, SKIPPED, Known, Result
+from dpid_cli.batching.work import DONE, FACTS, FAILED, SKIPPED, Known, Result
 from dpid_cli.errors import ArgumentError, FileError
 from dpid_cli.output import atomic, make_directory, reason
+from dpid_cli.temporary import is_named, lock
 
 _TABLES = "CREATE TABLE lines (input BLOB PRIMARY KEY, start INT, status TEXT) WITHOUT ROWID;"
 _BEGINNING = b'{"input": '
@@ -26,6 +29,8 @@ class Earlier:
         self.path = path
         self.lines = 0
         try:
+            if not stat.S_ISREG(Path(path).stat().st_mode):  # which might never end
+                raise self._no_report()
             self._stream = Path(path).open("rb")  # noqa: SIM115  # until `close`
         except OSError as error:
             raise ArgumentError(f"{path}: cannot be read: {reason(error)}: check the path") from error
@@ -49,33 +54,45 @@ class Earlier:
         (count,) = self._tables.execute("SELECT count(*) FROM lines WHERE status = ?", (FAILED,)).fetchone()
         return int(count)
 
-    def of(self, path: str) -> tuple[Known | None, bool]:
-        """What is known of an input that was done, and whether results of it that exist may be replaced.
+    def of(self, path: str, targets: Sequence[str]) -> tuple[Known | None, tuple[str, ...], bool]:
+        """What is known of an input, whose results would be these.
 
-        Those of an input without a line may: they were in flight when the run was ended. Those of one that
-        failed may not, if it has made none: that may be why it failed.
+        Returns
+        -------
+        known : Known or None
+            If it was done, and its results were these.
+        made : tuple of str
+            Those of `targets` that it says were made. What else is there now is nobody's to replace.
+        unrecorded : bool
+            Whether it has no line of the input, which may have been in flight when the run was ended.
         """
         row = self._row(path)
         if row is None:
-            return None, True
+            return None, (), True
         self._stream.seek(row[0])
         told = json.loads(self._stream.readline())
         try:
+            outputs = [places.spelled(output) for output in told["outputs"]]
+            by = dict(zip(outputs, told["parameters"], strict=False))
             known = Known(
-                outputs=tuple(told["outputs"]),
                 output_bytes=tuple(told["output_bytes"]),
                 input_bytes=told["input_bytes"],
                 modified=told["modified"],
                 checksum=told["checksum"],
                 order=told["order"],
+                facts={key: told[key] for key in FACTS},
+                kept=None in told["parameters"],
             )
-        except (KeyError, TypeError):
-            return None, False
-        return (None if row[1] == FAILED else known), bool(known.outputs)
+        except (KeyError, TypeError, ValueError):
+            return None, (), False
+        made = {output for output in outputs if by.get(output, {}) is not None}  # a failed one tells none
+        wanted = [places.spelled(target) for target in targets]
+        these = tuple(target for target, one in zip(targets, wanted, strict=True) if one in made)
+        return (None if row[1] == FAILED or outputs != wanted else known), these, False
 
     def rewrite(self) -> None:
         """Leave only the last line about each input in the file."""
-        with atomic(Path(self.path), overwrite=True) as stream:
+        with atomic(Path(os.path.realpath(self.path)), overwrite=True) as stream:
             for (start,) in self._tables.execute("SELECT start FROM lines ORDER BY start"):
                 self._stream.seek(start)
                 stream.write(self._stream.readline())
@@ -109,12 +126,17 @@ class Earlier:
         return found
 
     def _add(self, start: int, line: bytes) -> None:
+        self.lines += 1
         try:
             told = json.loads(line)
-            row = _key(told["input"]), start, told["status"]
-        except (ValueError, KeyError, TypeError):
+        except ValueError:
+            if line.startswith(_BEGINNING):
+                return  # torn, and put together with the beginning of another report
             raise self._no_report() from None
-        self.lines += 1
+        try:
+            row = _key(told["input"]), start, told["status"]
+        except (KeyError, TypeError, ValueError):
+            raise self._no_report() from None
         if row[2] in (DONE, SKIPPED, FAILED):
             self._tables.execute("INSERT OR REPLACE INTO lines VALUES (?, ?, ?)", row)
 
@@ -145,12 +167,22 @@ class Report:
         self._resumed = resume and os.path.lexists(path)
         make_directory(Path(path).parent)
         try:
-            self._stream = Path(path).open("r+b" if self._resumed else "wb", buffering=0)  # noqa: SIM115
-            if self._resumed:
-                self._stream.seek(sum(len(line) for _, line in _lines(self._stream)))
+            handle = os.open(path, os.O_RDWR if self._resumed else os.O_WRONLY | os.O_CREAT, 0o666)
+            self._stream = os.fdopen(handle, "r+b" if self._resumed else "wb", buffering=0)
+            if stat.S_ISREG(os.fstat(handle).st_mode):  # and no pipe
+                self._own()
+                if self._resumed:
+                    self._stream.seek(sum(len(line) for _, line in _lines(self._stream)))
                 self._stream.truncate()
         except OSError as error:
             raise _unwritable(path, error) from error
+
+    def _own(self) -> None:
+        """Refuse a file that another run is writing, or has just replaced."""
+        handle = self._stream.fileno()
+        if lock(handle) is False or not is_named(handle, Path(os.path.realpath(self.path))):
+            self._stream.close()
+            raise ArgumentError(f"--report: {self.path}: another run is writing it: give each its own")
 
     def add(self, result: Result) -> None:
         """Write a line, so that it is in the file whatever becomes of this process."""
@@ -167,13 +199,12 @@ class Report:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stream.close()
-        if not self._resumed:
-            return
-        earlier = Earlier(self.path)
-        if earlier.lines > earlier.inputs:
-            earlier.rewrite()
-        earlier.close()
+        with self._stream:  # which keeps others out until it is over
+            if not self._resumed:
+                return
+            with closing(Earlier(self.path)) as earlier:
+                if earlier.lines > earlier.inputs:
+                    earlier.rewrite()
 
 
 def line_of(told: dict[str, Any]) -> bytes:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from dpid_cli.errors import ArgumentError
 
 _CACHED_KIB = 64 << 10
 
@@ -19,3 +23,14 @@ def scratch(tables: str) -> sqlite3.Connection:
     found.executescript(tables)
     found.execute("BEGIN")
     return found
+
+
+@contextmanager
+def room() -> Iterator[None]:
+    """Raise an `ArgumentError` where such tables do not fit into their folder any more."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise ArgumentError(
+            f"TMPDIR: the list of inputs finds no room there: {error}: free space, or name another folder"
+        ) from error

@@ -223,6 +223,8 @@ class Listed:
 
     def inputs(self) -> Iterator[Input]:
         if self.source == STANDARD_STREAM:
+            if sys.stdin is None:
+                raise ArgumentError("--from-file: standard input: it is closed: redirect a list to it")
             yield from self._of(sys.stdin.buffer)
             return
         try:

@@ -16,7 +16,8 @@ from dpid_cli.batching.inventory import Inventory
 from dpid_cli.batching.order import Order
 from dpid_cli.batching.report import Earlier, Report
 from dpid_cli.batching.runner import run
-from dpid_cli.batching.selection import Input, Selection, Shard
+from dpid_cli.batching.scratch import room
+from dpid_cli.batching.selection import Input, Listed, Selection, Shard
 from dpid_cli.batching.work import Result
 from dpid_cli.errors import ArgumentError
 
@@ -77,17 +78,10 @@ class Session:
         self.workers = thread_count(self.workers)
         if self.resume and self.report is None:
             raise ArgumentError("--resume: it goes by the report of the run before: give --report FILE, too")
-        if self.resume and self.order.skip_existing:
-            raise ArgumentError("--resume: it contradicts --skip-existing: give one of them")
-        if self.report is not None and places.is_address(self.report):
-            raise ArgumentError(f"--report: {self.report}: it is written line by line: give a local file")
-        exists = self.report is not None and os.path.lexists(self.report)
-        if exists and not (self._continues or self.order.overwrite):
-            raise ArgumentError(
-                f"--report: {self.report}: exists already: use --resume to go on with it, or another name"
-            )
+        exists = self._check_report()
         self._inventory = self._closing(Inventory(self.order, self.selections))
-        before = None if self.retry_failed is None else self._closing(Earlier(self.retry_failed))
+        with room():
+            before = None if self.retry_failed is None else self._closing(Earlier(self.retry_failed))
 
         matched = 0
 
@@ -97,14 +91,40 @@ class Session:
             matched += failed
             return failed and (self.shard is None or self.shard.takes(found))
 
-        self._inventory.fill(wanted)
+        with room():
+            self._inventory.fill(wanted)
+        if self.report is not None:
+            self._inventory.check_report(self.report)
         if before is not None and before.failures and self.listed and not matched:
             raise ArgumentError(
                 f"--retry-failed: {self.retry_failed}: what failed there is none of these inputs: "
                 "give the inputs of that run, from the same folder"
             )
         if self.resume and self.report is not None and exists:
-            self._earlier = self._closing(Earlier(self.report))
+            with room():
+                self._earlier = self._closing(Earlier(self.report))
+        elif before is not None:
+            self._earlier = before  # what it has made of what failed may be replaced
+
+    def _check_report(self) -> bool:
+        """Whether the report is there already; an `ArgumentError` if it cannot be written, or must not."""
+        path = self.report
+        if path is None:
+            return False
+        if places.is_address(path):
+            raise ArgumentError(f"--report: {path}: it is written line by line: give a local file")
+        if places.is_folder(path):
+            raise ArgumentError(f"--report: {path}: it is a folder: give a file's name")
+        if any(folder and places.relative(folder, path) for folder in (self.order.output, self.order.hr)):
+            raise ArgumentError(f"--report: {path}: results lie there: give another name")
+        if any(isinstance(s, Listed) and places.same(s.source, path) for s in self.selections):
+            raise ArgumentError(f"--report: {path}: this is the list of inputs: give another file")
+        exists = os.path.lexists(path)
+        if places.length(path) is not None and not (self._continues or self.order.overwrite):
+            raise ArgumentError(
+                f"--report: {path}: exists already: use --resume to go on with it, or another name"
+            )
+        return exists
 
     @property
     def count(self) -> int:
@@ -157,7 +177,8 @@ class Session:
     @property
     def _continues(self) -> bool:
         """Whether the report goes on from an earlier one."""
-        return self.resume or (self.retry_failed is not None and self.retry_failed == self.report)
+        retried = self.retry_failed is not None and self.report is not None
+        return self.resume or (retried and places.same(self.retry_failed or "", self.report or ""))
 
     def _with_threads(self, threads: int) -> Order:
         """The order, with so many threads for each image: one, unless there are fewer images than workers."""

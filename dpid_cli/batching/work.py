@@ -6,6 +6,7 @@ import shutil
 import time
 import traceback
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
 from pathlib import PurePath
@@ -34,14 +35,26 @@ DONE, SKIPPED, FAILED = "done", "skipped", "failed"
 
 @dataclass(frozen=True)
 class Known:
-    """What an earlier run recorded of an input that was done."""
+    """What an earlier run recorded of an input whose results are those that are asked for now.
 
-    outputs: tuple[str, ...]
+    Attributes
+    ----------
+    facts : dict
+        What its `Result` told that stays true as long as nothing changes.
+    kept : bool
+        Whether some of the results were there before it, and left.
+    """
+
     output_bytes: tuple[int, ...]
     input_bytes: int
     modified: int
     checksum: str | None
     order: str
+    facts: dict[str, Any]
+    kept: bool
+
+
+FACTS = ("input_size", "output_sizes", "methods", "parameters", "frames", "warnings")
 
 
 @dataclass(frozen=True)
@@ -57,8 +70,10 @@ class Item:
     name : str
         Its path in the tree.
     known : Known or None
-    replace : bool
-        Whether results of it that exist were left by the run that this one goes on with.
+    made : tuple of str
+        Those of `targets` that an earlier run has made, so that they may be replaced.
+    unrecorded : bool
+        Whether a run that was killed may have made others, too. Of what exists, only the content can tell.
     error : str
         Why there is nothing to be done; empty if there is.
     """
@@ -67,7 +82,8 @@ class Item:
     targets: tuple[str, ...] = ()
     name: str = ""
     known: Known | None = None
-    replace: bool = False
+    made: tuple[str, ...] = ()
+    unrecorded: bool = False
     error: str = ""
 
 
@@ -81,17 +97,17 @@ class Result:
         Its path, as it was given.
     status : {'done', 'skipped', 'failed'}
     outputs : tuple of str
-        Where its results are; of a failed one, those that were written before.
+        Where its results are; of a failed one, those that were written before it failed, or by earlier runs.
     input_size : (int, int) or None
         Width and height, upright, before it was cropped; None where it was not read.
-    output_sizes : tuple of (int, int)
-        Those of `outputs`; empty where it was not read, or failed.
+    output_sizes : tuple of ((int, int) or None)
+        Those of `outputs`; None for what was there before. Empty where it failed, or has no results.
     methods : tuple of (str or None)
-        Those of `outputs`; None for what is not downscaled. Empty where it failed.
-    parameters : tuple of dict
-        Those of the methods, by the names of their options. Empty where it failed.
+        Those of `outputs`; None for what is not downscaled, or was there before. Empty as above.
+    parameters : tuple of (dict or None)
+        Those of the methods, by the names of their options; None for what was there before. Empty as above.
     frames : int
-        How many frames or pages it has, or one; 0 where it was not done.
+        How many frames or pages it has, or one; 0 where it was not read to the end.
     seconds : float
         Time that a worker spent on it.
     error : str or None
@@ -107,7 +123,7 @@ class Result:
         Sizes of the files in `outputs`.
     order : str
         What tells whether another run would make the same: of version, method, parameters and all other
-        options. Empty if some of `outputs` were there before.
+        options. Empty if all of `outputs` were there before.
     trace : str
         Where the error happened, for those who look for its cause.
     """
@@ -116,9 +132,9 @@ class Result:
     status: str
     outputs: tuple[str, ...] = ()
     input_size: Size | None = None
-    output_sizes: tuple[Size, ...] = ()
+    output_sizes: tuple[Size | None, ...] = ()
     methods: tuple[str | None, ...] = ()
-    parameters: tuple[dict[str, Any], ...] = ()
+    parameters: tuple[dict[str, Any] | None, ...] = ()
     frames: int = 0
     seconds: float = 0.0
     error: str | None = None
@@ -154,6 +170,7 @@ class _Task:
         self.order = order
         self.item = item
         self.found: dict[str, Any] = {"input": item.path, "status": DONE, "outputs": ()}
+        self.compared: set[str] = set()  # targets that exist, and count as ours if they are what we make
 
     def run(self) -> Result:
         start = time.perf_counter()
@@ -163,7 +180,7 @@ class _Task:
             except _SkippedError as skipped:
                 self._add(status=SKIPPED, reason=str(skipped))
                 if not self.found["outputs"]:
-                    self._add(methods=(), parameters=())
+                    self._add(output_sizes=(), methods=(), parameters=())
             except DpidError as error:
                 self._fail(str(error))
             except MemoryError:
@@ -171,12 +188,23 @@ class _Task:
             except Exception as error:  # one image never ends the others
                 told = f"{type(error).__name__}: {one_line(error)}"
                 self._fail(f"{self.item.path}: internal error: {told}: report it")
-        self._add(seconds=time.perf_counter() - start, warnings=tuple(warnings))
+        self._add(seconds=time.perf_counter() - start, warnings=tuple(map(self._as_given, warnings)))
         return Result(**self.found)
 
     def _fail(self, error: str) -> None:
-        self._add(status=FAILED, error=error, trace=traceback.format_exc())
+        self._add(
+            status=FAILED, error=self._as_given(error), outputs=self._left(), trace=traceback.format_exc()
+        )
         self._add(output_sizes=(), methods=(), parameters=())
+
+    def _left(self) -> tuple[str, ...]:
+        """The results that were written before it failed, and those of earlier runs that are still there."""
+        left = set(self.found["outputs"])
+        for target in self.item.made:
+            with suppress(DpidError):
+                if places.length(self._at(target)) is not None:
+                    left.add(target)
+        return tuple(target for target in self.item.targets if target in left)
 
     def _add(self, **found: Any) -> None:
         self.found.update(found)
@@ -192,6 +220,8 @@ class _Task:
             reel = reading.reel(stream, item.path)
             made = [self._planned(k, reel) for k in missing]
             if order.dry:
+                if compared := [one for one in made if one.target in self.compared]:
+                    self._make(reel, compared)
                 stream.seek(0)
                 self._measured(reading.read_size(stream, item.path))
                 self._try(stream, made)
@@ -199,6 +229,7 @@ class _Task:
                 return
             self._make(reel, made)
         self._add(outputs=item.targets, output_bytes=self._lengths(item.targets), frames=reel.count)
+        self._disown(set(range(len(item.targets))) - set(missing))
 
     def _identify(self) -> None:
         """Take down what tells the input from others, and skip it if an earlier run has done it."""
@@ -208,13 +239,13 @@ class _Task:
         fingerprint = order.fingerprint
         self._add(input_bytes=size, modified=modified, checksum=content, order=fingerprint)
         self._add(methods=order.methods, parameters=order.parameters)
-        if known is None or known.order != fingerprint or known.outputs != self.item.targets:
+        if known is None or known.order != fingerprint or (known.kept and not order.skip_existing):
             return
         same = (
             known.checksum == content if content else (known.input_bytes, known.modified) == (size, modified)
         )
-        if same and known.output_bytes == self._lengths(known.outputs):
-            self._add(outputs=known.outputs, output_bytes=known.output_bytes)
+        if same and known.output_bytes == self._lengths(self.item.targets):
+            self._add(outputs=self.item.targets, output_bytes=known.output_bytes, **known.facts)
             raise _SkippedError("done before")
 
     def _missing(self) -> list[int]:
@@ -222,19 +253,37 @@ class _Task:
         targets = self.item.targets
         missing = list(range(len(targets)))
         if self.order.skip_existing:
-            missing = [k for k in missing if places.length(self._at(targets[k])) is None]
-            if len(missing) < len(targets):  # nobody knows how the others were made
-                self._add(order="")
+            ours = self.item.made
+            missing = [
+                k for k in missing if targets[k] in ours or places.length(self._at(targets[k])) is None
+            ]
             if not missing:
                 self._add(outputs=targets, output_bytes=self._lengths(targets))
+                self._disown(set(range(len(targets))))
                 raise _SkippedError("exists already")
         for k in missing:
-            places.refuse(self._at(targets[k]), self._at(self.item.path), self._overwrite)
+            self._check(targets[k])
         return missing
 
-    @property
-    def _overwrite(self) -> bool:
-        return self.order.overwrite or self.item.replace
+    def _disown(self, kept: set[int]) -> None:
+        """Tell of these targets that nobody knows how they were made."""
+        if not kept:
+            return
+        if len(kept) == len(self.item.targets):
+            self._add(order="")
+        for key in "output_sizes", "methods", "parameters":
+            told = self.found.get(key) or [None] * len(self.item.targets)
+            self.found[key] = tuple(None if k in kept else one for k, one in enumerate(told))
+
+    def _check(self, target: str) -> None:
+        """Raise a `FileError` if there is something that must not be replaced."""
+        at, replaced = self._at(target), self._replaces(target)
+        if not replaced and self.item.unrecorded and places.length(at) is not None:
+            self.compared.add(target)
+        places.refuse(at, self._at(self.item.path), replaced or target in self.compared)
+
+    def _replaces(self, target: str) -> bool:
+        return self.order.overwrite or target in self.item.made
 
     def _measured(self, size: Size) -> Size:
         """What the crop leaves of an input of this size, if that is large enough."""
@@ -248,6 +297,8 @@ class _Task:
         if order.needs_size and item.name and order.targets(item.name, size) != item.targets:
             raise FileError(f"{item.path}: it is not of the size that its header tells: repair it")
         self._add(output_sizes=order.sizes(cropped))
+        if why:  # results are of its own size
+            self._add(methods=(None,) * len(order.methods), parameters=({},) * len(order.methods))
         return cropped
 
     def _small(self, why: str) -> Exception:
@@ -311,7 +362,7 @@ class _Task:
         return one.recipe.apply(picture, one.recipe.size_of(picture, name), name)
 
     def _save(self, one: _Made, reel: Reel, pictures: Iterator[Picture]) -> None:
-        with places.written(self._at(one.target), self._overwrite) as stream:
+        with self._written(one.target) as stream:
             write_reel(replace(reel, pictures=pictures), stream, one.format, one.target)
         one.results.clear()
         self._wrote(one.target)
@@ -320,16 +371,29 @@ class _Task:
         """Nothing is to be changed."""
         with (
             places.opened(self._at(self.item.path)) as source,
-            places.written(self._at(target), self._overwrite) as stream,
+            self._written(target) as stream,
         ):
             shutil.copyfileobj(source, stream)
         self._wrote(target)
+
+    def _written(self, target: str) -> AbstractContextManager[IO[bytes]]:
+        if target in self.compared:
+            return places.confirmed(self._at(target))
+        return places.written(self._at(target), self._replaces(target))
 
     def _wrote(self, target: str) -> None:
         self._add(outputs=(*self.found["outputs"], target))
 
     def _at(self, path: str) -> str:
         return places.absolute(path, self.order.base)
+
+    def _as_given(self, message: str) -> str:
+        """A message with the paths as they were given, not as they stand for a worker with another folder."""
+        whole = [path for path in (self.item.path, *self.item.targets) if self._at(path) == path]
+        folder = message.partition(": ")[0] + "/"
+        if not self.order.base or any(message.startswith(path) or path.startswith(folder) for path in whole):
+            return message
+        return message.removeprefix(places.joined(self.order.base, ""))
 
     def _lengths(self, paths: Sequence[str]) -> tuple[int, ...]:
         """Bytes of each file, -1 for what is none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from typing import Any
 
 import click
 
-from dpid_cli.cli.console import say
+from dpid_cli.cli.console import say, show
 from dpid_cli.errors import ArgumentError, DpidError
 
 COMMANDS = ("downscale", "batch", "compare", "learn", "methods", "info", "warmup")
@@ -32,6 +33,7 @@ class Cli(click.Group):
         self, args: Sequence[str] | None = None, *, standalone_mode: bool = True, **extra: Any
     ) -> Any:
         words = list(sys.argv[1:] if args is None else args)
+        _occupy_standard_streams()
         if not standalone_mode:
             return super().main(words, standalone_mode=False, **extra)
         try:
@@ -45,11 +47,18 @@ class Cli(click.Group):
         sys.exit(code if isinstance(code, int) else 0)
 
 
+def _occupy_standard_streams() -> None:
+    """Give no file the number of one that is closed, where libraries would print into it."""
+    while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(handle)
+
+
 def _report(error: Exception) -> int:
     """Say what is wrong in one line and return the exit code."""
     match error:
         case click.exceptions.NoArgsIsHelpError():
-            click.echo(error.ctx.get_help() if error.ctx else "", err=True)
+            show((error.ctx.get_help() if error.ctx else "") + "\n")
             return 2
         case click.UsageError():
             command = error.ctx.command_path if error.ctx else "dpid"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dpid_cli.cli.console import announce, on_terminal, printable, say
+from dpid_cli.cli.console import announce, at_once, on_terminal, printable, say, show
 from dpid_cli.cli.downscale import FORMAT_NAMES
 from dpid_cli.cli.options import (
     SIZE_KINDS,
@@ -64,10 +64,14 @@ def _part(ctx: click.Context, param: click.Parameter, value: str | None) -> Shar
     return Shard(int(found[1]), int(found[2]))
 
 
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, kill, a terminal that is closed
+
+
 @contextmanager
 def _handling(interrupt: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM both do this."""
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    """Let all that ask a command to end do this; what is ignored from the start, as by nohup, stays so."""
+    heard = [number for number in _ENDING if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, interrupt) for number in heard}
     try:
         yield
     finally:
@@ -77,7 +81,7 @@ def _handling(interrupt: Callable[[int, FrameType | None], None]) -> Iterator[No
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let both end the command with one line, wherever nothing is being written."""
+    """Let them end the command with one line, wherever nothing is being written."""
 
     def interrupt(number: int, frame: object) -> None:
         raise KeyboardInterrupt
@@ -214,7 +218,11 @@ def command(
     """
     from dpid_cli.batching.session import Session
     from dpid_cli.kernels import jit
+    from dpid_cli.sources import check_paths
 
+    check_paths("INPUT, OUTPUT_DIR", *paths)
+    for name in "from_file", "root", "hr", "report", "retry_failed":
+        check_paths(f"--{name.replace('_', '-')}", options[name])
     listed = options["from_file"] is not None
     recursive = options["recursive"]
     selections = _selections(paths[:-1], options)
@@ -238,11 +246,11 @@ def command(
         if not quiet and on_terminal():
             jit.before_compiling(announce)
         plan = order.dry and not as_json  # which is what is asked for, and goes to standard output
-        with _stopping() as stop, Progress(session.count, quiet or order.dry) as progress:
+        with _stopping(quiet) as stop, Progress(session.count, quiet or order.dry) as progress:
             for result in session.results(stop):
                 progress.add(result)
                 if debug and result.trace:
-                    click.echo(result.trace, err=True, nl=False)
+                    show(result.trace)
                 tell = click.echo if plan and result.status != "failed" else progress.say
                 for line in _lines(result, order.dry, quiet, verbose):
                     tell(printable(line))
@@ -332,14 +340,17 @@ def _folder(method: str, size: SizeRequest | None) -> str:
 
 
 @contextmanager
-def _stopping() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set; the second time the process ends at once, without half a file."""
+def _stopping(quiet: bool) -> Iterator[threading.Event]:
+    """An event that Ctrl-C and the like set; the second time the process ends at once, with no half file."""
     stop = threading.Event()
 
     def interrupt(number: int, frame: object) -> None:
-        if stop.is_set():
+        if stop.is_set() and number != signal.SIGHUP:  # which shell and system both send
+            at_once("\x1b[?25h\n")  # the cursor, which the bar hides
             os._exit(130)  # files that are being written have no names yet
         stop.set()
+        if not quiet:
+            at_once("\r\x1b[Kfinishing what is in flight; Ctrl-C again ends at once\n")
 
     with _handling(interrupt):
         yield stop
@@ -347,7 +358,7 @@ def _stopping() -> Iterator[threading.Event]:
 
 def _lines(result: Result, dry: bool, quiet: bool, verbose: bool) -> Iterator[str]:
     """What is said of one input."""
-    if not quiet:
+    if not quiet and result.status != "skipped":
         yield from result.warnings
     if result.status == "failed":
         yield str(result.error)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import click
 
@@ -24,9 +27,34 @@ def on_terminal() -> bool:
     return sys.stderr is not None and sys.stderr.isatty()
 
 
+@contextmanager
+def best_effort() -> Iterator[None]:
+    """Write to standard error; where nobody takes it, as at a closed terminal, work goes on in silence."""
+    try:
+        yield
+    except OSError:
+        with suppress(OSError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stderr.fileno())
+            os.close(nowhere)
+
+
+def show(text: str) -> None:
+    """Print this, as it is, on standard error."""
+    with best_effort():
+        click.echo(text, err=True, nl=False)
+
+
+def at_once(text: str) -> None:
+    """Write this to a terminal, if there is one, as a handler of signals may: past all buffers."""
+    if on_terminal():
+        with suppress(OSError):
+            os.write(sys.stderr.fileno(), text.encode())
+
+
 def say(message: str) -> None:
     """Print one line on standard error."""
-    click.echo(printable(message), err=True)
+    show(printable(message) + "\n")
 
 
 def announce(kept: bool) -> None:

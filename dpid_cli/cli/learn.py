@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dpid_cli.cli.console import announce, on_terminal, say
+from dpid_cli.cli.console import announce, on_terminal, say, show
 from dpid_cli.cli.options import parameter_type
 from dpid_cli.methods import FILTERS, PARAMETERS
 
@@ -148,14 +148,14 @@ def _progress(verbose: bool) -> Any:
     if verbose:
         return lambda count, loss: say(f"iteration {count}: loss {loss:.6g}")
     if on_terminal():
-        return lambda count, loss: click.echo(f"\riteration {count}: loss {loss:.6f} ", err=True, nl=False)
+        return lambda count, loss: show(f"\riteration {count}: loss {loss:.6f} ")
     return None
 
 
 def _summary(found: Filter, interrupted: bool) -> None:
     """The losses before and after, and the parameters."""
     if on_terminal():
-        click.echo("\r\x1b[K", err=True, nl=False)
+        show("\r\x1b[K")
     loss, on = found.loss or {}, found.fitted_on or {}
     what = _LOSS[found.objective or "ssim"]
     for part, images in (("training", on["images"]), ("held_out", on["held_out"])):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from dpid_cli.cli.console import on_terminal, say
+from dpid_cli.cli.console import best_effort, on_terminal, say, show
 
 if TYPE_CHECKING:
     from dpid_cli.batching.work import Result
@@ -49,15 +49,16 @@ class Progress:
                 item_show_func=_as_it_is,
                 width=24,
             )
-            self._bar = self._stack.enter_context(bar)
+            with best_effort():
+                self._bar = self._stack.enter_context(bar)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bar is not None:
-            self._bar.update(self._behind, self._told())
-        self._stack.close()
+        with best_effort():
+            self._move(self._behind)
+            self._stack.close()
 
     @property
     def seconds(self) -> float:
@@ -77,7 +78,7 @@ class Progress:
         self._behind += 1
         now = time.monotonic()
         if self._bar is not None and now - self._shown >= _BAR_SECONDS:
-            self._bar.update(self._behind, self._told())
+            self._move(self._behind)
             self._shown, self._behind = now, 0
         elif self._bar is None and not self._quiet and now - self._shown >= _LINE_SECONDS:
             self._shown = now
@@ -86,10 +87,14 @@ class Progress:
     def say(self, message: str) -> None:
         """Print a line above the bar."""
         if self._bar is not None:
-            click.echo("\r\x1b[K", err=True, nl=False)
+            show("\r\x1b[K")
         say(message)
+        self._move(0)
+
+    def _move(self, steps: int) -> None:
         if self._bar is not None:
-            self._bar.update(0, self._told())
+            with best_effort():
+                self._bar.update(steps, self._told())
 
     def _told(self) -> str:
         failed = self.statuses["failed"]

@@ -154,6 +154,28 @@ def boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         start = end
 
 
+def without_dates(avif: bytes) -> bytes:
+    """An animated AVIF whose headers do not tell when it was made."""
+    for kind, content in boxes(avif):
+        if kind == b"moov":
+            return avif.replace(box(kind, content), box(kind, _undated(content)), 1)
+    return avif
+
+
+def _undated(content: bytes) -> bytes:
+    """Boxes, with 0 for the two times at which what they describe was made and changed."""
+    return b"".join(box(kind, _undated_box(kind, inner)) for kind, inner in boxes(content))
+
+
+def _undated_box(kind: bytes, content: bytes) -> bytes:
+    if kind in (b"trak", b"mdia"):
+        return _undated(content)
+    if kind not in (b"mvhd", b"tkhd", b"mdhd"):
+        return content
+    times = bytes(16 if content[0] == 1 else 8)
+    return content[:4] + times + content[4 + len(times) :]
+
+
 def _places(stream: IO[bytes]) -> Iterator[tuple[bytes, int]]:
     """Type and length of each box's content in an ISO file; each time the stream is before the content."""
     end = stream.seek(0, io.SEEK_END)

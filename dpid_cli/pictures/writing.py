@@ -20,6 +20,7 @@ from dpid_cli.pictures.containers import (
     with_directories,
     with_png_pixels,
     with_tiff_tags,
+    without_dates,
 )
 from dpid_cli.pictures.deep import encode
 from dpid_cli.pictures.formats import ALPHA, Format, able, holders, load_plugin
@@ -174,7 +175,9 @@ def _write_animation(
             "duration": [round(duration) for duration in durations],
             "loop": plays,
         }
-        write(first, stream, replace(format_, options={**format_.options, **sequence}), name)
+        buffer = io.BytesIO()
+        write(first, buffer, replace(format_, options={**format_.options, **sequence}), name)
+        stream.write(without_dates(buffer.getvalue()) if format_.name == "avif" else buffer.getbuffer())
 
 
 def _with_profiles_held(frames: list[Picture], format_: Format, name: str) -> list[Picture]:
