@@ -363,8 +363,11 @@ def test_metadata_is_that_of_8_bits(dpid, folder, source, target, options):
     """Written with 16 bits, and again after that has been read."""
     photo_with_all()
     common = ("-s", "2", "-m", "box", *options)
-    assert dpid("downscale", f"photo.{source}", *common, "-o", f"8.{target}").stderr == ""
-    assert dpid("downscale", f"photo.{source}", *common, "--depth", "16", "-o", f"16.{target}").stderr == ""
+    kept = options[:1] != ["--metadata"] and (source, target) == ("png", "tif")
+    lost = ": TIFF has no place for text (Title): left out\n" if kept else ""
+    for depth, name in (("keep", f"8.{target}"), ("16", f"16.{target}")):
+        result = dpid("downscale", f"photo.{source}", *common, "--depth", depth, "-o", name)
+        assert result.stderr == (f"{name}{lost}" if lost else "")
     for name in "8", "16":
         assert dpid("downscale", f"{name}.{target}", *common, "-o", f"{name}again.{target}").stderr == ""
     for eight, sixteen in ("8", "16"), ("8again", "16again"):

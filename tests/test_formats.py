@@ -364,7 +364,10 @@ def told(format_) -> str:
         return ";" in mode, len(mode.partition(";")[0]), mode
 
     modes = ", ".join(sorted(format_.modes, key=order)).replace(";16", " 16").replace(";F", " float")
-    holds = [format_.profile, *(format_.metadata & names for names in ({"exif"}, {"xmp"}, {"dpi", "exif"}))]
+    holds = [
+        format_.profile,
+        *(format_.metadata & names for names in ({"exif"}, {"xmp"}, {"iptc"}, {"dpi", "exif"})),
+    ]
     holds.append(format_.metadata & {"text", "comment"})
     cells = [format_.name, " ".join(format_.extensions), modes or "only read"]
     cells += ["yes" if held else "" for held in holds]

@@ -172,7 +172,7 @@ def _places(stream: IO[bytes]) -> Iterator[tuple[bytes, int]]:
 
 
 def box_remarks(stream: IO[bytes]) -> dict[str, bytes]:
-    """Colour profile, EXIF and XMP of a JPEG 2000 or JPEG XL, by the names that Pillow has for them."""
+    """Colour profile, EXIF, XMP and IPTC of a JPEG 2000 or JPEG XL, by the names that Pillow has for them."""
     found: dict[str, bytes] = {}
     for kind, length in _places(stream):
         if kind in (b"jp2h", b"uuid", b"xml ") and length <= _LONGEST_BOX:
@@ -186,12 +186,12 @@ def _remark(kind: bytes, content: bytes) -> dict[str, bytes]:
     if kind == b"jp2h":
         profiles = [inner[3:] for part, inner in boxes(content) if part == b"colr" and inner[:1] in b"\2\3"]
         return {"icc_profile": profiles[0]} if profiles else {}
-    name = {_JP2_XMP: "xmp", _JP2_EXIF: "exif"}.get(content[:16])
+    name = {_JP2_XMP: "xmp", _JP2_EXIF: "exif", _JP2_IPTC: "iptc"}.get(content[:16])
     return {name: content[16:]} if name else {}
 
 
 def with_boxes(jp2: bytes, remarks: Mapping[str, bytes], dpi: tuple[float, float] | None) -> bytes:
-    """A JPEG 2000 with colour profile, EXIF and XMP, and its resolution."""
+    """A JPEG 2000 with colour profile, EXIF, XMP and IPTC, and its resolution."""
     result = []
     for kind, content in boxes(jp2):
         if kind == b"jp2h":
@@ -201,8 +201,9 @@ def with_boxes(jp2: bytes, remarks: Mapping[str, bytes], dpi: tuple[float, float
         result.append(box(kind, content))
     if "exif" in remarks:  # behind the pixels, because Pillow looks for comments right behind the header
         result.append(box(b"uuid", _JP2_EXIF, remarks["exif"].removeprefix(b"Exif\0\0")))
-    if "xmp" in remarks:
-        result.append(box(b"uuid", _JP2_XMP, remarks["xmp"]))
+    for name, label in (("xmp", _JP2_XMP), ("iptc", _JP2_IPTC)):
+        if name in remarks:
+            result.append(box(b"uuid", label, remarks[name]))
     return b"".join(result)
 
 
@@ -264,6 +265,7 @@ _JXL_HEADER = 12  # bytes in which the size is told
 _EXPONENT = 3  # so that 65535 dots per inch are a small fraction
 _JP2_XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _JP2_EXIF = b"JpgTiffExif->JP2"
+_JP2_IPTC = bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")
 _TIFF_LONG = 4
 _TIFF_DATA = (273, 324)  # StripOffsets, TileOffsets
 _TIFF_DIRECTORIES = (330, 34665, 34853, 40965)  # SubIFDs, EXIF, GPS, interoperability
@@ -426,6 +428,20 @@ def with_directories(tiff: bytes, directories: Mapping[int, Callable[[bytes, int
         entries[tag] = struct.pack(f"{order}HHLL", tag, 4, 1, len(result))
         result += encode(tiff[:8], len(result))
     return _with_entries(result, entries)
+
+
+def with_longs(tiff: bytes, tag: int, content: bytes) -> bytes:
+    """A TIFF of one page, with offsets of four bytes, and a further tag: bytes that are called integers.
+
+    Zeros behind them fill the last one.
+    """
+    order = "<" if tiff[:2] == b"II" else ">"
+    result = bytearray(tiff) + bytes(len(tiff) % 2)
+    count = -(-len(content) // 4)
+    padded = content + bytes(4 * count - len(content))
+    place = struct.pack(f"{order}L", len(result)) if count > 1 else padded
+    entry = struct.pack(f"{order}HHL", tag, _TIFF_LONG, count) + place
+    return _with_entries(result + padded, {**_tiff_entries(tiff), tag: entry})
 
 
 def jp2_depth(stream: IO[bytes]) -> int:

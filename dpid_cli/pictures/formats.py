@@ -81,6 +81,7 @@ ALPHA = frozenset({"LA", "RGBA"})
 _DEEP = frozenset({"L;16", "LA;16", "RGB;16", "RGBA;16"})
 _FLOATS = frozenset({"L;F", "LA;F", "RGB;F", "RGBA;F"})
 _TAGS = frozenset({"exif", "xmp"})
+_IPTC = frozenset({"iptc"})
 _DPI = frozenset({"dpi"})
 _COMMENT = frozenset({"comment"})
 
@@ -97,7 +98,7 @@ _FORMATS = (
         _COLOUR | ALPHA | _DEEP,
         True,
         {"compress_level": 4},
-        _TAGS | _DPI | {"text"},
+        _TAGS | _IPTC | _DPI | {"text"},
         signature=rb"\x89PNG\r\n\x1a\n",
         plugin="PIL.PngImagePlugin",
         several="animation",
@@ -109,7 +110,7 @@ _FORMATS = (
         _COLOUR,
         True,
         {"quality": 95, "subsampling": 0},
-        _TAGS | _DPI | _COMMENT,
+        _TAGS | _IPTC | _DPI | _COMMENT,
         65500,
         signature=rb"\xff\xd8\xff",
         plugin="PIL.JpegImagePlugin",
@@ -134,7 +135,7 @@ _FORMATS = (
         _COLOUR | ALPHA | _DEEP | _FLOATS,
         True,
         {"compression": "tiff_adobe_deflate"},
-        _TAGS | _DPI,
+        _TAGS | _IPTC | _DPI,
         signature=rb"II[*+]\0|MM\0[*+]|II\0\*|MM\*\0",
         plugin="PIL.TiffImagePlugin",
         several="pages",
@@ -195,7 +196,7 @@ _FORMATS = (
         _COLOUR | ALPHA | {"L;16"},
         True,
         {"mct": 1},
-        _TAGS | _DPI | _COMMENT,
+        _TAGS | _IPTC | _DPI | _COMMENT,
         signature=rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51",
         plugin="PIL.Jpeg2KImagePlugin",
     ),

@@ -18,12 +18,13 @@ from dpid_cli.pictures.containers import (
     join_tiffs,
     with_boxes,
     with_directories,
+    with_longs,
     with_png_pixels,
     with_tiff_tags,
 )
 from dpid_cli.pictures.deep import encode
 from dpid_cli.pictures.formats import ALPHA, Format, able, holders, load_plugin
-from dpid_cli.pictures.metadata import Metadata, save_options
+from dpid_cli.pictures.metadata import TAG_OF_IPTC, Metadata, save_options
 from dpid_cli.pictures.picture import Picture
 from dpid_cli.pictures.reel import Reel
 
@@ -46,9 +47,8 @@ def write(picture: Picture, stream: IO[bytes], format_: Format, name: str) -> No
         options["sizes"] = [picture.size]
     if picture.icc_profile:
         options["icc_profile"] = fitting(picture.icc_profile, mode)
-    long = _encode_with(picture.metadata, picture, mode, stream, format_, options, name)
-    if long:
-        warn(f"{name}: too long for {format_.name.upper()}: {', '.join(long)}: left out")
+    for note in _encode_with(picture.metadata, picture, mode, stream, format_, options, name):
+        warn(f"{name}: {note}")
 
 
 def check_picture(picture: Picture, format_: Format, name: str) -> None:
@@ -196,7 +196,8 @@ def _jpeg_2000(image: Image.Image, format_: Format, told: Mapping[str, Any]) -> 
     """With what Pillow writes none of."""
     buffer = io.BytesIO()
     image.save(buffer, format_.pillow, **told)
-    remarks: dict[str, bytes] = {key: told[key] for key in ("icc_profile", "exif", "xmp") if key in told}
+    kinds = ("icc_profile", "exif", "xmp", "iptc")
+    remarks: dict[str, bytes] = {key: told[key] for key in kinds if key in told}
     return with_boxes(buffer.getvalue(), remarks, told.get("dpi"))
 
 
@@ -209,9 +210,9 @@ def _encode_with(
     options: Mapping[str, Any],
     name: str,
 ) -> list[str]:
-    """Encode with metadata, or without if that is what fails; what of it is too long."""
+    """Encode with metadata, or without if that is what fails; what of it is lost."""
     try:
-        told, long = save_options(metadata, format_.name, format_.metadata, picture.size)
+        told, lost = save_options(metadata, format_.name, format_.metadata, picture.size)
         _encode(picture, mode, stream, format_, {**options, **told}, name)
     except (struct.error, LookupError, TypeError, ValueError, ArithmeticError, SystemError):
         record = Metadata(software=metadata.software)
@@ -222,7 +223,7 @@ def _encode_with(
         _encode_with(record, picture, mode, stream, format_, options, name)
         warn(f"{name}: {format_.name.upper()} cannot hold its metadata: it is left out")
         return []
-    return long
+    return lost
 
 
 def _encode(
@@ -235,6 +236,7 @@ def _encode(
 ) -> None:
     told = dict(options)
     directories = told.pop("directories", {})
+    records = told.pop("iptc", b"") if format_.name == "tiff" else b""
     try:
         if picture.pixels.dtype == np.uint8 or format_.name == "jp2":
             image = _image(picture, mode)
@@ -243,12 +245,13 @@ def _encode(
             if format_.name == "jp2":
                 stream.write(_jpeg_2000(image, format_, told))
                 return
-            if not directories:
+            if not directories and not records:
                 image.save(stream, format_.pillow, **told)
                 return
             file = _by_pillow(image, format_, told)
         else:
             file = _deep(picture, format_, told)
+        file = with_longs(file, TAG_OF_IPTC, records) if records else file
         stream.write(with_directories(file, directories) if directories else file)
     except (OSError, RuntimeError, ValueError) as error:
         if isinstance(error, OSError) and error.errno is not None:
