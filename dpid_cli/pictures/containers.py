@@ -154,7 +154,7 @@ def boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         start = end
 
 
-def _places(stream: IO[bytes]) -> Iterator[tuple[bytes, int]]:
+def box_places(stream: IO[bytes]) -> Iterator[tuple[bytes, int]]:
     """Type and length of each box's content in an ISO file; each time the stream is before the content."""
     end = stream.seek(0, io.SEEK_END)
     place = stream.seek(0)
@@ -174,7 +174,7 @@ def _places(stream: IO[bytes]) -> Iterator[tuple[bytes, int]]:
 def box_remarks(stream: IO[bytes]) -> dict[str, bytes]:
     """Colour profile, EXIF, XMP and IPTC of a JPEG 2000 or JPEG XL, by the names that Pillow has for them."""
     found: dict[str, bytes] = {}
-    for kind, length in _places(stream):
+    for kind, length in box_places(stream):
         if kind in (b"jp2h", b"uuid", b"xml ") and length <= _LONGEST_BOX:
             found |= _remark(kind, stream.read(length))
     return found
@@ -222,47 +222,9 @@ def _header(
         yield b"res ", box(b"resc", struct.pack(">4H2B", *sides, _EXPONENT, _EXPONENT))
 
 
-def jxl_size(stream: IO[bytes]) -> tuple[int, int]:
-    """Width and height that a JPEG XL tells: ISO/IEC 18181-1, SizeHeader.
-
-    Raises
-    ------
-    ValueError
-        If it tells none.
-    """
-    stream.seek(0)
-    head = stream.read(_JXL_HEADER)
-    if head[:2] != b"\xff\x0a":
-        head = b""
-        for kind, length in _places(stream):
-            if kind in (b"jxlc", b"jxlp") and len(head) < _JXL_HEADER:
-                part = stream.read(min(length, 4 + _JXL_HEADER))
-                head += part[4:] if kind == b"jxlp" else part  # behind its number
-    if head[:2] != b"\xff\x0a" or len(head) < 4:
-        raise ValueError("it tells no size")
-    bits = int.from_bytes(head[2:_JXL_HEADER], "little")
-
-    def take(count: int) -> int:
-        nonlocal bits
-        value = bits & ((1 << count) - 1)
-        bits >>= count
-        return value
-
-    small = take(1)
-
-    def side() -> int:
-        return 8 * (take(5) + 1) if small else take((9, 13, 18, 30)[take(2)]) + 1
-
-    height, ratio = side(), take(3)
-    if not ratio:
-        return side(), height
-    across, down = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))[ratio - 1]
-    return height * across // down, height
-
-
 _LONGEST_BOX = 2**24
-_JXL_HEADER = 12  # bytes in which the size is told
 _EXPONENT = 3  # so that 65535 dots per inch are a small fraction
+_CODESTREAM = b"\xff\x4f\xff\x51"  # SOC and SIZ
 _JP2_XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _JP2_EXIF = b"JpgTiffExif->JP2"
 _JP2_IPTC = bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")
@@ -444,13 +406,53 @@ def with_longs(tiff: bytes, tag: int, content: bytes) -> bytes:
     return _with_entries(result + padded, {**_tiff_entries(tiff), tag: entry})
 
 
-def jp2_depth(stream: IO[bytes]) -> int:
-    """The most bits a channel of a JPEG 2000, by its codestream; the stream stays where it is."""
+def jp2_depths(stream: IO[bytes]) -> tuple[int, ...]:
+    """Bits of each channel of a JPEG 2000, negative if signed; the stream stays where it is."""
     place = stream.tell()
     stream.seek(0)
     head = stream.read(_BEFORE_CODESTREAM)
     stream.seek(place)
-    start = head.find(b"\xff\x4f\xff\x51")  # SOC and SIZ
+    start = head.find(_CODESTREAM)
     channels = int.from_bytes(head[start + 40 : start + 42], "big") if start >= 0 else 0
     depths = head[start + 42 : start + 42 + 3 * channels : 3]
-    return max(((depth & 0x7F) + 1 for depth in depths), default=0)
+    return tuple(((depth & 0x7F) + 1) * (-1 if depth & 0x80 else 1) for depth in depths)
+
+
+def jp2_colours(jp2: bytes) -> int:
+    """The number of the colour space that a JPEG 2000 names; 0 if it names none."""
+    for kind, content in boxes(jp2):
+        if kind == b"jp2h":
+            named = [inner[3:7] for part, inner in boxes(content) if part == b"colr" and inner[:1] == b"\1"]
+            return int.from_bytes(named[0], "big") if named else 0
+    return 0
+
+
+def jp2_codestream(jp2: bytes) -> bytes:
+    """The pixels of a JPEG 2000, without what stands around them."""
+    if jp2.startswith(_CODESTREAM):
+        return jp2
+    return next((content for kind, content in boxes(jp2) if kind == b"jp2c"), b"")
+
+
+def with_jp2_pixels(jp2: bytes, pixels: bytes, comment: bytes) -> bytes:
+    """A JPEG 2000 with the pixels of another of the same channels, and a comment among these."""
+    (header,) = (content for kind, content in boxes(pixels) if kind == b"jp2h")
+    (own,) = (inner for kind, inner in boxes(header) if kind == b"ihdr")
+    result = []
+    for kind, content in boxes(jp2):
+        if kind == b"jp2h":
+            parts = [(part, own if part == b"ihdr" else inner) for part, inner in boxes(content)]
+            result.append(box(kind, *(box(*part) for part in parts)))
+        elif kind == b"jp2c":
+            result.append(box(kind, _with_comment(jp2_codestream(pixels), comment)))
+        else:
+            result.append(box(kind, content))
+    return b"".join(result)
+
+
+def _with_comment(codestream: bytes, comment: bytes) -> bytes:
+    if not comment:
+        return codestream
+    place = 4 + int.from_bytes(codestream[4:6], "big")  # behind the sizes
+    marker = struct.pack(">HHH", 0xFF64, 4 + len(comment), 1) + comment
+    return codestream[:place] + marker + codestream[place:]

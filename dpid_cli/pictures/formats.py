@@ -40,6 +40,8 @@ class Format:
         What has to be installed for it, of the extra ``formats``.
     several : str
         What it holds several pictures as: ``animation``, ``pages``, or empty.
+    partial : bool
+        Whether its decoder gives what there is of a file that is cut off.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Format:
     plugin: str = ""
     package: str = ""
     several: str = ""
+    partial: bool = True
 
     @property
     def target(self) -> Format:
@@ -127,6 +130,7 @@ _FORMATS = (
         signature=rb"RIFF.{4}WEBP",
         plugin="PIL.WebPImagePlugin",
         several="animation",
+        partial=False,
     ),
     Format(
         "tiff",
@@ -187,13 +191,14 @@ _FORMATS = (
         signature=_BRANDS + rb"avi[fs]",
         plugin="PIL.AvifImagePlugin",
         several="animation",
+        partial=False,
     ),
     # Without loss: 0.7 of the bytes of a PNG for a photo. Its rates are no qualities as those of JPEG.
     Format(
         "jp2",
         "JPEG2000",
         (".jp2", ".jpx", ".jpf"),
-        _COLOUR | ALPHA | {"L;16"},
+        _COLOUR | ALPHA | _DEEP,
         True,
         {"mct": 1},
         _TAGS | _IPTC | _DPI | _COMMENT,
@@ -219,6 +224,7 @@ _FORMATS = (
         {},
         signature=rb"qoif",
         plugin="PIL.QoiImagePlugin",
+        partial=False,
     ),
     Format(
         "ico",
@@ -265,6 +271,7 @@ _FORMATS = (
         signature=rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n",
         plugin="pillow_jxl",
         package="pillow-jxl-plugin",
+        partial=False,
     ),
 )
 FORMATS = {f.name: f for f in _FORMATS}

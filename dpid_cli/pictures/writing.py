@@ -18,6 +18,7 @@ from dpid_cli.pictures.containers import (
     join_tiffs,
     with_boxes,
     with_directories,
+    with_jp2_pixels,
     with_longs,
     with_png_pixels,
     with_tiff_tags,
@@ -192,13 +193,16 @@ def _image(picture: Picture, mode: str) -> Image.Image:
     return image.convert(mode) if picture.pixels.dtype == np.uint8 and image.mode != mode else image
 
 
-def _jpeg_2000(image: Image.Image, format_: Format, told: Mapping[str, Any]) -> bytes:
-    """With what Pillow writes none of."""
-    buffer = io.BytesIO()
-    image.save(buffer, format_.pillow, **told)
+def _jpeg_2000(picture: Picture, mode: str, format_: Format, told: Mapping[str, Any]) -> bytes:
+    """With what Pillow writes none of: colours of 16 bits, and most remarks."""
+    if picture.pixels.dtype == np.uint8 or picture.pixels.ndim == 2:
+        file = _by_pillow(_image(picture, mode), format_, told)
+    else:
+        one = _by_pillow(Image.new(mode.removesuffix(";16"), (1, 1)), format_, told)
+        file = with_jp2_pixels(one, encode(picture.pixels, "jp2", told), told.get("comment", b""))
     kinds = ("icc_profile", "exif", "xmp", "iptc")
     remarks: dict[str, bytes] = {key: told[key] for key in kinds if key in told}
-    return with_boxes(buffer.getvalue(), remarks, told.get("dpi"))
+    return with_boxes(file, remarks, told.get("dpi"))
 
 
 def _encode_with(
@@ -238,13 +242,13 @@ def _encode(
     directories = told.pop("directories", {})
     records = told.pop("iptc", b"") if format_.name == "tiff" else b""
     try:
-        if picture.pixels.dtype == np.uint8 or format_.name == "jp2":
+        if format_.name == "jp2":
+            stream.write(_jpeg_2000(picture, mode, format_, told))
+            return
+        if picture.pixels.dtype == np.uint8:
             image = _image(picture, mode)
             if format_.name == "gif":
                 image = gif.with_palette(image)
-            if format_.name == "jp2":
-                stream.write(_jpeg_2000(image, format_, told))
-                return
             if not directories and not records:
                 image.save(stream, format_.pillow, **told)
                 return
