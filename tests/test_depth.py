@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
+import shutil
 import struct
+import subprocess
 import tracemalloc
 import warnings
 import zlib
@@ -22,7 +25,7 @@ from test_files import TURNED
 
 import dpid_cli
 from dpid_cli import alpha
-from dpid_cli.errors import DpidWarning, FileError
+from dpid_cli.errors import DpidWarning, FileError, collected
 from dpid_cli.pictures import FORMATS, Metadata, Picture, read, read_size, write
 from dpid_cli.pictures.containers import boxes
 
@@ -295,6 +298,20 @@ def test_depth_of_avif_is_not_lost_silently(bits):
     assert picture.mode == "RGB" and abs(picture.pixels.astype(int) - 128).max() <= 2
 
 
+@pytest.mark.parametrize("bits", [8, 10])
+def test_depth_of_heif_is_not_lost_silently(bits):
+    import pillow_heif
+
+    mode, dtype = ("RGB", np.uint8) if bits == 8 else ("RGB;16", np.uint16)
+    gray = np.full((64, 64, 3), np.iinfo(dtype).max // 2 + 1, dtype)
+    stream = io.BytesIO()
+    pillow_heif.from_bytes(mode=mode, size=(64, 64), data=gray.tobytes()).save(stream, quality=90)
+    with collected() as told:
+        picture = read(stream, "a")
+    assert told == (["a: more than 8 bits a channel are read as 8 bits"] if bits > 8 else [])
+    assert picture.mode == "RGB" and abs(picture.pixels.astype(int) - 128).max() <= 2
+
+
 LEVELS = np.arange(65536, dtype=np.uint16).reshape(256, 256)
 
 
@@ -330,7 +347,7 @@ def test_depth_that_a_format_has_not(dpid, folder):
     Path("a.png").write_bytes(png(values("RGB", "16")))
     result = dpid("downscale", "a.png", "-s", "2", "-m", "box", "-o", "b.jpg")
     assert (result.exit_code, result.stdout) == (1, "") and is_one_error_line(result.stderr)
-    assert "JPEG holds no 16 bits: write PNG or TIFF or PPM or JP2, or give --depth 8" in result.stderr
+    assert "JPEG holds no 16 bits: write PNG or TIFF or PPM or JP2 or JXL, or give --depth 8" in result.stderr
     for options in (["-o", "b.jpg"], ["--format", "webp"]):
         result = dpid("downscale", "a.png", "-s", "2", "--depth", "16", *options)
         assert result.exit_code == 2 and "holds no 16 bits" in result.stderr
@@ -600,9 +617,58 @@ def test_what_jpeg_xl_of_16_bits_tells(dpid, folder):
     with Image.open("b.png") as image:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
     assert "Lin" in ImageCms.getProfileDescription(profile)
-    result = dpid("downscale", "a.jxl", "-s", "2")
-    assert result.exit_code == 1 and "JXL holds no 16 bits: write PNG" in result.stderr
-    assert dpid("downscale", "a.jxl", "-s", "2", "--depth", "8").exit_code == 0
+    result = dpid("downscale", "a.jxl", "-s", "1", "-m", "box", "-o", "b.jxl")
+    assert result.stderr == "b.jxl: JXL holds no colour profile: colours are converted to sRGB\n"
+    light = pixels / 65535
+    expected = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055) * 65535
+    np.testing.assert_allclose(imagecodecs.jpegxl_decode(Path("b.jxl").read_bytes()), expected, atol=20)
+
+
+@pytest.mark.parametrize("size", [(20, 30), (8, 8), (77, 513)])
+@pytest.mark.parametrize("mode", LAYOUTS)
+def test_jpeg_xl_of_16_bits_by_other_readers(dpid, folder, mode, size):
+    """Pixels by libjxl in imagecodecs, the profile by that in another package, whose colours are sRGB."""
+    from pillow_jxl import Decoder
+
+    pixels = values(mode, "16", *size)
+    Path("a.png").write_bytes(png(pixels))
+    args = ("downscale", "a.png", "-s", "1", "-m", "nearest", "-o", "a.jxl")
+    assert dpid(*args).stderr == ""
+    content = Path("a.jxl").read_bytes()
+    np.testing.assert_array_equal(imagecodecs.jpegxl_decode(content), pixels)
+    profile = Decoder(num_threads=1)(content)[3]
+    name = "Gra_D65_Rel_SRG" if mode in ("L", "LA") else "sRGB"
+    assert name in ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile)))
+    picture = read(io.BytesIO(content), "a")
+    assert (picture.mode, picture.icc_profile) == (f"{mode};16", None)
+    np.testing.assert_array_equal(picture.pixels, pixels)
+    refused = dpid(*args, "--overwrite", "--quality", "80")
+    assert refused.exit_code == 1 and refused.stderr == (
+        "a.jxl: JXL of 16 bits is written without loss: leave --quality out, or give --depth 8\n"
+    )
+    assert dpid(*args, "--overwrite", "--quality", "80", "--depth", "8").exit_code == 0
+
+
+def test_what_jpeg_xl_of_16_bits_keeps(dpid, folder):
+    """EXIF, XMP and resolution, by exiftool."""
+    if shutil.which("exiftool") is None:
+        pytest.skip("needs exiftool")
+    exif = Image.Exif()
+    exif[271], exif[315] = "Camera", "Zoë".encode()
+    packet = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    packet += (
+        b'<rdf:Description xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="4"/></rdf:RDF></x:xmpmeta>'
+    )
+    told = Metadata(exif=exif.tobytes(), xmp=packet, dpi=(300.0, 72.0), software="maker")
+    with Path("a.jxl").open("w+b") as stream:
+        write(Picture(values("RGBA", "16"), True, None, "png", told), stream, FORMATS["jxl"], "a")
+    command = ["exiftool", "-json", "-n", "a.jxl"]
+    (found,) = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    assert "Warning" not in found and "Error" not in found
+    assert [found[key] for key in ("Make", "Artist", "Software", "Rating", "XResolution", "YResolution")] == [
+        "Camera", "Zoë", "maker", 4, 300, 72,
+    ]  # fmt: skip
+    assert (found["ImageWidth"], found["ImageHeight"]) == (30, 20)
 
 
 def turned_jxl(code: bytes, orientation: int) -> bytes:

@@ -264,7 +264,7 @@ _FORMATS = (
         "jxl",
         "JXL",
         (".jxl",),
-        _COLOUR | ALPHA,
+        _COLOUR | ALPHA | _DEEP,
         False,
         {"quality": 95},
         _TAGS,

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from dpid_cli.errors import FileError, collected, one_line, warn
-from dpid_cli.pictures import apng, gif
+from dpid_cli.pictures import apng, gif, jxl
 from dpid_cli.pictures.colour import colours_of, fitting, is_srgb, to_srgb, with_usable_profile
 from dpid_cli.pictures.containers import (
     join_tiffs,
@@ -24,7 +24,7 @@ from dpid_cli.pictures.containers import (
     with_tiff_tags,
 )
 from dpid_cli.pictures.deep import encode
-from dpid_cli.pictures.formats import ALPHA, Format, able, holders, load_plugin
+from dpid_cli.pictures.formats import ALPHA, FORMATS, Format, able, holders, load_plugin
 from dpid_cli.pictures.metadata import TAG_OF_IPTC, Metadata, save_options
 from dpid_cli.pictures.picture import Picture
 from dpid_cli.pictures.reel import Reel
@@ -68,7 +68,13 @@ def _held(picture: Picture, format_: Format, name: str) -> tuple[Picture, str]:
     load_plugin(format_, name)
     picture = _without_opaque_alpha(picture) if not format_.modes & ALPHA else picture
     _check_side(picture, format_, name)
-    return picture, _mode_in(picture, format_, name)
+    mode = _mode_in(picture, format_, name)
+    usual = FORMATS[format_.name].options
+    if format_.name == "jxl" and mode.endswith(";16") and format_.options["quality"] != usual["quality"]:
+        raise FileError(
+            f"{name}: JXL of 16 bits is written without loss: leave --quality out, or give --depth 8"
+        )
+    return picture, mode
 
 
 def _with_profile_held(picture: Picture, mode: str, format_: Format, name: str) -> Picture:
@@ -244,6 +250,10 @@ def _encode(
     try:
         if format_.name == "jp2":
             stream.write(_jpeg_2000(picture, mode, format_, told))
+            return
+        if format_.name == "jxl" and picture.pixels.dtype == np.uint16:
+            boxes: dict[str, bytes] = {key: told[key] for key in ("exif", "xmp") if key in told}
+            stream.write(jxl.encode(picture.pixels, boxes))
             return
         if picture.pixels.dtype == np.uint8:
             image = _image(picture, mode)
