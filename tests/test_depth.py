@@ -768,6 +768,20 @@ def test_jpeg_2000_that_is_not_read(kind):
         read(io.BytesIO(data), "a")
 
 
+def test_a_jpeg_2000_is_not_larger_than_its_header(dpid, folder):
+    """The limit is that of the box in front; the decoder takes memory for what stands behind it."""
+    whole = bytearray(imagecodecs.jpeg2k_encode(values("RGB", "16"), level=0))
+    place = whole.index(b"\xff\x4f\xff\x51")
+    struct.pack_into(">L", whole, place + 8, 2**24)
+    struct.pack_into(">L", whole, place + 24, 2**24)  # of tiles, too
+    Path("a.jp2").write_bytes(whole)
+    tracemalloc.start()
+    result = dpid("downscale", "a.jp2", "-s", "2", "-o", "b.png")
+    assert tracemalloc.get_traced_memory()[1] < 50e6
+    tracemalloc.stop()
+    assert result.exit_code == 1 and "its headers do not agree" in result.stderr
+
+
 @pytest.mark.parametrize("kind", ["jp2", "jxl"])
 def test_deep_files_that_are_damaged(kind, capfd):
     pixels = values("RGB", "16", 40, 50)

@@ -413,9 +413,15 @@ def jp2_depths(stream: IO[bytes]) -> tuple[int, ...]:
     head = stream.read(_BEFORE_CODESTREAM)
     stream.seek(place)
     start = head.find(_CODESTREAM)
-    channels = int.from_bytes(head[start + 40 : start + 42], "big") if start >= 0 else 0
-    depths = head[start + 42 : start + 42 + 3 * channels : 3]
-    return tuple(((depth & 0x7F) + 1) * (-1 if depth & 0x80 else 1) for depth in depths)
+    return codestream_header(head[start:])[1] if start >= 0 else ()
+
+
+def codestream_header(code: bytes) -> tuple[tuple[int, int], tuple[int, ...]]:
+    """Width and height that the pixels of a JPEG 2000 claim; bits of each channel, negative if signed."""
+    right, bottom, left, top, channels = struct.unpack_from(">4L16xH", code.ljust(42, b"\0"), 8)
+    depths = code[42 : 42 + 3 * channels : 3]
+    bits = tuple(((depth & 0x7F) + 1) * (-1 if depth & 0x80 else 1) for depth in depths)
+    return (right - left, bottom - top), bits
 
 
 def jp2_colours(jp2: bytes) -> int:

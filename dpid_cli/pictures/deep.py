@@ -17,7 +17,13 @@ from PIL import Image
 
 from dpid_cli.errors import FileError
 from dpid_cli.pictures import colour, jxl, png
-from dpid_cli.pictures.containers import jp2_codestream, jp2_colours, jp2_depths, with_png_pixels
+from dpid_cli.pictures.containers import (
+    codestream_header,
+    jp2_codestream,
+    jp2_colours,
+    jp2_depths,
+    with_png_pixels,
+)
 from dpid_cli.pictures.modes import is_deep
 from dpid_cli.pictures.samples import Samples, stretched
 
@@ -170,18 +176,21 @@ def is_deep_jp2(stream: IO[bytes]) -> bool:
 def _jpeg_2000(image: Image.Image, stream: IO[bytes]) -> Deep | None:
     if not is_deep_jp2(stream):
         return None
-    depths = jp2_depths(stream)
 
     def pixels(name: str, _: bool) -> Samples:
         from imagecodecs import jpeg2k_decode
 
         stream.seek(0)
         data = stream.read()
-        (bits, *others), colours = set(depths), jp2_colours(data)
+        code, colours = jp2_codestream(data), jp2_colours(data)
+        size, depths = codestream_header(code)
+        if size != image.size or not depths:  # another header tells of other pixels
+            raise ValueError("its headers do not agree")
+        bits, *others = set(depths)
         if others or not 8 < bits <= 16 or image.mode not in _CHANNELS or colours not in _PLAIN_COLOURS:
             what = f"JPEG 2000 of {', '.join(map(str, depths))} bits in colour space {colours}"
             raise FileError(f"{name}: {what} is not read: convert it to TIFF or PNG")
-        return _in_mode(np.asarray(jpeg2k_decode(jp2_codestream(data))), bits, image)
+        return _in_mode(np.asarray(jpeg2k_decode(code)), bits, image)
 
     return Deep("jp2", image.size, image, pixels)
 

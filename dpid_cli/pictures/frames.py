@@ -241,6 +241,8 @@ def _apng(stream: IO[bytes], name: str, given: _Limits) -> _Sequence | None:
     found = apng.find(stream, given.frames)
     if len(found.patches) <= 1 and not found.hidden:
         return None
+    if not found.patches and (found.whole or given.truncated):
+        return None  # what is shown where animations are not
     _check_found(found, name, given)
     stream.seek(0)
     return _painted(found, _Shown(opened(stream, name, given.pixels), "png", name), given, name)
