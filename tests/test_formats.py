@@ -11,8 +11,10 @@ import sys
 from pathlib import Path
 
 import cv2
+import imagecodecs
 import numpy as np
 import pytest
+import tifffile
 from conftest import DPID, is_one_error_line, listing, pixels, process
 from PIL import Image, ImageCms
 from PIL.ExifTags import Base
@@ -185,7 +187,7 @@ def test_the_header_of_a_jpeg_xl_tells_its_size(size, container):
     stream = io.BytesIO()
     Image.new("L", size).save(stream, "JXL", use_container=container)
     stream.seek(0)
-    assert jxl.header(stream) == jxl.Header(size, 8, False)
+    assert jxl.header(stream) == jxl.Header(size)
 
 
 def test_a_jpeg_xl_is_not_decoded_where_it_is_too_large(dpid, folder, monkeypatch):
@@ -196,6 +198,24 @@ def test_a_jpeg_xl_is_not_decoded_where_it_is_too_large(dpid, folder, monkeypatc
     assert pillow_jxl is not None
     result = dpid("downscale", "a.jxl", "-s", "2", "--max-pixels", "59k")
     assert result.exit_code == 1 and "more than 59000 pixels" in result.stderr
+
+
+@pytest.mark.parametrize(("dtype", "bits"), [(np.uint8, 8), (np.uint8, 4), (np.uint16, 16)])
+def test_frames_that_are_not_read_are_told_of(dpid, folder, dtype, bits):
+    frames = np.random.default_rng(1).integers(0, 2**bits, (3, 64, 80, 3)).astype(dtype)
+    Path("a.jxl").write_bytes(imagecodecs.jpegxl_encode(frames, lossless=True, bitspersample=bits))
+    result = dpid("downscale", "a.jxl", "-s", "1", "-m", "nearest", "-o", "jxl.tif")
+    assert result.exit_code == 0
+    assert result.stderr == "a.jxl: an animation, of which only the first frame is read\n"
+    np.testing.assert_array_equal(tifffile.imread("jxl.tif"), frames[0] * (17 if bits == 4 else 1))
+    if bits == 8:
+        import pillow_heif
+
+        images = pillow_heif.from_pillow(Image.fromarray(frames[0]))
+        images.add_from_pillow(Image.fromarray(frames[1]))
+        images.save("a.heic")
+        result = dpid("downscale", "a.heic", "-s", "2", "-o", "heic.png")
+        assert result.stderr == "a.heic: 2 images, of which only the main one is read\n"
 
 
 @pytest.mark.parametrize(("kind", "side"), [("ICO", 256), ("ICNS", 1024)])

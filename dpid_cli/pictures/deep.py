@@ -74,7 +74,10 @@ def find(stream: IO[bytes], page: int = 0, *, truncated: bool = False) -> Deep |
 
 
 def boxed(image: Image.Image, stream: IO[bytes]) -> Deep | None:
-    """The same of a JPEG 2000 or JPEG XL that Pillow has opened, whose size has been checked."""
+    """The same of a JPEG 2000 or JPEG XL that Pillow has opened, whose size has been checked.
+
+    An animated JPEG XL is taken whatever its depth.
+    """
     decoders = {"JPEG2000": _jpeg_2000, "JXL": _jpeg_xl}
     return decoders[image.format](image, stream) if image.format in decoders else None
 
@@ -197,7 +200,7 @@ def _jpeg_2000(image: Image.Image, stream: IO[bytes]) -> Deep | None:
 
 def _jpeg_xl(image: Image.Image, stream: IO[bytes]) -> Deep | None:
     told = jxl.header(stream)
-    if told.bits <= 8:
+    if told.bits <= 8 and not told.animated:  # of which Pillow's plugin gives the last frame
         return None
 
     def pixels(name: str, _: bool) -> Samples:
@@ -223,8 +226,10 @@ def _in_mode(values: NDArray[Any], bits: int, image: Image.Image) -> Samples:
         )
     if values.dtype.kind == "f":
         values = values.astype(np.float32, copy=False)
-    else:
+    elif bits > 8:
         values = stretched(values.astype(np.uint16, copy=False), 2**bits - 1)
+    elif bits < 8:
+        values = (values * (255 / (2**bits - 1)) + 0.5).astype(np.uint8)
     return Samples(values, channels in (2, 4), [])
 
 

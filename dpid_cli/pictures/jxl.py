@@ -29,11 +29,12 @@ _INTEGERS, _FLOATS = ((8, 0), (10, 0), (12, 0), (1, 6)), ((32, 0), (16, 0), (24,
 
 @dataclass(frozen=True)
 class Header:
-    """Width and height as they are stored, and the bits of a channel."""
+    """Width and height as they are stored, the bits of a channel, and whether there are frames."""
 
     size: tuple[int, int]
-    bits: int
-    floats: bool
+    bits: int = 8
+    floats: bool = False
+    animated: bool = False
 
 
 class _Bits:
@@ -101,19 +102,21 @@ def _header(bits: _Bits) -> Header:
     """As far as the depth."""
     size = bits.size(_SIDE, None)
     if bits.take(1):  # all else is as usual
-        return Header(size, 8, False)
+        return Header(size)
+    animated = False
     if bits.take(1):
         bits.take(3)  # orientation
         if bits.take(1):  # a size to be shown in
             bits.size(_SIDE, None)
         if bits.take(1):
             bits.size(_PREVIEW, _PREVIEW_EIGHTHS)
-        if bits.take(1):  # an animation
+        animated = bool(bits.take(1))
+        if animated:
             for ranges in (*_TICKS, _LOOPS):
                 bits.choose(ranges)
             bits.take(1)
     floats = bool(bits.take(1))
-    return Header(size, bits.choose(_FLOATS if floats else _INTEGERS), floats)
+    return Header(size, bits.choose(_FLOATS if floats else _INTEGERS), floats, animated)
 
 
 def encode(pixels: NDArray[Any], remarks: Mapping[str, bytes]) -> bytes:

@@ -211,8 +211,17 @@ def _decoded(
                     picture, notes = deep_picture(deep, name, max_pixels, truncated)
                 else:
                     picture, notes = shallow_picture(image, name)
+                notes += _others(image, stream)
     check(picture, notes, name)
     return picture
+
+
+def _others(image: Image.Image, stream: IO[bytes]) -> list[str]:
+    """A line about pictures in the file that are not read."""
+    if image.format == "JXL" and jxl.header(stream).animated:
+        return ["an animation, of which only the first frame is read"]
+    count = getattr(image, "n_frames", 1) if image.format == "HEIF" else 1
+    return [f"{count} images, of which only the main one is read"] if count > 1 else []
 
 
 def check(picture: Picture, notes: list[str], name: str) -> None:
