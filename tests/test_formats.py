@@ -136,6 +136,35 @@ def test_what_describes_a_picture_is_kept(name):
     assert found.metadata.dpi == (pytest.approx(dpi, abs=0.01) if dpi else None)
 
 
+def packed_jxl(damage: bool = False) -> io.BytesIO:
+    """EXIF and XMP in boxes packed by Brotli, as cjxl writes them."""
+    import pillow_jxl  # noqa: F401
+
+    stream = io.BytesIO()
+    options = {"compress_metadata": True, "use_container": True}
+    Image.fromarray(smooth("RGB")).save(stream, "JXL", exif=exif(), xmp=XMP, **options)
+    data = stream.getvalue()
+    assert data.count(b"brobExif") == data.count(b"brobxml ") == 1
+    if damage:
+        for place in (data.index(b"brobExif") + 10, data.index(b"brobxml ") + 10):
+            data = data[:place] + b"\xff\xff\xff\xff" + data[place + 4 :]
+    return io.BytesIO(data)
+
+
+def test_packed_remarks_of_a_jpeg_xl():
+    found = read(packed_jxl(), "a").metadata
+    tags = Image.Exif()
+    tags.load(found.exif)
+    assert tags[Base.Make] == "Camera" and found.xmp == XMP
+
+
+def test_packed_remarks_that_are_damaged_are_told_of():
+    with collected() as lost:
+        found = read(packed_jxl(damage=True), "a")
+    assert lost == ["a: its text or other metadata is damaged or too long: it is left out"]
+    assert (found.metadata.exif, found.metadata.xmp) == (b"", b"") and found.pixels.shape == (40, 60, 3)
+
+
 @pytest.mark.parametrize("dpi", [(1.0, 65535.0), (72.0, 72.0), (299.72, 1200.5)])
 def test_resolution_of_a_jpeg_2000(dpi):
     stream = encoded(Picture(smooth("L"), False, None, "png", Metadata(dpi=dpi)), "jp2")

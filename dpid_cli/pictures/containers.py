@@ -19,6 +19,7 @@ LONGEST_TEXT = 2**20  # Pillow opens no PNG with a longer one, or with a longer 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8"
 _HIGH_BITDEPTH = 0x40
+_JXL_KEPT = frozenset({b"JXL ", b"ftyp", b"jxll", b"jxlc", b"jxlp"})
 _AVIF_BRANDS = (b"avif", b"avis", b"mif1")
 _PNG_FRAMES = frozenset({b"acTL", b"fcTL", b"fdAT"})
 _PNG_KEPT = frozenset({b"tRNS", b"iCCP", b"eXIf", b"pHYs"}) | _PNG_FRAMES
@@ -37,7 +38,7 @@ def without_remarks(stream: IO[bytes]) -> Iterator[bytes]:
     Parameters
     ----------
     stream : binary file
-        A PNG, JPEG or AVIF; of others only the beginning is read.
+        A PNG, JPEG, AVIF or JPEG XL; of others only the beginning is read.
 
     Yields
     ------
@@ -55,6 +56,9 @@ def without_remarks(stream: IO[bytes]) -> Iterator[bytes]:
     elif head[4:8] == b"ftyp" and head[8:] in _AVIF_BRANDS:
         data = head + stream.read()
         plainer = [_AVIF_ITEM.sub(rb"\g<1>skip", data)]
+    elif head[4:8] == b"JXL ":
+        data = head + stream.read()
+        plainer = [b"".join(box(kind, content) for kind, content in boxes(data) if kind in _JXL_KEPT)]
     else:
         return
     yield from (plain for plain in plainer if plain != data)
@@ -175,19 +179,34 @@ def box_remarks(stream: IO[bytes]) -> dict[str, bytes]:
     """Colour profile, EXIF, XMP and IPTC of a JPEG 2000 or JPEG XL, by the names that Pillow has for them."""
     found: dict[str, bytes] = {}
     for kind, length in box_places(stream):
-        if kind in (b"jp2h", b"uuid", b"xml ") and length <= _LONGEST_BOX:
+        if kind in (b"jp2h", b"uuid", b"xml ", b"brob") and length <= _LONGEST_BOX:
             found |= _remark(kind, stream.read(length))
     return found
 
 
 def _remark(kind: bytes, content: bytes) -> dict[str, bytes]:
+    if kind == b"brob":
+        kind, content = content[:4], _unpacked(content[4:])
+    if kind == b"Exif":  # only packed ones are looked for
+        start = 4 if content[4:6] in (b"II", b"MM") else 0
+        return {"exif": b"Exif\0\0" + content[start:]}
     if kind == b"xml ":
-        return {"xmp": content} if b"adobe:ns:meta" in content else {}
+        return {"xmp": content} if not content or b"adobe:ns:meta" in content else {}
     if kind == b"jp2h":
         profiles = [inner[3:] for part, inner in boxes(content) if part == b"colr" and inner[:1] in b"\2\3"]
         return {"icc_profile": profiles[0]} if profiles else {}
     name = {_JP2_XMP: "xmp", _JP2_EXIF: "exif", _JP2_IPTC: "iptc"}.get(content[:16])
     return {name: content[16:]} if name else {}
+
+
+def _unpacked(content: bytes) -> bytes:
+    """What stands in a packed box of a JPEG XL; nothing if it is damaged or very long."""
+    from imagecodecs import BrotliError, brotli_decode
+
+    try:
+        return bytes(brotli_decode(content, out=_LONGEST_BOX))
+    except BrotliError:
+        return b""
 
 
 def with_boxes(jp2: bytes, remarks: Mapping[str, bytes], dpi: tuple[float, float] | None) -> bytes:
