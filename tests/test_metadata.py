@@ -304,6 +304,19 @@ def test_record(dpid, photo, options, record):
     )
 
 
+@pytest.mark.parametrize(("name", "told"), [("gütig.json", "gütig.json"), ("g\udcff.json", "g?.json")])
+def test_a_record_of_any_name(dpid, photo, name, told):
+    """In UTF-8, and with something for bytes that are none."""
+    filters = Path(dpid_cli.__file__).parent / "data"
+    shutil.copy(filters / "photo.json", name)
+    for target in "out.png", "out.jpg", "out.tif":
+        assert dpid("downscale", "photo.png", "-s", "2", "--guidance", name, "-o", target).exit_code == 0
+    with Image.open("out.png") as image:
+        assert f"guidance={told}" in image.text["Software"]
+    for target in "out.jpg", "out.tif":
+        assert f"guidance={told}".encode() in Path(target).read_bytes()
+
+
 @pytest.mark.parametrize("extension", ["png", "jpg"])
 def test_without_record_the_file_says_what_it_said(dpid, folder, noise, extension):
     texts = PngInfo()

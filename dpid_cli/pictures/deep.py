@@ -139,10 +139,11 @@ def _tiff(stream: IO[bytes], page: int, truncated: bool) -> Deep | None:
         if found.photometric not in (tiff.INK, tiff.LAB):
             return samples
         count, profile = tiff.COLOURS[found.photometric], tags.info.pop("icc_profile", None)
-        inks, alpha = samples.values[..., :count], samples.values[..., count:]
-        shown, profile = (
-            colour.deep_ink_to_srgb(inks, profile) if count == 4 else colour.deep_lab_to_srgb(inks)
-        )
+        values, alpha = samples.values[..., :count], samples.values[..., count:]
+        if found.photometric == tiff.INK:
+            shown, profile = colour.deep_ink_to_srgb(values, profile)
+        else:
+            shown, profile = colour.deep_lab_to_srgb(values)
         if profile:  # that of what is shown
             tags.info["icc_profile"] = profile
         return samples._replace(values=np.concatenate([shown, alpha], axis=-1) if samples.alpha else shown)

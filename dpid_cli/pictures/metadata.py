@@ -71,10 +71,7 @@ _TAGS_OF_TEXTS = {
 }
 _INCH = {2: 1.0, 3: 2.54}  # what ResolutionUnit counts in
 _JPEG_SEGMENT = 65504  # for XMP, which has the longest label
-_LONGEST_IPTC = {
-    "jpeg": iptc.LONGEST_SEGMENT,
-    "png": LONGEST_TEXT * 4 // 9,
-}  # in two digits a byte, and lines
+_LONGEST_IPTC = {"jpeg": iptc.LONGEST_SEGMENT, "png": LONGEST_TEXT * 4 // 9}  # as digits, in lines
 _MOST_NAMED = 4  # texts in a message
 
 
@@ -96,6 +93,8 @@ class Metadata:
         Keywords and texts of a PNG.
     software : str
         What made the pixels; if empty, what the tags and texts say.
+    iptc : bytes
+        Records of IPTC (IIM), as they were.
     """
 
     exif: bytes = b""
@@ -359,10 +358,7 @@ def save_options(
         options["pnginfo"] = _png_texts(metadata, xmp)
     elif xmp:
         options["xmp"] = xmp
-    if "iptc" in holds and metadata.iptc and format_name != "png":
-        options |= (
-            {"extra": iptc.segment(metadata.iptc)} if format_name == "jpeg" else {"iptc": metadata.iptc}
-        )
+    options |= _wrapped(metadata.iptc, format_name) if "iptc" in holds else {}
     if "exif" in holds:
         tags = _sized_exif(metadata, holds, size)
         if format_name == "tiff":
@@ -377,6 +373,13 @@ def save_options(
         if "exif" in long and len(rest := _sized_exif(replace(metadata, exif=b""), holds, size)):
             options["exif"] = rest.tobytes()
     return options, lost
+
+
+def _wrapped(records: bytes, format_name: str) -> dict[str, Any]:
+    """Keywords of ``save`` for IPTC; a PNG has it among its texts."""
+    if not records or format_name == "png":
+        return {}
+    return {"extra": iptc.segment(records)} if format_name == "jpeg" else {"iptc": records}
 
 
 def _too_long(format_name: str, what: list[str]) -> str:
@@ -459,7 +462,7 @@ def _sized_exif(metadata: Metadata, holds: Collection[str], size: tuple[int, int
         tags[Base.XResolution], tags[Base.YResolution] = metadata.dpi
         tags[Base.ResolutionUnit] = 2
     if metadata.software and (len(tags) or "text" not in holds):
-        tags[Base.Software] = _Stored.of(metadata.software.encode())
+        tags[Base.Software] = _Stored.of(metadata.software.encode(errors="replace"))
     return tags
 
 
@@ -515,7 +518,7 @@ def _png_texts(metadata: Metadata, xmp: bytes) -> Any:
         except UnicodeDecodeError:
             texts["Comment"] = comment.decode("latin-1")
     if metadata.software:
-        texts["Software"] = metadata.software
+        texts["Software"] = metadata.software.encode(errors="replace").decode()
     if metadata.iptc:
         texts[_PNG_IPTC[0]] = iptc.as_text(metadata.iptc)
     chunks = PngInfo()
