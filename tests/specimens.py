@@ -14,6 +14,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
@@ -151,6 +152,13 @@ def saved(name: str, **options: Any) -> Callable[[NDArray[Any], Told], bytes]:
     return encode
 
 
+def jpeg_2000(pixels: NDArray[Any], told: Told) -> bytes:
+    """By Pillow, but for colours of 16 bits, of which it has none."""
+    if pixels.itemsize == 1 or pixels.ndim == 2:
+        return saved("JPEG2000")(pixels, told)
+    return bytes(imagecodecs.jpeg2k_encode(pixels, level=0))
+
+
 def bmp(pixels: NDArray[Any], told: Told) -> bytes:
     """By Pillow, but without the resolution that it makes up."""
     data = saved("BMP")(pixels, told)
@@ -193,7 +201,7 @@ SPECIMENS = {
     "pgm": Specimen(netpbm, ("L", "L;16")),
     "gif": Specimen(saved("GIF"), ("RGB",), lossless=False),
     "avif": Specimen(saved("AVIF", quality=95, subsampling="4:4:4"), ("RGB", "RGBA"), _ALL, False),
-    "jp2": Specimen(saved("JPEG2000"), ("L", "LA", "RGB", "RGBA", "L;16")),
+    "jp2": Specimen(jpeg_2000, ("L", "LA", "RGB", "RGBA", "L;16", "LA;16", "RGB;16", "RGBA;16")),
     "tga": Specimen(saved("TGA"), ("L", "LA", "RGB", "RGBA")),
     "qoi": Specimen(saved("QOI"), ("RGB", "RGBA")),
     "ico": Specimen(saved("ICO", sizes=[(20, 12)]), ("RGBA",)),
@@ -253,6 +261,10 @@ def _special(name: str) -> Iterator[bytes]:
             ):
                 yield tiff(rgb, told, **options)
                 yield tiff(noise("RGB;16"), told, **options)
+            for photometric, mode in (("separated", "RGBA;16"), ("cielab", "RGB;16")):
+                stream = io.BytesIO()
+                tifffile.imwrite(stream, noise(mode), photometric=photometric, planarconfig="contig")
+                yield stream.getvalue()
             for compression in "tiff_lzw", "jpeg", "packbits", "tiff_ccitt":
                 yield _pillow("1" if "ccitt" in compression else "RGB", "TIFF", compression=compression)
             yield _pillow("P", "TIFF", exif=_camera())
@@ -294,6 +306,8 @@ def _special(name: str) -> Iterator[bytes]:
         case "jxl":
             yield _pillow("RGB", "JXL", exif=_camera())
             yield _pillow("RGB", "JXL", quality=50)
+            yield bytes(imagecodecs.jpegxl_encode(noise("RGB;16"), lossless=True))
+            yield bytes(imagecodecs.jpegxl_encode(noise("LA;F"), lossless=True))
         case "avif":
             yield _pillow("RGB", "AVIF", exif=_camera(), speed=10)
             yield _frames("AVIF", duration=40, speed=10)

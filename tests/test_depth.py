@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
+import shutil
 import struct
+import subprocess
 import tracemalloc
 import warnings
 import zlib
@@ -17,12 +20,14 @@ import tifffile
 from conftest import is_one_error_line
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
+from test_colour import ink_profile
 from test_files import TURNED
 
 import dpid_cli
 from dpid_cli import alpha
-from dpid_cli.errors import DpidWarning, FileError
-from dpid_cli.pictures import FORMATS, Picture, read, write
+from dpid_cli.errors import DpidWarning, FileError, collected
+from dpid_cli.pictures import FORMATS, Metadata, Picture, read, read_size, write
+from dpid_cli.pictures.containers import boxes
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])
@@ -293,6 +298,20 @@ def test_depth_of_avif_is_not_lost_silently(bits):
     assert picture.mode == "RGB" and abs(picture.pixels.astype(int) - 128).max() <= 2
 
 
+@pytest.mark.parametrize("bits", [8, 10])
+def test_depth_of_heif_is_not_lost_silently(bits):
+    import pillow_heif
+
+    mode, dtype = ("RGB", np.uint8) if bits == 8 else ("RGB;16", np.uint16)
+    gray = np.full((64, 64, 3), np.iinfo(dtype).max // 2 + 1, dtype)
+    stream = io.BytesIO()
+    pillow_heif.from_bytes(mode=mode, size=(64, 64), data=gray.tobytes()).save(stream, quality=90)
+    with collected() as told:
+        picture = read(stream, "a")
+    assert told == (["a: more than 8 bits a channel are read as 8 bits"] if bits > 8 else [])
+    assert picture.mode == "RGB" and abs(picture.pixels.astype(int) - 128).max() <= 2
+
+
 LEVELS = np.arange(65536, dtype=np.uint16).reshape(256, 256)
 
 
@@ -328,7 +347,7 @@ def test_depth_that_a_format_has_not(dpid, folder):
     Path("a.png").write_bytes(png(values("RGB", "16")))
     result = dpid("downscale", "a.png", "-s", "2", "-m", "box", "-o", "b.jpg")
     assert (result.exit_code, result.stdout) == (1, "") and is_one_error_line(result.stderr)
-    assert "JPEG holds no 16 bits: write PNG or TIFF or PPM, or give --depth 8" in result.stderr
+    assert "JPEG holds no 16 bits: write PNG or TIFF or PPM or JP2 or JXL, or give --depth 8" in result.stderr
     for options in (["-o", "b.jpg"], ["--format", "webp"]):
         result = dpid("downscale", "a.png", "-s", "2", "--depth", "16", *options)
         assert result.exit_code == 2 and "holds no 16 bits" in result.stderr
@@ -363,8 +382,11 @@ def test_metadata_is_that_of_8_bits(dpid, folder, source, target, options):
     """Written with 16 bits, and again after that has been read."""
     photo_with_all()
     common = ("-s", "2", "-m", "box", *options)
-    assert dpid("downscale", f"photo.{source}", *common, "-o", f"8.{target}").stderr == ""
-    assert dpid("downscale", f"photo.{source}", *common, "--depth", "16", "-o", f"16.{target}").stderr == ""
+    kept = options[:1] != ["--metadata"] and (source, target) == ("png", "tif")
+    lost = ": TIFF has no place for text (Title): left out\n" if kept else ""
+    for depth, name in (("keep", f"8.{target}"), ("16", f"16.{target}")):
+        result = dpid("downscale", f"photo.{source}", *common, "--depth", depth, "-o", name)
+        assert result.stderr == (f"{name}{lost}" if lost else "")
     for name in "8", "16":
         assert dpid("downscale", f"{name}.{target}", *common, "-o", f"{name}again.{target}").stderr == ""
     for eight, sixteen in ("8", "16"), ("8again", "16again"):
@@ -558,17 +580,310 @@ def test_every_page_keeps_its_depth(dpid, folder, dtype):
     np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.parametrize("bits", [12, 16])
-def test_deep_colours_of_jpeg_2000_are_refused(dpid, folder, bits):
-    """Pillow makes black of their white."""
-    for name, channels in (("rgb.jp2", 3), ("rgba.jp2", 4)):
-        white = np.full((8, 8, channels), 2**bits - 1, np.uint16)
-        Path(name).write_bytes(imagecodecs.jpeg2k_encode(white, level=0, bitspersample=bits))
-        result = dpid("downscale", name, "-s", "2", "-o", "out.png")
-        assert result.exit_code == 1 and is_one_error_line(result.stderr)
-        assert "read in gray only" in result.stderr
-    Path("8.jp2").write_bytes(imagecodecs.jpeg2k_encode(np.full((8, 8, 3), 255, np.uint8), level=0))
-    assert dpid("downscale", "8.jp2", "-s", "2", "-o", "out.png").exit_code == 0
+@pytest.mark.parametrize("kind", ["jp2", "j2k", "jxl", "jxl in boxes"])
+@pytest.mark.parametrize("bits", [9, 10, 12, 16])
+@pytest.mark.parametrize("mode", LAYOUTS)
+def test_depths_of_jpeg_2000_and_jpeg_xl(kind, bits, mode):
+    """Spread over all levels, so that white is white; by an encoder that Pillow does not use."""
+    pixels = values(mode, "16") >> (16 - bits)
+    pixels[0, 0], pixels[0, 1] = 2**bits - 1, 0
+    if kind.startswith("jxl"):
+        data = imagecodecs.jpegxl_encode(
+            pixels, lossless=True, bitspersample=bits, usecontainer=len(kind) > 3
+        )
+    else:
+        data = imagecodecs.jpeg2k_encode(pixels, level=0, bitspersample=bits, codecformat=kind)
+    picture = read(io.BytesIO(data), "a")
+    assert (picture.mode, picture.format) == (f"{mode};16", kind[:3].replace("j2k", "jp2"))
+    np.testing.assert_array_equal(picture.pixels, np.round(pixels / (2**bits - 1) * 65535))
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4"])
+@pytest.mark.parametrize("mode", LAYOUTS)
+def test_floats_of_jpeg_xl(mode, dtype):
+    pixels = values(mode, "float").astype(dtype)
+    pixels[0, 0] = 1.5  # brighter than white
+    picture = read(io.BytesIO(imagecodecs.jpegxl_encode(pixels, lossless=True)), "a")
+    assert picture.mode == f"{mode};F"
+    np.testing.assert_array_equal(picture.pixels, pixels)
+
+
+def test_what_jpeg_xl_of_16_bits_tells(dpid, folder):
+    """The encoder calls its colours linear, and the profile says so in the result."""
+    pixels = values("RGB", "16")
+    Path("a.jxl").write_bytes(imagecodecs.jpegxl_encode(pixels, lossless=True))
+    assert dpid("downscale", "a.jxl", "-s", "1", "-m", "box", "-o", "b.png").stderr == ""
+    np.testing.assert_array_equal(shown("b.png"), pixels)
+    with Image.open("b.png") as image:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
+    assert "Lin" in ImageCms.getProfileDescription(profile)
+    result = dpid("downscale", "a.jxl", "-s", "1", "-m", "box", "-o", "b.jxl")
+    assert result.stderr == "b.jxl: JXL holds no colour profile: colours are converted to sRGB\n"
+    light = pixels / 65535
+    expected = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055) * 65535
+    np.testing.assert_allclose(imagecodecs.jpegxl_decode(Path("b.jxl").read_bytes()), expected, atol=20)
+
+
+@pytest.mark.parametrize("size", [(20, 30), (8, 8), (77, 513)])
+@pytest.mark.parametrize("mode", LAYOUTS)
+def test_jpeg_xl_of_16_bits_by_other_readers(dpid, folder, mode, size):
+    """Pixels by libjxl in imagecodecs, the profile by that in another package, whose colours are sRGB."""
+    from pillow_jxl import Decoder
+
+    pixels = values(mode, "16", *size)
+    Path("a.png").write_bytes(png(pixels))
+    args = ("downscale", "a.png", "-s", "1", "-m", "nearest", "-o", "a.jxl")
+    assert dpid(*args).stderr == ""
+    content = Path("a.jxl").read_bytes()
+    np.testing.assert_array_equal(imagecodecs.jpegxl_decode(content), pixels)
+    profile = Decoder(num_threads=1)(content)[3]
+    name = "Gra_D65_Rel_SRG" if mode in ("L", "LA") else "sRGB"
+    assert name in ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile)))
+    picture = read(io.BytesIO(content), "a")
+    assert (picture.mode, picture.icc_profile) == (f"{mode};16", None)
+    np.testing.assert_array_equal(picture.pixels, pixels)
+    refused = dpid(*args, "--overwrite", "--quality", "80")
+    assert refused.exit_code == 1 and refused.stderr == (
+        "a.jxl: JXL of 16 bits is written without loss: leave --quality out, or give --depth 8\n"
+    )
+    assert dpid(*args, "--overwrite", "--quality", "80", "--depth", "8").exit_code == 0
+
+
+def test_what_jpeg_xl_of_16_bits_keeps(dpid, folder):
+    """EXIF, XMP and resolution, by exiftool."""
+    if shutil.which("exiftool") is None:
+        pytest.skip("needs exiftool")
+    exif = Image.Exif()
+    exif[271], exif[315] = "Camera", "Zoë".encode()
+    packet = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    packet += (
+        b'<rdf:Description xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="4"/></rdf:RDF></x:xmpmeta>'
+    )
+    told = Metadata(exif=exif.tobytes(), xmp=packet, dpi=(300.0, 72.0), software="maker")
+    with Path("a.jxl").open("w+b") as stream:
+        write(Picture(values("RGBA", "16"), True, None, "png", told), stream, FORMATS["jxl"], "a")
+    command = ["exiftool", "-json", "-n", "a.jxl"]
+    (found,) = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    assert "Warning" not in found and "Error" not in found
+    assert [found[key] for key in ("Make", "Artist", "Software", "Rating", "XResolution", "YResolution")] == [
+        "Camera", "Zoë", "maker", 4, 300, 72,
+    ]  # fmt: skip
+    assert (found["ImageWidth"], found["ImageHeight"]) == (30, 20)
+
+
+def turned_jxl(code: bytes, orientation: int) -> bytes:
+    """A code stream of opaque colour without extra fields, with the field of orientation."""
+    bits = [byte >> k & 1 for byte in code[2:60] for k in range(8)]
+    place = 0
+
+    def take(count: int) -> int:
+        nonlocal place
+        place += count
+        return sum(bits[place - count + k] << k for k in range(count))
+
+    def side(small: int) -> None:
+        take(5 if small else (9, 13, 18, 30)[take(2)])
+
+    def enumerated() -> None:
+        take((0, 0, 4, 6)[take(2)])
+
+    small = take(1)
+    side(small)
+    if not take(3):
+        side(small)
+    assert not take(2)  # something is told, but nothing extra
+    extra = place - 1
+    assert not take(1)
+    take((0, 0, 0, 6)[take(2)])  # integers of so many bits
+    take(1)
+    assert not take(2) and not take(1) and not take(1)  # no alpha, not XYB, and its colours are told
+    assert not take(1)
+    for _ in range(3):  # which space, white and primaries
+        enumerated()
+    assert not take(1)
+    for _ in range(2):  # transfer and intent
+        enumerated()
+    field = [(orientation - 1) >> k & 1 for k in range(3)]
+    made = [*bits[:extra], 1, *field, 0, 0, 0, *bits[extra + 1 : place], 1, *bits[place : place + 3]]
+    made += [0] * (-len(made) % 8)
+    head = bytes(
+        sum(bit << k for k, bit in enumerate(made[start : start + 8])) for start in range(0, len(made), 8)
+    )
+    return code[:2] + head + code[2 + -(-(place + 3) // 8) :]
+
+
+@pytest.mark.parametrize("orientation", TURNED)
+def test_orientation_of_deep_jpeg_xl(orientation):
+    pixels = values("RGB", "16")
+    whole = imagecodecs.jpegxl_encode(pixels, lossless=True)
+    code = next(content for kind, content in boxes(whole) if kind == b"jxlc")
+    stream = io.BytesIO(turned_jxl(code, orientation))
+    picture = read(stream, "a")
+    np.testing.assert_array_equal(picture.pixels, TURNED[orientation](pixels))
+    assert read_size(stream, "a") == picture.size
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+def test_jpeg_2000_of_16_bits_by_other_readers(dpid, folder, mode):
+    pixels = values(mode, "16")
+    Path("a.png").write_bytes(png(pixels))
+    with Image.open("a.png") as image:
+        assert image.info == {}
+    assert dpid("downscale", "a.png", "-s", "1", "-m", "nearest", "-o", "a.jp2").stderr == ""
+    content = Path("a.jp2").read_bytes()
+    found = imagecodecs.jpeg2k_decode(content[content.index(b"\xff\x4f\xff\x51") :])
+    np.testing.assert_array_equal(found, pixels)
+    with Image.open("a.jp2") as image:
+        assert (image.size, image.mode) == ((30, 20), "I;16" if mode == "L" else mode)
+        assert (b"cdef" in content) is ("A" in mode)
+    if mode != "LA":  # of which it has none
+        np.testing.assert_array_equal(shown("a.jp2"), pixels)
+
+
+def test_what_jpeg_2000_of_16_bits_tells():
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    told = Metadata(xmp=b"<a/>", dpi=(300.0, 72.5), comment="a remärk".encode(), software="maker")
+    stream = io.BytesIO()
+    write(Picture(values("RGBA", "16"), True, srgb, "png", told), stream, FORMATS["jp2"], "a")
+    found = read(stream, "a")
+    assert (found.icc_profile, found.metadata.xmp, found.metadata.comment) == (srgb, told.xmp, told.comment)
+    assert found.metadata.dpi == pytest.approx(told.dpi, abs=0.01)
+    np.testing.assert_array_equal(found.pixels, values("RGBA", "16"))
+
+
+@pytest.mark.parametrize("kind", ["signed", "20 bits", "space"])
+def test_jpeg_2000_that_is_not_read(kind):
+    pixels = values("RGB", "16")
+    if kind == "signed":
+        data = imagecodecs.jpeg2k_encode((pixels >> 1).astype(np.int16), level=0)
+    elif kind == "20 bits":
+        data = imagecodecs.jpeg2k_encode(pixels.astype(np.uint32), level=0, bitspersample=20)
+    else:  # of luminance and two differences
+        plain = imagecodecs.jpeg2k_encode(pixels, level=0)
+        data = plain.replace(b"colr\1\0\0\0\0\0\x10", b"colr\1\0\0\0\0\0\x12")
+        assert data != plain
+    with pytest.raises(
+        FileError, match=r"^a: JPEG 2000 of [-0-9, ]+ bits in colour space \d+ is not read: convert"
+    ):
+        read(io.BytesIO(data), "a")
+
+
+def test_a_jpeg_2000_is_not_larger_than_its_header(dpid, folder):
+    """The limit is that of the box in front; the decoder takes memory for what stands behind it."""
+    whole = bytearray(imagecodecs.jpeg2k_encode(values("RGB", "16"), level=0))
+    place = whole.index(b"\xff\x4f\xff\x51")
+    struct.pack_into(">L", whole, place + 8, 2**24)
+    struct.pack_into(">L", whole, place + 24, 2**24)  # of tiles, too
+    Path("a.jp2").write_bytes(whole)
+    tracemalloc.start()
+    result = dpid("downscale", "a.jp2", "-s", "2", "-o", "b.png")
+    assert tracemalloc.get_traced_memory()[1] < 50e6
+    tracemalloc.stop()
+    assert result.exit_code == 1 and "its headers do not agree" in result.stderr
+
+
+@pytest.mark.parametrize("kind", ["jp2", "jxl"])
+def test_deep_files_that_are_damaged(kind, capfd):
+    pixels = values("RGB", "16", 40, 50)
+    encode = {"jp2": imagecodecs.jpeg2k_encode, "jxl": imagecodecs.jpegxl_encode}[kind]
+    whole = bytes(encode(pixels, **({"level": 0} if kind == "jp2" else {"lossless": True})))
+    random = np.random.default_rng(5)
+    damaged = [whole[:cut] for cut in random.integers(0, len(whole), 40)]
+    for _ in range(100):
+        changed = bytearray(whole)
+        for place in random.integers(0, random.choice([120, len(whole)]), random.integers(1, 4)):
+            changed[place] ^= int(random.integers(1, 256))
+        damaged.append(bytes(changed))
+    errors = 0
+    for data in damaged:
+        try:
+            read(io.BytesIO(data), "a", max_pixels=10**6)
+        except FileError as error:
+            errors += 1
+            assert is_one_error_line(f"{error}\n")
+    assert errors > 40
+    assert capfd.readouterr() == ("", "")
+
+
+# Inks and Lab
+
+
+def other_space(pixels: np.ndarray, photometric: str, **options) -> io.BytesIO:
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, pixels, photometric=photometric, metadata=None, **options)
+    return stream
+
+
+@pytest.mark.parametrize("planes", ["contig", "separate"])
+def test_cmyk_of_16_bits_without_a_profile(planes):
+    inks = values("RGBA", "16")
+    stored = np.moveaxis(inks, -1, 0) if planes == "separate" else inks
+    picture = read(other_space(stored, "separated", planarconfig=planes, compression="lzw"), "a")
+    paper = 1 - inks / 65535
+    assert (picture.mode, picture.icc_profile) == ("RGB;16", None)
+    np.testing.assert_allclose(picture.pixels, paper[..., :3] * paper[..., 3:] * 65535, rtol=0, atol=0.51)
+
+
+def test_cmyk_of_16_bits_through_its_profile():
+    """Within the steps of the 8 bits in which Pillow converts."""
+    inks = values("RGBA", "16") // 257 * 257
+    picture = read(other_space(inks, "separated", iccprofile=ink_profile()), "a")
+    assert picture.mode == "RGB;16"
+    shown_profile = ImageCms.ImageCmsProfile(io.BytesIO(picture.icc_profile))
+    assert "sRGB" in ImageCms.getProfileDescription(shown_profile)
+    image = Image.fromarray((inks // 257).astype(np.uint8), "CMYK")
+    expected = ImageCms.profileToProfile(
+        image,
+        ImageCms.ImageCmsProfile(io.BytesIO(ink_profile())),
+        ImageCms.createProfile("sRGB"),
+        ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        "RGB",
+        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )
+    assert np.abs(picture.pixels / 257 - np.asarray(expected)).max() < 3
+
+
+def test_transparent_cmyk_of_16_bits():
+    inks = np.random.default_rng(2).integers(0, 65536, (20, 30, 5), np.uint16)
+    picture = read(other_space(inks, "separated", planarconfig="contig", extrasamples=["unassalpha"]), "a")
+    assert (picture.mode, picture.alpha) == ("RGBA;16", True)
+    np.testing.assert_array_equal(picture.pixels[..., 3], inks[..., 4])
+
+
+def test_lab_of_16_bits():
+    """By CIE 15 and IEC 61966-2-1, relative to the white of D50."""
+    random = np.random.default_rng(4)
+    lab = np.stack([random.uniform(0, 100, (20, 30)), *random.uniform(-60, 60, (2, 20, 30))], axis=-1)
+    lab[0, 0], lab[0, 1] = (100, 0, 0), (0, 0, 0)
+    signed = np.round(lab[..., 1:] * 256).astype(np.int16).view(np.uint16)
+    stored = np.concatenate([np.round(lab[..., :1] * 655.35).astype(np.uint16), signed], axis=-1)
+    picture = read(other_space(stored, "cielab"), "a")
+    y = (lab[..., 0] + 16) / 116
+    f = np.stack([y + lab[..., 1] / 500, y, y - lab[..., 2] / 200], axis=-1)
+    xyz = np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29)) * [0.9642, 1, 0.8249]
+    primaries = [
+        [0.4360747, 0.3850649, 0.1430804],
+        [0.2225045, 0.7168786, 0.0606169],
+        [0.0139322, 0.0971045, 0.7141733],
+    ]
+    light = np.clip(xyz @ np.linalg.inv(primaries).T, 0, 1)
+    expected = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    assert picture.mode == "RGB;16"
+    np.testing.assert_allclose(picture.pixels / 65535, expected, rtol=0, atol=1.5e-3)
+
+
+@pytest.mark.parametrize(
+    ("photometric", "dtype", "options", "told"),
+    [
+        ("separated", "f4", {}, "inks are read as CMYK of integers only"),
+        ("separated", "u2", {"extratags": [(332, "H", 1, 2, True)]}, "inks are read as CMYK"),
+        ("cielab", "f4", {}, "Lab of more than 8 bits is read of 16 only"),
+    ],
+)
+def test_spaces_that_are_not_read(photometric, dtype, options, told):
+    pixels = np.zeros((8, 9, 4 if photometric == "separated" else 3), dtype)
+    with pytest.raises(FileError, match=f"^a: {told}.*: convert it to RGB$"):
+        read(other_space(pixels, photometric, planarconfig="contig", **options), "a")
 
 
 @pytest.mark.parametrize("place", [19, 23, 25])

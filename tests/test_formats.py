@@ -11,15 +11,17 @@ import sys
 from pathlib import Path
 
 import cv2
+import imagecodecs
 import numpy as np
 import pytest
+import tifffile
 from conftest import DPID, is_one_error_line, listing, pixels, process
 from PIL import Image, ImageCms
 from PIL.ExifTags import Base
 
 import dpid_cli
-from dpid_cli.pictures import FORMATS, WRITTEN, Metadata, Picture, read, write
-from dpid_cli.pictures.containers import jxl_size
+from dpid_cli.errors import collected
+from dpid_cli.pictures import FORMATS, WRITTEN, Metadata, Picture, jxl, read, write
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a b="c"/></x:xmpmeta>'
@@ -111,7 +113,14 @@ DESCRIBED = Metadata(exif=exif(), xmp=XMP, dpi=(300.0, 72.5), comment=b"a remark
 def test_what_describes_a_picture_is_kept(name):
     format_ = FORMATS[name]
     profile = SRGB if format_.profile else None
-    found = read(encoded(Picture(smooth("RGB"), False, profile, "png", DESCRIBED), name), f"a.{name}")
+    with collected() as lost:
+        content = encoded(Picture(smooth("RGB"), False, profile, "png", DESCRIBED), name)
+    found = read(content, f"a.{name}")
+    what = "EXIF, XMP, resolution, comment"
+    expected = (
+        [] if "exif" in format_.metadata else [f"out: {name.upper()} has no place for {what}: left out"]
+    )
+    assert lost == expected
     if format_.profile:
         assert found.icc_profile == SRGB
     if "exif" in format_.metadata:
@@ -125,6 +134,35 @@ def test_what_describes_a_picture_is_kept(name):
     assert found.metadata.comment == (b"a remark" if "comment" in format_.metadata else b"")
     dpi = (300, 72.5) if format_.metadata & {"dpi", "exif"} else None
     assert found.metadata.dpi == (pytest.approx(dpi, abs=0.01) if dpi else None)
+
+
+def packed_jxl(damage: bool = False) -> io.BytesIO:
+    """EXIF and XMP in boxes packed by Brotli, as cjxl writes them."""
+    import pillow_jxl  # noqa: F401
+
+    stream = io.BytesIO()
+    options = {"compress_metadata": True, "use_container": True}
+    Image.fromarray(smooth("RGB")).save(stream, "JXL", exif=exif(), xmp=XMP, **options)
+    data = stream.getvalue()
+    assert data.count(b"brobExif") == data.count(b"brobxml ") == 1
+    if damage:
+        for place in (data.index(b"brobExif") + 10, data.index(b"brobxml ") + 10):
+            data = data[:place] + b"\xff\xff\xff\xff" + data[place + 4 :]
+    return io.BytesIO(data)
+
+
+def test_packed_remarks_of_a_jpeg_xl():
+    found = read(packed_jxl(), "a").metadata
+    tags = Image.Exif()
+    tags.load(found.exif)
+    assert tags[Base.Make] == "Camera" and found.xmp == XMP
+
+
+def test_packed_remarks_that_are_damaged_are_told_of():
+    with collected() as lost:
+        found = read(packed_jxl(damage=True), "a")
+    assert lost == ["a: its text or other metadata is damaged or too long: it is left out"]
+    assert (found.metadata.exif, found.metadata.xmp) == (b"", b"") and found.pixels.shape == (40, 60, 3)
 
 
 @pytest.mark.parametrize("dpi", [(1.0, 65535.0), (72.0, 72.0), (299.72, 1200.5)])
@@ -178,7 +216,7 @@ def test_the_header_of_a_jpeg_xl_tells_its_size(size, container):
     stream = io.BytesIO()
     Image.new("L", size).save(stream, "JXL", use_container=container)
     stream.seek(0)
-    assert jxl_size(stream) == size
+    assert jxl.header(stream) == jxl.Header(size)
 
 
 def test_a_jpeg_xl_is_not_decoded_where_it_is_too_large(dpid, folder, monkeypatch):
@@ -189,6 +227,24 @@ def test_a_jpeg_xl_is_not_decoded_where_it_is_too_large(dpid, folder, monkeypatc
     assert pillow_jxl is not None
     result = dpid("downscale", "a.jxl", "-s", "2", "--max-pixels", "59k")
     assert result.exit_code == 1 and "more than 59000 pixels" in result.stderr
+
+
+@pytest.mark.parametrize(("dtype", "bits"), [(np.uint8, 8), (np.uint8, 4), (np.uint16, 16)])
+def test_frames_that_are_not_read_are_told_of(dpid, folder, dtype, bits):
+    frames = np.random.default_rng(1).integers(0, 2**bits, (3, 64, 80, 3)).astype(dtype)
+    Path("a.jxl").write_bytes(imagecodecs.jpegxl_encode(frames, lossless=True, bitspersample=bits))
+    result = dpid("downscale", "a.jxl", "-s", "1", "-m", "nearest", "-o", "jxl.tif")
+    assert result.exit_code == 0
+    assert result.stderr == "a.jxl: an animation, of which only the first frame is read\n"
+    np.testing.assert_array_equal(tifffile.imread("jxl.tif"), frames[0] * (17 if bits == 4 else 1))
+    if bits == 8:
+        import pillow_heif
+
+        images = pillow_heif.from_pillow(Image.fromarray(frames[0]))
+        images.add_from_pillow(Image.fromarray(frames[1]))
+        images.save("a.heic")
+        result = dpid("downscale", "a.heic", "-s", "2", "-o", "heic.png")
+        assert result.stderr == "a.heic: 2 images, of which only the main one is read\n"
 
 
 @pytest.mark.parametrize(("kind", "side"), [("ICO", 256), ("ICNS", 1024)])
@@ -340,7 +396,8 @@ def test_a_process_reads_and_writes_the_extras(photo):
 @pytest.mark.parametrize("name", [name for name in WRITTEN if name not in ("pgm", "ppm")])
 def test_cut_and_flipped_files_of_every_format(folder, dpid, name):
     noise = np.random.default_rng(7).integers(0, 256, (40, 60, 3), np.uint8)
-    whole = encoded(Picture(noise, False, None, "png", DESCRIBED), name).getvalue()
+    with collected():
+        whole = encoded(Picture(noise, False, None, "png", DESCRIBED), name).getvalue()
     generator = np.random.default_rng(9)
     path = Path(f"a{FORMATS[name].extensions[0]}")
     for turn in range(40):
@@ -364,7 +421,10 @@ def told(format_) -> str:
         return ";" in mode, len(mode.partition(";")[0]), mode
 
     modes = ", ".join(sorted(format_.modes, key=order)).replace(";16", " 16").replace(";F", " float")
-    holds = [format_.profile, *(format_.metadata & names for names in ({"exif"}, {"xmp"}, {"dpi", "exif"}))]
+    holds = [
+        format_.profile,
+        *(format_.metadata & names for names in ({"exif"}, {"xmp"}, {"iptc"}, {"dpi", "exif"})),
+    ]
     holds.append(format_.metadata & {"text", "comment"})
     cells = [format_.name, " ".join(format_.extensions), modes or "only read"]
     cells += ["yes" if held else "" for held in holds]

@@ -13,6 +13,7 @@ import sys
 import zlib
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -90,7 +91,7 @@ REFUSED = {
     "sides.ppm": (lambda: b"P6\n999999999 999999999\n255\n", "512 million pixels"),
     "sides.gif": (lambda: b"GIF89a\xff\xff\xff\xff\0\0\0,\0\0\0\0\xff\xff\xff\xff\0\2\0;", "512 million"),
     "digits.ppm": (lambda: b"P6\n" + b"9" * 10**6 + b" 1\n255\n", "too long"),
-    "none.png": (lambda: png_of(0, 5, PIXEL), "not an image"),
+    "none.png": (lambda: png_of(0, 5, PIXEL), "begins as PNG, but its header is damaged"),
     "none.ppm": (lambda: b"P6 0 0 255\n", ""),
     "none.bmp": (lambda: bmp_of(0, 0, 0, b""), ""),
     "none.gif": (lambda: b"GIF89a\0\0\0\0\0\0\0;", ""),
@@ -234,6 +235,84 @@ def test_what_there_is_of_a_compressed_tiff(dpid, folder, compression, mode, til
     assert found.dtype == image.dtype and found.shape[:2] == image.shape[:2]
     np.testing.assert_array_equal(found[:32, ..., :3], image[:32, ..., :3])
     assert not found[-16:, -16:].any()
+
+
+@pytest.mark.parametrize("name", ["webp", "avif", "qoi", "jxl", "jp2", "heif", "tga", "ico"])
+@pytest.mark.parametrize("mode", ["RGB", "RGB;16"])
+def test_whether_a_part_shows_anything(dpid, folder, name, mode):
+    """If not, the error does not let one hope that the option helps."""
+    if mode == "RGB;16" and name not in ("jp2", "jxl"):
+        pytest.skip("holds 8 bits")
+    image = noise(mode, 70, 90)
+    if mode == "RGB;16":
+        encode = {"jp2": imagecodecs.jpeg2k_encode, "jxl": imagecodecs.jpegxl_encode}[name]
+        data = bytes(encode(image, level=0))
+    else:
+        options = {"ico": {"sizes": [(70, 90)]}, "heif": {"quality": -1}}.get(name, {})
+        data = saved({"jp2": "JPEG2000"}.get(name, name.upper()), **options)(image, Told())
+    whole_only = name in ("webp", "avif", "qoi", "jxl") or mode == "RGB;16"
+    hint = f"get a whole copy, as --truncated accept gets nothing of {name.upper()}\n"
+    for share in 0.4, 0.8:
+        Path(f"cut.{name}").write_bytes(data[: int(share * len(data))])
+        args = (
+            "downscale",
+            f"cut.{name}",
+            "-s",
+            "2",
+            "-m",
+            "box",
+            "--depth",
+            "8",
+            "-o",
+            "out.png",
+            "--overwrite",
+        )
+        refused = dpid(*args)
+        assert refused.exit_code == 1 and refused.stderr.endswith(": get a whole copy\n")
+        result = dpid(*args, "--truncated", "accept")
+        assert (result.exit_code, result.stderr.count("\n")) == (int(whole_only), 1)
+        assert result.stderr.endswith(hint if whole_only else "what is missing of it is blank\n")
+
+
+def test_an_animation_of_which_a_part_shows_nothing(dpid, folder):
+    frames = [Image.fromarray(noise("RGB", 70, 90, seed=seed)) for seed in range(3)]
+    frames[0].save("a.webp", save_all=True, append_images=frames[1:], lossless=True)
+    data = Path("a.webp").read_bytes()
+    Path("a.webp").write_bytes(data[: len(data) // 4])
+    result = dpid("downscale", "a.webp", "-s", "2", "-o", "b.webp", "--truncated", "accept")
+    assert result.exit_code == 1 and result.stderr.endswith("--truncated accept gets nothing of WEBP\n")
+
+
+HEADS = {
+    "png": (b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDX", ""),
+    "deep.png": (b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\1\0\0\0\1\x10", ""),
+    "jpg": (b"\xff\xd8\xff", ""),
+    "gif": (b"GIF89a", ""),
+    "webp": (b"RIFF\x10\0\0\0WEBPVP8 ", ""),
+    "bmp": (b"BMW is what this text begins with, and it goes on", ""),
+    "tif": (b"II*\0", ""),
+    "ppm": (b"P6 is no picture", ""),
+    "avif": (b"\0\0\0\x18ftypavif\0\0\0\0avifmif1", "AVIF"),
+    "heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", ""),
+    "jp2": (b"\0\0\0\x0cjP  \r\n\x87\n", ""),
+    "jxl": (b"\xff\x0a", ""),
+    "qoi": (b"qoif", ""),
+    "ico": (b"\0\0\1\0", ""),
+    "icns": (b"icns", ""),
+}
+
+
+@pytest.mark.parametrize("name", HEADS)
+@pytest.mark.parametrize("rest", [b"", b"and then something else altogether, " * 9])
+def test_a_known_beginning_is_known(dpid, folder, name, rest):
+    """Such a file is damaged; it is not told to be of another kind."""
+    head, kind = HEADS[name]
+    Path(f"a.{name}").write_bytes(head + rest)
+    result = dpid("downscale", f"a.{name}", "-s", "2")
+    assert result.exit_code == 1 and is_one_error_line(result.stderr)
+    assert "not an image" not in result.stderr
+    assert "damaged" in result.stderr or "512 million pixels, the limit" in result.stderr
+    assert not kind or f"it begins as {kind}, but its header is damaged: get a whole copy" in result.stderr
 
 
 # What C libraries say

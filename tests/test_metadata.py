@@ -24,7 +24,7 @@ from PIL.PngImagePlugin import PngInfo
 import dpid_cli
 from dpid_cli.errors import DpidWarning
 from dpid_cli.job import Job
-from dpid_cli.pictures import FORMATS, MAX_PIXELS, Metadata, Picture, read, write
+from dpid_cli.pictures import FORMATS, MAX_PIXELS, Metadata, Picture, iptc, read, write
 from dpid_cli.recipe import METADATA, TRUNCATED, Recipe
 from dpid_cli.sizes import SizeRequest
 
@@ -38,10 +38,13 @@ XMP = b"""<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <?xpacket end="w"?>"""
 THUMBNAIL = b"\xff\xd8 the old picture, small \xff\xd9"
 RECORD = f"dpid-cli {dpid_cli.__version__}: box"
+IPTC = (
+    b"\x1c\x02\x19\0\x03one" + b"\x1c\x02\x78\x80\x02\0\x0aa capti\xf6n."
+)  # a length of its own length, too
 HOLDS = {
-    "png": {"icc", "exif", "xmp", "dpi", "comment"},
-    "jpg": {"icc", "exif", "xmp", "dpi", "comment"},
-    "tif": {"icc", "exif", "xmp", "dpi"},
+    "png": {"icc", "exif", "xmp", "dpi", "comment", "iptc"},
+    "jpg": {"icc", "exif", "xmp", "dpi", "comment", "iptc"},
+    "tif": {"icc", "exif", "xmp", "dpi", "iptc"},
     "webp": {"icc", "exif", "xmp"},
     "avif": {"icc", "exif", "xmp"},
     "bmp": {"dpi"},
@@ -137,8 +140,14 @@ def check(found: dict, holds: set[str], size: tuple[int, int]) -> None:
 def test_what_a_format_holds_is_kept(dpid, folder, noise, extension):
     photo_jpg(noise)
     result = dpid("downscale", "photo.jpg", "-s", "2", "-m", "box", "-o", f"out.{extension}")
-    lost = "" if "icc" in HOLDS[extension] else "holds no colour profile: it is left out\n"
-    assert result.exit_code == 0 and result.stderr.endswith(lost) and result.stderr.count("\n") == bool(lost)
+    name, holds = f"out.{extension}", HOLDS[extension]
+    kind = {"ppm": "PPM", "bmp": "BMP", "gif": "GIF"}.get(extension)
+    lost = [f"{name}: {kind} holds no colour profile: it is left out\n"] if kind else []
+    what = [("EXIF", "exif"), ("XMP", "xmp"), ("resolution", "dpi"), ("comment", "comment")]
+    if kind:
+        lacking = ", ".join(word for word, key in what if key not in holds)
+        lost.append(f"{name}: {kind} has no place for {lacking}: left out\n")
+    assert (result.exit_code, result.stderr) == (0, "".join(lost))
     with Image.open(f"out.{extension}") as image:
         assert image.size == (20, 30)
         check(told(image), HOLDS[extension], (20, 30))
@@ -295,6 +304,19 @@ def test_record(dpid, photo, options, record):
     )
 
 
+@pytest.mark.parametrize(("name", "told"), [("gütig.json", "gütig.json"), ("g\udcff.json", "g?.json")])
+def test_a_record_of_any_name(dpid, photo, name, told):
+    """In UTF-8, and with something for bytes that are none."""
+    filters = Path(dpid_cli.__file__).parent / "data"
+    shutil.copy(filters / "photo.json", name)
+    for target in "out.png", "out.jpg", "out.tif":
+        assert dpid("downscale", "photo.png", "-s", "2", "--guidance", name, "-o", target).exit_code == 0
+    with Image.open("out.png") as image:
+        assert f"guidance={told}" in image.text["Software"]
+    for target in "out.jpg", "out.tif":
+        assert f"guidance={told}".encode() in Path(target).read_bytes()
+
+
 @pytest.mark.parametrize("extension", ["png", "jpg"])
 def test_without_record_the_file_says_what_it_said(dpid, folder, noise, extension):
     texts = PngInfo()
@@ -326,8 +348,9 @@ def test_texts_of_a_png(dpid, folder, noise):
     texts.add_itxt("Author", "Zoë 山", lang="en")
     texts.add_text("Comment", "long " * 1000, zip=True)
     Image.fromarray(noise).save("a.png", pnginfo=texts)
-    for name in "b.png", "b.jpg", "b.gif":
-        assert dpid("downscale", "a.png", "-s", "2", "-m", "box", "-o", name).stderr == ""
+    for name, lost in (("b.png", ""), ("b.jpg", "Title"), ("b.gif", "Title, Author")):
+        result = dpid("downscale", "a.png", "-s", "2", "-m", "box", "-o", name)
+        assert lost in result.stderr and result.stderr.count("\n") == bool(lost)
     with Image.open("b.png") as image:
         assert image.text["Title"] == "a title" and image.text["Author"] == "Zoë 山"
         assert image.text["Author"].lang == "en"
@@ -362,6 +385,246 @@ def test_no_resolution_is_made_up(dpid, folder, noise, extension):
     dpid("downscale", f"b.{extension}", "-s", "2", "-m", "box", "-o", "c.png")
     with Image.open("c.png") as image:
         assert "dpi" not in image.info
+
+
+def tags_of(path: str, *names: str) -> list[object]:
+    """What ExifTool finds of these."""
+    command = ["exiftool", "-json", "-a", *(f"-{name}" for name in names), path]
+    (found,) = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    return [found.get(name.rpartition(":")[2]) for name in names]
+
+
+def resource(number: int, content: bytes, name: bytes = b"") -> bytes:
+    """One of Photoshop's, as its file format has it."""
+    head = b"8BIM" + struct.pack(">HB", number, len(name)) + name + bytes((len(name) + 1) % 2)
+    return head + struct.pack(">L", len(content)) + content + bytes(len(content) % 2)
+
+
+def with_texts(noise: np.ndarray, **texts: str) -> None:
+    chunks = PngInfo()
+    for key, value in texts.items():
+        chunks.add_text(key, value)
+    Image.fromarray(noise).save("a.png", pnginfo=chunks)
+
+
+@pytest.mark.skipif(shutil.which("exiftool") is None, reason="needs exiftool, a reader that is not Pillow")
+@pytest.mark.parametrize("extension", ["jpg", "tif", "webp", "avif", "jp2", "heic", "jxl"])
+@pytest.mark.parametrize("depth", ["8", "16"])
+def test_texts_that_have_tags(dpid, folder, noise, extension, depth):
+    """Of PNG's keywords EXIF has some; the others are told of, and none where nothing shall be kept."""
+    if depth == "16" and extension != "tif":
+        pytest.skip("which is written by another encoder in TIFFs alone")
+    with_texts(noise, Author="Zoë 山", Description="a hill", Copyright="© Zoë", Title="Hill", Comment="far")
+    name = f"b.{extension}"
+    result = dpid("downscale", "a.png", "-s", "2", "-m", "box", "-o", name, "--depth", depth)
+    kind = {"jpg": "JPEG", "tif": "TIFF", "heic": "HEIF"}.get(extension, extension.upper())
+    what = "text (Title)" if extension in ("jpg", "jp2") else "comment, text (Title)"
+    assert (result.exit_code, result.stderr) == (0, f"{name}: {kind} has no place for {what}: left out\n")
+    assert tags_of(name, "Artist", "ImageDescription", "Copyright") == ["Zoë 山", "a hill", "© Zoë"]
+    with_texts(noise, Comment="far away")
+    assert dpid("downscale", "a.png", "-s", "2", "-m", "box", "-o", name, "--overwrite").stderr == ""
+    if extension == "jp2":
+        assert b"far away" in Path(name).read_bytes()
+    else:
+        assert tags_of(name, "File:Comment" if extension == "jpg" else "ImageDescription") == ["far away"]
+
+
+def test_tags_are_stronger_than_texts(dpid, folder, noise):
+    exif = Image.Exif()
+    exif[Base.Artist] = "tag"
+    texts = PngInfo()
+    texts.add_text("Author", "text")
+    texts.add_text("Software", "painter")
+    Image.fromarray(noise).save("a.png", exif=exif, pnginfo=texts)
+    result = dpid("downscale", "a.png", "-s", "2", "-m", "box", "-o", "b.jpg", "--no-record")
+    assert result.stderr == "b.jpg: JPEG has no place for text (Author): left out\n"
+    with Image.open("b.jpg") as image:
+        assert dict(image.getexif()) == {Base.Artist: "tag", Base.Software: "painter"}
+
+
+def test_many_texts_are_one_line(dpid, folder, noise):
+    with_texts(noise, **{"k\x1b[31m\n": "v"}, **{f"key {number}": "text" for number in range(30)})
+    result = dpid("downscale", "a.png", "-s", "2", "-m", "box", "-o", "b.bmp")
+    assert (
+        result.stderr
+        == "b.bmp: BMP has no place for text (k?[31m?, key 0, key 1, key 2, 27 more): left out\n"
+    )
+    for policy in "colour", "strip":
+        args = ("downscale", "a.png", "-s", "2", "-m", "box", "-o", "b.bmp", "--overwrite")
+        assert dpid(*args, "--metadata", policy).stderr == ""
+
+
+@pytest.mark.parametrize("extension", ["jpg", "png", "tif", "webp"])
+def test_tags_keep_their_bytes(dpid, folder, noise, extension):
+    """Which are UTF-8 by custom, or something else; EXIF knows ASCII alone, and Pillow no other."""
+    exif = Image.Exif()
+    words = {Base.Artist: "Zo\xeb".encode(), Base.Copyright: b"\xa9 1999", Base.Make: b"plain"}
+    exif.update(words)
+    Image.fromarray(noise).save(f"a.{extension}", exif=exif)
+    for number in range(2):
+        name = f"{'ab'[number]}.{extension}"
+        assert (
+            dpid("downscale", name, "-s", "1", "-m", "box", "-o", f"{'bc'[number]}.{extension}").stderr == ""
+        )
+    with Image.open(f"c.{extension}") as image:
+        found = image.getexif()
+    assert {tag: found[tag].encode("latin-1") for tag in words} == words
+
+
+# IPTC
+
+
+@pytest.mark.skipif(shutil.which("exiftool") is None, reason="needs exiftool, a reader that is not Pillow")
+@pytest.mark.parametrize("target", ["jpg", "tif", "png", "jp2"])
+@pytest.mark.parametrize("source", ["jpg", "tif", "png", "jp2"])
+@pytest.mark.parametrize("depth", ["8", "16"])
+def test_iptc_by_another_writer_and_reader(dpid, folder, noise, source, target, depth):
+    if depth == "16" and not {source, target} <= {"tif", "png"}:
+        pytest.skip("holds 8 bits")
+    Image.fromarray(noise).save("a.png")
+    assert dpid("downscale", "a.png", "-s", "1", "--depth", depth, "-o", f"in.{source}").exit_code == 0
+    words = ["-Keywords=one", "-Keywords=two", "-Caption-Abstract=a caption of odd length", "-By-line=Zoe"]
+    command = [
+        "exiftool",
+        "-q",
+        "-charset",
+        "iptc=UTF8",
+        *(f"-IPTC:{word[1:]}" for word in words),
+        f"in.{source}",
+    ]
+    if source == "jp2":  # which it reads, but does not write
+        dpid("downscale", "a.png", "-s", "1", "-o", "in.jpg")
+        command[-1] = "in.jpg"
+        subprocess.run(command, check=True)
+        assert dpid("downscale", "in.jpg", "-s", "1", "-o", "in.jp2", "--overwrite").stderr == ""
+    else:
+        subprocess.run(command, check=True)
+    result = dpid("downscale", f"in.{source}", "-s", "2", "-m", "box", "-o", f"out.{target}")
+    assert (result.exit_code, result.stderr) == (0, "")
+    names = ["IPTC:Keywords", "IPTC:Caption-Abstract", "IPTC:By-line", "Warning", "Error"]
+    expected = [["one", "two"], "a caption of odd length", "Zoe", None, None]
+    assert tags_of(f"in.{source}", *names) == tags_of(f"out.{target}", *names) == expected
+    bare = dpid("downscale", f"in.{source}", "-s", "2", "--metadata", "strip", "-o", f"bare.{target}")
+    assert bare.stderr == "" and b"a caption" not in Path(f"bare.{target}").read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["LONG", "swapped", "BYTE", "UNDEFINED", "ASCII", "resources"])
+def test_types_of_iptc_in_a_tiff(dpid, folder, noise, kind):
+    padded = IPTC + bytes(-len(IPTC) % 4)
+    count = len(padded) // 4
+    stored = {
+        "LONG": (33723, "I", count, struct.unpack(f"<{count}I", padded)),
+        "swapped": (33723, "I", count, struct.unpack(f">{count}I", padded)),
+        "BYTE": (33723, "B", len(IPTC), IPTC),
+        "UNDEFINED": (33723, 7, len(IPTC), IPTC),
+        "ASCII": (33723, "s", len(padded), padded),
+    }
+    irb = resource(0x03ED, bytes(16)) + resource(0x0404, IPTC, b"odd") + resource(0x0405, b"more")
+    tag = stored.get(kind, (34377, "B", len(irb), irb))
+    tifffile.imwrite("a.tif", noise, photometric="rgb", metadata=None, extratags=[(*tag, True)])
+    assert dpid("downscale", "a.tif", "-s", "2", "-m", "box", "-o", "b.jpg").stderr == ""
+    assert dpid("downscale", "a.tif", "-s", "2", "-m", "box", "-o", "b.tif").stderr == ""
+    with Image.open("b.jpg") as image:
+        assert image.info["photoshop"] == {0x0404: IPTC}
+    with tifffile.TiffFile("b.tif") as tiff:
+        found = tiff.pages[0].tags[33723]
+        assert found.dtype == 4 and found.value == padded
+
+
+@pytest.mark.parametrize("name", ["iptc", "8bim", "APP13"])
+def test_iptc_as_imagemagick_writes_it_into_a_png(dpid, folder, noise, name):
+    content = IPTC if name == "iptc" else resource(0x0404, IPTC)
+    digits = content.hex()
+    lines = "\n".join(digits[k : k + 72] for k in range(0, len(digits), 72))
+    with_texts(noise, **{f"Raw profile type {name}": f"\n{name}\n{len(content):8d}\n{lines}\n"})
+    result = dpid("downscale", "a.png", "-s", "2", "-m", "box", "-o", "b.jpg")
+    assert (result.exit_code, result.stderr) == (0, "")
+    with Image.open("b.jpg") as image:
+        assert image.info["photoshop"] == {0x0404: IPTC}
+
+
+def test_every_page_keeps_its_iptc(dpid, folder, noise):
+    captions = [IPTC.replace(b"one", word) for word in (b"1st", b"2nd")]
+    with tifffile.TiffWriter("a.tif") as tiff:
+        for records in captions:
+            tag = (33723, 7, len(records), records, True)
+            tiff.write(noise, photometric="rgb", metadata=None, extratags=[tag])
+    assert dpid("downscale", "a.tif", "-s", "2", "-m", "box", "-o", "b.tif").stderr == ""
+    with tifffile.TiffFile("b.tif") as tiff:
+        found = [page.tags[33723].value for page in tiff.pages]
+    assert [records[: len(IPTC)] for records in found] == captions
+
+
+@pytest.mark.parametrize("extension", ["webp", "avif", "gif", "bmp", "heic", "jxl", "qoi", "tga"])
+def test_iptc_that_has_no_place_is_told_of(dpid, folder, noise, extension):
+    Image.fromarray(noise).save("a.jpg", extra=segment(0xED, b"Photoshop 3.0\0" + resource(0x0404, IPTC)))
+    result = dpid("downscale", "a.jpg", "-s", "2", "-m", "box", "-o", f"b.{extension}")
+    kind = {"heic": "HEIF"}.get(extension, extension.upper())
+    assert (result.exit_code, result.stderr) == (
+        0,
+        f"b.{extension}: {kind} has no place for IPTC: left out\n",
+    )
+
+
+def test_iptc_too_long_for_a_segment(dpid, folder, noise):
+    def records(length: int) -> bytes:
+        return b"\x1c\x02\x78\x80\x04" + struct.pack(">L", length - 9) + b"x" * (length - 9)
+
+    for length, lost in ((65506, ""), (65507, "b.jpg: too long for JPEG: IPTC: left out\n")):
+        tag = (33723, 7, length, records(length), True)
+        tifffile.imwrite("a.tif", noise, photometric="rgb", metadata=None, extratags=[tag])
+        result = dpid("downscale", "a.tif", "-s", "2", "-m", "box", "-o", "b.jpg", "--overwrite")
+        assert (result.exit_code, result.stderr) == (0, lost)
+        with Image.open("b.jpg") as image:
+            assert image.info.get("photoshop") == (None if lost else {0x0404: records(length)})
+    tag = (33723, 7, 600_000, records(600_000), True)
+    tifffile.imwrite("a.tif", noise, photometric="rgb", metadata=None, extratags=[tag])
+    result = dpid("downscale", "a.tif", "-s", "2", "-m", "box", "-o", "b.png")
+    assert result.stderr == "b.png: too long for PNG: IPTC: left out\n"
+
+
+@pytest.mark.parametrize(
+    "records", [IPTC[:-1], IPTC + b"more", b"no records", b"\x1c\2\5", IPTC[:5] + b"\x1c"]
+)
+def test_damaged_iptc_is_left_out(dpid, folder, noise, records):
+    Image.fromarray(noise).save("a.jpg", extra=segment(0xED, b"Photoshop 3.0\0" + resource(0x0404, records)))
+    tifffile.imwrite("a.tif", noise, photometric="rgb", extratags=[(33723, 7, len(records), records, True)])
+    for name in "a.jpg", "a.tif":
+        result = dpid("downscale", name, "-s", "1", "-m", "box", "-o", "b.png", "--overwrite")
+        assert (result.exit_code, result.stderr) == (0, f"{name}: damaged or too long: IPTC: left out\n")
+    with_texts(noise, **{"Raw profile type iptc": records.decode("latin-1")})
+    result = dpid("downscale", "a.png", "-s", "1", "-m", "box", "-o", "b.jpg", "--overwrite")
+    assert (result.exit_code, result.stderr) == (0, "a.png: damaged or too long: IPTC: left out\n")
+    for name in "a.jpg", "a.tif":
+        dpid("downscale", name, "-s", "1", "-m", "box", "-o", "b.png", "--overwrite")
+        with Image.open("b.png") as image:
+            assert set(image.text) == {"Software"}
+        np.testing.assert_array_equal(pixels("b.png"), pixels(name))
+
+
+@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@given(
+    changes=st.lists(st.tuples(st.integers(0, 200), st.integers(0, 255)), min_size=1, max_size=5),
+    length=st.integers(0, 200),
+)
+def test_any_bytes_are_records_or_none(changes, length):
+    """What is taken is what a plain reader takes for records up to the end, and wrapping loses none of it."""
+    damaged = bytearray(IPTC * 3)[:length]
+    for place, value in changes:
+        if damaged:
+            damaged[place % len(damaged)] = value
+    data = bytes(damaged)
+    found = iptc.whole(data)
+    assert found in (b"", data.rstrip(b"\0"), data) or data.startswith(found)
+    assert not data[len(found) :].strip(b"\0") or not found
+    for wrapped in (
+        resource(0x0404, data),
+        b"Photoshop 3.0\0" + resource(1, data) + resource(0x0404, data, b"n"),
+    ):
+        assert iptc.in_resources(wrapped) == data
+        iptc.in_resources(wrapped[: length // 2])
+    if data:
+        assert iptc.from_text(iptc.as_text(data)) == data
 
 
 # Damage

@@ -139,8 +139,8 @@ def metadata_options(function: F) -> F:
                 type=click.Choice(["keep", "colour", "strip"]),
                 default="keep",
                 show_default=True,
-                help="Keep EXIF, XMP, resolution, comments and colour profile as far as the format holds "
-                "them, or only the colour profile, or nothing.",
+                help="Keep EXIF, XMP, IPTC, resolution, comments and colour profile as far as the format "
+                "holds them, or only the colour profile, or nothing.",
             ),
             click.option(
                 "--record/--no-record",

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache, lru_cache
 from typing import Any
@@ -25,6 +26,7 @@ from dpid_cli.pictures.picture import Picture
 _RELATIVE_COLORIMETRIC, _BLACK_POINT_COMPENSATION = 1, 0x2000
 _BY_TYPE = {"uint16": 0x100, "float32": 0x8000}
 _SPACES = {b"GRAY": "gray", b"RGB ": "rgb"}
+_READ_ONLY = {b"CMYK": "cmyk", b"Lab ": "lab"}  # converted to sRGB as soon as they are read
 _GRAY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "F"})
 _SRGB_CORNERS = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
 _DATE = struct.pack(">6H", 2020, 1, 1, 0, 0, 0)
@@ -101,7 +103,7 @@ def _transform(
     """
     from imagecodecs import cms_transform
 
-    space = _SPACES[source[16:20]]
+    space = (_SPACES | _READ_ONLY)[source[16:20]]
     if values.shape[-1] == 1 and space == "rgb":
         values = np.repeat(values, 3, axis=-1)
     flat = np.ascontiguousarray(values).reshape(1, -1, values.shape[-1])
@@ -320,3 +322,43 @@ def ink_to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image,
     if converted is None:
         return image.convert("RGB"), None
     return converted, srgb()
+
+
+def deep_ink_to_srgb(
+    values: NDArray[np.uint16], profile: bytes | None
+) -> tuple[NDArray[np.uint16], bytes | None]:
+    """The same for CMYK of 16 bits, (H, W, 4), 65535 being full ink; and the profile of the result."""
+    if profile and profile[16:20] == b"CMYK":
+        with suppress(RuntimeError, ValueError):  # it lacks the tables
+            return _by_rows(values, lambda part: _transform(part, profile, srgb())), srgb()
+
+    def inverted(part: NDArray[np.uint16]) -> NDArray[np.uint16]:
+        paper = 65535 - part.astype(np.uint32)
+        return ((paper[..., :3] * paper[..., 3:] + 32767) // 65535).astype(np.uint16)
+
+    return _by_rows(values, inverted), None
+
+
+def deep_lab_to_srgb(values: NDArray[np.uint16]) -> tuple[NDArray[np.uint16], bytes]:
+    """The same for CIE L*a*b* of 16 bits as in TIFF: L* from 0 to 65535, a* and b* signed, in 256ths."""
+    from imagecodecs import cms_profile
+
+    lab = cms_profile("lab4")
+
+    def converted(part: NDArray[np.uint16]) -> NDArray[np.uint16]:
+        shifted = part.astype(np.int64)
+        opposite = part[..., 1:].astype(np.int16).astype(np.int64)
+        shifted[..., 1:] = np.minimum(((opposite + 128 * 256) * 257 + 128) // 256, 65535)  # as ICC has them
+        return _transform(shifted.astype(np.uint16), lab, srgb())
+
+    return _by_rows(values, converted), srgb()
+
+
+def _by_rows(values: NDArray[Any], convert: Callable[[NDArray[Any]], NDArray[Any]]) -> NDArray[Any]:
+    """Three channels of others, some rows at a time."""
+    height, width = values.shape[:2]
+    result = np.empty((height, width, 3), values.dtype)
+    rows = max(1, _CONVERTED // width)
+    for top in range(0, height, rows):
+        result[top : top + rows] = convert(values[top : top + rows])
+    return result

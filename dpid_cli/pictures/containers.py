@@ -19,6 +19,7 @@ LONGEST_TEXT = 2**20  # Pillow opens no PNG with a longer one, or with a longer 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8"
 _HIGH_BITDEPTH = 0x40
+_JXL_KEPT = frozenset({b"JXL ", b"ftyp", b"jxll", b"jxlc", b"jxlp"})
 _AVIF_BRANDS = (b"avif", b"avis", b"mif1")
 _PNG_FRAMES = frozenset({b"acTL", b"fcTL", b"fdAT"})
 _PNG_KEPT = frozenset({b"tRNS", b"iCCP", b"eXIf", b"pHYs"}) | _PNG_FRAMES
@@ -37,7 +38,7 @@ def without_remarks(stream: IO[bytes]) -> Iterator[bytes]:
     Parameters
     ----------
     stream : binary file
-        A PNG, JPEG or AVIF; of others only the beginning is read.
+        A PNG, JPEG, AVIF or JPEG XL; of others only the beginning is read.
 
     Yields
     ------
@@ -55,6 +56,9 @@ def without_remarks(stream: IO[bytes]) -> Iterator[bytes]:
     elif head[4:8] == b"ftyp" and head[8:] in _AVIF_BRANDS:
         data = head + stream.read()
         plainer = [_AVIF_ITEM.sub(rb"\g<1>skip", data)]
+    elif head[4:8] == b"JXL ":
+        data = head + stream.read()
+        plainer = [b"".join(box(kind, content) for kind, content in boxes(data) if kind in _JXL_KEPT)]
     else:
         return
     yield from (plain for plain in plainer if plain != data)
@@ -176,7 +180,7 @@ def _undated_box(kind: bytes, content: bytes) -> bytes:
     return content[:4] + times + content[4 + len(times) :]
 
 
-def _places(stream: IO[bytes]) -> Iterator[tuple[bytes, int]]:
+def box_places(stream: IO[bytes]) -> Iterator[tuple[bytes, int]]:
     """Type and length of each box's content in an ISO file; each time the stream is before the content."""
     end = stream.seek(0, io.SEEK_END)
     place = stream.seek(0)
@@ -194,26 +198,41 @@ def _places(stream: IO[bytes]) -> Iterator[tuple[bytes, int]]:
 
 
 def box_remarks(stream: IO[bytes]) -> dict[str, bytes]:
-    """Colour profile, EXIF and XMP of a JPEG 2000 or JPEG XL, by the names that Pillow has for them."""
+    """Colour profile, EXIF, XMP and IPTC of a JPEG 2000 or JPEG XL, by the names that Pillow has for them."""
     found: dict[str, bytes] = {}
-    for kind, length in _places(stream):
-        if kind in (b"jp2h", b"uuid", b"xml ") and length <= _LONGEST_BOX:
+    for kind, length in box_places(stream):
+        if kind in (b"jp2h", b"uuid", b"xml ", b"brob") and length <= _LONGEST_BOX:
             found |= _remark(kind, stream.read(length))
     return found
 
 
 def _remark(kind: bytes, content: bytes) -> dict[str, bytes]:
+    if kind == b"brob":
+        kind, content = content[:4], _unpacked(content[4:])
+    if kind == b"Exif":  # only packed ones are looked for
+        start = 4 if content[4:6] in (b"II", b"MM") else 0
+        return {"exif": b"Exif\0\0" + content[start:]}
     if kind == b"xml ":
-        return {"xmp": content} if b"adobe:ns:meta" in content else {}
+        return {"xmp": content} if not content or b"adobe:ns:meta" in content else {}
     if kind == b"jp2h":
         profiles = [inner[3:] for part, inner in boxes(content) if part == b"colr" and inner[:1] in b"\2\3"]
         return {"icc_profile": profiles[0]} if profiles else {}
-    name = {_JP2_XMP: "xmp", _JP2_EXIF: "exif"}.get(content[:16])
+    name = {_JP2_XMP: "xmp", _JP2_EXIF: "exif", _JP2_IPTC: "iptc"}.get(content[:16])
     return {name: content[16:]} if name else {}
 
 
+def _unpacked(content: bytes) -> bytes:
+    """What stands in a packed box of a JPEG XL; nothing if it is damaged or very long."""
+    from imagecodecs import BrotliError, brotli_decode
+
+    try:
+        return bytes(brotli_decode(content, out=_LONGEST_BOX))
+    except BrotliError:
+        return b""
+
+
 def with_boxes(jp2: bytes, remarks: Mapping[str, bytes], dpi: tuple[float, float] | None) -> bytes:
-    """A JPEG 2000 with colour profile, EXIF and XMP, and its resolution."""
+    """A JPEG 2000 with colour profile, EXIF, XMP and IPTC, and its resolution."""
     result = []
     for kind, content in boxes(jp2):
         if kind == b"jp2h":
@@ -223,8 +242,9 @@ def with_boxes(jp2: bytes, remarks: Mapping[str, bytes], dpi: tuple[float, float
         result.append(box(kind, content))
     if "exif" in remarks:  # behind the pixels, because Pillow looks for comments right behind the header
         result.append(box(b"uuid", _JP2_EXIF, remarks["exif"].removeprefix(b"Exif\0\0")))
-    if "xmp" in remarks:
-        result.append(box(b"uuid", _JP2_XMP, remarks["xmp"]))
+    for name, label in (("xmp", _JP2_XMP), ("iptc", _JP2_IPTC)):
+        if name in remarks:
+            result.append(box(b"uuid", label, remarks[name]))
     return b"".join(result)
 
 
@@ -243,49 +263,12 @@ def _header(
         yield b"res ", box(b"resc", struct.pack(">4H2B", *sides, _EXPONENT, _EXPONENT))
 
 
-def jxl_size(stream: IO[bytes]) -> tuple[int, int]:
-    """Width and height that a JPEG XL tells: ISO/IEC 18181-1, SizeHeader.
-
-    Raises
-    ------
-    ValueError
-        If it tells none.
-    """
-    stream.seek(0)
-    head = stream.read(_JXL_HEADER)
-    if head[:2] != b"\xff\x0a":
-        head = b""
-        for kind, length in _places(stream):
-            if kind in (b"jxlc", b"jxlp") and len(head) < _JXL_HEADER:
-                part = stream.read(min(length, 4 + _JXL_HEADER))
-                head += part[4:] if kind == b"jxlp" else part  # behind its number
-    if head[:2] != b"\xff\x0a" or len(head) < 4:
-        raise ValueError("it tells no size")
-    bits = int.from_bytes(head[2:_JXL_HEADER], "little")
-
-    def take(count: int) -> int:
-        nonlocal bits
-        value = bits & ((1 << count) - 1)
-        bits >>= count
-        return value
-
-    small = take(1)
-
-    def side() -> int:
-        return 8 * (take(5) + 1) if small else take((9, 13, 18, 30)[take(2)]) + 1
-
-    height, ratio = side(), take(3)
-    if not ratio:
-        return side(), height
-    across, down = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))[ratio - 1]
-    return height * across // down, height
-
-
 _LONGEST_BOX = 2**24
-_JXL_HEADER = 12  # bytes in which the size is told
 _EXPONENT = 3  # so that 65535 dots per inch are a small fraction
+_CODESTREAM = b"\xff\x4f\xff\x51"  # SOC and SIZ
 _JP2_XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _JP2_EXIF = b"JpgTiffExif->JP2"
+_JP2_IPTC = bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")
 _TIFF_LONG = 4
 _TIFF_DATA = (273, 324)  # StripOffsets, TileOffsets
 _TIFF_DIRECTORIES = (330, 34665, 34853, 40965)  # SubIFDs, EXIF, GPS, interoperability
@@ -450,13 +433,73 @@ def with_directories(tiff: bytes, directories: Mapping[int, Callable[[bytes, int
     return _with_entries(result, entries)
 
 
-def jp2_depth(stream: IO[bytes]) -> int:
-    """The most bits a channel of a JPEG 2000, by its codestream; the stream stays where it is."""
+def with_longs(tiff: bytes, tag: int, content: bytes) -> bytes:
+    """A TIFF of one page, with offsets of four bytes, and a further tag: bytes that are called integers.
+
+    Zeros behind them fill the last one.
+    """
+    order = "<" if tiff[:2] == b"II" else ">"
+    result = bytearray(tiff) + bytes(len(tiff) % 2)
+    count = -(-len(content) // 4)
+    padded = content + bytes(4 * count - len(content))
+    place = struct.pack(f"{order}L", len(result)) if count > 1 else padded
+    entry = struct.pack(f"{order}HHL", tag, _TIFF_LONG, count) + place
+    return _with_entries(result + padded, {**_tiff_entries(tiff), tag: entry})
+
+
+def jp2_depths(stream: IO[bytes]) -> tuple[int, ...]:
+    """Bits of each channel of a JPEG 2000, negative if signed; the stream stays where it is."""
     place = stream.tell()
     stream.seek(0)
     head = stream.read(_BEFORE_CODESTREAM)
     stream.seek(place)
-    start = head.find(b"\xff\x4f\xff\x51")  # SOC and SIZ
-    channels = int.from_bytes(head[start + 40 : start + 42], "big") if start >= 0 else 0
-    depths = head[start + 42 : start + 42 + 3 * channels : 3]
-    return max(((depth & 0x7F) + 1 for depth in depths), default=0)
+    start = head.find(_CODESTREAM)
+    return codestream_header(head[start:])[1] if start >= 0 else ()
+
+
+def codestream_header(code: bytes) -> tuple[tuple[int, int], tuple[int, ...]]:
+    """Width and height that the pixels of a JPEG 2000 claim; bits of each channel, negative if signed."""
+    right, bottom, left, top, channels = struct.unpack_from(">4L16xH", code.ljust(42, b"\0"), 8)
+    depths = code[42 : 42 + 3 * channels : 3]
+    bits = tuple(((depth & 0x7F) + 1) * (-1 if depth & 0x80 else 1) for depth in depths)
+    return (right - left, bottom - top), bits
+
+
+def jp2_colours(jp2: bytes) -> int:
+    """The number of the colour space that a JPEG 2000 names; 0 if it names none."""
+    for kind, content in boxes(jp2):
+        if kind == b"jp2h":
+            named = [inner[3:7] for part, inner in boxes(content) if part == b"colr" and inner[:1] == b"\1"]
+            return int.from_bytes(named[0], "big") if named else 0
+    return 0
+
+
+def jp2_codestream(jp2: bytes) -> bytes:
+    """The pixels of a JPEG 2000, without what stands around them."""
+    if jp2.startswith(_CODESTREAM):
+        return jp2
+    return next((content for kind, content in boxes(jp2) if kind == b"jp2c"), b"")
+
+
+def with_jp2_pixels(jp2: bytes, pixels: bytes, comment: bytes) -> bytes:
+    """A JPEG 2000 with the pixels of another of the same channels, and a comment among these."""
+    (header,) = (content for kind, content in boxes(pixels) if kind == b"jp2h")
+    (own,) = (inner for kind, inner in boxes(header) if kind == b"ihdr")
+    result = []
+    for kind, content in boxes(jp2):
+        if kind == b"jp2h":
+            parts = [(part, own if part == b"ihdr" else inner) for part, inner in boxes(content)]
+            result.append(box(kind, *(box(*part) for part in parts)))
+        elif kind == b"jp2c":
+            result.append(box(kind, _with_comment(jp2_codestream(pixels), comment)))
+        else:
+            result.append(box(kind, content))
+    return b"".join(result)
+
+
+def _with_comment(codestream: bytes, comment: bytes) -> bytes:
+    if not comment:
+        return codestream
+    place = 4 + int.from_bytes(codestream[4:6], "big")  # behind the sizes
+    marker = struct.pack(">HHH", 0xFF64, 4 + len(comment), 1) + comment
+    return codestream[:place] + marker + codestream[place:]

@@ -40,6 +40,8 @@ class Format:
         What has to be installed for it, of the extra ``formats``.
     several : str
         What it holds several pictures as: ``animation``, ``pages``, or empty.
+    partial : bool
+        Whether its decoder gives what there is of a file that is cut off.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Format:
     plugin: str = ""
     package: str = ""
     several: str = ""
+    partial: bool = True
 
     @property
     def target(self) -> Format:
@@ -81,6 +84,7 @@ ALPHA = frozenset({"LA", "RGBA"})
 _DEEP = frozenset({"L;16", "LA;16", "RGB;16", "RGBA;16"})
 _FLOATS = frozenset({"L;F", "LA;F", "RGB;F", "RGBA;F"})
 _TAGS = frozenset({"exif", "xmp"})
+_IPTC = frozenset({"iptc"})
 _DPI = frozenset({"dpi"})
 _COMMENT = frozenset({"comment"})
 
@@ -97,7 +101,7 @@ _FORMATS = (
         _COLOUR | ALPHA | _DEEP,
         True,
         {"compress_level": 4},
-        _TAGS | _DPI | {"text"},
+        _TAGS | _IPTC | _DPI | {"text"},
         signature=rb"\x89PNG\r\n\x1a\n",
         plugin="PIL.PngImagePlugin",
         several="animation",
@@ -109,7 +113,7 @@ _FORMATS = (
         _COLOUR,
         True,
         {"quality": 95, "subsampling": 0},
-        _TAGS | _DPI | _COMMENT,
+        _TAGS | _IPTC | _DPI | _COMMENT,
         65500,
         signature=rb"\xff\xd8\xff",
         plugin="PIL.JpegImagePlugin",
@@ -126,6 +130,7 @@ _FORMATS = (
         signature=rb"RIFF.{4}WEBP",
         plugin="PIL.WebPImagePlugin",
         several="animation",
+        partial=False,
     ),
     Format(
         "tiff",
@@ -134,7 +139,7 @@ _FORMATS = (
         _COLOUR | ALPHA | _DEEP | _FLOATS,
         True,
         {"compression": "tiff_adobe_deflate"},
-        _TAGS | _DPI,
+        _TAGS | _IPTC | _DPI,
         signature=rb"II[*+]\0|MM\0[*+]|II\0\*|MM\*\0",
         plugin="PIL.TiffImagePlugin",
         several="pages",
@@ -186,16 +191,17 @@ _FORMATS = (
         signature=_BRANDS + rb"avi[fs]",
         plugin="PIL.AvifImagePlugin",
         several="animation",
+        partial=False,
     ),
     # Without loss: 0.7 of the bytes of a PNG for a photo. Its rates are no qualities as those of JPEG.
     Format(
         "jp2",
         "JPEG2000",
         (".jp2", ".jpx", ".jpf"),
-        _COLOUR | ALPHA | {"L;16"},
+        _COLOUR | ALPHA | _DEEP,
         True,
         {"mct": 1},
-        _TAGS | _DPI | _COMMENT,
+        _TAGS | _IPTC | _DPI | _COMMENT,
         signature=rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51",
         plugin="PIL.Jpeg2KImagePlugin",
     ),
@@ -218,6 +224,7 @@ _FORMATS = (
         {},
         signature=rb"qoif",
         plugin="PIL.QoiImagePlugin",
+        partial=False,
     ),
     Format(
         "ico",
@@ -257,13 +264,14 @@ _FORMATS = (
         "jxl",
         "JXL",
         (".jxl",),
-        _COLOUR | ALPHA,
+        _COLOUR | ALPHA | _DEEP,
         False,
         {"quality": 95},
         _TAGS,
         signature=rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n",
         plugin="pillow_jxl",
         package="pillow-jxl-plugin",
+        partial=False,
     ),
 )
 FORMATS = {f.name: f for f in _FORMATS}

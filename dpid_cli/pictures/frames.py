@@ -102,7 +102,7 @@ def read_reel(
         return Reel("still", _still(stream, name, given))
     numbers = range(count) if frame is None else range(count)[frame:][:1]
     kind = "still" if len(numbers) == 1 else found.kind
-    return Reel(kind, _pictures(found, numbers, name, given), len(numbers), found.plays)
+    return Reel(kind, _pictures(stream, found, numbers, name, given), len(numbers), found.plays)
 
 
 def _still(stream: IO[bytes], name: str, given: _Limits) -> Iterator[Picture]:
@@ -110,13 +110,15 @@ def _still(stream: IO[bytes], name: str, given: _Limits) -> Iterator[Picture]:
     yield read(stream, name, max_pixels=given.pixels, truncated=given.truncated)
 
 
-def _pictures(found: _Sequence, numbers: range, name: str, given: _Limits) -> Iterator[Picture]:
+def _pictures(
+    stream: IO[bytes], found: _Sequence, numbers: range, name: str, given: _Limits
+) -> Iterator[Picture]:
     """Its pictures; no reference to one is kept while the next is decoded."""
     what = "page" if found.kind == "pages" else "frame"
     for number in numbers:
         try:
             with (
-                file_errors(f"{name}: {what} {number}", given.pixels),
+                file_errors(stream, f"{name}: {what} {number}", given.pixels, part=given.truncated),
                 settings(given.pixels, given.truncated),
             ):
                 picture, notes = found.decode(number)
@@ -153,7 +155,10 @@ def _found(stream: IO[bytes], name: str, given: _Limits) -> _Sequence | None:
 def _looked_for(stream: IO[bytes], name: str, format_: Format, given: _Limits) -> _Sequence | None:
     find = {"gif": _gif, "png": _apng, "webp": _webp, "avif": _avif, "tiff": _tiff}[format_.name]
     stream.seek(0)
-    with file_errors(name, given.pixels), settings(given.pixels, given.truncated):
+    with (
+        file_errors(stream, name, given.pixels, part=given.truncated),
+        settings(given.pixels, given.truncated),
+    ):
         return find(stream, name, given)
 
 
@@ -236,6 +241,8 @@ def _apng(stream: IO[bytes], name: str, given: _Limits) -> _Sequence | None:
     found = apng.find(stream, given.frames)
     if len(found.patches) <= 1 and not found.hidden:
         return None
+    if not found.patches and (found.whole or given.truncated):
+        return None  # what is shown where animations are not
     _check_found(found, name, given)
     stream.seek(0)
     return _painted(found, _Shown(opened(stream, name, given.pixels), "png", name), given, name)

@@ -1,4 +1,4 @@
-"""What a file tells of a picture beside its pixels: EXIF, XMP, resolution, comments, and what made it.
+"""What a file tells of a picture beside its pixels: EXIF, XMP, IPTC, resolution, comments, and what made it.
 
 Pillow's ``info`` and ``Exif`` become a `Metadata`, which holds nothing that a smaller upright picture would
 make untrue; a `Metadata` becomes what Pillow's ``save`` is told.
@@ -17,6 +17,7 @@ from typing import Any
 from PIL import Image, ImageOps
 from PIL.ExifTags import IFD, Base
 
+from dpid_cli.pictures import iptc
 from dpid_cli.pictures.containers import LONGEST_TEXT
 from dpid_cli.pictures.settings import remarks
 
@@ -55,12 +56,23 @@ _OUTDATED = {
     Base.ExifInteroperabilityOffset,
 }
 _SHAPE = '{"shape": ['  # how tifffile notes the size of arrays, which readers believe
-_TAG_OF_XMP = 700
+_TAG_OF_XMP, TAG_OF_IPTC, _TAG_OF_PHOTOSHOP = 700, 33723, 34377
 _XMP_KEYWORD = "XML:com.adobe.xmp"
 _RAW_PROFILE = "Raw profile type"  # how ImageMagick wrote binary metadata as text
 ORIENTING = ("exif", f"{_RAW_PROFILE} exif", "xmp", _XMP_KEYWORD)  # what may tell how to turn an image
+_PNG_IPTC = tuple(f"{_RAW_PROFILE} {kind}" for kind in ("iptc", "8bim", "APP13"))
+_RESOLUTION = (Base.XResolution, Base.YResolution, Base.ResolutionUnit)
+# What keywords of PNG (its specification, 11.3.3.2) and tags of EXIF both have.
+_TAGS_OF_TEXTS = {
+    "Description": Base.ImageDescription,
+    "Author": Base.Artist,
+    "Copyright": Base.Copyright,
+    "Software": Base.Software,
+}
 _INCH = {2: 1.0, 3: 2.54}  # what ResolutionUnit counts in
 _JPEG_SEGMENT = 65504  # for XMP, which has the longest label
+_LONGEST_IPTC = {"jpeg": iptc.LONGEST_SEGMENT, "png": LONGEST_TEXT * 4 // 9}  # as digits, in lines
+_MOST_NAMED = 4  # texts in a message
 
 
 @dataclass(frozen=True)
@@ -81,6 +93,8 @@ class Metadata:
         Keywords and texts of a PNG.
     software : str
         What made the pixels; if empty, what the tags and texts say.
+    iptc : bytes
+        Records of IPTC (IIM), as they were.
     """
 
     exif: bytes = b""
@@ -89,6 +103,20 @@ class Metadata:
     comment: bytes = b""
     text: tuple[tuple[str, str], ...] = ()
     software: str = ""
+    iptc: bytes = b""
+
+
+class _Stored(str):
+    """A text of EXIF: Pillow takes its bytes for Latin-1 when it reads them, for ASCII when it writes."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, text: bytes) -> _Stored:
+        return cls(text.decode("latin-1"))
+
+    def encode(self, encoding: str = "", errors: str = "") -> bytes:
+        return super().encode("latin-1", "replace")
 
 
 def metadata_of(image: Image.Image) -> tuple[Metadata, list[str]]:
@@ -116,6 +144,7 @@ def metadata_of(image: Image.Image) -> tuple[Metadata, list[str]]:
         dpi=_dpi(image, exif),
         comment=comment if isinstance(comment, bytes) else dict(text).get("Comment", "").encode(),
         text=text,
+        iptc=_iptc(image, lost),
     )
     return found, lost
 
@@ -187,15 +216,20 @@ def _describing(original: Image.Exif) -> bytes:
     kept = Image.Exif()
     for tag in _DESCRIBING:
         if tag in original:
-            kept[tag] = original[tag]
+            kept[tag] = _stored(original[tag])
     if str(kept.get(Base.ImageDescription)).startswith(_SHAPE):
         del kept[Base.ImageDescription]
     for directory in (IFD.Exif, IFD.GPSInfo):
-        values = {tag: value for tag, value in original.get_ifd(directory).items() if tag not in _OUTDATED}
+        found = original.get_ifd(directory).items()
+        values = {tag: _stored(value) for tag, value in found if tag not in _OUTDATED}
         if values:
             kept.get_ifd(directory).update(values)
             kept[directory] = kept.get_ifd(directory)
     return kept.tobytes() if len(kept) else b""
+
+
+def _stored(value: Any) -> Any:
+    return _Stored(value) if isinstance(value, str) else value
 
 
 def _text(image: Image.Image, lost: list[str]) -> tuple[tuple[str, str], ...]:
@@ -240,6 +274,23 @@ def _xmp(image: Image.Image, lost: list[str]) -> bytes:
     return re.sub(rb"<xmp:Thumbnails>.*?</xmp:Thumbnails>", b"", packet, flags=re.DOTALL)
 
 
+def _iptc(image: Image.Image, lost: list[str]) -> bytes:
+    """The records, wherever the format has them; of several the first that are whole."""
+    # As they are stored: Pillow's values of these tags are cut where a file calls them integers.
+    tags = getattr(getattr(image, "tag_v2", None), "_tagdata", {})
+    stored = [
+        image.info.get("iptc", b""),  # of a JPEG 2000
+        image.info.get("photoshop", {}).get(iptc.RECORDS, b""),  # of a JPEG
+        tags.get(TAG_OF_IPTC, b""),
+        iptc.in_resources(tags.get(_TAG_OF_PHOTOSHOP, b"")),
+        *(iptc.from_text(image.info.get(keyword, "")) for keyword in _PNG_IPTC),
+    ]
+    found = [iptc.whole(value) or iptc.whole(iptc.swapped(value)) for value in stored]
+    if any(stored) and not any(found):
+        lost.append("IPTC")
+    return next(filter(None, found), b"")
+
+
 def _dpi(image: Image.Image, exif: bytes) -> tuple[float, float] | None:
     """Pixels per inch where the file tells them."""
     told = image.info.get("dpi")
@@ -261,6 +312,9 @@ def _loaded(exif: bytes) -> Image.Exif:
     tags = Image.Exif()
     if exif:
         tags.load(exif)
+        for values in (tags, *(tags.get_ifd(group) for group in (IFD.Exif, IFD.GPSInfo) if group in tags)):
+            for tag, value in values.items():
+                values[tag] = _stored(value)
     return tags
 
 
@@ -282,23 +336,29 @@ def save_options(
     Returns
     -------
     dict
-        Keywords of ``save``. Pillow writes no directories of EXIF into a TIFF: their encoders are the value
-        of ``directories``, for `containers.with_directories`.
+        Keywords of ``save``. Pillow writes no directories of EXIF and no IPTC into a TIFF: the encoders of
+        the former are the value of ``directories``, for `containers.with_directories`, the latter that of
+        ``iptc``, as in a JPEG 2000.
     list of str
-        What is too long for the format.
+        What is lost: what the format has no place for, or is too long for it.
     """
     options: dict[str, Any] = {}
+    lost = _homeless(metadata, format_name, holds)
     if "dpi" in holds and metadata.dpi:
         options["dpi"] = metadata.dpi
     elif format_name == "bmp":
         options["dpi"] = (0, 0)  # Pillow would write 96
     if "comment" in holds and metadata.comment:
         options["comment"] = metadata.comment
+    if len(metadata.iptc) > _LONGEST_IPTC.get(format_name, math.inf):
+        lost.append(_too_long(format_name, ["IPTC"]))
+        metadata = replace(metadata, iptc=b"")
     xmp = _sized_xmp(metadata.xmp, size) if "xmp" in holds else b""
     if "text" in holds:
         options["pnginfo"] = _png_texts(metadata, xmp)
     elif xmp:
         options["xmp"] = xmp
+    options |= _wrapped(metadata.iptc, format_name) if "iptc" in holds else {}
     if "exif" in holds:
         tags = _sized_exif(metadata, holds, size)
         if format_name == "tiff":
@@ -308,14 +368,83 @@ def save_options(
             # Pillow's plugins leave to us what stands before it: nothing, and in JPEG XL an offset.
             before = {"webp": b"", "jxl": bytes(4)}.get(format_name)
             options["exif"] = encoded if before is None else before + encoded[6:]
-    if format_name != "jpeg":
-        return options, []
-    long = [key for key, value in options.items() if isinstance(value, bytes) and len(value) > _JPEG_SEGMENT]
+    if format_name == "jpeg" and (long := _fit_segments(options)):
+        lost.append(_too_long(format_name, [key if key == "comment" else key.upper() for key in long]))
+        if "exif" in long and len(rest := _sized_exif(replace(metadata, exif=b""), holds, size)):
+            options["exif"] = rest.tobytes()
+    return options, lost
+
+
+def _wrapped(records: bytes, format_name: str) -> dict[str, Any]:
+    """Keywords of ``save`` for IPTC; a PNG has it among its texts."""
+    if not records or format_name == "png":
+        return {}
+    return {"extra": iptc.segment(records)} if format_name == "jpeg" else {"iptc": records}
+
+
+def _too_long(format_name: str, what: list[str]) -> str:
+    return f"too long for {format_name.upper()}: {', '.join(what)}: left out"
+
+
+def _fit_segments(options: dict[str, Any]) -> list[str]:
+    """Take out what is longer than a segment of a JPEG; its keys."""
+    long = [key for key in ("comment", "exif", "xmp") if len(options.get(key, b"")) > _JPEG_SEGMENT]
     for key in long:
         del options[key]
-    if "exif" in long and len(rest := _sized_exif(replace(metadata, exif=b""), holds, size)):
-        options["exif"] = rest.tobytes()
-    return options, [key if key == "comment" else key.upper() for key in long]
+    return long
+
+
+def _homeless(metadata: Metadata, format_name: str, holds: Collection[str]) -> list[str]:
+    """A line about what the format has no place for; what made the pixels is replaced, not lost."""
+    made = {Base.Software} if metadata.software else set()
+    told = _loaded(metadata.exif).keys() - made - set(_RESOLUTION)
+    lost = ["EXIF"] if told and "exif" not in holds else []
+    lost += [name for name in ("xmp", "iptc") if getattr(metadata, name) and name not in holds]
+    if metadata.dpi and not {"dpi", "exif"} & set(holds):
+        lost.append("resolution")
+    _, comment, texts = _texts_as_tags(metadata, holds)
+    lost += ["comment"] if comment else []
+    if texts:
+        named = [" ".join("".join(c if c.isprintable() else "?" for c in key).split()) for key in texts]
+        more = len(named) - _MOST_NAMED
+        named = named if more <= 0 else [*named[:_MOST_NAMED], f"{more} more"]
+        lost.append(f"text ({', '.join(named)})")
+    what = ", ".join(word.upper() if word in ("xmp", "iptc") else word for word in lost)
+    return [f"{format_name.upper()} has no place for {what}: left out"] if lost else []
+
+
+def _texts_as_tags(metadata: Metadata, holds: Collection[str]) -> tuple[dict[int, _Stored], bool, list[str]]:
+    """Comment and texts as tags of EXIF, where the format holds these and they are free.
+
+    Returns
+    -------
+    dict
+        Values by tag.
+    bool
+        Whether the comment has no place.
+    list of str
+        Keywords of the texts that have none.
+    """
+    tags = _loaded(metadata.exif)
+    found: dict[int, _Stored] = {}
+
+    def is_placed(tag: int | None, value: bytes) -> bool:
+        if tag is None or "exif" not in holds:
+            return False
+        own = found.setdefault(tag, _stored(tags.get(tag)) or _Stored.of(value))
+        return own == _Stored.of(value)
+
+    if "text" in holds:
+        return {}, False, []
+    keywords = [
+        key
+        for key, text in metadata.text
+        if key != "Comment"
+        and not (key == "Software" and metadata.software)
+        and not is_placed(_TAGS_OF_TEXTS.get(key), text.encode())
+    ]
+    homeless = metadata.comment.rstrip(b"\0") if "comment" not in holds else b""
+    return found, bool(homeless) and not is_placed(Base.ImageDescription, homeless), keywords
 
 
 def _sized_exif(metadata: Metadata, holds: Collection[str], size: tuple[int, int]) -> Image.Exif:
@@ -325,13 +454,15 @@ def _sized_exif(metadata: Metadata, holds: Collection[str], size: tuple[int, int
     for tag, side in zip((Base.ExifImageWidth, Base.ExifImageHeight), size, strict=True):
         if tag in details:
             details[tag] = side
-    for tag in (Base.XResolution, Base.YResolution, Base.ResolutionUnit):
+    for tag in _RESOLUTION:
         tags.pop(tag, None)
+    for vacant, text in _texts_as_tags(metadata, holds)[0].items():
+        tags[vacant] = text
     if metadata.dpi and (len(tags) or "dpi" not in holds):
         tags[Base.XResolution], tags[Base.YResolution] = metadata.dpi
         tags[Base.ResolutionUnit] = 2
     if metadata.software and (len(tags) or "text" not in holds):
-        tags[Base.Software] = metadata.software
+        tags[Base.Software] = _Stored.of(metadata.software.encode(errors="replace"))
     return tags
 
 
@@ -387,7 +518,9 @@ def _png_texts(metadata: Metadata, xmp: bytes) -> Any:
         except UnicodeDecodeError:
             texts["Comment"] = comment.decode("latin-1")
     if metadata.software:
-        texts["Software"] = metadata.software
+        texts["Software"] = metadata.software.encode(errors="replace").decode()
+    if metadata.iptc:
+        texts[_PNG_IPTC[0]] = iptc.as_text(metadata.iptc)
     chunks = PngInfo()
     for key, value in texts.items():
         chunks.add_text(key, value, zip=len(value) > 1024)

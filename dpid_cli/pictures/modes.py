@@ -58,6 +58,8 @@ def is_deep(image: Image.Image) -> bool:
     if image.format == "AVIF" and file is not None:
         file.seek(0)
         return avif_is_deep(file.read(_BOXES))
+    if image.format == "HEIF":
+        return bool(image.info.get("bit_depth", 8) > 8)
     bits = getattr(image, "tag_v2", {}).get(258, (8,))
     if max(bits) > 8:
         return True

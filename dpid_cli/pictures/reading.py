@@ -14,10 +14,10 @@ from PIL import Image, UnidentifiedImageError
 from PIL.ExifTags import Base
 
 from dpid_cli.errors import FileError, one_line, warn
-from dpid_cli.pictures import claims, libtiff
+from dpid_cli.pictures import claims, jxl, libtiff
 from dpid_cli.pictures.colour import profile_of
-from dpid_cli.pictures.containers import box_remarks, jp2_depth, jxl_size, without_remarks
-from dpid_cli.pictures.deep import Deep, find
+from dpid_cli.pictures.containers import box_remarks, without_remarks
+from dpid_cli.pictures.deep import Deep, boxed, find, is_deep_jp2
 from dpid_cli.pictures.formats import BY_PILLOW, FORMATS, format_in, load_plugin
 from dpid_cli.pictures.metadata import is_turned, metadata_of, orientation, take
 from dpid_cli.pictures.modes import is_deep, pixels_of, plain, upright
@@ -38,13 +38,20 @@ class DamagedError(FileError):
 
 
 @contextmanager
-def file_errors(name: str, max_pixels: int) -> Iterator[None]:
-    """Turn whatever a decoder raises on a bad file into one `FileError`."""
+def file_errors(stream: IO[bytes], name: str, max_pixels: int, *, part: bool = False) -> Iterator[None]:
+    """Turn whatever a decoder raises on a bad file into one `FileError`.
+
+    `part` tells whether users have asked for what there is of files that are cut off.
+    """
     try:
         yield
     except FileError:
         raise
     except UnidentifiedImageError:
+        format_ = format_in(stream, name)
+        if format_ is not None:
+            problem = f"it begins as {format_.name.upper()}, but its header is damaged"
+            raise DamagedError(f"{name}: {problem}: {_advice(stream, name, part)}") from None
         known = ", ".join(FORMATS).upper()
         raise DamagedError(f"{name}: not an image that dpid reads: give {known}") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -66,12 +73,22 @@ def file_errors(name: str, max_pixels: int) -> Iterator[None]:
     ) as error:
         # Pillow's plugins raise all of these on damaged headers.
         raise DamagedError(
-            f"{name}: damaged or truncated image: {one_line(error)}: get a whole copy"
+            f"{name}: damaged or truncated image: {one_line(error)}: {_advice(stream, name, part)}"
         ) from error
     except Exception as error:
         if type(error).__module__.split(".")[0] in ("struct", "zlib"):
-            raise DamagedError(f"{name}: damaged image: {one_line(error)}: get a whole copy") from error
+            raise DamagedError(
+                f"{name}: damaged image: {one_line(error)}: {_advice(stream, name, part)}"
+            ) from error
         raise
+
+
+def _advice(stream: IO[bytes], name: str, part: bool) -> str:
+    """What to do about a damaged file."""
+    format_ = format_in(stream, name) if part else None
+    if format_ is None or (format_.partial and not (format_.name == "jp2" and is_deep_jp2(stream))):
+        return "get a whole copy"
+    return f"get a whole copy, as --truncated accept gets nothing of {format_.name.upper()}"
 
 
 def too_large(name: str, max_pixels: int) -> FileError:
@@ -90,16 +107,17 @@ def opened(stream: IO[bytes], name: str, max_pixels: int) -> Image.Image:
     if format_ is None:
         raise UnidentifiedImageError
     if format_.name == "jxl":  # which is decoded when it is opened
-        width, height = jxl_size(stream)
+        width, height = jxl.header(stream).size
         stream.seek(0)
         if width * height > max_pixels:
             raise too_large(name, max_pixels)
     load_plugin(format_, name)
-    image = Image.open(claims.without_comments(stream), formats=[format_.pillow])
-    if format_.name == "jp2" and len(image.getbands()) > 1 and jp2_depth(stream) > 8:
-        raise FileError(  # Pillow shifts their values, and the brightest become black
-            f"{name}: JPEG 2000 of more than 8 bits is read in gray only: convert it to TIFF or PNG"
-        )
+    try:
+        image = Image.open(claims.without_comments(stream), formats=[format_.pillow])
+    except RuntimeError as error:
+        if format_.name == "jxl":  # which speaks to those who build it
+            raise ValueError("its decoder cannot read it") from error
+        raise
     if format_.name in ("jp2", "jxl"):
         _complete(image, stream)
     if image.width * image.height > max_pixels:
@@ -152,7 +170,7 @@ def read(stream: IO[bytes], name: str, *, max_pixels: int = MAX_PIXELS, truncate
         If it is not an image of a known format, damaged, truncated or too large.
     """
     try:
-        picture, whole = _looked_at(stream, lambda part: _decoded(part, name, max_pixels))
+        picture, whole = _looked_at(stream, lambda rest: _decoded(rest, name, max_pixels, part=truncated))
     except DamagedError:
         if truncated:
             stream.seek(0)
@@ -179,16 +197,31 @@ def _looked_at(stream: IO[bytes], look: Callable[[IO[bytes]], T]) -> tuple[T, bo
     raise damage
 
 
-def _decoded(stream: IO[bytes], name: str, max_pixels: int, truncated: bool = False) -> Picture:
-    with file_errors(name, max_pixels), settings(max_pixels, truncated):
+def _decoded(
+    stream: IO[bytes], name: str, max_pixels: int, *, truncated: bool = False, part: bool = False
+) -> Picture:
+    with file_errors(stream, name, max_pixels, part=part), settings(max_pixels, truncated):
         deep = find(stream, truncated=truncated)
         if deep is not None:
             picture, notes = deep_picture(deep, name, max_pixels, truncated)
         else:
             with opened(stream, name, max_pixels) as image:
-                picture, notes = shallow_picture(image, name)
+                deep = boxed(image, stream)
+                if deep is not None:
+                    picture, notes = deep_picture(deep, name, max_pixels, truncated)
+                else:
+                    picture, notes = shallow_picture(image, name)
+                notes += _others(image, stream)
     check(picture, notes, name)
     return picture
+
+
+def _others(image: Image.Image, stream: IO[bytes]) -> list[str]:
+    """A line about pictures in the file that are not read."""
+    if image.format == "JXL" and jxl.header(stream).animated:
+        return ["an animation, of which only the first frame is read"]
+    count = getattr(image, "n_frames", 1) if image.format == "HEIF" else 1
+    return [f"{count} images, of which only the main one is read"] if count > 1 else []
 
 
 def check(picture: Picture, notes: list[str], name: str) -> None:
@@ -239,11 +272,11 @@ def _losses(lost: list[str]) -> list[str]:
 
 def read_size(stream: IO[bytes], name: str, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
     """Width and height of the upright picture, from the header; arguments and errors are those of `read`."""
-    return _looked_at(stream, lambda part: _measured(part, name, max_pixels))[0]
+    return _looked_at(stream, lambda rest: _measured(rest, name, max_pixels))[0]
 
 
 def _measured(stream: IO[bytes], name: str, max_pixels: int) -> tuple[int, int]:
-    with file_errors(name, max_pixels), settings(max_pixels, False):
+    with file_errors(stream, name, max_pixels), settings(max_pixels, False):
         deep = find(stream)
         if deep is None:
             with opened(stream, name, max_pixels) as image:

@@ -16,8 +16,10 @@ from PIL.TiffImagePlugin import TiffImageFile
 from dpid_cli.errors import FileError
 from dpid_cli.pictures.samples import Samples, stretched
 
-_BITS, _COMPRESSION, _PHOTOMETRIC, _PROFILE = 258, 259, 262, 34675
-_INVERTED, _COLOUR = 0, 2  # PhotometricInterpretation; 1 is gray
+_BITS, _COMPRESSION, _PHOTOMETRIC, _INKS, _PROFILE = 258, 259, 262, 332, 34675
+_INVERTED, _GRAY, _COLOUR, INK, LAB = 0, 1, 2, 5, 8  # PhotometricInterpretation
+COLOURS = {_INVERTED: 1, _GRAY: 1, _COLOUR: 3, INK: 4, LAB: 3}  # how many channels they are
+_CMYK = 1  # InkSet
 _ASSOCIATED, _STRAIGHT = 1, 2  # ExtraSamples
 _MOST_SAMPLES = 16
 _LARGEST_TILE = 2**24
@@ -31,6 +33,8 @@ class Tags(TiffImageFile):
     """What Pillow reads of a TIFF, but for its pixels, so that these may be of any kind."""
 
     def _setup(self) -> None:
+        if not {256, 257} <= self.tag_v2.keys():
+            raise ValueError("it tells no size")
         self._size = int(self.tag_v2[256]), int(self.tag_v2[257])
         self._mode = "L"
         self.tile = []
@@ -39,9 +43,9 @@ class Tags(TiffImageFile):
 
     @property
     def deep(self) -> bool:
-        """Whether it is gray or RGB with more than 8 bits a channel."""
+        """Whether it has more than 8 bits a channel."""
         colours = self.tag_v2.get(_PHOTOMETRIC, _INVERTED)
-        return max(self.tag_v2.get(_BITS, (1,))) > 8 and colours in range(_COLOUR + 1)
+        return max(self.tag_v2.get(_BITS, (1,))) > 8 and colours in COLOURS
 
     @property
     def packed(self) -> bool:
@@ -81,7 +85,7 @@ def decode(page: Any, stream: IO[bytes], name: str, truncated: bool) -> Samples:
 
 def _channels(page: Any) -> tuple[list[int], int, bool]:
     """Which samples are colours and alpha, which kind of alpha, and whether there are more."""
-    colours = 3 if page.photometric == _COLOUR else 1
+    colours = COLOURS[page.photometric]
     kinds = list(page.extrasamples)
     if page.samplesperpixel - colours == 1 and not kinds:
         kinds = [_STRAIGHT]  # it should be said, but often is not
@@ -105,11 +109,20 @@ def _check_layout(page: Any, name: str) -> None:
             f"{name}: samples of {bits} bits are not read as they are: "
             "convert them to 8 or 16 bits, or to floats"
         )
+    _check_ink(page, name)
     if not 1 <= page.samplesperpixel <= _MOST_SAMPLES or page.samplesperpixel < len(_channels(page)[0]):
         raise ValueError(f"{page.samplesperpixel} channels")
     largest = max(_LARGEST_TILE, 4 * page.imagewidth * page.imagelength)
     if page.tilewidth * page.tilelength > largest:
         raise ValueError(f"tiles of {page.tilewidth} x {page.tilelength} pixels")
+
+
+def _check_ink(page: Any, name: str) -> None:
+    """Raise a `FileError` for colours of other spaces that have no one meaning."""
+    if page.photometric == INK and (page.dtype.kind != "u" or page.tags.valueof(_INKS, _CMYK) != _CMYK):
+        raise FileError(f"{name}: inks are read as CMYK of integers only: convert it to RGB")
+    if page.photometric == LAB and page.dtype != np.uint16:
+        raise FileError(f"{name}: Lab of more than 8 bits is read of 16 only: convert it to RGB")
 
 
 def _check_claims(page: Any) -> None:

@@ -12,19 +12,21 @@ import numpy as np
 from PIL import Image
 
 from dpid_cli.errors import FileError, collected, one_line, warn
-from dpid_cli.pictures import apng, gif
+from dpid_cli.pictures import apng, gif, jxl
 from dpid_cli.pictures.colour import colours_of, fitting, is_srgb, to_srgb, with_usable_profile
 from dpid_cli.pictures.containers import (
     join_tiffs,
     with_boxes,
     with_directories,
+    with_jp2_pixels,
+    with_longs,
     with_png_pixels,
     with_tiff_tags,
     without_dates,
 )
 from dpid_cli.pictures.deep import encode
-from dpid_cli.pictures.formats import ALPHA, Format, able, holders, load_plugin
-from dpid_cli.pictures.metadata import Metadata, save_options
+from dpid_cli.pictures.formats import ALPHA, FORMATS, Format, able, holders, load_plugin
+from dpid_cli.pictures.metadata import TAG_OF_IPTC, Metadata, save_options
 from dpid_cli.pictures.picture import Picture
 from dpid_cli.pictures.reel import Reel
 
@@ -47,9 +49,8 @@ def write(picture: Picture, stream: IO[bytes], format_: Format, name: str) -> No
         options["sizes"] = [picture.size]
     if picture.icc_profile:
         options["icc_profile"] = fitting(picture.icc_profile, mode)
-    long = _encode_with(picture.metadata, picture, mode, stream, format_, options, name)
-    if long:
-        warn(f"{name}: too long for {format_.name.upper()}: {', '.join(long)}: left out")
+    for note in _encode_with(picture.metadata, picture, mode, stream, format_, options, name):
+        warn(f"{name}: {note}")
 
 
 def check_picture(picture: Picture, format_: Format, name: str) -> None:
@@ -68,7 +69,13 @@ def _held(picture: Picture, format_: Format, name: str) -> tuple[Picture, str]:
     load_plugin(format_, name)
     picture = _without_opaque_alpha(picture) if not format_.modes & ALPHA else picture
     _check_side(picture, format_, name)
-    return picture, _mode_in(picture, format_, name)
+    mode = _mode_in(picture, format_, name)
+    usual = FORMATS[format_.name].options
+    if format_.name == "jxl" and mode.endswith(";16") and format_.options["quality"] != usual["quality"]:
+        raise FileError(
+            f"{name}: JXL of 16 bits is written without loss: leave --quality out, or give --depth 8"
+        )
+    return picture, mode
 
 
 def _with_profile_held(picture: Picture, mode: str, format_: Format, name: str) -> Picture:
@@ -195,12 +202,16 @@ def _image(picture: Picture, mode: str) -> Image.Image:
     return image.convert(mode) if picture.pixels.dtype == np.uint8 and image.mode != mode else image
 
 
-def _jpeg_2000(image: Image.Image, format_: Format, told: Mapping[str, Any]) -> bytes:
-    """With what Pillow writes none of."""
-    buffer = io.BytesIO()
-    image.save(buffer, format_.pillow, **told)
-    remarks: dict[str, bytes] = {key: told[key] for key in ("icc_profile", "exif", "xmp") if key in told}
-    return with_boxes(buffer.getvalue(), remarks, told.get("dpi"))
+def _jpeg_2000(picture: Picture, mode: str, format_: Format, told: Mapping[str, Any]) -> bytes:
+    """With what Pillow writes none of: colours of 16 bits, and most remarks."""
+    if picture.pixels.dtype == np.uint8 or picture.pixels.ndim == 2:
+        file = _by_pillow(_image(picture, mode), format_, told)
+    else:
+        one = _by_pillow(Image.new(mode.removesuffix(";16"), (1, 1)), format_, told)
+        file = with_jp2_pixels(one, encode(picture.pixels, "jp2", told), told.get("comment", b""))
+    kinds = ("icc_profile", "exif", "xmp", "iptc")
+    remarks: dict[str, bytes] = {key: told[key] for key in kinds if key in told}
+    return with_boxes(file, remarks, told.get("dpi"))
 
 
 def _encode_with(
@@ -212,9 +223,9 @@ def _encode_with(
     options: Mapping[str, Any],
     name: str,
 ) -> list[str]:
-    """Encode with metadata, or without if that is what fails; what of it is too long."""
+    """Encode with metadata, or without if that is what fails; what of it is lost."""
     try:
-        told, long = save_options(metadata, format_.name, format_.metadata, picture.size)
+        told, lost = save_options(metadata, format_.name, format_.metadata, picture.size)
         _encode(picture, mode, stream, format_, {**options, **told}, name)
     except (struct.error, LookupError, TypeError, ValueError, ArithmeticError, SystemError):
         record = Metadata(software=metadata.software)
@@ -225,7 +236,7 @@ def _encode_with(
         _encode_with(record, picture, mode, stream, format_, options, name)
         warn(f"{name}: {format_.name.upper()} cannot hold its metadata: it is left out")
         return []
-    return long
+    return lost
 
 
 def _encode(
@@ -238,20 +249,26 @@ def _encode(
 ) -> None:
     told = dict(options)
     directories = told.pop("directories", {})
+    records = told.pop("iptc", b"") if format_.name == "tiff" else b""
     try:
-        if picture.pixels.dtype == np.uint8 or format_.name == "jp2":
+        if format_.name == "jp2":
+            stream.write(_jpeg_2000(picture, mode, format_, told))
+            return
+        if format_.name == "jxl" and picture.pixels.dtype == np.uint16:
+            boxes: dict[str, bytes] = {key: told[key] for key in ("exif", "xmp") if key in told}
+            stream.write(jxl.encode(picture.pixels, boxes))
+            return
+        if picture.pixels.dtype == np.uint8:
             image = _image(picture, mode)
             if format_.name == "gif":
                 image = gif.with_palette(image)
-            if format_.name == "jp2":
-                stream.write(_jpeg_2000(image, format_, told))
-                return
-            if not directories:
+            if not directories and not records:
                 image.save(stream, format_.pillow, **told)
                 return
             file = _by_pillow(image, format_, told)
         else:
             file = _deep(picture, format_, told)
+        file = with_longs(file, TAG_OF_IPTC, records) if records else file
         stream.write(with_directories(file, directories) if directories else file)
     except (OSError, RuntimeError, ValueError) as error:
         if isinstance(error, OSError) and error.errno is not None:
