@@ -401,7 +401,11 @@ def many(folder: Path) -> Path:
 def started(folder: Path, *more: str) -> subprocess.Popen[bytes]:
     """The batch of `WORDS` as a process, when it has done something."""
     run = subprocess.Popen(
-        [DPID, "batch", *WORDS, "-j", "2", *more], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [DPID, "batch", *WORDS, "-j", "2", *more],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
     )
     report, end = folder / "r.jsonl", time.monotonic() + 60
     size = report.stat().st_size if report.exists() else 0
@@ -411,7 +415,15 @@ def started(folder: Path, *more: str) -> subprocess.Popen[bytes]:
     return run
 
 
-def test_killed_at_random_moments(many, tmp_path_factory):
+def report_lines(folder: Path) -> int:
+    return (folder / "r.jsonl").read_bytes().count(b"\n")
+
+
+ENGINES = pytest.mark.parametrize("engine", ["--threads", "--processes"])
+
+
+@ENGINES
+def test_killed_at_random_moments(many, engine, tmp_path_factory):
     """The tree becomes that of an undisturbed run; what was recorded is not done again."""
     wait = random.Random(11)
     undisturbed = tmp_path_factory.mktemp("undisturbed")
@@ -421,10 +433,13 @@ def test_killed_at_random_moments(many, tmp_path_factory):
     (many / "r.jsonl").unlink()
     killed = 0
     for _ in range(6):
-        with started(many, "--resume") as run:
-            time.sleep(wait.uniform(0, 0.15))
+        with started(many, "--resume", engine) as run:
+            end = report_lines(many) + wait.randint(0, 9)
+            while report_lines(many) < end and run.poll() is None:
+                time.sleep(0.001)
+            time.sleep(wait.uniform(0, 0.02))
             run.send_signal(signal.SIGKILL)
-            run.communicate()
+            assert run.communicate()[1] == b""
         killed += run.returncode == -signal.SIGKILL
         told = (many / "r.jsonl").read_bytes()
         recorded = {json.loads(line)["input"] for line in told.splitlines()[: told.count(b"\n")]}
@@ -444,10 +459,13 @@ def test_killed_at_random_moments(many, tmp_path_factory):
     assert listing(many / "out") == listing(undisturbed / "out")  # no temporary file is left
 
 
+@ENGINES
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_interrupted(many, number):
-    with started(many, "--json") as run:
-        run.send_signal(number)
+def test_interrupted(many, number, engine):
+    with started(many, "--json", engine) as run:
+        while report_lines(many) < 3:
+            time.sleep(0.001)
+        os.killpg(run.pid, number)  # as a terminal does it
         out, err = run.communicate(timeout=60)
     assert (run.returncode, err) == (130, b"")
     found = json.loads(out)

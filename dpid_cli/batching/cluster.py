@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
@@ -15,11 +13,11 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from dpid_cli import __version__
+from dpid_cli import __version__, interruptions
 from dpid_cli.backends import thread_count
 from dpid_cli.batching.order import Order
 from dpid_cli.batching.runner import results_of
-from dpid_cli.batching.work import Item, Result, work
+from dpid_cli.batching.work import Item, Result, again, work
 from dpid_cli.errors import ArgumentError, one_line
 
 LOCAL = "local"
@@ -47,7 +45,7 @@ def connected(address: str, workers: int | None = None) -> Iterator[Cluster]:
     with ExitStack() as stack:
         where: Any = address
         if address == LOCAL:
-            with _ignoring_interruptions():
+            with interruptions.ignored():
                 where = LocalCluster(
                     n_workers=thread_count(workers),
                     threads_per_worker=1,
@@ -67,20 +65,6 @@ def connected(address: str, workers: int | None = None) -> Iterator[Cluster]:
         cluster = Cluster(client, sum(client.nthreads().values()))
         stack.callback(cluster.shutdown)
         yield cluster
-
-
-@contextmanager
-def _ignoring_interruptions() -> Iterator[None]:
-    """Let processes begin that leave a terminal's Ctrl-C and its end, which all of them get, to this one."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _check(client: Any, address: str) -> None:
@@ -197,7 +181,7 @@ def _attempt(order: Order, items: tuple[Item, ...], marks: tuple[str, ...]) -> l
         from distributed import Event
 
         if any(Event(mark).is_set() for mark in marks):
-            items = tuple(replace(item, unrecorded=True) for item in items)
+            items = again(order, items)
         else:
             Event(marks[-1]).set()
     return work(order, items)

@@ -21,6 +21,7 @@ def run(
     *,
     pending: int,
     chunk: int = 1,
+    within: float | None = None,
     stop: threading.Event | None = None,
 ) -> Iterator[Result]:
     """Do all items and yield what becomes of each, in the order in which they are finished.
@@ -35,7 +36,10 @@ def run(
     pending : int
         The most chunks that are handed over and not done.
     chunk : int, default 1
-        Items that are handed over together.
+        The most items that are handed over together.
+    within : float, optional
+        Seconds that a chunk should take at the most, at the pace of the last one that is done; the first
+        ones are single items. Without it all are of `chunk` items.
     stop : threading.Event, optional
         When it is set, what has not been begun is dropped, and the rest is waited for.
 
@@ -45,6 +49,7 @@ def run(
         One for every item that was begun; an executor that fails makes its items fail.
     """
     source = iter(items)
+    size = chunk if within is None else 1
     handed: dict[Future[list[Result]], tuple[Item, ...]] = {}
     try:
         more = True
@@ -53,13 +58,17 @@ def run(
                 more = False
                 _drop(handed)
             while more and len(handed) < pending:
-                part = tuple(islice(source, chunk))
+                part = tuple(islice(source, size))
                 more = bool(part)
                 if part:
                     handed[_submitted(executor, order, part)] = part
             done, _ = wait(handed, _PATIENCE if stop is not None else None, FIRST_COMPLETED)
             for future in [future for future in handed if future in done]:
-                yield from results_of(future, handed.pop(future))
+                results = results_of(future, handed.pop(future))
+                if within is not None:
+                    pace = sum(result.seconds for result in results) / len(results)
+                    size = max(1, min(chunk, int(within / max(pace, 1e-6))))
+                yield from results
     finally:
         _drop(handed)
         wait(handed)

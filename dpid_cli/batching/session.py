@@ -14,12 +14,17 @@ from dpid_cli import places
 from dpid_cli.backends import thread_count
 from dpid_cli.batching.inventory import Inventory
 from dpid_cli.batching.order import Order
+from dpid_cli.batching.processes import Processes
 from dpid_cli.batching.report import Earlier, Report
 from dpid_cli.batching.runner import run
 from dpid_cli.batching.scratch import room
 from dpid_cli.batching.selection import Input, Listed, Selection, Shard
 from dpid_cli.batching.work import Result
 from dpid_cli.errors import ArgumentError
+
+_WORTH_PROCESSES = 1000
+# What processes are given at a time: handing over takes about 0.2 ms, and Ctrl-C waits for all of it.
+_MOST_TOGETHER, _SECONDS_TOGETHER = 16, 0.05
 
 T = TypeVar("T", Inventory, Earlier)
 
@@ -43,8 +48,9 @@ class Session:
         Path of a report: only what failed there is done.
     shard : Shard or None
         The part of the inputs that is done; all are listed and checked.
-    executor : callable
-        From the number of workers to what does the work.
+    executor : callable or None
+        From the number of workers to what does the work; None for processes where there are so many inputs
+        that these are worth their start, else threads.
     pending : int
         Chunks for each worker that are handed over at a time.
     chunk : int
@@ -58,7 +64,7 @@ class Session:
     resume: bool = False
     retry_failed: str | None = None
     shard: Shard | None = None
-    executor: Callable[[int], Executor] = ThreadPoolExecutor
+    executor: Callable[[int], Executor] | None = None
     pending: int = 2
     chunk: int = 1
     _inventory: Inventory = field(init=False)
@@ -154,16 +160,25 @@ class Session:
             report = None
             if self.report is not None and not self.order.dry:
                 report = stack.enter_context(Report(self.report, resume=self._continues))
-            here = self.executor is ThreadPoolExecutor
+            engine = self._engine
+            here = engine is ThreadPoolExecutor
             order = self._with_threads(max(1, workers // max(1, self.count)) if here else 1)
-            executor = stack.enter_context(self.executor(workers))
+            executor = stack.enter_context(engine(workers))
             items = self._inventory.items(self._earlier)
             pending = self.pending * workers
-            chunk = max(1, min(self.chunk, self.count // (4 * workers)))
-            for result in run(order, items, executor, pending=pending, chunk=chunk, stop=stop):
+            chunk, within = (_MOST_TOGETHER, _SECONDS_TOGETHER) if engine is Processes else (self.chunk, None)
+            chunk = max(1, min(chunk, self.count // (4 * workers)))
+            for result in run(order, items, executor, pending=pending, chunk=chunk, within=within, stop=stop):
                 if report is not None:
                     report.add(result)
                 yield result
+
+    @property
+    def _engine(self) -> Callable[[int], Executor]:
+        if self.executor is not None:
+            return self.executor
+        on_gpu = any(want.recipe.device != "cpu" for want in self.order.wants)  # which processes would share
+        return ThreadPoolExecutor if on_gpu or self.count < _WORTH_PROCESSES else Processes
 
     def __enter__(self) -> Self:
         return self

@@ -163,6 +163,13 @@ def work(order: Order, items: Sequence[Item]) -> list[Result]:
     return [_Task(order, item).run() for item in items]
 
 
+def again(order: Order, items: Sequence[Item]) -> tuple[Item, ...]:
+    """The items of a worker that was lost: it may have made results, which are known by their content."""
+    if order.overwrite or order.skip_existing or order.dry:
+        return tuple(items)
+    return tuple(replace(item, unrecorded=True) for item in items)
+
+
 class _Task:
     """One input on its way; what its result tells is added as it goes."""
 

@@ -32,6 +32,7 @@ from dpid_cli.cli.options import (
 )
 from dpid_cli.cli.progress import Progress
 from dpid_cli.errors import ArgumentError
+from dpid_cli.interruptions import ENDING
 from dpid_cli.methods import METHODS
 from dpid_cli.sizes import SizeRequest
 
@@ -64,13 +65,10 @@ def _part(ctx: click.Context, param: click.Parameter, value: str | None) -> Shar
     return Shard(int(found[1]), int(found[2]))
 
 
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, kill, a terminal that is closed
-
-
 @contextmanager
 def _handling(interrupt: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     """Let all that ask a command to end do this; what is ignored from the start, as by nohup, stays so."""
-    heard = [number for number in _ENDING if signal.getsignal(number) != signal.SIG_IGN]
+    heard = [number for number in ENDING if signal.getsignal(number) != signal.SIG_IGN]
     before = {number: signal.signal(number, interrupt) for number in heard}
     try:
         yield
@@ -181,6 +179,11 @@ def _interruptible() -> Iterator[None]:
 )
 @click.option("-n", "--dry-run", "dry", is_flag=True, help="Tell what would be done, and write nothing.")
 @click.option(
+    "--processes/--threads",
+    default=None,
+    help="Work in processes, or in threads of one.  [default: processes from 1000 inputs on]",
+)
+@click.option(
     "-j",
     "--workers",
     type=click.IntRange(min=1),
@@ -216,6 +219,9 @@ def command(
       dpid batch photos/ small/ -r -s 4 --report run.jsonl --resume
       dpid batch s3://bucket/photos/ s3://bucket/small/ -r -s 4 --dask tcp://head:8786
     """
+    from concurrent.futures import ThreadPoolExecutor
+
+    from dpid_cli.batching.processes import Processes
     from dpid_cli.batching.session import Session
     from dpid_cli.kernels import jit
     from dpid_cli.sources import check_paths
@@ -227,9 +233,13 @@ def command(
     recursive = options["recursive"]
     selections = _selections(paths[:-1], options)
     running = {name: options.pop(name) for name in ("workers", "report", "resume", "retry_failed", "shard")}
-    dask, chunk = options.pop("dask"), options.pop("chunk")
+    dask, chunk, processes = (options.pop(name) for name in ("dask", "chunk", "processes"))
     if chunk is not None and dask is None:
         raise click.UsageError("--chunk: it goes with --dask: leave it out")
+    if processes is not None:
+        if dask is not None:
+            raise click.UsageError("--processes, --threads: --dask has workers of its own: leave it out")
+        running |= {"executor": Processes if processes else ThreadPoolExecutor}
     order = _order(paths[-1], options)
     order.check()
     with ExitStack() as stack:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from PIL import Image
 import dpid_cli
 from dpid_cli import places
 from dpid_cli.backends import available_threads
+from dpid_cli.batching.processes import Processes
 from dpid_cli.pictures import Picture, format_of, write
 from dpid_cli.recipe import Recipe
 from dpid_cli.sizes import SizeRequest
@@ -64,7 +65,7 @@ def _measured(pairs: Pairs, rounds: int) -> dict[str, Samples | None]:
     recipe = Recipe(SizeRequest("scale", 4.0), threads=1)
     ready = {source: _result(recipe, source) for source, _ in pairs}
     workers = available_threads()
-    with ThreadPoolExecutor(workers) as threads, ProcessPoolExecutor(workers) as processes:
+    with ThreadPoolExecutor(workers) as threads, Processes(workers) as processes:
         bare = partial(_bare, recipe, ready)
         calls: dict[str, Callable[[], None] | None] = {
             BARE: lambda: list(threads.map(bare, pairs)).clear(),
@@ -74,7 +75,7 @@ def _measured(pairs: Pairs, rounds: int) -> dict[str, Samples | None]:
         return time_calls(calls, rounds)
 
 
-def _all_done(pairs: Pairs, executor: ThreadPoolExecutor | ProcessPoolExecutor) -> None:
+def _all_done(pairs: Pairs, executor: Executor) -> None:
     chunk = max(1, len(pairs) // 50)
     results = dpid_cli.batch(pairs, scale=4, overwrite=True, executor=executor, chunk=chunk)
     assert all(result.status == "done" for result in results)

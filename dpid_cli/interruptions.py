@@ -1,0 +1,43 @@
+"""What asks a command to end: Ctrl-C, kill, a terminal that is closed; its processes get some of it, too."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+@contextmanager
+def ignored() -> Iterator[None]:
+    """Let processes begin, by any thread, that leave what a whole terminal gets to this one."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in ENDING if number != signal.SIGTERM}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def blocked() -> Iterator[None]:
+    """Let processes begin, by this thread, that hear nothing of it; this one hears it afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def ignore() -> None:
+    """Hear nothing of it in this process."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
