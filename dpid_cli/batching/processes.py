@@ -56,10 +56,10 @@ class Processes(Executor):
                 if not self._begun:
                     self._begun = True
                     here, items = work(order, items[:1]), items[1:]
-                handed.inner = pool.submit(work, order, items)
+                handed.inner = _submitted(pool, order, items)
             except BrokenProcessPool:
                 self._pool = pool = _pool(self._workers)
-                handed.inner = pool.submit(work, order, items)
+                handed.inner = _submitted(pool, order, items)
         handed.inner.add_done_callback(lambda inner: self._settle(handed, inner, pool, here, order, items))
         return handed
 
@@ -99,7 +99,7 @@ class Processes(Executor):
             if self._alone is None:
                 self._alone = _pool(1)
             try:
-                results += self._alone.submit(work, order, (item,)).result()
+                results += _submitted(self._alone, order, (item,)).result()
             except BrokenProcessPool:
                 self._alone = None
                 error = f"{item.path}: it ended its process, perhaps for want of memory: try it by itself"
@@ -112,8 +112,14 @@ def _pool(workers: int) -> ProcessPoolExecutor:
     with _without_warnings(), interruptions.blocked():
         pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin)
     with interruptions.blocked():  # again, as the first semaphore of all has ended it
-        pool.submit(os.getpid)
+        for _ in range(workers):  # each begins a process, unless one has nothing to do
+            pool.submit(os.getpid)
     return pool
+
+
+def _submitted(pool: ProcessPoolExecutor, order: Order, items: tuple[Item, ...]) -> Future[list[Result]]:
+    with interruptions.blocked():  # it may begin a process
+        return pool.submit(work, order, items)
 
 
 @contextmanager
