@@ -16,7 +16,7 @@ from PIL import Image
 from test_batch import lines, make
 
 import dpid_cli
-from dpid_cli.batching import session
+from dpid_cli.batching import processes, session
 from dpid_cli.batching.order import Order, Want
 from dpid_cli.batching.processes import Processes
 from dpid_cli.batching.selection import Rules, Tree
@@ -85,11 +85,12 @@ def test_processes_are_for_many(folder, monkeypatch):
     """Where there are few, their start would take longer than the work."""
     used = []
 
-    def processes(workers: int) -> ThreadPoolExecutor:
-        used.append(workers)
-        return ThreadPoolExecutor(workers)
+    class Recorded(ThreadPoolExecutor):
+        def __init__(self, workers: int) -> None:
+            used.append(workers)
+            super().__init__(workers)
 
-    monkeypatch.setattr(session, "Processes", processes)
+    monkeypatch.setattr(session, "Processes", Recorded)
     monkeypatch.setattr(session, "_WORTH_PROCESSES", 3)
     recipe = Recipe(SizeRequest("scale", 2.0))
     for count, device, expected in (2, "cpu", []), (3, "auto", []), (3, "cpu", [2]):
@@ -101,6 +102,48 @@ def test_processes_are_for_many(folder, monkeypatch):
             assert run.count == count
             assert {result.status for result in run.results(threading.Event())} == {"done"}
         assert used == expected
+
+
+@pytest.mark.parametrize("error", [OSError("no memory"), AssertionError("no children")])
+def test_where_no_process_can_begin_threads_do_it(dpid, folder, monkeypatch, error):
+    def begin() -> None:
+        raise error
+
+    monkeypatch.setattr(processes, "_Process", begin)
+    monkeypatch.setattr(session, "_WORTH_PROCESSES", 1)
+    make("in/a.png")
+    assert dpid("batch", "in", "out", "-s", "2").exit_code == 0
+    result = dpid("batch", "in", "out", "-s", "2", "--overwrite", "--processes")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        f"--processes: they cannot begin: {error}: use --threads\n",
+    )
+
+
+def end_at_once(connection: object) -> None:
+    os._exit(1)
+
+
+def test_processes_that_end_as_they_begin(folder, monkeypatch):
+    monkeypatch.setattr(processes, "_serve", end_at_once)
+    pairs = [(str(make(f"in/{k}.png")), f"out/{k}.png") for k in range(5)]
+    with Processes(2) as executor:
+        results = list(dpid_cli.batch(pairs, scale=4, executor=executor, workers=2))
+    assert sorted(result.input for result in results) == sorted(source for source, _ in pairs)
+    assert [result.status for result in results].count("done") == 1  # the first, which no process did
+    assert all("use --threads" in str(result.error) for result in results if result.status == "failed")
+
+
+def test_an_idle_process_may_be_lost_too(folder):
+    pairs = [(str(make(f"in/{k}.png")), f"out/{k}.png") for k in range(9)]
+    with Processes(2) as executor:
+        for _ in range(2):
+            for process in executor._all:
+                if process._ready:
+                    process._process.kill()
+                    process._process.join()
+            results = dpid_cli.batch(pairs, scale=4, executor=executor, workers=2, overwrite=True)
+            assert [result.status for result in results] == ["done"] * 9
 
 
 def test_nobody_else_has_their_processes(dpid, photo):

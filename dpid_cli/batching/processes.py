@@ -5,144 +5,161 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
 
 from dpid_cli import interruptions
 from dpid_cli.batching.order import Order
 from dpid_cli.batching.work import FAILED, Item, Result, again, work
+from dpid_cli.errors import ArgumentError, one_line
+
+# Processes that start afresh, as forks of one with threads may hang.
+_CONTEXT = multiprocessing.get_context("spawn")
 
 
-class _Handed(Future[list[Result]]):
-    """The results of a chunk, which is given up only if no process has begun with it."""
-
-    inner: Future[list[Result]]
-
-    def cancel(self) -> bool:
-        return self.inner.cancel() and super().cancel()
+class LostError(Exception):
+    """A process has ended before it gave its results."""
 
 
-class Processes(Executor):
-    """An executor whose processes may die: the system ends them where memory is short.
+class Processes(ThreadPoolExecutor):
+    """An executor whose threads hand chunks to processes, and may lose these, as where memory is short.
 
-    What they had begun is begun again, one picture at a time, and only one that ends its process alone fails.
+    What a lost process had begun is begun again, one picture at a time, and only one that ends a process by
+    itself fails.
 
     Parameters
     ----------
     workers : int
+
+    Raises
+    ------
+    ArgumentError
+        If no processes can begin.
     """
 
     def __init__(self, workers: int) -> None:
-        self._workers = workers
-        self._lock = threading.Lock()
-        self._pool = _pool(workers)
-        self._alone: ProcessPoolExecutor | None = None
-        self._lost = ThreadPoolExecutor(1, thread_name_prefix="dpid-lost")
+        super().__init__(workers, thread_name_prefix="dpid")
+        self._all: list[_Process] = []
+        self._idle: SimpleQueue[_Process] = SimpleQueue()
         self._begun = False
+        try:
+            for _ in range(workers):
+                self._all.append(_Process())
+                self._idle.put(self._all[-1])
+        except (
+            OSError,
+            NotImplementedError,
+            AssertionError,
+        ) as error:  # the last: of processes that may have none
+            self.shutdown()
+            raise ArgumentError(
+                f"--processes: they cannot begin: {one_line(error)}: use --threads"
+            ) from error
 
     def submit(  # type: ignore[override]  # for one function alone
         self, function: Callable[[Order, Sequence[Item]], list[Result]], order: Order, items: tuple[Item, ...]
     ) -> Future[list[Result]]:
-        """Hand over `items`; the first of all is done here, to compile kernels while processes start."""
+        """Hand over `items`; the first chunk is done here, to compile kernels while processes start."""
         if function is not work:
             raise TypeError("function: processes run only dpid_cli.batching.work.work")
-        handed = _Handed()
-        with self._lock:
-            pool = self._pool
-            try:
-                here: list[Result] = []
-                if not self._begun:
-                    self._begun = True
-                    here, items = work(order, items[:1]), items[1:]
-                handed.inner = _submitted(pool, order, items)
-            except BrokenProcessPool:
-                self._pool = pool = _pool(self._workers)
-                handed.inner = _submitted(pool, order, items)
-        handed.inner.add_done_callback(lambda inner: self._settle(handed, inner, pool, here, order, items))
-        return handed
+        if self._begun:
+            return super().submit(self._done, order, items)
+        self._begun = True
+        first: Future[list[Result]] = Future()
+        first.set_result(work(order, items))
+        return first
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the processes when they have done what they have begun."""
-        self._pool.shutdown(wait, cancel_futures=cancel_futures)
-        self._lost.shutdown(wait, cancel_futures=cancel_futures)
-        if self._alone is not None:
-            self._alone.shutdown(wait, cancel_futures=cancel_futures)
+        super().shutdown(wait, cancel_futures=cancel_futures)
+        for process in self._all:
+            process.end()
 
-    def _settle(
-        self,
-        handed: _Handed,
-        inner: Future[list[Result]],
-        pool: ProcessPoolExecutor,
-        here: list[Result],
-        order: Order,
-        items: tuple[Item, ...],
-    ) -> None:
-        if inner.cancelled():
-            return
-        error = inner.exception()
-        if isinstance(error, BrokenProcessPool):
-            with self._lock:
-                if self._pool is pool:
-                    self._pool = _pool(self._workers)
-            self._lost.submit(lambda: handed.set_result(here + self._one_by_one(order, items)))
-        elif error is not None:
-            handed.set_exception(error)
-        else:
-            handed.set_result(here + inner.result())
-
-    def _one_by_one(self, order: Order, items: tuple[Item, ...]) -> list[Result]:
-        """What a lost process had begun with."""
-        results = []
-        for item in again(order, items):
-            if self._alone is None:
-                self._alone = _pool(1)
+    def _done(self, order: Order, items: tuple[Item, ...]) -> list[Result]:
+        process = self._idle.get()
+        try:
             try:
-                results += _submitted(self._alone, order, (item,)).result()
-            except BrokenProcessPool:
-                self._alone = None
-                error = f"{item.path}: it ended its process, perhaps for want of memory: try it by itself"
-                results.append(Result(item.path, FAILED, error=error))
+                return process.done(order, items)
+            except LostError:
+                return [self._alone(process, order, item) for item in again(order, items)]
+        finally:
+            self._idle.put(process)
+
+    def _alone(self, process: _Process, order: Order, item: Item) -> Result:
+        try:
+            return process.done(order, (item,))[0]
+        except LostError:
+            error = f"{item.path}: it ended its process, perhaps for want of memory: try it by itself"
+            return Result(item.path, FAILED, error=error)
+
+
+class _Process:
+    """A process that does chunks, one after the other, and is begun again after it was lost."""
+
+    def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
+        self._ready = False
+        self._connection, there = _CONTEXT.Pipe()
+        self._process = _CONTEXT.Process(target=_serve, args=(there,), daemon=True)
+        try:
+            with interruptions.blocked():
+                _help_python_begin()
+            with interruptions.blocked():  # again, as that may have ended it
+                self._process.start()
+        finally:
+            there.close()
+
+    def done(self, order: Order, items: tuple[Item, ...]) -> list[Result]:
+        """The results of `work`, or a `LostError`; a `RuntimeError` if no process can begin."""
+        if self._connection.closed:
+            self._begin()
+        try:
+            if not self._ready:
+                self._ready = self._connection.recv()
+            self._connection.send((order, items))
+            results: list[Result] = self._connection.recv()
+        except (EOFError, OSError) as error:
+            ready = self._ready
+            self.end()
+            if not ready:
+                raise RuntimeError("processes end as soon as they begin: use --threads") from error
+            raise LostError from error
         return results
 
-
-def _pool(workers: int) -> ProcessPoolExecutor:
-    """Processes that start afresh, at once: forks of one with threads may hang."""
-    with _without_warnings(), interruptions.blocked():
-        pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin)
-    with interruptions.blocked():  # again, as the first semaphore of all has ended it
-        for _ in range(workers):  # each begins a process, unless one has nothing to do
-            pool.submit(os.getpid)
-    return pool
+    def end(self) -> None:
+        """Let it end, as it does when nobody is left to ask it for anything."""
+        self._connection.close()
+        if self._process.pid is not None:
+            self._process.join()
 
 
-def _submitted(pool: ProcessPoolExecutor, order: Order, items: tuple[Item, ...]) -> Future[list[Result]]:
-    with interruptions.blocked():  # it may begin a process
-        return pool.submit(work, order, items)
+def _help_python_begin() -> None:
+    """Let that process of Python's begin, deaf as well, which accompanies all others."""
+    if os.name == "posix":
+        from multiprocessing import resource_tracker
+
+        resource_tracker.ensure_running()
 
 
-@contextmanager
-def _without_warnings() -> Iterator[None]:
-    """Let begin what removes the semaphores that a killed command leaves, and would warn of them."""
-    before = os.environ.get("PYTHONWARNINGS")
-    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, [before, "ignore:resource_tracker"]))
-    try:
-        yield
-    finally:
-        del os.environ["PYTHONWARNINGS"]
-        if before is not None:
-            os.environ["PYTHONWARNINGS"] = before
-
-
-def _begin() -> None:
-    """Leave it to the command's process when to end, and end with it, however it ends."""
+def _serve(connection: Connection) -> None:
+    """Do chunks until nobody is left to ask for them; the command's process decides when that is."""
     interruptions.ignore()
     threading.Thread(target=_follow, daemon=True).start()
+    try:
+        connection.send(True)
+        while True:
+            connection.send(work(*connection.recv()))
+    except (EOFError, OSError):
+        return
 
 
 def _follow() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)  # files that are being written have no names yet
+    """End with the command, however that ends: files that are being written have no names yet."""
+    command = multiprocessing.parent_process()
+    if command is not None:
+        command.join()
+        os._exit(1)

@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future
 from itertools import islice
 
 from dpid_cli.batching.order import Order
-from dpid_cli.batching.work import FAILED, Item, Result, work
+from dpid_cli.batching.work import DONE, FAILED, Item, Result, work
 from dpid_cli.errors import one_line
 
 _PATIENCE = 0.2  # seconds between looks at `stop`
@@ -38,8 +38,8 @@ def run(
     chunk : int, default 1
         The most items that are handed over together.
     within : float, optional
-        Seconds that a chunk should take at the most, at the pace of the last one that is done; the first
-        ones are single items. Without it all are of `chunk` items.
+        Seconds that a chunk should take, at the pace of the last one that was done; from single items on it
+        at most doubles. Without it all are of `chunk` items.
     stop : threading.Event, optional
         When it is set, what has not been begun is dropped, and the rest is waited for.
 
@@ -55,10 +55,9 @@ def run(
         more = True
         while handed or more:
             if stop is not None and stop.is_set():
-                more = False
                 _drop(handed)
             while more and len(handed) < pending:
-                part = tuple(islice(source, size))
+                part = () if stop is not None and stop.is_set() else tuple(islice(source, size))
                 more = bool(part)
                 if part:
                     handed[_submitted(executor, order, part)] = part
@@ -66,12 +65,17 @@ def run(
             for future in [future for future in handed if future in done]:
                 results = results_of(future, handed.pop(future))
                 if within is not None:
-                    pace = sum(result.seconds for result in results) / len(results)
-                    size = max(1, min(chunk, int(within / max(pace, 1e-6))))
+                    size = min(chunk, 2 * size, _fitting(results, within) or size)
                 yield from results
     finally:
         _drop(handed)
         wait(handed)
+
+
+def _fitting(results: list[Result], within: float) -> int:
+    """How many inputs like these take so many seconds, at least one; 0 if none of these was done."""
+    seconds = [result.seconds for result in results if result.status == DONE]
+    return max(1, int(within * len(seconds) / max(sum(seconds), 1e-6))) if seconds else 0
 
 
 def _submitted(executor: Executor, order: Order, items: tuple[Item, ...]) -> Future[list[Result]]:

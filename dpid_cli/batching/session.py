@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from typing import Self, TypeVar
 
@@ -160,25 +160,28 @@ class Session:
             report = None
             if self.report is not None and not self.order.dry:
                 report = stack.enter_context(Report(self.report, resume=self._continues))
-            engine = self._engine
-            here = engine is ThreadPoolExecutor
+            executor = stack.enter_context(self._engine(workers))
+            here = type(executor) is ThreadPoolExecutor
             order = self._with_threads(max(1, workers // max(1, self.count)) if here else 1)
-            executor = stack.enter_context(engine(workers))
             items = self._inventory.items(self._earlier)
             pending = self.pending * workers
-            chunk, within = (_MOST_TOGETHER, _SECONDS_TOGETHER) if engine is Processes else (self.chunk, None)
+            chunk, within = self.chunk, None
+            if isinstance(executor, Processes):
+                chunk, within = _MOST_TOGETHER, _SECONDS_TOGETHER
             chunk = max(1, min(chunk, self.count // (4 * workers)))
             for result in run(order, items, executor, pending=pending, chunk=chunk, within=within, stop=stop):
                 if report is not None:
                     report.add(result)
                 yield result
 
-    @property
-    def _engine(self) -> Callable[[int], Executor]:
+    def _engine(self, workers: int) -> Executor:
         if self.executor is not None:
-            return self.executor
+            return self.executor(workers)
         on_gpu = any(want.recipe.device != "cpu" for want in self.order.wants)  # which processes would share
-        return ThreadPoolExecutor if on_gpu or self.count < _WORTH_PROCESSES else Processes
+        if self.count >= _WORTH_PROCESSES and not on_gpu:
+            with suppress(ArgumentError):  # what keeps them from beginning does not keep threads from it
+                return Processes(workers)
+        return ThreadPoolExecutor(workers)
 
     def __enter__(self) -> Self:
         return self

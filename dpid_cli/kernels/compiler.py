@@ -37,18 +37,24 @@ def compile_(
 def _entry(kernel: llvm.ValueRef) -> str:
     """A function that calls a kernel with all of its arguments, which lie in slots of eight bytes."""
     types = [str(argument.type) for argument in kernel.arguments]
-    lines = [
-        f"%at{k} = getelementptr i64, ptr %slots, i64 {k}\n%a{k} = load {type_}, ptr %at{k}"
-        for k, type_ in enumerate(types[_RESULTS:])
-    ]
-    slot = "ptr %returned"  # of a kernel that returns nothing and raises nothing
-    passed = ", ".join([slot] * _RESULTS + [f"{type_} %a{k}" for k, type_ in enumerate(types[_RESULTS:])])
+    typed = any(type_.endswith("*") for type_ in types)  # pointers, of old versions of LLVM
+    lines, passed = [], []
+    for k, type_ in enumerate(types):
+        pointer = f"{type_}*" if typed else "ptr"
+        if k < _RESULTS:  # of a kernel that returns nothing and raises nothing
+            lines.append(f"%a{k} = inttoptr i64 %returned to {type_}")
+        else:
+            lines.append(f"%at{k} = add i64 %slots, {8 * (k - _RESULTS)}")
+            lines.append(f"%p{k} = inttoptr i64 %at{k} to {pointer}")
+            lines.append(f"%a{k} = load {type_}, {pointer} %p{k}")
+        passed.append(f"{type_} %a{k}")
     return f"""
         declare i32 @{kernel.name}({", ".join(types)})
-        define i32 @{kernel.name}{_ENTRY}(ptr %slots) {{
-            %returned = alloca ptr
+        define i32 @{kernel.name}{_ENTRY}(i64 %slots) {{
+            %place = alloca i64
+            %returned = ptrtoint {"i64*" if typed else "ptr"} %place to i64
             {chr(10).join(lines)}
-            %status = call i32 @{kernel.name}({passed})
+            %status = call i32 @{kernel.name}({", ".join(passed)})
             ret i32 %status
         }}"""
 
