@@ -48,15 +48,10 @@ class Processes(ThreadPoolExecutor):
             for _ in range(workers):
                 self._all.append(_Process())
                 self._idle.put(self._all[-1])
-        except (
-            OSError,
-            NotImplementedError,
-            AssertionError,
-        ) as error:  # the last: of processes that may have none
+        except (OSError, AssertionError) as error:  # the latter in a process that may have none
             self.shutdown()
-            raise ArgumentError(
-                f"--processes: they cannot begin: {one_line(error)}: use --threads"
-            ) from error
+            why = f"--processes: they cannot begin: {one_line(error)}: use --threads"
+            raise ArgumentError(why) from error
 
     def submit(  # type: ignore[override]  # for one function alone
         self, function: Callable[[Order, Sequence[Item]], list[Result]], order: Order, items: tuple[Item, ...]
@@ -74,8 +69,11 @@ class Processes(ThreadPoolExecutor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the processes when they have done what they have begun."""
         super().shutdown(wait, cancel_futures=cancel_futures)
-        for process in self._all:
-            process.end()
+        if wait:
+            for process in self._all:
+                process.close()
+            for process in self._all:
+                process.join()
 
     def _done(self, order: Order, items: tuple[Item, ...]) -> list[Result]:
         process = self._idle.get()
@@ -124,15 +122,19 @@ class _Process:
             results: list[Result] = self._connection.recv()
         except (EOFError, OSError) as error:
             ready = self._ready
-            self.end()
+            self.close()
+            self.join()
             if not ready:
                 raise RuntimeError("processes end as soon as they begin: use --threads") from error
             raise LostError from error
         return results
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Let it end, as it does when nobody is left to ask it for anything."""
         self._connection.close()
+
+    def join(self) -> None:
+        """Wait for its end."""
         if self._process.pid is not None:
             self._process.join()
 
