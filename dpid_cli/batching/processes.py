@@ -19,7 +19,7 @@ from dpid_cli.errors import ArgumentError, one_line
 _CONTEXT = multiprocessing.get_context("spawn")
 
 
-class LostError(Exception):
+class _LostError(Exception):
     """A process has ended before it gave its results."""
 
 
@@ -80,7 +80,7 @@ class Processes(ThreadPoolExecutor):
         try:
             try:
                 return process.done(order, items)
-            except LostError:
+            except _LostError:
                 return [self._alone(process, order, item) for item in again(order, items)]
         finally:
             self._idle.put(process)
@@ -88,7 +88,7 @@ class Processes(ThreadPoolExecutor):
     def _alone(self, process: _Process, order: Order, item: Item) -> Result:
         try:
             return process.done(order, (item,))[0]
-        except LostError:
+        except _LostError:
             error = f"{item.path}: it ended its process, perhaps for want of memory: try it by itself"
             return Result(item.path, FAILED, error=error)
 
@@ -105,14 +105,14 @@ class _Process:
         self._process = _CONTEXT.Process(target=_serve, args=(there,), daemon=True)
         try:
             with interruptions.blocked():
-                _help_python_begin()
+                _begin_resource_tracker()
             with interruptions.blocked():  # again, as that may have ended it
                 self._process.start()
         finally:
             there.close()
 
     def done(self, order: Order, items: tuple[Item, ...]) -> list[Result]:
-        """The results of `work`, or a `LostError`; a `RuntimeError` if no process can begin."""
+        """The results of `work`, or a `_LostError`; a `RuntimeError` if no process can begin."""
         if self._connection.closed:
             self._begin()
         try:
@@ -126,7 +126,7 @@ class _Process:
             self.join()
             if not ready:
                 raise RuntimeError("processes end as soon as they begin: use --threads") from error
-            raise LostError from error
+            raise _LostError from error
         return results
 
     def close(self) -> None:
@@ -139,8 +139,8 @@ class _Process:
             self._process.join()
 
 
-def _help_python_begin() -> None:
-    """Let that process of Python's begin, deaf as well, which accompanies all others."""
+def _begin_resource_tracker() -> None:
+    """Let the process of Python that accompanies those that it spawns begin where it hears nothing either."""
     if os.name == "posix":
         from multiprocessing import resource_tracker
 

@@ -7,14 +7,14 @@ import os
 import re
 import signal
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from dpid_cli import interruptions
 from dpid_cli.cli.console import announce, at_once, on_terminal, printable, say, show
 from dpid_cli.cli.downscale import FORMAT_NAMES
 from dpid_cli.cli.options import (
@@ -32,7 +32,6 @@ from dpid_cli.cli.options import (
 )
 from dpid_cli.cli.progress import Progress
 from dpid_cli.errors import ArgumentError
-from dpid_cli.interruptions import ENDING
 from dpid_cli.methods import METHODS
 from dpid_cli.sizes import SizeRequest
 
@@ -66,18 +65,6 @@ def _part(ctx: click.Context, param: click.Parameter, value: str | None) -> Shar
 
 
 @contextmanager
-def _handling(interrupt: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Let all that ask a command to end do this; what is ignored from the start, as by nohup, stays so."""
-    heard = [number for number in ENDING if signal.getsignal(number) != signal.SIG_IGN]
-    before = {number: signal.signal(number, interrupt) for number in heard}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
 def _interruptible() -> Iterator[None]:
     """Let them end the command with one line, wherever nothing is being written."""
 
@@ -85,7 +72,7 @@ def _interruptible() -> Iterator[None]:
         raise KeyboardInterrupt
 
     try:
-        with _handling(interrupt):
+        with interruptions.handled(interrupt):
             yield
     except KeyboardInterrupt:
         say("dpid batch: interrupted")
@@ -362,7 +349,7 @@ def _stopping(quiet: bool) -> Iterator[threading.Event]:
         if not quiet:
             at_once("\r\x1b[Kfinishing what is in flight; Ctrl-C again ends at once\n")
 
-    with _handling(interrupt):
+    with interruptions.handled(interrupt):
         yield stop
 
 
