@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from dpid_cli.errors import DpidError, DpidWarning
 from dpid_cli.methods import METHODS
+from dpid_cli.version import __version__
 
 if TYPE_CHECKING:
     from dpid_cli.batching.library import batch as batch
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from dpid_cli.transfer import SRGB as SRGB
     from dpid_cli.transfer import Transfer as Transfer
 
-__version__ = "0.1.0"
 __all__ = [
     "METHODS",
     "SRGB",

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
-from dpid_cli import __version__
 from dpid_cli.backends import device_for, thread_count
 from dpid_cli.depth import DEPTHS, narrowed, widened
 from dpid_cli.errors import ArgumentError, FileError
@@ -26,6 +25,7 @@ from dpid_cli.pictures import (
 )
 from dpid_cli.rendering import TRANSPARENCY, downscale_picture
 from dpid_cli.sizes import Size, SizeRequest
+from dpid_cli.version import __version__
 
 METADATA = ("keep", "colour", "strip")
 TRUNCATED = ("error", "accept")

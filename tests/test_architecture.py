@@ -165,7 +165,11 @@ def test_light_modules(module, own):
 
 
 def test_the_package_imports_only_errors_and_methods():
-    assert imported(TREES["dpid_cli"].body) & set(IMPORTS) == {"dpid_cli.errors", "dpid_cli.methods"}
+    assert imported(TREES["dpid_cli"].body) & set(IMPORTS) == {
+        "dpid_cli.errors",
+        "dpid_cli.methods",
+        "dpid_cli.version",
+    }
 
 
 def test_only_their_rooms_import_what_reaches_other_machines():

@@ -13,12 +13,13 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from dpid_cli import __version__, interruptions
+from dpid_cli import interruptions
 from dpid_cli.backends import thread_count
 from dpid_cli.batching.order import Order
 from dpid_cli.batching.runner import results_of
 from dpid_cli.batching.work import Item, Result, again, work
 from dpid_cli.errors import ArgumentError, one_line
+from dpid_cli.version import __version__
 
 LOCAL = "local"
 _SECONDS = 15  # for a scheduler to answer, and for a first worker

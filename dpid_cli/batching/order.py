@@ -10,12 +10,13 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
-from dpid_cli import __version__, places
+from dpid_cli import places
 from dpid_cli.batching.template import PLAIN, Template
 from dpid_cli.errors import ArgumentError
 from dpid_cli.filters import Filter
 from dpid_cli.recipe import Recipe, labelled
 from dpid_cli.sizes import Size
+from dpid_cli.version import __version__
 
 IF_SMALLER = ("skip", "copy", "error")
 

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dpid_cli import __version__
 from dpid_cli.compare.intensities import as_bytes, channels
 from dpid_cli.compare.study import Study
 from dpid_cli.compare.table import HEADINGS, MEANINGS, cells_of, summary
@@ -24,6 +23,7 @@ from dpid_cli.methods import PARAMETERS
 from dpid_cli.pictures import FORMATS, Picture, write
 from dpid_cli.rendering import downscale_picture
 from dpid_cli.sizes import Size
+from dpid_cli.version import __version__
 
 # Lossless; `exact` keeps colours where alpha is 0. More effort took twice as long and saved no half per cent.
 _LOSSLESS = {"lossless": True, "quality": 50, "method": 2, "exact": True}
