@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dpid_cli.errors import FileError
-from dpid_cli.output import reason
+from dpid_cli.files.targets import reason
 from dpid_cli.pictures import FORMATS
 
 EXTENSIONS = frozenset(extension for format_ in FORMATS.values() for extension in format_.extensions)

@@ -116,12 +116,14 @@ def test_nothing_below_comparing_imports_it():
 @pytest.mark.parametrize("room", ["variants", "metrics", "regions", "intensities", "layout"])
 def test_what_is_computed_of_a_comparison_knows_no_files(room):
     names = IMPORTS[f"dpid_cli.compare.{room}"]
-    assert not {name for name in names if within(name, "pathlib", "dpid_cli.output", "dpid_cli.sources")}
+    assert not {
+        name for name in names if within(name, "pathlib", "dpid_cli.files.targets", "dpid_cli.files.streams")
+    }
 
 
 @pytest.mark.parametrize("room", ["derivatives", "examples", "learning", "objectives"])
 def test_learning_knows_no_files(room):
-    below = ("dpid_cli.pictures", "dpid_cli.job", "dpid_cli.lesson", "dpid_cli.output")
+    below = ("dpid_cli.pictures", "dpid_cli.job", "dpid_cli.lesson", "dpid_cli.files.targets")
     assert not {name for name in IMPORTS[f"dpid_cli.{room}"] if within(name, *below)}
 
 
@@ -137,12 +139,18 @@ def test_nothing_below_batches_imports_them():
 
 @pytest.mark.parametrize("room", ["inventory", "order", "patterns", "runner", "template", "work"])
 def test_batches_touch_files_through_places(room):
-    touching = ("os.path", "pathlib.Path", "tempfile", "dpid_cli.output", "dpid_cli.sources")
+    touching = ("os.path", "pathlib.Path", "tempfile", "dpid_cli.files.targets", "dpid_cli.files.streams")
     assert not {name for name in IMPORTS[f"dpid_cli.batching.{room}"] if within(name, *touching)}
 
 
 def test_methods_do_not_look_up():
-    above = ("dpid_cli.backends", "dpid_cli.pipeline", "dpid_cli.job", "dpid_cli.pictures", "dpid_cli.output")
+    above = (
+        "dpid_cli.backends",
+        "dpid_cli.pipeline",
+        "dpid_cli.job",
+        "dpid_cli.pictures",
+        "dpid_cli.files.targets",
+    )
     for module, names in IMPORTS.items():
         if within(module, "dpid_cli.methods", "dpid_cli.grid", "dpid_cli.guidance", "dpid_cli.raster"):
             assert not {name for name in names if within(name, *above)}, module
@@ -174,5 +182,5 @@ def test_the_package_imports_only_errors_and_methods():
 
 def test_only_their_rooms_import_what_reaches_other_machines():
     assert importers("distributed") == {"dpid_cli.batching.cluster"}
-    assert importers("fsspec") == {"dpid_cli.remote", "dpid_cli.sftp"}
-    assert importers("paramiko") == {"dpid_cli.sftp"}
+    assert importers("fsspec") == {"dpid_cli.files.remote", "dpid_cli.files.sftp"}
+    assert importers("paramiko") == {"dpid_cli.files.sftp"}

@@ -19,10 +19,10 @@ from conftest import DPID, is_one_error_line, listing, pixels, process
 from PIL import Image, ImageSequence
 
 import dpid_cli
-from dpid_cli import places
 from dpid_cli.batching import inventory
 from dpid_cli.batching.patterns import compiled
 from dpid_cli.batching.selection import Rules, Tree
+from dpid_cli.files import storage
 from dpid_cli.recipe import Recipe
 from dpid_cli.sizes import SizeRequest
 
@@ -171,7 +171,7 @@ def test_folder_that_cannot_be_read_is_told(dpid, photos, monkeypatch):
             raise PermissionError(13, "Permission denied")
         return scan(path)
 
-    monkeypatch.setattr(places.os, "scandir", scandir)
+    monkeypatch.setattr(storage.os, "scandir", scandir)
     result = dpid("batch", "in", "out", "-r", "-s", "2", "-m", "box", "--report", "r.jsonl")
     assert (result.exit_code, files("out")) == (1, ["a.png", "b.jpg", "sub/c.png"])
     assert result.stderr.startswith("in/sub/deep: cannot be read: permission denied: ")
@@ -933,6 +933,6 @@ def test_headers_tell_the_size_of_the_upright_picture(folder, extension, turned)
     recipe = Recipe(SizeRequest("scale", 2.0))
     Image.fromarray(pixels("a.png")[..., 0] * np.uint16(257)).save("deep.tif", exif=exif)
     for name in "a.png", f"b.{extension}", "deep.tif":
-        with places.opened(name) as stream:
+        with storage.opened(name) as stream:
             size = recipe.read_size(stream, name)
             assert size == recipe.read(stream, name).size

@@ -16,8 +16,8 @@ from conftest import is_one_error_line, listing
 from PIL import Image
 from servers import need, s3_server, sftp_server
 
-from dpid_cli import places
 from dpid_cli.errors import FileError
+from dpid_cli.files import storage
 
 WORDS = ("-r", "-s", "2", "-m", "box", "--json")
 
@@ -94,18 +94,18 @@ def lines(path: str = "r.jsonl") -> dict[str, dict]:
     ],
 )
 def test_addresses(path, expected):
-    assert places.is_address(path) == expected
+    assert storage.is_address(path) == expected
 
 
 def test_addresses_as_paths():
-    assert places.joined("s3://b", "x/y.png") == places.joined("s3://b/", "x/y.png") == "s3://b/x/y.png"
-    assert places.relative("s3a://b/x/y", "s3://b/x/") == "y"
-    assert places.relative("s3://b/xy", "s3://b/x") is None
-    assert places.relative("s3://b/x", "here") is None and places.relative("here", "s3://b") is None
-    assert places.same("s3://b/x", "s3a://b/x") and not places.same("s3://b/x", "gs://b/x")
-    assert places.identities("s3://b/X") == places.identities("s3a://b/x")
-    assert places.mirrored("s3://b/x/y.png") == places.last("s3://b/x/y.png") == "y.png"
-    assert places.absolute("s3://b/x", "/base") == "s3://b/x" and places.absolute("x", "/base") == "/base/x"
+    assert storage.joined("s3://b", "x/y.png") == storage.joined("s3://b/", "x/y.png") == "s3://b/x/y.png"
+    assert storage.relative("s3a://b/x/y", "s3://b/x/") == "y"
+    assert storage.relative("s3://b/xy", "s3://b/x") is None
+    assert storage.relative("s3://b/x", "here") is None and storage.relative("here", "s3://b") is None
+    assert storage.same("s3://b/x", "s3a://b/x") and not storage.same("s3://b/x", "gs://b/x")
+    assert storage.identities("s3://b/X") == storage.identities("s3a://b/x")
+    assert storage.mirrored("s3://b/x/y.png") == storage.last("s3://b/x/y.png") == "y.png"
+    assert storage.absolute("s3://b/x", "/base") == "s3://b/x" and storage.absolute("x", "/base") == "/base/x"
 
 
 def test_passwords_do_not_get_into_reports(dpid, folder):
@@ -134,7 +134,7 @@ def check_there_and_back(dpid, photos, base: str) -> None:
     here = dpid("batch", "in", "out", *WORDS)
     assert counts(here) == {"done": 4, "skipped": 0, "failed": 2}
     for path in Path("in").rglob("*.*"):
-        with places.written(f"{base}/{path}", overwrite=False) as stream:
+        with storage.written(f"{base}/{path}", overwrite=False) as stream:
             stream.write(path.read_bytes())
     words = ("batch", f"{base}/in", f"{base}/out", *WORDS, "--report", "r.jsonl")
     dry = dpid(*words, "--dry-run")
@@ -151,9 +151,9 @@ def check_there_and_back(dpid, photos, base: str) -> None:
     assert counts(dpid(*words[:-2], "--overwrite")) == {"done": 4, "skipped": 0, "failed": 2}
     for name, content in listing(Path("out")).items():
         if content is not None:
-            with places.opened(f"{base}/out/{name}") as stream:
+            with storage.opened(f"{base}/out/{name}") as stream:
                 assert stream.read() == content
-            assert places.length(f"{base}/out/{name}") == len(content)
+            assert storage.length(f"{base}/out/{name}") == len(content)
 
 
 def test_s3(dpid, photos, s3):
@@ -206,7 +206,7 @@ def test_s3_refuses_what_exists_by_then(s3):
     base, files = s3
     with (
         pytest.raises(FileError, match="exists already"),
-        places.written(f"{base}/x", overwrite=False) as stream,
+        storage.written(f"{base}/x", overwrite=False) as stream,
     ):
         stream.write(b"ours")
         files.pipe(f"{base}/x", b"theirs")
@@ -248,7 +248,7 @@ def test_lists_of_addresses(dpid, photos, s3):
 
 def test_sftp_servers_that_are_not_known(dpid, sftp, sftp_home, photos):
     """Nothing is sent to whoever answers."""
-    from dpid_cli.sftp import Sftp
+    from dpid_cli.files.sftp import Sftp
 
     known = sftp_home[1] / ".ssh" / "known_hosts"
     before = known.read_text()
@@ -267,14 +267,14 @@ def test_sftp_servers_that_are_not_known(dpid, sftp, sftp_home, photos):
 
 def test_sftp_connections_that_break(sftp, tmp_path):
     """Another one is made."""
-    from dpid_cli.sftp import Sftp
+    from dpid_cli.files.sftp import Sftp
 
     target = f"{sftp}{tmp_path}/deep/er/x"
     for round_ in range(2):
-        with places.written(target, overwrite=True) as stream:
+        with storage.written(target, overwrite=True) as stream:
             stream.write(b"%d" % round_)
         Sftp(**Sftp.options(sftp)).client.close()
-        assert places.length(target) == 1
+        assert storage.length(target) == 1
     assert listing(tmp_path / "deep" / "er") == {"x": b"1"}
 
 
@@ -282,7 +282,7 @@ def test_sftp_reads_ahead(sftp, tmp_path, monkeypatch):
     """Pieces are asked for together, and come in order; also of what ends within one."""
     import paramiko
 
-    from dpid_cli.sftp import Sftp
+    from dpid_cli.files.sftp import Sftp
 
     waited = []
     request = paramiko.SFTPClient._request
@@ -296,7 +296,7 @@ def test_sftp_reads_ahead(sftp, tmp_path, monkeypatch):
         (tmp_path / "x").write_bytes(content)
         for _ in range(10):  # on loopback, an answer may come before the next question
             waited.clear()
-            with places.opened(f"{sftp}{tmp_path}/x") as stream:
+            with storage.opened(f"{sftp}{tmp_path}/x") as stream:
                 assert stream.read(3) == content[:3]
                 stream.seek(0)
                 assert stream.read() == content
@@ -312,12 +312,12 @@ def test_sftp_leaves_nothing_of_what_fails(sftp, tmp_path):
     (tmp_path / "x").mkdir()
     with (
         pytest.raises(FileError, match="cannot be written"),
-        places.written(f"{sftp}{tmp_path}/x", overwrite=True) as stream,
+        storage.written(f"{sftp}{tmp_path}/x", overwrite=True) as stream,
     ):
         stream.write(b"a folder is there")
     assert listing(tmp_path) == {"x": None}
     with pytest.raises(FileError, match="is a directory"):
-        places.refuse(f"{sftp}{tmp_path}/x", "in", overwrite=True)
+        storage.refuse(f"{sftp}{tmp_path}/x", "in", overwrite=True)
 
 
 def test_sftp_links(dpid, sftp, photos):
@@ -337,6 +337,6 @@ def test_sftp_aliases_of_hosts(sftp, sftp_home, tmp_path):
     user = sftp.removeprefix("sftp://").partition("@")[0]
     config.write_text(f"Host there\n  HostName 127.0.0.1\n  Port {port}\n  User {user}\n")
     try:
-        assert places.length(f"sftp://there{tmp_path}/x") == 7
+        assert storage.length(f"sftp://there{tmp_path}/x") == 7
     finally:
         config.unlink()

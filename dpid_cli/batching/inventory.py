@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 
-from dpid_cli import places
 from dpid_cli.batching.order import Order
 from dpid_cli.batching.report import Earlier
 from dpid_cli.batching.scratch import scratch
 from dpid_cli.batching.selection import Input, Selection
 from dpid_cli.batching.work import Item
 from dpid_cli.errors import ArgumentError, DpidError
+from dpid_cli.files import storage
 from dpid_cli.sizes import Size
 
 _TABLES = """
@@ -74,8 +74,8 @@ class Inventory:
     def check_report(self, path: str) -> None:
         """Raise an `ArgumentError` if what is written there would be an input, or a result."""
         told = "it would lie among the inputs"
-        among = any(selection.takes(places.real(path)) for selection in self.selections)
-        for key in places.identities(path, linked=True):
+        among = any(selection.takes(storage.real(path)) for selection in self.selections)
+        for key in storage.identities(path, linked=True):
             if self._tables.execute("SELECT 1 FROM targets WHERE key = ?", (key,)).fetchone():
                 among, told = True, "a result would become this"
             if self._tables.execute("SELECT 1 FROM sources WHERE key = ?", (key,)).fetchone():
@@ -94,7 +94,7 @@ class Inventory:
         new = [self._claim(target, found) for target in targets]
         if not all(new):
             return
-        for key in () if error else dict.fromkeys(places.identities(found.path, linked=True)):
+        for key in () if error else dict.fromkeys(storage.identities(found.path, linked=True)):
             if not self._tables.execute(_SOURCE, (key, self.listed)).rowcount:
                 self._check_twice(key, found)
         path, name, chosen = os.fsencode(found.path), os.fsencode(found.name), wanted(found)
@@ -105,15 +105,15 @@ class Inventory:
 
     def _claim(self, target: str, found: Input) -> bool:
         """Let no other result have this name; False if the same input has been listed before."""
-        (key,) = places.identities(target)
+        (key,) = storage.identities(target)
         done = self._tables.execute("INSERT OR IGNORE INTO targets VALUES (?, ?)", (key, self.listed))
         if not done.rowcount:
             other = self._path_of(key)
-            if other and places.same(other, found.path):
+            if other and storage.same(other, found.path):
                 return False
             both = f"{other} and {found.path} would both" if other else f"two results of {found.path} would"
             self._refuse(f"{target}: {both} become this: give another --name, --format or --hr")
-        elif target != found.path and any(s.takes(places.real(target)) for s in self.selections):
+        elif target != found.path and any(s.takes(storage.real(target)) for s in self.selections):
             self._refuse(
                 f"{target}: this result of {found.path} would lie among the inputs: give another folder"
             )
@@ -123,7 +123,7 @@ class Inventory:
         """Refuse one path with two names, of which a report could hold but one."""
         sql = "SELECT path, name FROM inputs JOIN sources ON id = input WHERE key = ?"
         path, name = map(os.fsdecode, self._tables.execute(sql, (key,)).fetchone())
-        if places.spelled(path) == places.spelled(found.path):
+        if storage.spelled(path) == storage.spelled(found.path):
             self._refuse(f"{found.path}: results would be called {name} and {found.name}: give it only once")
 
     def _path_of(self, key: bytes) -> str:
@@ -154,7 +154,7 @@ class Inventory:
             return None, found.error
         try:
             recipe = self.order.wants[0].recipe
-            with places.opened(found.path, recipe.most_bytes) as stream:
+            with storage.opened(found.path, recipe.most_bytes) as stream:
                 return recipe.read_size(stream, found.path), ""
         except DpidError as error:
             return None, str(error)

@@ -10,9 +10,9 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
-from dpid_cli import places
 from dpid_cli.batching.template import PLAIN, Template
 from dpid_cli.errors import ArgumentError
+from dpid_cli.files import storage
 from dpid_cli.filters import Filter
 from dpid_cli.recipe import Recipe, labelled
 from dpid_cli.sizes import Size
@@ -112,10 +112,10 @@ class Order:
             result = None if size is None else self.result_size(recipe, self.cropped(size))
             scale = recipe.size.scale
             relative = self.template.name(name, self.format, recipe.method, scale, result)
-            found.append(places.joined(self.output, posixpath.join(want.folder, relative)))
+            found.append(storage.joined(self.output, posixpath.join(want.folder, relative)))
         if self.hr is not None:
             relative = Template(PLAIN).name(name, self.format, "", None, None)
-            found.append(places.joined(self.hr, relative))
+            found.append(storage.joined(self.hr, relative))
         return tuple(found)
 
     def result_size(self, recipe: Recipe, size: Size) -> Size:

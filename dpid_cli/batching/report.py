@@ -11,12 +11,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from dpid_cli import places
 from dpid_cli.batching.scratch import scratch
 from dpid_cli.batching.work import DONE, FACTS, FAILED, SKIPPED, Known, Result
 from dpid_cli.errors import ArgumentError, FileError
-from dpid_cli.output import atomic, make_directory, reason
-from dpid_cli.temporary import is_named, lock
+from dpid_cli.files import storage
+from dpid_cli.files.atomic import is_named, lock
+from dpid_cli.files.targets import atomic, make_directory, reason
 
 _TABLES = "CREATE TABLE lines (input BLOB PRIMARY KEY, start INT, status TEXT) WITHOUT ROWID;"
 _BEGINNING = b'{"input": '
@@ -72,7 +72,7 @@ class Earlier:
         self._stream.seek(row[0])
         told = json.loads(self._stream.readline())
         try:
-            outputs = [places.spelled(output) for output in told["outputs"]]
+            outputs = [storage.spelled(output) for output in told["outputs"]]
             by = dict(zip(outputs, told["parameters"], strict=False))
             known = Known(
                 output_bytes=tuple(told["output_bytes"]),
@@ -86,7 +86,7 @@ class Earlier:
         except (KeyError, TypeError, ValueError):
             return None, (), False
         made = {output for output in outputs if by.get(output, {}) is not None}  # a failed one tells none
-        wanted = [places.spelled(target) for target in targets]
+        wanted = [storage.spelled(target) for target in targets]
         these = tuple(target for target, one in zip(targets, wanted, strict=True) if one in made)
         return (None if row[1] == FAILED or outputs != wanted else known), these, False
 
@@ -143,7 +143,7 @@ class Earlier:
 
 def _key(path: str) -> bytes:
     """What all spellings of a path share."""
-    return os.fsencode(places.spelled(path))
+    return os.fsencode(storage.spelled(path))
 
 
 def _lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:

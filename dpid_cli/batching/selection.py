@@ -12,12 +12,12 @@ from hashlib import blake2b
 from pathlib import PurePosixPath
 from typing import IO, Protocol
 
-from dpid_cli import places
 from dpid_cli.batching.patterns import MAGIC, compiled
 from dpid_cli.errors import ArgumentError
+from dpid_cli.files import storage
+from dpid_cli.files.streams import STANDARD_STREAM
+from dpid_cli.files.targets import reason
 from dpid_cli.folders import EXTENSIONS
-from dpid_cli.output import reason
-from dpid_cli.sources import STANDARD_STREAM
 
 _BLOCK = 1 << 16
 
@@ -141,7 +141,7 @@ class Tree:
                 found = next(rest, None)
             except OSError as error:
                 found = None
-                path = places.joined(self.root, folder) if folder else self.root
+                path = storage.joined(self.root, folder) if folder else self.root
                 yield Input(path, folder, f"{path}: cannot be read: {reason(error)}: check its rights")
             if found is None:
                 way.pop()
@@ -154,7 +154,7 @@ class Tree:
                 way.append(inner)
 
     def takes(self, path: str) -> bool:
-        name = places.relative(path, self.root)
+        name = storage.relative(path, self.root)
         if name is None:
             return False
         folders = [str(parent) for parent in PurePosixPath(name).parents][:-1]
@@ -163,17 +163,17 @@ class Tree:
     def _file(self, name: str) -> Iterator[Input]:
         taken = self._takes(name)
         if taken:
-            yield Input(places.joined(self.root, name), name)
+            yield Input(storage.joined(self.root, name), name)
         self.ignored += taken is None
 
     def _opened(self, name: str, above: list[object]) -> tuple[Iterator[tuple[str, bool]], str, object]:
         """A folder as `inputs` goes through it; an empty one if it contains itself."""
-        path = places.joined(self.root, name) if name else self.root
+        path = storage.joined(self.root, name) if name else self.root
         try:
-            identity = places.folder_id(path)
+            identity = storage.folder_id(path)
         except OSError as error:
             return _failing(error), name, None
-        return (iter(()) if identity in above else places.entries(path)), name, identity
+        return (iter(()) if identity in above else storage.entries(path)), name, identity
 
     def _enters(self, name: str) -> bool:
         if not self.rules.enter(name):
@@ -204,7 +204,7 @@ class Files:
 
     def inputs(self) -> Iterator[Input]:
         for path in self.paths:
-            yield Input(path, places.last(path))
+            yield Input(path, storage.last(path))
 
     def takes(self, path: str) -> bool:
         return False
@@ -246,8 +246,8 @@ class Listed:
     def _name(self, path: str) -> tuple[str, str]:
         """Path in the tree, and why there is none."""
         if self.root is None:
-            return places.mirrored(path), ""
-        name = places.relative(path, self.root)
+            return storage.mirrored(path), ""
+        name = storage.relative(path, self.root)
         if name is None:
             return "", f"{path}: not in {self.root}: leave it out, or give another --root"
         return name, ""
@@ -278,9 +278,9 @@ def selection_of(given: str, rules: Rules, recursive: bool) -> Selection:
     ArgumentError
         If nothing is there.
     """
-    if places.is_folder(given):
+    if storage.is_folder(given):
         return Tree(given, rules, recursive)
-    if places.is_file(given):
+    if storage.is_file(given):
         return Files((given,))
     if not MAGIC.search(given):
         raise ArgumentError(f"{given}: there is no such file or folder: check the path")
@@ -292,6 +292,6 @@ def selection_of(given: str, rules: Rules, recursive: bool) -> Selection:
         wanted[-1:] = ["**", wanted[-1]]
     pattern = "/".join(wanted)
     compiled(pattern)
-    if not places.is_folder(root):
+    if not storage.is_folder(root):
         raise ArgumentError(f"{given}: there is no folder {root}: check the path")
     return Tree(root, rules, pattern=pattern)

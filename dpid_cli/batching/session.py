@@ -10,7 +10,6 @@ from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from typing import Self, TypeVar
 
-from dpid_cli import places
 from dpid_cli.backends import thread_count
 from dpid_cli.batching.inventory import Inventory
 from dpid_cli.batching.order import Order
@@ -21,6 +20,7 @@ from dpid_cli.batching.scratch import room
 from dpid_cli.batching.selection import Input, Listed, Selection, Shard
 from dpid_cli.batching.work import Result
 from dpid_cli.errors import ArgumentError
+from dpid_cli.files import storage
 
 _WORTH_PROCESSES = 1000
 # What processes are given at a time: handing over takes about 0.2 ms, and Ctrl-C waits for all of it.
@@ -117,16 +117,16 @@ class Session:
         path = self.report
         if path is None:
             return False
-        if places.is_address(path):
+        if storage.is_address(path):
             raise ArgumentError(f"--report: {path}: it is written line by line: give a local file")
-        if places.is_folder(path):
+        if storage.is_folder(path):
             raise ArgumentError(f"--report: {path}: it is a folder: give a file's name")
-        if any(folder and places.relative(folder, path) for folder in (self.order.output, self.order.hr)):
+        if any(folder and storage.relative(folder, path) for folder in (self.order.output, self.order.hr)):
             raise ArgumentError(f"--report: {path}: results lie there: give another name")
-        if any(isinstance(s, Listed) and places.same(s.source, path) for s in self.selections):
+        if any(isinstance(s, Listed) and storage.same(s.source, path) for s in self.selections):
             raise ArgumentError(f"--report: {path}: this is the list of inputs: give another file")
         exists = os.path.lexists(path)
-        if places.length(path) is not None and not (self._continues or self.order.overwrite):
+        if storage.length(path) is not None and not (self._continues or self.order.overwrite):
             raise ArgumentError(
                 f"--report: {path}: exists already: use --resume to go on with it, or another name"
             )
@@ -196,7 +196,7 @@ class Session:
     def _continues(self) -> bool:
         """Whether the report goes on from an earlier one."""
         retried = self.retry_failed is not None and self.report is not None
-        return self.resume or (retried and places.same(self.retry_failed or "", self.report or ""))
+        return self.resume or (retried and storage.same(self.retry_failed or "", self.report or ""))
 
     def _with_threads(self, threads: int) -> Order:
         """The order, with so many threads for each image: one, unless there are fewer images than workers."""
@@ -207,5 +207,5 @@ class Session:
 def _check_folders(order: Order) -> None:
     """Raise an `ArgumentError` if results could lie nowhere."""
     for what, path in ("OUTPUT_DIR", order.output), ("--hr", order.hr):
-        if path and not places.is_address(path) and places.is_file(path):
+        if path and not storage.is_address(path) and storage.is_file(path):
             raise ArgumentError(f"{what}: {path}: it is no folder: give another")

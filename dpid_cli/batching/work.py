@@ -12,9 +12,9 @@ from itertools import chain
 from pathlib import PurePath
 from typing import IO, Any
 
-from dpid_cli import places
 from dpid_cli.batching.order import Order
 from dpid_cli.errors import ArgumentError, DpidError, FileError, collected, one_line
+from dpid_cli.files import storage
 from dpid_cli.pictures import (
     FORMATS,
     Format,
@@ -209,7 +209,7 @@ class _Task:
         left = set(self.found["outputs"])
         for target in self.item.made:
             with suppress(DpidError):
-                if places.length(self._at(target)) is not None:
+                if storage.length(self._at(target)) is not None:
                     left.add(target)
         return tuple(target for target in self.item.targets if target in left)
 
@@ -223,7 +223,7 @@ class _Task:
         self._identify()
         missing = self._missing()
         reading = order.wants[0].recipe
-        with places.opened(self._at(item.path), reading.most_bytes) as stream:
+        with storage.opened(self._at(item.path), reading.most_bytes) as stream:
             reel = reading.reel(stream, item.path)
             made = [self._planned(k, reel) for k in missing]
             if order.dry:
@@ -241,8 +241,8 @@ class _Task:
     def _identify(self) -> None:
         """Take down what tells the input from others, and skip it if an earlier run has done it."""
         order, known = self.order, self.item.known
-        size, modified = places.stamp(self._at(self.item.path))
-        content = places.checksum(self._at(self.item.path)) if order.checksum else None
+        size, modified = storage.stamp(self._at(self.item.path))
+        content = storage.checksum(self._at(self.item.path)) if order.checksum else None
         fingerprint = order.fingerprint
         self._add(input_bytes=size, modified=modified, checksum=content, order=fingerprint)
         self._add(methods=order.methods, parameters=order.parameters)
@@ -262,7 +262,7 @@ class _Task:
         if self.order.skip_existing:
             ours = self.item.made
             missing = [
-                k for k in missing if targets[k] in ours or places.length(self._at(targets[k])) is None
+                k for k in missing if targets[k] in ours or storage.length(self._at(targets[k])) is None
             ]
             if not missing:
                 self._add(outputs=targets, output_bytes=self._lengths(targets))
@@ -285,9 +285,9 @@ class _Task:
     def _check(self, target: str) -> None:
         """Raise a `FileError` if there is something that must not be replaced."""
         at, replaced = self._at(target), self._replaces(target)
-        if not replaced and self.item.unrecorded and places.length(at) is not None:
+        if not replaced and self.item.unrecorded and storage.length(at) is not None:
             self.compared.add(target)
-        places.refuse(at, self._at(self.item.path), replaced or target in self.compared)
+        storage.refuse(at, self._at(self.item.path), replaced or target in self.compared)
 
     def _replaces(self, target: str) -> bool:
         return self.order.overwrite or target in self.item.made
@@ -377,7 +377,7 @@ class _Task:
     def _copy(self, target: str) -> None:
         """Nothing is to be changed."""
         with (
-            places.opened(self._at(self.item.path)) as source,
+            storage.opened(self._at(self.item.path)) as source,
             self._written(target) as stream,
         ):
             shutil.copyfileobj(source, stream)
@@ -385,14 +385,14 @@ class _Task:
 
     def _written(self, target: str) -> AbstractContextManager[IO[bytes]]:
         if target in self.compared:
-            return places.confirmed(self._at(target))
-        return places.written(self._at(target), self._replaces(target))
+            return storage.confirmed(self._at(target))
+        return storage.written(self._at(target), self._replaces(target))
 
     def _wrote(self, target: str) -> None:
         self._add(outputs=(*self.found["outputs"], target))
 
     def _at(self, path: str) -> str:
-        return places.absolute(path, self.order.base)
+        return storage.absolute(path, self.order.base)
 
     def _as_given(self, message: str) -> str:
         """A message with the paths as they were given, not as they stand for a worker with another folder."""
@@ -400,11 +400,11 @@ class _Task:
         folder = message.partition(": ")[0] + "/"
         if not self.order.base or any(message.startswith(path) or path.startswith(folder) for path in whole):
             return message
-        return message.removeprefix(places.joined(self.order.base, ""))
+        return message.removeprefix(storage.joined(self.order.base, ""))
 
     def _lengths(self, paths: Sequence[str]) -> tuple[int, ...]:
         """Bytes of each file, -1 for what is none."""
-        found = (places.length(self._at(path)) for path in paths)
+        found = (storage.length(self._at(path)) for path in paths)
         return tuple(-1 if length is None else length for length in found)
 
 

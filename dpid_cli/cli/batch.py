@@ -210,8 +210,8 @@ def command(
 
     from dpid_cli.batching.processes import Processes
     from dpid_cli.batching.session import Session
+    from dpid_cli.files.streams import check_paths
     from dpid_cli.kernels import jit
-    from dpid_cli.sources import check_paths
 
     check_paths("INPUT, OUTPUT_DIR", *paths)
     for name in "from_file", "root", "hr", "report", "retry_failed":

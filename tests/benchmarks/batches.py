@@ -12,9 +12,9 @@ from pathlib import Path
 from PIL import Image
 
 import dpid_cli
-from dpid_cli import places
 from dpid_cli.backends import available_threads
 from dpid_cli.batching.processes import Processes
+from dpid_cli.files import storage
 from dpid_cli.pictures import Picture, format_of, write
 from dpid_cli.recipe import Recipe
 from dpid_cli.sizes import SizeRequest
@@ -82,7 +82,7 @@ def _all_done(pairs: Pairs, executor: Executor) -> None:
 
 
 def _result(recipe: Recipe, source: str) -> Picture:
-    with places.opened(source) as stream:
+    with storage.opened(source) as stream:
         picture = recipe.read(stream, source)
     result = recipe.apply(picture, recipe.size_of(picture, source), source)
     return replace(result, pixels=result.pixels.copy())
@@ -90,9 +90,9 @@ def _result(recipe: Recipe, source: str) -> Picture:
 
 def _bare(recipe: Recipe, ready: dict[str, Picture], pair: tuple[str, str]) -> None:
     source, target = pair
-    with places.opened(source) as stream:
+    with storage.opened(source) as stream:
         recipe.read(stream, source)
-    with places.written(target, overwrite=True) as stream:
+    with storage.written(target, overwrite=True) as stream:
         write(ready[source], stream, format_of(Path(target)), target)
 
 

@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from typing import IO, Any, TypeVar
 
 from dpid_cli.errors import ArgumentError, DpidError, FileError, one_line
-from dpid_cli.output import exists_already, is_directory, reason
-from dpid_cli.sources import replayed
+from dpid_cli.files.streams import replayed
+from dpid_cli.files.targets import exists_already, is_directory, reason
 
 T = TypeVar("T")
 
@@ -223,7 +223,7 @@ def _place(address: str) -> tuple[Any, str]:
         )
     try:
         if _scheme(scheme) == "sftp":
-            from dpid_cli.sftp import Sftp
+            from dpid_cli.files.sftp import Sftp
         else:
             from fsspec.core import url_to_fs
 

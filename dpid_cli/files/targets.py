@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from dpid_cli.errors import FileError
-from dpid_cli.temporary import Draft
+from dpid_cli.files.atomic import Draft
 
 
 def default_name(stem: str, method: str, scale: float | None, size: tuple[int, int], extension: str) -> str:

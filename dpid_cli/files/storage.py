@@ -17,12 +17,12 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import IO
 
-from dpid_cli import remote
 from dpid_cli.errors import FileError
-from dpid_cli.output import atomic, check_target, is_input, make_directory, reason
-from dpid_cli.remote import is_address
-from dpid_cli.sources import MOST_BYTES
-from dpid_cli.sources import opened as opened_here
+from dpid_cli.files import remote
+from dpid_cli.files.remote import is_address
+from dpid_cli.files.streams import MOST_BYTES
+from dpid_cli.files.streams import opened as opened_here
+from dpid_cli.files.targets import atomic, check_target, is_input, make_directory, reason
 
 __all__ = [
     "absolute",

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import IO, Any
 
 from dpid_cli.errors import ArgumentError, FileError
-from dpid_cli.output import reason
+from dpid_cli.files.targets import reason
 
 STANDARD_STREAM = "-"
 MOST_BYTES = 512_000_000  # that are kept in memory: more than any compressed file of as many pixels needs
