@@ -19,7 +19,7 @@ from PIL import Image
 
 import dpid_cli
 from dpid_cli.filters import BOX, GAUSSIAN, Filter
-from dpid_cli.learning import Fit, Plan
+from dpid_cli.learning.fit import Fit, Plan
 
 ROOT = Path(__file__).resolve().parent.parent
 OPTIONS: dict[str, Any] = {"crops": 6, "held_out": 0.3, "seed": 1, "starts": 2}

@@ -16,9 +16,9 @@ from dpid_cli.version import __version__
 
 if TYPE_CHECKING:
     from dpid_cli.batching.library import batch as batch
-    from dpid_cli.derivatives import gradients as gradients
     from dpid_cli.filters import Filter as Filter
-    from dpid_cli.learning import learn as learn
+    from dpid_cli.learning.fit import learn as learn
+    from dpid_cli.learning.gradients import gradients as gradients
     from dpid_cli.pipeline import downscale as downscale
     from dpid_cli.transfer import SRGB as SRGB
     from dpid_cli.transfer import Transfer as Transfer
@@ -43,8 +43,8 @@ _ROOMS = {
     "Transfer": "transfer",
     "batch": "batching.library",
     "downscale": "pipeline",
-    "gradients": "derivatives",
-    "learn": "learning",
+    "gradients": "learning.gradients",
+    "learn": "learning.fit",
 }
 
 

@@ -18,8 +18,8 @@ from skimage.metrics import structural_similarity
 
 from dpid_cli import DpidError, Filter, downscale, learn
 from dpid_cli.filters import BOX, GAUSSIAN, over_pixels
-from dpid_cli.learning import Fit, Plan
-from dpid_cli.objectives import Example, dissimilarity, interpolation, l2, pairs, ssim
+from dpid_cli.learning.fit import Fit, Plan
+from dpid_cli.learning.losses import Example, dissimilarity, interpolation, l2, pairs, ssim
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 KERNELS = {

@@ -117,8 +117,8 @@ def command(
       dpid learn photos/ -s 3 --lambda 1 --hold lambda --guidance mine.json -o other.json
     """
     from dpid_cli.kernels.jit import before_compiling
-    from dpid_cli.learning import Plan
-    from dpid_cli.lesson import Lesson
+    from dpid_cli.learning.fit import Plan
+    from dpid_cli.learning.job import Lesson
 
     parameters = {name: options.pop(name) for name in _START}
     plan = Plan.of(**options)

@@ -14,7 +14,7 @@ from dpid_cli.files.streams import check_paths, opened
 from dpid_cli.files.targets import check_target
 from dpid_cli.filters import Filter, over_pixels
 from dpid_cli.folders import EXTENSIONS, images_of
-from dpid_cli.learning import Fit, Plan, channels_of, start
+from dpid_cli.learning.fit import Fit, Plan, channels_of, start
 from dpid_cli.pictures import read
 
 

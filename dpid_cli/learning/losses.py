@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpid_cli.errors import ArgumentError
-from dpid_cli.examples import Example
+from dpid_cli.learning.crops import Example
 
 Array = NDArray[np.float64]
 Loss = tuple[float, Array]
