@@ -1,7 +1,7 @@
 """Fit the filters that come with the package: `python docs/fit_filters.py [NAME...]`, some minutes.
 
-Writes dpid_cli/data/NAME.json, and prints the tables of docs/learning.md: losses on parts of pictures that no
-filter was fitted on, and for `photo` on other pictures. The same versions of NumPy, SciPy and scikit-image
+Writes dpid_cli/downscaling/data/NAME.json, and prints the tables of docs/learning.md: losses on parts of pictures that
+no filter was fitted on, and for `photo` on other pictures. The same versions of NumPy, SciPy and scikit-image
 give the same files.
 """
 
@@ -18,7 +18,7 @@ import skimage.data
 from PIL import Image
 
 import dpid_cli
-from dpid_cli.filters import BOX, GAUSSIAN, Filter
+from dpid_cli.downscaling.filters import BOX, GAUSSIAN, Filter
 from dpid_cli.learning.fit import Fit, Plan
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -91,7 +91,7 @@ def main() -> None:
         course, images = COURSES[name], COURSES[name].images()
         arrays = list(images.values())
         fitted = dpid_cli.learn(arrays, scale=course.scale, names=list(images), **OPTIONS)
-        fitted.save(ROOT / "dpid_cli" / "data" / f"{name}.json", overwrite=True)
+        fitted.save(ROOT / "dpid_cli" / "downscaling" / "data" / f"{name}.json", overwrite=True)
         for scale in SCALES:
             print(f"| `{name}` | {scale} | {losses(arrays, scale, fitted, **OPTIONS)} |", flush=True)
     print("\n| picture | scale | " + " | ".join([*PLAIN, "`photo`"]) + f" |\n{rule}")

@@ -10,18 +10,18 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from dpid_cli.downscaling.registry import METHODS
 from dpid_cli.errors import DpidError, DpidWarning
-from dpid_cli.methods import METHODS
 from dpid_cli.version import __version__
 
 if TYPE_CHECKING:
     from dpid_cli.batching.library import batch as batch
-    from dpid_cli.filters import Filter as Filter
+    from dpid_cli.downscaling.api import downscale as downscale
+    from dpid_cli.downscaling.filters import Filter as Filter
+    from dpid_cli.downscaling.transfer import SRGB as SRGB
+    from dpid_cli.downscaling.transfer import Transfer as Transfer
     from dpid_cli.learning.fit import learn as learn
     from dpid_cli.learning.gradients import gradients as gradients
-    from dpid_cli.pipeline import downscale as downscale
-    from dpid_cli.transfer import SRGB as SRGB
-    from dpid_cli.transfer import Transfer as Transfer
 
 __all__ = [
     "METHODS",
@@ -38,11 +38,11 @@ __all__ = [
 ]
 
 _ROOMS = {
-    "Filter": "filters",
-    "SRGB": "transfer",
-    "Transfer": "transfer",
+    "Filter": "downscaling.filters",
+    "SRGB": "downscaling.transfer",
+    "Transfer": "downscaling.transfer",
     "batch": "batching.library",
-    "downscale": "pipeline",
+    "downscale": "downscaling.api",
     "gradients": "learning.gradients",
     "learn": "learning.fit",
 }

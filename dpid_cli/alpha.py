@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from dpid_cli.transfer import Transfer
+from dpid_cli.downscaling.transfer import Transfer
 
 _ROWS = 256  # at a time, so that the wide intermediate products stay small
 _FULL = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}

@@ -7,14 +7,14 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
-from dpid_cli.backends import available_threads, gpu_trouble
+from dpid_cli.downscaling.devices import available_threads, gpu_trouble
 
 _PACKAGES = ("dpid-cli", "numpy", "numba", "numba-cuda", "llvmlite", "pillow", "click", "scikit-image")
 
 
 def facts() -> dict[str, str]:
     """What `dpid info` shows, by name."""
-    import dpid_cli.pipeline  # noqa: F401  # with its kernels
+    import dpid_cli.downscaling.api  # noqa: F401  # with its kernels
     from dpid_cli.kernels.jit import cache_folder
     from dpid_cli.pictures import FORMATS, WRITTEN
 
@@ -38,7 +38,7 @@ def _gpu() -> str:
     """The GPU that can be used, or why none can."""
     if (trouble := gpu_trouble()) is not None:
         return f"none: {trouble}"
-    from dpid_cli.gpu import description
+    from dpid_cli.downscaling.gpu import description
 
     return description()
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
-from dpid_cli.backends import device_for, thread_count
 from dpid_cli.depth import DEPTHS, narrowed, widened
+from dpid_cli.downscaling.devices import device_for, thread_count
+from dpid_cli.downscaling.filters import resolved
+from dpid_cli.downscaling.registry import PARAMETERS, method_named
+from dpid_cli.downscaling.sizes import Size, SizeRequest
 from dpid_cli.errors import ArgumentError, FileError
-from dpid_cli.filters import resolved
-from dpid_cli.methods import PARAMETERS, method_named
 from dpid_cli.pictures import (
     FORMATS,
     MAX_FRAMES,
@@ -24,7 +25,6 @@ from dpid_cli.pictures import (
     read_size,
 )
 from dpid_cli.rendering import TRANSPARENCY, downscale_picture
-from dpid_cli.sizes import Size, SizeRequest
 from dpid_cli.version import __version__
 
 METADATA = ("keep", "colour", "strip")

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpid_cli import alpha
-from dpid_cli.backends import thread_count
-from dpid_cli.curves import interpolated
+from dpid_cli.downscaling.curves import interpolated
+from dpid_cli.downscaling.devices import thread_count
+from dpid_cli.downscaling.sizes import Size
+from dpid_cli.downscaling.transfer import SRGB, Transfer
 from dpid_cli.errors import warn
 from dpid_cli.pictures import Picture, colour
-from dpid_cli.sizes import Size
-from dpid_cli.transfer import SRGB, Transfer
 
 TRANSPARENCY = ("premultiply", "separate", "drop")
 
@@ -104,7 +104,7 @@ def _opaque(picture: Picture, behind: NDArray[np.float64], transfer: Transfer | 
 def _downscaled(
     picture: Picture, transfer: Transfer | None, apart: bool, options: dict[str, Any]
 ) -> NDArray[Any]:
-    from dpid_cli.pipeline import downscale
+    from dpid_cli.downscaling.api import downscale
 
     if apart:
         colours = downscale(colour.colours_of(picture), linear=transfer or False, **options)

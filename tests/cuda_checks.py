@@ -20,14 +20,15 @@ if SIMULATED:
     simulator.install()
 
 import dpid_cli  # noqa: E402
-from dpid_cli import Filter, backends, warmup  # noqa: E402
+from dpid_cli import Filter  # noqa: E402
 from dpid_cli.cli import main  # noqa: E402
-from dpid_cli.filters import over_pixels  # noqa: E402
+from dpid_cli.downscaling import devices, warmup  # noqa: E402
+from dpid_cli.downscaling.filters import over_pixels  # noqa: E402
 
-if backends.gpu_trouble() is not None:
-    pytest.skip(f"no GPU can be used: {backends.gpu_trouble()}", allow_module_level=True)
+if devices.gpu_trouble() is not None:
+    pytest.skip(f"no GPU can be used: {devices.gpu_trouble()}", allow_module_level=True)
 
-from dpid_cli import gpu  # noqa: E402
+from dpid_cli.downscaling import gpu  # noqa: E402
 from dpid_cli.kernels.cuda import target  # noqa: E402
 from dpid_cli.kernels.cuda.target import cuda  # noqa: E402
 from dpid_cli.kernels.cuda.teams import BLOCK, Team  # noqa: E402
@@ -191,7 +192,7 @@ class Elsewhere:
 def test_arrays_on_the_gpu_stay_there(shape, dtype, device):
     image = picture(dtype, shape, seed=5)
     result = dpid_cli.downscale(Elsewhere(image), size=(3, 2), device=device)
-    assert backends.lies_on_gpu(result) and result.shape == (2, 3, *shape[2:])
+    assert devices.lies_on_gpu(result) and result.shape == (2, 3, *shape[2:])
     close(result.copy_to_host(), dpid_cli.downscale(image, size=(3, 2)))
 
 

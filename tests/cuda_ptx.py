@@ -1,4 +1,4 @@
-"""Compile the CUDA kernels that `dpid_cli.gpu` launches, without a GPU: usage ``cuda_ptx.py MAJOR MINOR``.
+"""Compile the CUDA kernels that `downscaling.gpu` launches, without a GPU: usage ``cuda_ptx.py MAJOR MINOR``.
 
 NumPy stands in for the memory of a GPU and a list for its kernels. What would be launched is compiled to PTX
 and assembled by NVIDIA's linker; one JSON object a kernel tells of it. A process each, because Numba compiles
@@ -19,8 +19,8 @@ from cuda.bindings import nvjitlink
 from numba import cuda, types
 
 import dpid_cli
-from dpid_cli import backends, gpu
-from dpid_cli.filters import over_pixels
+from dpid_cli.downscaling import devices, gpu
+from dpid_cli.downscaling.filters import over_pixels
 from dpid_cli.kernels import cache
 from dpid_cli.kernels.cuda import target
 
@@ -60,7 +60,7 @@ def no_gpu(launched):
         synchronize=lambda: None,
         get_current_device=lambda: SimpleNamespace(id=0),
     )
-    backends.gpu_trouble = lambda: None
+    devices.gpu_trouble = lambda: None
     target.Kernel.launch = lambda self, grid, block, stream, *arguments: launched.append((self, arguments))
     numba.cuda.dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=CAPABILITY)
 

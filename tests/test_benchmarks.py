@@ -130,7 +130,7 @@ def test_the_share_of_a_gpus_bandwidth_is_the_least():
 
 
 def test_no_gpu_is_not_measured(monkeypatch):
-    monkeypatch.setattr("dpid_cli.backends.gpu_trouble", lambda: "there is none")
+    monkeypatch.setattr("dpid_cli.downscaling.devices.gpu_trouble", lambda: "there is none")
     section = report.SECTIONS["gpu"](Plan())
     assert section.facts == {}
     assert section.body == "Not measured: the machine has no GPU that can be used."

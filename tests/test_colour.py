@@ -16,7 +16,7 @@ from conftest import is_one_error_line, pixels
 from PIL import Image, ImageCms
 from test_files import ink_profile
 
-from dpid_cli.curves import interpolated
+from dpid_cli.downscaling.curves import interpolated
 from dpid_cli.pictures import Picture, colour
 from dpid_cli.rendering import downscale_picture
 

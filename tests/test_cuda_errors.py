@@ -12,22 +12,23 @@ import pytest
 from conftest import is_one_error_line
 
 import dpid_cli
-from dpid_cli import METHODS, backends
+from dpid_cli import METHODS
+from dpid_cli.downscaling import devices
 
 GRAY = np.random.default_rng(0).integers(0, 256, (16, 16), np.uint8)
 
 
 @pytest.fixture(autouse=True)
 def asked_anew():
-    backends.gpu_trouble.cache_clear()
+    devices.gpu_trouble.cache_clear()
     yield
-    backends.gpu_trouble.cache_clear()
+    devices.gpu_trouble.cache_clear()
 
 
 @pytest.fixture
 def package(monkeypatch):
     """Let numba-cuda be installed, and no simulator be asked for."""
-    monkeypatch.setattr(backends, "find_spec", lambda name: object())
+    monkeypatch.setattr(devices, "find_spec", lambda name: object())
     monkeypatch.delenv("NUMBA_ENABLE_CUDASIM", raising=False)
 
 
@@ -41,7 +42,7 @@ def driver(monkeypatch, code, count):
 
 
 def test_the_package_is_missing(monkeypatch):
-    monkeypatch.setattr(backends, "find_spec", lambda name: None)
+    monkeypatch.setattr(devices, "find_spec", lambda name: None)
     with pytest.raises(dpid_cli.DpidError) as error:
         dpid_cli.downscale(GRAY, scale=2, device="cuda")
     assert "the package numba-cuda is missing: pip install 'dpid-cli[cuda13]'" in str(error.value)
@@ -52,7 +53,7 @@ def test_the_driver_is_missing(monkeypatch, package):
         raise OSError(name)
 
     monkeypatch.setattr(ctypes, "CDLL", missing)
-    assert backends.gpu_trouble() == "no NVIDIA driver is installed: install one, or give device cpu"
+    assert devices.gpu_trouble() == "no NVIDIA driver is installed: install one, or give device cpu"
 
 
 @pytest.mark.parametrize(
@@ -65,21 +66,21 @@ def test_the_driver_is_missing(monkeypatch, package):
 )
 def test_the_driver_has_no_gpu(monkeypatch, package, code, count, told):
     driver(monkeypatch, code, count)
-    assert backends.gpu_trouble().startswith(told)
+    assert devices.gpu_trouble().startswith(told)
 
 
 def test_a_gpu_is_there(monkeypatch, package):
     driver(monkeypatch, 0, 1)
-    assert backends.gpu_trouble() is None
-    chosen = {name: backends.device_for("auto", method, GRAY) for name, method in METHODS.items()}
+    assert devices.gpu_trouble() is None
+    chosen = {name: devices.device_for("auto", method, GRAY) for name, method in METHODS.items()}
     on_gpu = {name for name, device in chosen.items() if device == "cuda"}
     assert on_gpu == {"dpid", "dpp", "box", "max", "min", "extremum"}
-    assert backends.device_for("auto", METHODS["dpid"], GRAY / 255) == "cpu"
-    assert backends.device_for("cpu", METHODS["dpid"], GRAY) == "cpu"
+    assert devices.device_for("auto", METHODS["dpid"], GRAY / 255) == "cpu"
+    assert devices.device_for("cpu", METHODS["dpid"], GRAY) == "cpu"
 
 
 def test_auto_is_the_processor_without_a_gpu(monkeypatch):
-    monkeypatch.setattr(backends, "find_spec", lambda name: None)
+    monkeypatch.setattr(devices, "find_spec", lambda name: None)
     expected = dpid_cli.downscale(GRAY, scale=2, method="max")
     result = dpid_cli.downscale(GRAY, scale=2, method="max", device="auto")
     np.testing.assert_array_equal(result, expected)
@@ -98,15 +99,15 @@ class OnGpu:
 
 
 def test_arrays_on_gpus_are_known_by_either_protocol():
-    assert [kind for kind in range(1, 15) if backends.lies_on_gpu(OnGpu(kind))] == [2, 13]
-    assert backends.lies_on_gpu(SimpleNamespace(__cuda_array_interface__={}))
-    assert not backends.lies_on_gpu(GRAY) and not backends.lies_on_gpu([[1]])
+    assert [kind for kind in range(1, 15) if devices.lies_on_gpu(OnGpu(kind))] == [2, 13]
+    assert devices.lies_on_gpu(SimpleNamespace(__cuda_array_interface__={}))
+    assert not devices.lies_on_gpu(GRAY) and not devices.lies_on_gpu([[1]])
     with pytest.raises(dpid_cli.DpidError, match="device: the image lies in the memory of a GPU"):
         dpid_cli.downscale(OnGpu(2), scale=2)
 
 
 def test_the_command_says_what_is_missing(photo, dpid, monkeypatch):
-    monkeypatch.setattr(backends, "find_spec", lambda name: None)
+    monkeypatch.setattr(devices, "find_spec", lambda name: None)
     result = dpid("downscale", "missing.png", "-s", "4", "--device", "cuda")
     assert result.exit_code == 2 and is_one_error_line(result.stderr)
     assert result.stderr.startswith(
@@ -122,7 +123,7 @@ def test_the_command_says_what_is_missing(photo, dpid, monkeypatch):
 
 
 def test_light_is_for_the_processor(photo, dpid, monkeypatch):
-    monkeypatch.setattr(backends, "find_spec", lambda name: None)
+    monkeypatch.setattr(devices, "find_spec", lambda name: None)
     result = dpid("downscale", "photo.png", "-s", "4", "-m", "box", "--linear", "--device", "cuda")
     assert result.exit_code == 2 and is_one_error_line(result.stderr)
     assert "linear: light is added up by the processor only" in result.stderr
@@ -138,7 +139,7 @@ def test_auto_imports_nothing_of_cuda(photo):
     code = """
 import sys
 from dpid_cli import backends
-backends.find_spec = lambda name: None
+devices.find_spec = lambda name: None
 from dpid_cli.cli import main
 try:
     main(["downscale", "photo.png", "-s", "4", "-m", "max", "--device", "auto", "-o", "out.png"])

@@ -17,8 +17,8 @@ from PIL import Image
 
 import dpid_cli
 from dpid_cli import DpidError, Filter, downscale
-from dpid_cli.filters import over_pixels
-from dpid_cli.methods import FILTERS
+from dpid_cli.downscaling.filters import over_pixels
+from dpid_cli.downscaling.registry import FILTERS
 
 plainly = settings(deadline=None, max_examples=30, derandomize=True)
 GAUSSIAN = np.outer([1, 2, 1], [1, 2, 1]) / 16
@@ -396,7 +396,7 @@ def test_packaged_filters(dpid, photo, noise):
     )
 
 
-@pytest.mark.parametrize("room", ["filters", "derivatives", "learning"])
+@pytest.mark.parametrize("room", ["downscaling.filters", "learning.gradients", "learning.fit"])
 def test_examples_of_the_docstrings(room):
     failed, tried = doctest.testmod(importlib.import_module(f"dpid_cli.{room}"))
     assert tried > 0 and failed == 0

@@ -20,11 +20,11 @@ from PIL import Image, ImageDraw
 from PIL.ExifTags import Base
 
 import dpid_cli
+from dpid_cli.downscaling.sizes import SizeRequest
 from dpid_cli.errors import DpidWarning, FileError
 from dpid_cli.job import Job
 from dpid_cli.pictures import FORMATS, MAX_FRAMES, Metadata, Picture, Reel, read_reel, write_reel
 from dpid_cli.recipe import Recipe
-from dpid_cli.sizes import SizeRequest
 
 DURATIONS = [40, 50, 120, 70, 30, 1000]
 LOSSLESS = {"lossless": True, "exact": True}
@@ -664,7 +664,7 @@ def test_memory_does_not_grow_with_the_number_of_frames(folder):
 from pathlib import Path
 from dpid_cli.job import Job
 from dpid_cli.recipe import Recipe
-from dpid_cli.sizes import SizeRequest
+from dpid_cli.downscaling.sizes import SizeRequest
 for frame in (0, None):
     recipe = Recipe(SizeRequest("scale", 20.0), "box", frame=frame)
     outcome = Job(("a.gif",), recipe, output="b.gif", overwrite=True).run("a.gif")

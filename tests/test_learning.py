@@ -17,7 +17,7 @@ from PIL import Image
 from skimage.metrics import structural_similarity
 
 from dpid_cli import DpidError, Filter, downscale, learn
-from dpid_cli.filters import BOX, GAUSSIAN, over_pixels
+from dpid_cli.downscaling.filters import BOX, GAUSSIAN, over_pixels
 from dpid_cli.learning.fit import Fit, Plan
 from dpid_cli.learning.losses import Example, dissimilarity, interpolation, l2, pairs, ssim
 

@@ -144,7 +144,7 @@ def test_any_image(dtype, method, data):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_pillows_filters_of_light(filter_, dtype, monkeypatch):
     """The same as filtering the light of the whole image, though little of it is decoded at a time."""
-    from dpid_cli.methods import resample
+    from dpid_cli.downscaling.methods import resample
 
     monkeypatch.setattr(resample, "_BYTES", 5000)
     image = random_image((61, 47, 3), dtype, seed=7)

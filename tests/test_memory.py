@@ -10,8 +10,8 @@ import pytest
 from numpy.lib.stride_tricks import as_strided
 from PIL import Image
 
+from dpid_cli.downscaling.raster import Raster
 from dpid_cli.pictures import arrow, read
-from dpid_cli.raster import Raster
 
 
 def encoded(mode: str, **options) -> io.BytesIO:

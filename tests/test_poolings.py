@@ -14,7 +14,8 @@ from conftest import pixels
 from PIL import Image
 from test_exactness import assert_exact, random_image
 
-from dpid_cli import METHODS, DpidError, Filter, downscale, draws
+from dpid_cli import METHODS, DpidError, Filter, downscale
+from dpid_cli.downscaling import splitmix
 from dpid_cli.kernels import pooling
 
 OVERLAPPING = [name for name, method in METHODS.items() if "window" in method.defaults]
@@ -190,7 +191,7 @@ def test_exponentials_of_float32():
 def test_the_generator():
     """The numbers that the generator's published implementations give for this seed."""
     expected = [6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431]
-    assert draws.splitmix64(1234567, np.arange(4, dtype=np.uint64)).tolist() == expected
+    assert splitmix.splitmix64(1234567, np.arange(4, dtype=np.uint64)).tolist() == expected
 
 
 @pytest.mark.parametrize("method", RANDOM)
@@ -344,7 +345,7 @@ def test_spatial_takes_whole_rows_and_columns(channels, dtype, method):
     image = random_image((24, 30, channels), dtype, seed=20)
     unit = 255 if dtype == "uint8" else 1
     everywhere = oracle.dense(image / unit, (3, 3), method)
-    rows, columns = (draws.sample(7, number, n, 12, 3) for number, n in ((1, 24), (2, 30)))
+    rows, columns = (splitmix.sample(7, number, n, 12, 3) for number, n in ((1, 24), (2, 30)))
     result = downscale(image, scale=3, method=method, seed=7, cell=12)
     np.testing.assert_allclose(
         result / unit, everywhere[np.ix_(rows, columns)], rtol=0, atol=0.51 / unit if unit > 1 else 1e-10
@@ -384,7 +385,7 @@ def test_spatial_expectation_of_every_type(dtype, shape, size, method):
 def test_gaussian_guidance_at_random_places():
     image = random_image((24, 30, 2), "float64", seed=22)
     everywhere = oracle.dense(image, (3, 3), "s3dpp", guidance="gaussian", lambda_=2.0)
-    rows, columns = (draws.sample(0, number, n, n // 2, 3) for number, n in ((1, 24), (2, 30)))
+    rows, columns = (splitmix.sample(0, number, n, n // 2, 3) for number, n in ((1, 24), (2, 30)))
     result = downscale(image, scale=3, method="s3dpp", guidance="gaussian", lambda_=2)
     np.testing.assert_allclose(result, everywhere[np.ix_(rows, columns)], atol=1e-10)
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dpid_cli.downscaling.grid import Grid, axis
+from dpid_cli.downscaling.sizes import SizeRequest, by_box, by_percent, by_scale, by_side, by_size
 from dpid_cli.errors import ArgumentError, SizeError
-from dpid_cli.grid import Grid, axis
-from dpid_cli.sizes import SizeRequest, by_box, by_percent, by_scale, by_side, by_size
 
 sides = st.integers(1, 10_000)
 sources = st.tuples(sides, sides)

@@ -12,8 +12,8 @@ import pytest
 from conftest import DPID, process
 from PIL import Image
 
+from dpid_cli.downscaling.warmup import Case, cases
 from dpid_cli.kernels import cache as code_cache
-from dpid_cli.warmup import Case, cases
 
 RUN = "import sys; from dpid_cli.cli import main; main(sys.argv[1:])"
 SHRINK = ("downscale", "photo.png", "-s", "4", "-m", "box", "-o", "out.png", "--overwrite")
@@ -121,7 +121,7 @@ def test_folder_for_kernels_that_is_lost(photo, tmp_path, moment):
     lose = """
 import shutil, os
 from pathlib import Path
-import dpid_cli.pipeline
+import dpid_cli.downscaling.api
 from dpid_cli.kernels import jit
 def lose():
     folder = Path(jit.cache_folder())
@@ -146,7 +146,7 @@ atexit.register(lambda: print(*sys.modules, file=sys.stderr))
 
 
 def test_error_of_the_import_beside_decoding_is_told(cache, photo):
-    code = f"import sys; sys.modules['dpid_cli.sweeps'] = None; {RUN}"
+    code = f"import sys; sys.modules['dpid_cli.downscaling.methods.sweeps'] = None; {RUN}"
     done = python(code, *SHRINK, **cache)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("dpid: internal error: ModuleNotFoundError: ")

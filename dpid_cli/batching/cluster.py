@@ -14,10 +14,10 @@ from typing import Any
 from uuid import uuid4
 
 from dpid_cli import interruptions
-from dpid_cli.backends import thread_count
 from dpid_cli.batching.order import Order
 from dpid_cli.batching.runner import results_of
 from dpid_cli.batching.work import Item, Result, again, work
+from dpid_cli.downscaling.devices import thread_count
 from dpid_cli.errors import ArgumentError, one_line
 from dpid_cli.version import __version__
 

@@ -10,9 +10,9 @@ from dpid_cli.batching.report import Earlier
 from dpid_cli.batching.scratch import scratch
 from dpid_cli.batching.selection import Input, Selection
 from dpid_cli.batching.work import Item
+from dpid_cli.downscaling.sizes import Size
 from dpid_cli.errors import ArgumentError, DpidError
 from dpid_cli.files import storage
-from dpid_cli.sizes import Size
 
 _TABLES = """
 CREATE TABLE inputs (

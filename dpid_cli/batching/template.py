@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from string import Formatter
 
+from dpid_cli.downscaling.sizes import Size
 from dpid_cli.errors import ArgumentError
 from dpid_cli.pictures import FORMATS, WRITTEN
-from dpid_cli.sizes import Size
 
 FIELDS = ("stem", "ext", "method", "scale", "width", "height")
 PLAIN = "{stem}{ext}"

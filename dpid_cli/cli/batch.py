@@ -31,9 +31,9 @@ from dpid_cli.cli.options import (
     size_request,
 )
 from dpid_cli.cli.progress import Progress
+from dpid_cli.downscaling.registry import METHODS
+from dpid_cli.downscaling.sizes import SizeRequest
 from dpid_cli.errors import ArgumentError
-from dpid_cli.methods import METHODS
-from dpid_cli.sizes import SizeRequest
 
 if TYPE_CHECKING:
     from dpid_cli.batching.order import Order

@@ -117,14 +117,14 @@ def command(
 
 
 def _load_kernels(told: bool, device: str) -> None:
-    from dpid_cli import backends
+    from dpid_cli.downscaling import devices
     from dpid_cli.kernels import jit
 
     if told:
         jit.before_compiling(announce)
-    import_module("dpid_cli.pipeline")
-    if device != "cpu" and backends.gpu_trouble() is None:
-        import_module("dpid_cli.gpu")
+    import_module("dpid_cli.downscaling.api")
+    if device != "cpu" and devices.gpu_trouble() is None:
+        import_module("dpid_cli.downscaling.gpu")
 
 
 def _run(job: Job, source: str, result: str, notes: str, debug: bool) -> DpidError | None:

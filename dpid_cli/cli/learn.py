@@ -10,10 +10,10 @@ import click
 
 from dpid_cli.cli.console import announce, on_terminal, say, show
 from dpid_cli.cli.options import parameter_type
-from dpid_cli.methods import FILTERS, PARAMETERS
+from dpid_cli.downscaling.registry import FILTERS, PARAMETERS
 
 if TYPE_CHECKING:
-    from dpid_cli.filters import Filter
+    from dpid_cli.downscaling.filters import Filter
 
 _LOSS = {"ssim": "1 - SSIM", "l2": "mean squared error", "pairs": "mean squared error"}
 _START = {

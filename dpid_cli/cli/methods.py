@@ -7,7 +7,7 @@ import json
 import click
 
 from dpid_cli.cli.console import shown
-from dpid_cli.methods import METHODS, PARAMETERS
+from dpid_cli.downscaling.registry import METHODS, PARAMETERS
 
 
 @click.command("methods")

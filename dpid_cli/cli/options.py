@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import click
 
 from dpid_cli.cli.console import shown
-from dpid_cli.methods import FILTERS, METHODS, PARAMETERS, Parameter
-from dpid_cli.sizes import FITS, SizeRequest
+from dpid_cli.downscaling.registry import FILTERS, METHODS, PARAMETERS, Parameter
+from dpid_cli.downscaling.sizes import FITS, SizeRequest
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -22,7 +22,7 @@ def command(device: str, debug: bool) -> None:
     Covers every method, 8 and 16 bits and floats, gray and colour, with and without transparency.
     The result is kept on disk: set DPID_CACHE_DIR to choose where.
     """
-    from dpid_cli.warmup import cache, cases, counts
+    from dpid_cli.downscaling.warmup import cache, cases, counts
 
     folder, all_cases = cache(device), cases(device)
     for number, case in enumerate(all_cases, start=1):

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpid_cli.compare.intensities import Array
+from dpid_cli.downscaling.sizes import Size
 from dpid_cli.errors import ArgumentError
-from dpid_cli.sizes import Size
 
 _SHARE, _SMALLEST, _LARGEST = 0.2, 8, 48  # of the sides of a result, and pixels of it
 

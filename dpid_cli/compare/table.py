@@ -13,7 +13,7 @@ from typing import Any
 from dpid_cli.compare.metrics import Numbers
 from dpid_cli.compare.study import Study
 from dpid_cli.compare.variants import Variant
-from dpid_cli.sizes import Size
+from dpid_cli.downscaling.sizes import Size
 
 # Field, heading in two lines, digits behind the point.
 _COLUMNS = (

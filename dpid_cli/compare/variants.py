@@ -9,8 +9,8 @@ from decimal import Decimal, InvalidOperation
 from itertools import product
 from typing import Any
 
+from dpid_cli.downscaling.registry import PARAMETERS, Method, Parameter, method_named
 from dpid_cli.errors import ArgumentError
-from dpid_cli.methods import PARAMETERS, Method, Parameter, method_named
 
 DEFAULT = ("dpid", "dpp", "box", "max")
 MOST = 64

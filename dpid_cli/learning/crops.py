@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dpid_cli.downscaling.filters import Filter
+from dpid_cli.downscaling.raster import Raster
+from dpid_cli.downscaling.sizes import Size, by_scale
 from dpid_cli.errors import ArgumentError
-from dpid_cli.filters import Filter
-from dpid_cli.raster import Raster
-from dpid_cli.sizes import Size, by_scale
 
 Array = NDArray[np.float64]
 

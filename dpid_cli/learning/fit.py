@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dpid_cli.backends import thread_count
+from dpid_cli.downscaling.api import downscale
+from dpid_cli.downscaling.devices import thread_count
+from dpid_cli.downscaling.filters import BOX, GAUSSIAN, Filter, resolved
+from dpid_cli.downscaling.registry import METHODS, method_named
+from dpid_cli.downscaling.sizes import by_scale, pixels, positive
 from dpid_cli.errors import ArgumentError
-from dpid_cli.filters import BOX, GAUSSIAN, Filter, resolved
 from dpid_cli.learning.crops import Example, examples_of
 from dpid_cli.learning.gradients import gradients
 from dpid_cli.learning.losses import OBJECTIVES, SMALLEST_SIDE, check_window
-from dpid_cli.methods import METHODS, method_named
-from dpid_cli.pipeline import downscale
-from dpid_cli.sizes import by_scale, pixels, positive
 
 Array = NDArray[np.float64]
 Progress = Callable[[int, float], None]

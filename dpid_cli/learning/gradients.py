@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dpid_cli.downscaling.filters import BOX, GAUSSIAN, Filter, resolved
+from dpid_cli.downscaling.grid import Grid
+from dpid_cli.downscaling.methods.guidance import means_and_guide, places
+from dpid_cli.downscaling.methods.sweeps import Strip, Workspace
+from dpid_cli.downscaling.raster import Raster
+from dpid_cli.downscaling.registry import METHODS, method_named
+from dpid_cli.downscaling.sizes import by_scale, by_size
 from dpid_cli.errors import ArgumentError
-from dpid_cli.filters import BOX, GAUSSIAN, Filter, resolved
-from dpid_cli.grid import Grid
-from dpid_cli.guidance import means_and_guide, places
 from dpid_cli.kernels import filters
 from dpid_cli.kernels import gradients as kernels
-from dpid_cli.methods import METHODS, method_named
-from dpid_cli.raster import Raster
-from dpid_cli.sizes import by_scale, by_size
-from dpid_cli.sweeps import Strip, Workspace
 
 Array = NDArray[np.float64]
 

@@ -57,16 +57,16 @@ STEPS = {
     "import click": "import click",
     "import NumPy": "import click, numpy",
     "import LLVM": "import click, numpy, llvmlite.binding",
-    "import the pipeline": "import click; from dpid_cli.pipeline import downscale",
+    "import the pipeline": "import click; from dpid_cli.downscaling.api import downscale",
     "load and call the kernels of gray": """
 import click, numpy
-from dpid_cli.pipeline import downscale
+from dpid_cli.downscaling.api import downscale
 
 downscale(numpy.zeros((512, 512), numpy.uint8), scale=4)
 """,
     "load and call those of colour too": """
 import click, numpy
-from dpid_cli.pipeline import downscale
+from dpid_cli.downscaling.api import downscale
 
 downscale(numpy.zeros((512, 512), numpy.uint8), scale=4)
 downscale(numpy.zeros((512, 512, 3), numpy.uint8), scale=4)

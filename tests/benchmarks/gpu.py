@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import dpid_cli
-from dpid_cli import backends
+from dpid_cli.downscaling import devices
 
 from .contestants import SIZES, Call
 from .library import photo
@@ -35,7 +35,7 @@ AHEAD, QUEUED = 40, 20
 
 def gpu(plan: Plan) -> Section:
     """Kernels, copies and a batch."""
-    if backends.gpu_trouble() is not None:
+    if devices.gpu_trouble() is not None:
         return Section("GPU", NO_GPU)
     resident, facts = _resident(plan)
     parts = [f"{_gpu()}; the 24-MP photo, RGB uint8.", resident, _from_memory(plan), _batch(plan)]
@@ -44,7 +44,7 @@ def gpu(plan: Plan) -> Section:
 
 def _gpu() -> str:
     """The device and its driver."""
-    from dpid_cli.gpu import description
+    from dpid_cli.downscaling.gpu import description
 
     told = Path("/proc/driver/nvidia/version")
     driver = told.read_text(encoding="utf-8").splitlines()[0].strip() if told.exists() else "driver unknown"

@@ -8,7 +8,7 @@ from itertools import product
 
 import numpy as np
 
-from dpid_cli.backends import available_threads
+from dpid_cli.downscaling.devices import available_threads
 
 from .contestants import CONTESTANTS, REFERENCE, SIZES, THREADS, Contestant, make_photo, near_one_to_one, ours
 from .markdown import Section, comparison, medians, milliseconds, number, side_by_side, spread, table, times

@@ -9,7 +9,7 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from dpid_cli.backends import available_threads
+from dpid_cli.downscaling.devices import available_threads
 
 from .markdown import MISSING, Section, table
 from .measure import Plan

@@ -7,9 +7,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from dpid_cli.downscaling.methods.pools import Pool
+from dpid_cli.downscaling.methods.sweeps import Strip
 from dpid_cli.kernels import order
-from dpid_cli.pools import Pool
-from dpid_cli.sweeps import Strip
 
 
 def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, Any]) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dpid_cli.filters import Filter
+from dpid_cli.downscaling.filters import Filter
+from dpid_cli.downscaling.methods.sweeps import Strip, sweep
 from dpid_cli.kernels import filters, smooth, windows
-from dpid_cli.sweeps import Strip, sweep
 
 
 def window_means(strip: Strip) -> NDArray[Any]:

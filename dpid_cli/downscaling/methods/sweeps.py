@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dpid_cli.grid import Grid
+from dpid_cli.downscaling.grid import Grid
+from dpid_cli.downscaling.light import Light
+from dpid_cli.downscaling.raster import Raster
 from dpid_cli.kernels import windows
 from dpid_cli.kernels.columns import TILE
 from dpid_cli.kernels.jit import Flag, flag
-from dpid_cli.light import Light
-from dpid_cli.raster import Raster
 
 
 class Workspace:

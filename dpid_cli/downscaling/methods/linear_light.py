@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dpid_cli.downscaling.light import Light
+from dpid_cli.downscaling.methods.sweeps import Reward, Strip, power_flag
 from dpid_cli.kernels import light as kernels
 from dpid_cli.kernels import windows
 from dpid_cli.kernels.jit import flag
-from dpid_cli.light import Light
-from dpid_cli.sweeps import Reward, Strip, power_flag
 
 # Bytes of pixels, as planes, that are summed up at a time.
 _PLANES = 1 << 21

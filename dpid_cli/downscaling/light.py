@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dpid_cli.downscaling.raster import Raster
+from dpid_cli.downscaling.transfer import SRGB, Transfer
 from dpid_cli.errors import ArgumentError
-from dpid_cli.raster import Raster
-from dpid_cli.transfer import SRGB, Transfer
 
 
 def transfer_of(linear: object) -> Transfer | None:

@@ -10,8 +10,8 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
+from dpid_cli.downscaling.registry import METHODS, Method
 from dpid_cli.errors import ArgumentError
-from dpid_cli.methods import METHODS, Method
 
 DEVICES = ("auto", "cpu", "cuda")
 # What DLPack calls the memory of a GPU, its own and managed.

@@ -18,10 +18,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dpid_cli.downscaling.filters import Filter
+from dpid_cli.downscaling.grid import Grid, Spans, spans
+from dpid_cli.downscaling.methods.detail import SAFE_LAMBDA
+from dpid_cli.downscaling.methods.guidance import places
+from dpid_cli.downscaling.methods.pools import TIE
+from dpid_cli.downscaling.methods.sweeps import layout_of, power_flag
+from dpid_cli.downscaling.raster import Raster, check_kind
 from dpid_cli.errors import ArgumentError, DpidError
-from dpid_cli.filters import Filter
-from dpid_cli.grid import Grid, Spans, spans
-from dpid_cli.guidance import places
 from dpid_cli.kernels import order
 from dpid_cli.kernels.cuda import filters, windows
 from dpid_cli.kernels.cuda import order as cuda_order
@@ -29,10 +33,6 @@ from dpid_cli.kernels.cuda.target import SIMULATED, Kernel, cuda, from_dlpack
 from dpid_cli.kernels.cuda.teams import Team
 from dpid_cli.kernels.jit import flag
 from dpid_cli.kernels.windows import DETAIL, SCALED_DETAIL
-from dpid_cli.methods.detail import SAFE_LAMBDA
-from dpid_cli.pools import TIE
-from dpid_cli.raster import Raster, check_kind
-from dpid_cli.sweeps import layout_of, power_flag
 
 # Source bytes a strip: some, so that copies and kernels overlap; large, so that the GPU has enough to do.
 # And the most rows of blocks that a kernel can be launched with, less the neighbours of a strip.
@@ -229,7 +229,7 @@ def _order(out: Any, method: str, strip: Strip) -> None:
 
 
 def _reward(out: Any, joint: bool, strip: Strip, parameters: Mapping[str, Any]) -> None:
-    """DPID and DPP; `dpid_cli.methods.detail` has the same for the processor."""
+    """DPID and DPP; `dpid_cli.downscaling.methods.detail` has the same for the processor."""
     lambda_, alpha = parameters["lambda_"], parameters["alpha"]
     unit = strip.raster.unit
     normalised = parameters["normalize"] == "mean" and alpha > 0

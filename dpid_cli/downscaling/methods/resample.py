@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dpid_cli.light import Light
-from dpid_cli.sweeps import Strip
+from dpid_cli.downscaling.light import Light
+from dpid_cli.downscaling.methods.sweeps import Strip
 
 # How far the filters reach from the centre of a window, in windows.
 _REACH = {"bilinear": 1, "hamming": 1, "bicubic": 2, "lanczos": 3}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dpid_cli.transfer import Transfer
+from dpid_cli.downscaling.transfer import Transfer
 
 
 def interpolated(curves: Sequence[NDArray[Any]]) -> Transfer:

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dpid_cli import linear
-from dpid_cli.guidance import means_and_guide
+from dpid_cli.downscaling.methods import box, linear_light
+from dpid_cli.downscaling.methods.guidance import means_and_guide
+from dpid_cli.downscaling.methods.sweeps import Reward, Strip, finish, sweep
 from dpid_cli.kernels import windows
-from dpid_cli.methods import box
-from dpid_cli.sweeps import Reward, Strip, finish, sweep
 
 # Up to here u**(lambda / 2) neither underflows where it matters nor overflows, in float32.
 SAFE_LAMBDA = 4.0
@@ -49,7 +48,7 @@ def reward_differences(
             planes = 1 if joint else strip.raster.channels
             factor, base = np.full((len(guide), planes, guide.shape[2]), 1 / base, guide.dtype), np.ones(())
         beside = np.broadcast_to(alpha * base.astype(np.float64) ** reward.exponent, factor.shape)
-        out[:] = strip.light.encode(linear.detail(strip, strip.light, reward, guide, factor, beside))
+        out[:] = strip.light.encode(linear_light.detail(strip, strip.light, reward, guide, factor, beside))
         return
     task = windows.DETAIL if factor is None else windows.SCALED_DETAIL
     total, weight = sweep(strip, task, reward, guide, factor)

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from dpid_cli.backends import device_for
+from dpid_cli.downscaling.api import downscale
+from dpid_cli.downscaling.devices import device_for
+from dpid_cli.downscaling.registry import METHODS, PARAMETERS
 from dpid_cli.errors import DpidError
 from dpid_cli.kernels.cache import cuda_folder
 from dpid_cli.kernels.jit import cache_counts, cache_folder
-from dpid_cli.methods import METHODS, PARAMETERS
-from dpid_cli.pipeline import downscale
 
 _CHANNELS = {1: "gray", 2: "gray+alpha", 3: "RGB", 4: "RGBA"}
 _DEPTHS = ("uint8", "uint16", "float32")
@@ -105,7 +105,7 @@ def counts(device: str) -> tuple[int, int]:
     """How many kernels this process has compiled for a device, and how many it has found compiled."""
     if device == "cpu":
         return cache_counts()
-    from dpid_cli.gpu import cache_counts as counts_of_gpu
+    from dpid_cli.downscaling.gpu import cache_counts as counts_of_gpu
 
     return counts_of_gpu()
 

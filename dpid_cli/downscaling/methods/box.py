@@ -7,10 +7,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from dpid_cli import linear
-from dpid_cli.guidance import window_means
-from dpid_cli.pools import Pool
-from dpid_cli.sweeps import Strip, finish
+from dpid_cli.downscaling.methods import linear_light
+from dpid_cli.downscaling.methods.guidance import window_means
+from dpid_cli.downscaling.methods.pools import Pool
+from dpid_cli.downscaling.methods.sweeps import Strip, finish
 
 
 def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, Any]) -> None:
@@ -19,7 +19,7 @@ def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, An
         out[:] = strip.pixels(Pool.of(strip).lighted(strip.light).averaged().means())
         return
     if strip.light is not None:
-        out[:] = strip.light.encode(linear.box(strip, strip.light))
+        out[:] = strip.light.encode(linear_light.box(strip, strip.light))
         return
     means = window_means(strip)
     nothing = strip.workspace.array("no weight", (len(means), 1, means.shape[2]), means.dtype)

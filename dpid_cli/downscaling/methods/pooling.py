@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dpid_cli.downscaling.filters import Filter
+from dpid_cli.downscaling.grid import Grid
+from dpid_cli.downscaling.methods.pools import Pool
+from dpid_cli.downscaling.methods.sweeps import Strip
+from dpid_cli.downscaling.raster import Raster
 from dpid_cli.errors import ArgumentError
-from dpid_cli.filters import Filter
-from dpid_cli.grid import Grid
 from dpid_cli.kernels import order, pooling
-from dpid_cli.pools import Pool
-from dpid_cli.raster import Raster
-from dpid_cli.sweeps import Strip
 
 
 def prepare(raster: Raster, grid: Grid, parameters: Mapping[str, Any]) -> Mapping[str, Any]:

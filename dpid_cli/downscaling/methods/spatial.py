@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dpid_cli import draws
+from dpid_cli.downscaling import splitmix
+from dpid_cli.downscaling.grid import Axis, Grid, Spans
+from dpid_cli.downscaling.methods import detail, order
+from dpid_cli.downscaling.methods.guidance import window_means
+from dpid_cli.downscaling.methods.pools import Pool
+from dpid_cli.downscaling.methods.sweeps import Strip
+from dpid_cli.downscaling.raster import Raster
 from dpid_cli.errors import ArgumentError
-from dpid_cli.grid import Axis, Grid, Spans
-from dpid_cli.guidance import window_means
-from dpid_cli.methods import detail, order
-from dpid_cli.pools import Pool
-from dpid_cli.raster import Raster
-from dpid_cli.sweeps import Strip
 
 Chosen = NDArray[np.int64]
 
@@ -45,7 +45,7 @@ def _drawn(axis: Axis, cell: int | None, seed: int, number: int) -> Chosen:
         cell = max(1, (axis.target + 1) // 2) * side
     if cell % side:
         raise ArgumentError(f"cell: {cell} pixels hold no whole number of windows: give a multiple of {side}")
-    return draws.sample(seed, number, axis.source, cell, side)
+    return splitmix.sample(seed, number, axis.source, cell, side)
 
 
 def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, Any]) -> None:

@@ -71,7 +71,7 @@ class Parameter:
         return f"{self.low:g} or more" if self.high == _LARGEST else f"from {self.low:g} to {self.high:g}"
 
 
-# Learned guidance that comes with the package, in `dpid_cli/data`.
+# Learned guidance that comes with the package, in `dpid_cli/downscaling/data`.
 FILTERS = ("photo", "stars", "text")
 
 PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
@@ -114,7 +114,7 @@ class Method:
     name, summary, source : str
         Its name, what it does in a line, and where it comes from.
     family : str
-        The module of `dpid_cli.methods` whose ``fill`` computes it.
+        The module of `dpid_cli.downscaling.registry` whose ``fill`` computes it.
     defaults : mapping of str to float, int, str or None
         The parameters it takes, by Python name.
     above_zero : frozenset of str
@@ -122,14 +122,14 @@ class Method:
     divisible : bool
         Whether strips of the result can be computed apart.
     packed : bool
-        Whether its family reads packed pixels (see `dpid_cli.raster.Raster`).
+        Whether its family reads packed pixels (see `dpid_cli.downscaling.raster.Raster`).
     neighbours : bool
         Whether a strip needs the rows of the result above and below it, too.
     light : {'weighed', 'mean', 'picked'}
         What becomes of it in linear light: values weigh and their light is averaged, or all is computed of
         light, or values are picked, which is the same with and without.
     gpu : bool
-        Whether `dpid_cli.gpu` computes it, too.
+        Whether `dpid_cli.downscaling.gpu` computes it, too.
     """
 
     name: str

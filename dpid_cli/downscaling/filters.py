@@ -19,9 +19,9 @@ from typing import Any, NoReturn, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from dpid_cli.downscaling.registry import FILTERS, PARAMETERS, Method
 from dpid_cli.errors import ArgumentError
 from dpid_cli.files.targets import atomic, reason
-from dpid_cli.methods import FILTERS, PARAMETERS, Method
 
 FORMAT, VERSION = "dpid-filter", 1
 GRIDS = ("output", "input")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dpid_cli.sweeps import Strip
+from dpid_cli.downscaling.methods.sweeps import Strip
 
 _ROWS = 256  # at a time, so that spectra stay small
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dpid_cli.grid import Axis
-from dpid_cli.sweeps import Strip
+from dpid_cli.downscaling.grid import Axis
+from dpid_cli.downscaling.methods.sweeps import Strip
 
 
 def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, Any]) -> None:

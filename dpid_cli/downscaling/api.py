@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dpid_cli import backends
+from dpid_cli.downscaling import devices
+from dpid_cli.downscaling.filters import Filter, resolved
+from dpid_cli.downscaling.grid import Grid
+from dpid_cli.downscaling.light import Light, transfer_of
+from dpid_cli.downscaling.methods.sweeps import Strip, Workspace
+from dpid_cli.downscaling.raster import Raster
+from dpid_cli.downscaling.registry import Method, method_named
+from dpid_cli.downscaling.sizes import by_scale, by_size
+from dpid_cli.downscaling.transfer import Transfer
 from dpid_cli.errors import ArgumentError
-from dpid_cli.filters import Filter, resolved
-from dpid_cli.grid import Grid
-from dpid_cli.light import Light, transfer_of
-from dpid_cli.methods import Method, method_named
-from dpid_cli.raster import Raster
-from dpid_cli.sizes import by_scale, by_size
-from dpid_cli.sweeps import Strip, Workspace
-from dpid_cli.transfer import Transfer
 
 
 def downscale(
@@ -160,12 +160,12 @@ def downscale(
     >>> int(dpid_cli.downscale(night, scale=8, lambda_=1).max())
     204
     """
-    count = backends.thread_count(threads)
+    count = devices.thread_count(threads)
     chosen = method_named(method)
     transfer = transfer_of(linear)
-    resident = backends.lies_on_gpu(image)
+    resident = devices.lies_on_gpu(image)
     image = image if resident else np.asarray(image)
-    device = backends.device_for(device, chosen, image, linear=transfer is not None)
+    device = devices.device_for(device, chosen, image, linear=transfer is not None)
     given = {
         "lambda_": lambda_,
         "alpha": alpha,
@@ -204,11 +204,11 @@ def downscale(
     grid = Grid.of(raster.size, target, raster.real, parameters.get("window"))
     out = np.empty((target[1], target[0] * raster.channels), raster.dtype)
     if device == "cuda":
-        from dpid_cli import gpu
+        from dpid_cli.downscaling import gpu
 
         gpu.downscale(out, raster, grid, chosen.name, parameters)
         return out.reshape(shape)
-    family = import_module(f"dpid_cli.methods.{chosen.family}")
+    family = import_module(f"dpid_cli.downscaling.methods.{chosen.family}")
     if hasattr(family, "prepare"):
         parameters = family.prepare(raster, grid, parameters)
 
@@ -223,8 +223,8 @@ def downscale(
 
     parts = [(0, target[1])]
     if chosen.divisible:
-        parts = backends.strips(target[1], raster.rows.nbytes / target[1], count, chosen.neighbours)
-    backends.run(render, parts, count)
+        parts = devices.strips(target[1], raster.rows.nbytes / target[1], count, chosen.neighbours)
+    devices.run(render, parts, count)
     return out.reshape(shape)
 
 
@@ -237,7 +237,7 @@ def _on_gpu(
     stream: Any,
 ) -> Any:
     """`downscale` for an image in the memory of a GPU."""
-    from dpid_cli import gpu
+    from dpid_cli.downscaling import gpu
 
     filter_ = parameters.get("guidance")
     stream = gpu.stream_for(image, stream)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dpid_cli import draws
+from dpid_cli.downscaling import splitmix
+from dpid_cli.downscaling.methods.pools import Pool
+from dpid_cli.downscaling.methods.sweeps import Strip
 from dpid_cli.kernels import order, pooling
-from dpid_cli.pools import Pool
-from dpid_cli.sweeps import Strip
 
 
 def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, Any]) -> None:
@@ -29,7 +29,7 @@ def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, An
         pool.values,
         pool.ys,
         pool.xs,
-        draws.uniform(parameters["seed"], positions),
+        splitmix.uniform(parameters["seed"], positions),
         pool.channels,
         strip.workspace.array("columns", (pool.values.shape[1],), np.float64),
         out,

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dpid_cli.grid import Spans
+from dpid_cli.downscaling.grid import Spans
+from dpid_cli.downscaling.light import Light
+from dpid_cli.downscaling.methods.sweeps import Strip, Workspace
+from dpid_cli.downscaling.raster import Raster
 from dpid_cli.kernels import order, pooling
 from dpid_cli.kernels.jit import Flag, flag
-from dpid_cli.light import Light
-from dpid_cli.raster import Raster
-from dpid_cli.sweeps import Strip, Workspace
 
 # Rounding errors, in units of the last place, that distances from the mean may differ by.
 TIE = 16
