@@ -69,10 +69,10 @@ class Report:
 
 def outcome(data: bytes) -> str:
     """What becomes of one file: ``picture`` or ``refused``; raises whatever else is raised."""
+    from dpid_cli.convert.recipe import Recipe
     from dpid_cli.downscaling.sizes import SizeRequest
     from dpid_cli.errors import DpidWarning, FileError
     from dpid_cli.pictures import FORMATS, write
-    from dpid_cli.recipe import Recipe
 
     recipe = Recipe(SizeRequest("longest", 1), "box", threads=1, max_pixels=PIXELS, max_frames=FRAMES)
     recipe.truncated = "accept" if len(data) % 3 == 0 else "error"

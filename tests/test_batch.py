@@ -22,9 +22,9 @@ import dpid_cli
 from dpid_cli.batching import inventory
 from dpid_cli.batching.patterns import compiled
 from dpid_cli.batching.selection import Rules, Tree
+from dpid_cli.convert.recipe import Recipe
 from dpid_cli.downscaling.sizes import SizeRequest
 from dpid_cli.files import storage
-from dpid_cli.recipe import Recipe
 
 
 def make(path: Path | str, size: tuple[int, int] = (8, 6), **options) -> Path:

@@ -20,8 +20,8 @@ from dpid_cli.batching import processes, session
 from dpid_cli.batching.order import Order, Want
 from dpid_cli.batching.processes import Processes
 from dpid_cli.batching.selection import Rules, Tree
+from dpid_cli.convert.recipe import Recipe
 from dpid_cli.downscaling.sizes import SizeRequest
-from dpid_cli.recipe import Recipe
 
 
 def test_processes_make_what_threads_make(dpid, folder):

@@ -16,9 +16,9 @@ from conftest import is_one_error_line, pixels
 from PIL import Image, ImageCms
 from test_files import ink_profile
 
+from dpid_cli.convert.rendering import downscale_picture
 from dpid_cli.downscaling.curves import interpolated
 from dpid_cli.pictures import Picture, colour
-from dpid_cli.rendering import downscale_picture
 
 D65 = [0.3127, 0.3290, 1.0]
 P3 = [0.680, 0.320, 1, 0.265, 0.690, 1, 0.150, 0.060, 1]

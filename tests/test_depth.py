@@ -24,7 +24,7 @@ from test_colour import ink_profile
 from test_files import TURNED
 
 import dpid_cli
-from dpid_cli import alpha
+from dpid_cli.convert import alpha
 from dpid_cli.errors import DpidWarning, FileError, collected
 from dpid_cli.pictures import FORMATS, Metadata, Picture, read, read_size, write
 from dpid_cli.pictures.containers import boxes

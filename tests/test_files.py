@@ -10,8 +10,8 @@ import pytest
 from conftest import is_one_error_line, listing, pixels
 from PIL import Image, ImageCms
 
-from dpid_cli import alpha
 from dpid_cli.cli.downscale import FORMAT_NAMES
+from dpid_cli.convert import alpha
 from dpid_cli.errors import DpidWarning, FileError
 from dpid_cli.pictures import FORMATS, WRITTEN, Picture, read, write
 

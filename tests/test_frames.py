@@ -20,11 +20,11 @@ from PIL import Image, ImageDraw
 from PIL.ExifTags import Base
 
 import dpid_cli
+from dpid_cli.convert.job import Job
+from dpid_cli.convert.recipe import Recipe
 from dpid_cli.downscaling.sizes import SizeRequest
 from dpid_cli.errors import DpidWarning, FileError
-from dpid_cli.job import Job
 from dpid_cli.pictures import FORMATS, MAX_FRAMES, Metadata, Picture, Reel, read_reel, write_reel
-from dpid_cli.recipe import Recipe
 
 DURATIONS = [40, 50, 120, 70, 30, 1000]
 LOSSLESS = {"lossless": True, "exact": True}
@@ -662,8 +662,8 @@ def test_memory_does_not_grow_with_the_number_of_frames(folder):
     Path("a.gif").write_bytes(gif((1200, 1000), frames, PALETTE))
     code = """
 from pathlib import Path
-from dpid_cli.job import Job
-from dpid_cli.recipe import Recipe
+from dpid_cli.convert.job import Job
+from dpid_cli.convert.recipe import Recipe
 from dpid_cli.downscaling.sizes import SizeRequest
 for frame in (0, None):
     recipe = Recipe(SizeRequest("scale", 20.0), "box", frame=frame)

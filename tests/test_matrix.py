@@ -27,11 +27,11 @@ from numpy.typing import NDArray
 from PIL import ImageCms
 from specimens import CHANNELS, NAMES, SPECIMENS, Told, noise, profile_of
 
+from dpid_cli.convert.job import Job
+from dpid_cli.convert.recipe import Recipe
 from dpid_cli.downscaling.sizes import SizeRequest
 from dpid_cli.errors import DpidWarning, FileError
-from dpid_cli.job import Job
 from dpid_cli.pictures import FORMATS
-from dpid_cli.recipe import Recipe
 
 TARGETS = [name for name in NAMES if FORMATS[name].modes]
 WIDER = {"L": ("L", "RGB", "RGBA"), "LA": ("LA", "RGBA"), "RGB": ("RGB", "RGBA"), "RGBA": ("RGBA",)}

@@ -22,11 +22,11 @@ from PIL.ExifTags import IFD, Base
 from PIL.PngImagePlugin import PngInfo
 
 import dpid_cli
+from dpid_cli.convert.job import Job
+from dpid_cli.convert.recipe import METADATA, TRUNCATED, Recipe
 from dpid_cli.downscaling.sizes import SizeRequest
 from dpid_cli.errors import DpidWarning
-from dpid_cli.job import Job
 from dpid_cli.pictures import FORMATS, MAX_PIXELS, Metadata, Picture, iptc, read, write
-from dpid_cli.recipe import METADATA, TRUNCATED, Recipe
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 XMP = b"""<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>

@@ -18,11 +18,12 @@ from test_colour import (
 )
 
 import dpid_cli
-from dpid_cli import METHODS, alpha
+from dpid_cli import METHODS
+from dpid_cli.convert import alpha
+from dpid_cli.convert.rendering import downscale_picture
 from dpid_cli.downscaling.curves import interpolated
 from dpid_cli.downscaling.transfer import SRGB
 from dpid_cli.pictures import Picture, colour
-from dpid_cli.rendering import downscale_picture
 
 ORANGE = (250, 120, 10)
 DEPTHS = {"uint8": 255, "uint16": 65535, "float32": 1}

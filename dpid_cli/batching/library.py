@@ -12,11 +12,11 @@ from typing import Any
 from dpid_cli.batching.order import Order, Want
 from dpid_cli.batching.runner import run
 from dpid_cli.batching.work import Item, Result
+from dpid_cli.convert.recipe import Recipe
 from dpid_cli.downscaling.devices import thread_count
 from dpid_cli.downscaling.registry import PARAMETERS
 from dpid_cli.downscaling.sizes import SizeRequest
 from dpid_cli.errors import ArgumentError
-from dpid_cli.recipe import Recipe
 
 _OF_FILES = {f.name for f in fields(Recipe)} - {"size", "method", "parameters", "threads"}
 StrPath = str | os.PathLike[str]

@@ -11,11 +11,11 @@ from hashlib import blake2b
 from typing import Any
 
 from dpid_cli.batching.template import PLAIN, Template
+from dpid_cli.convert.recipe import Recipe, labelled
 from dpid_cli.downscaling.filters import Filter
 from dpid_cli.downscaling.sizes import Size
 from dpid_cli.errors import ArgumentError
 from dpid_cli.files import storage
-from dpid_cli.recipe import Recipe, labelled
 from dpid_cli.version import __version__
 
 IF_SMALLER = ("skip", "copy", "error")

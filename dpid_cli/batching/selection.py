@@ -13,11 +13,11 @@ from pathlib import PurePosixPath
 from typing import IO, Protocol
 
 from dpid_cli.batching.patterns import MAGIC, compiled
+from dpid_cli.convert.folders import EXTENSIONS
 from dpid_cli.errors import ArgumentError
 from dpid_cli.files import storage
 from dpid_cli.files.streams import STANDARD_STREAM
 from dpid_cli.files.targets import reason
-from dpid_cli.folders import EXTENSIONS
 
 _BLOCK = 1 << 16
 

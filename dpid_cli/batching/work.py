@@ -13,6 +13,7 @@ from pathlib import PurePath
 from typing import IO, Any
 
 from dpid_cli.batching.order import Order
+from dpid_cli.convert.recipe import Recipe
 from dpid_cli.downscaling.sizes import Size
 from dpid_cli.errors import ArgumentError, DpidError, FileError, collected, one_line
 from dpid_cli.files import storage
@@ -28,7 +29,6 @@ from dpid_cli.pictures import (
     holds_all_of,
     write_reel,
 )
-from dpid_cli.recipe import Recipe
 
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
 

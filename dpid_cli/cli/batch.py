@@ -284,7 +284,7 @@ def _order(output: str, options: dict[str, Any]) -> Order:
     """What is done with every input; all that is left of `options`."""
     from dpid_cli.batching.order import Order, Want
     from dpid_cli.batching.template import Template
-    from dpid_cli.recipe import Recipe
+    from dpid_cli.convert.recipe import Recipe
 
     sizes, methods = _sizes(options), dict.fromkeys(options.pop("method"))
     given, encoder = method_parameters(options), encoding(options)

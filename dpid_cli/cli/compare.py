@@ -162,7 +162,7 @@ def _comparison(inputs: tuple[str, ...], options: dict[str, Any], as_json: bool)
     from dpid_cli.compare.regions import crop_of
     from dpid_cli.compare.study import Inquiry
     from dpid_cli.compare.variants import sweep_of, variants_of
-    from dpid_cli.recipe import Recipe
+    from dpid_cli.convert.recipe import Recipe
 
     page = (options["output"] or "").lower().endswith(PAGES)
     metrics = options.pop("metrics")

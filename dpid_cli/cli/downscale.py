@@ -28,7 +28,7 @@ from dpid_cli.cli.options import (
 from dpid_cli.errors import ArgumentError, DpidError, collected
 
 if TYPE_CHECKING:
-    from dpid_cli.job import Job
+    from dpid_cli.convert.job import Job
 
 # fmt: off
 FORMAT_NAMES = (
@@ -100,8 +100,8 @@ def command(
     if to_stdout and sys.stdout.isatty():
         raise click.UsageError("standard output is a terminal: give -o PATH, or redirect it")
 
-    from dpid_cli.job import Job
-    from dpid_cli.recipe import Recipe
+    from dpid_cli.convert.job import Job
+    from dpid_cli.convert.recipe import Recipe
 
     placing = {name: options.pop(name) for name in ("output", "format", "overwrite")}
     recipe = Recipe(size=size, parameters=parameters, encoding=encoder, **options)

@@ -15,13 +15,13 @@ from dpid_cli.compare.layout import LETTERS, Style, sheet_of
 from dpid_cli.compare.page import index_of, page_of, thumbnail
 from dpid_cli.compare.study import Inquiry, Study
 from dpid_cli.compare.table import Measured, as_json, csv_of, measured
+from dpid_cli.convert.folders import images_of
+from dpid_cli.convert.recipe import labelled
 from dpid_cli.downscaling.sizes import Size
 from dpid_cli.errors import ArgumentError, warn
 from dpid_cli.files.streams import STANDARD_STREAM, called, check_paths
 from dpid_cli.files.targets import atomic, check_target, make_directory
-from dpid_cli.folders import images_of
 from dpid_cli.pictures import colour
-from dpid_cli.recipe import labelled
 
 PAGES = (".html", ".htm")
 SHEETS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".pdf": "pdf", ".svg": "svg"}

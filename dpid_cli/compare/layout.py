@@ -16,9 +16,9 @@ from dpid_cli.compare.intensities import Bytes, channels, enlarged
 from dpid_cli.compare.regions import Region
 from dpid_cli.compare.study import Result, Study
 from dpid_cli.compare.table import HEADINGS, cells_of
+from dpid_cli.convert.rendering import downscale_picture
 from dpid_cli.downscaling.sizes import Size
 from dpid_cli.pictures import Picture
-from dpid_cli.rendering import downscale_picture
 
 T = TypeVar("T")
 Measure = Callable[[str, float, bool], float]  # the width of a text of this size, bold or not, in pixels

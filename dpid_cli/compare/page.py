@@ -19,10 +19,10 @@ from dpid_cli.compare.intensities import as_bytes, channels
 from dpid_cli.compare.study import Study
 from dpid_cli.compare.table import HEADINGS, MEANINGS, cells_of, summary
 from dpid_cli.compare.variants import Variant, shown, symbol
+from dpid_cli.convert.rendering import downscale_picture
 from dpid_cli.downscaling.registry import PARAMETERS
 from dpid_cli.downscaling.sizes import Size
 from dpid_cli.pictures import FORMATS, Picture, write
-from dpid_cli.rendering import downscale_picture
 from dpid_cli.version import __version__
 
 # Lossless; `exact` keeps colours where alpha is 0. More effort took twice as long and saved no half per cent.

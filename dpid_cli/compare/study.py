@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from dpid_cli.compare.intensities import intensities
 from dpid_cli.compare.regions import Region, in_result, spread, telling
 from dpid_cli.compare.variants import Variant
+from dpid_cli.convert.recipe import Recipe
 from dpid_cli.downscaling.sizes import Size
 from dpid_cli.errors import FileError
 from dpid_cli.files.streams import called, opened
 from dpid_cli.pictures import Picture
-from dpid_cli.recipe import Recipe
 
 if TYPE_CHECKING:
     from dpid_cli.compare.metrics import Numbers

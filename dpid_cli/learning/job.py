@@ -9,11 +9,11 @@ from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
+from dpid_cli.convert.folders import EXTENSIONS, images_of
 from dpid_cli.downscaling.filters import Filter, over_pixels
 from dpid_cli.errors import ArgumentError, FileError
 from dpid_cli.files.streams import check_paths, opened
 from dpid_cli.files.targets import check_target
-from dpid_cli.folders import EXTENSIONS, images_of
 from dpid_cli.learning.fit import Fit, Plan, channels_of, start
 from dpid_cli.pictures import read
 

@@ -13,11 +13,11 @@ from PIL import Image
 
 import dpid_cli
 from dpid_cli.batching.processes import Processes
+from dpid_cli.convert.recipe import Recipe
 from dpid_cli.downscaling.devices import available_threads
 from dpid_cli.downscaling.sizes import SizeRequest
 from dpid_cli.files import storage
 from dpid_cli.pictures import Picture, format_of, write
-from dpid_cli.recipe import Recipe
 
 from .library import enlarged
 from .markdown import Facts, Section, medians, milliseconds, number, table, times

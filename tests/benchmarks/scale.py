@@ -21,8 +21,8 @@ from dpid_cli.batching.report import line_of
 from dpid_cli.batching.selection import Listed
 from dpid_cli.batching.session import Session
 from dpid_cli.batching.work import Item, Result, work
+from dpid_cli.convert.recipe import Recipe
 from dpid_cli.downscaling.sizes import SizeRequest
-from dpid_cli.recipe import Recipe
 
 from .markdown import table
 

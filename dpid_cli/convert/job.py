@@ -12,12 +12,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from dpid_cli.convert.recipe import Recipe, labelled
 from dpid_cli.downscaling.sizes import Size
 from dpid_cli.errors import ArgumentError
 from dpid_cli.files.streams import STANDARD_STREAM, called, check_paths, opened
 from dpid_cli.files.targets import atomic, check_target, default_name, make_directory
 from dpid_cli.pictures import FORMATS, Format, Picture, Reel, check_reel, format_of, write_reel
-from dpid_cli.recipe import Recipe, labelled
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
-from dpid_cli.depth import DEPTHS, narrowed, widened
+from dpid_cli.convert.bit_depth import DEPTHS, narrowed, widened
+from dpid_cli.convert.rendering import TRANSPARENCY, downscale_picture
 from dpid_cli.downscaling.devices import device_for, thread_count
 from dpid_cli.downscaling.filters import resolved
 from dpid_cli.downscaling.registry import PARAMETERS, method_named
@@ -24,7 +25,6 @@ from dpid_cli.pictures import (
     read_reel,
     read_size,
 )
-from dpid_cli.rendering import TRANSPARENCY, downscale_picture
 from dpid_cli.version import __version__
 
 METADATA = ("keep", "colour", "strip")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dpid_cli import alpha
+from dpid_cli.convert import alpha
 from dpid_cli.downscaling.curves import interpolated
 from dpid_cli.downscaling.devices import thread_count
 from dpid_cli.downscaling.sizes import Size
