@@ -15,7 +15,7 @@ from dpid_cli.errors import DpidError, DpidWarning
 from dpid_cli.version import __version__
 
 if TYPE_CHECKING:
-    from dpid_cli.batching.library import batch as batch
+    from dpid_cli.batching.api import batch as batch
     from dpid_cli.downscaling.api import downscale as downscale
     from dpid_cli.downscaling.filters import Filter as Filter
     from dpid_cli.downscaling.transfer import SRGB as SRGB
@@ -41,7 +41,7 @@ _ROOMS = {
     "Filter": "downscaling.filters",
     "SRGB": "downscaling.transfer",
     "Transfer": "downscaling.transfer",
-    "batch": "batching.library",
+    "batch": "batching.api",
     "downscale": "downscaling.api",
     "gradients": "learning.gradients",
     "learn": "learning.fit",

@@ -20,7 +20,7 @@ from PIL import Image, ImageSequence
 
 import dpid_cli
 from dpid_cli.batching import inventory
-from dpid_cli.batching.patterns import compiled
+from dpid_cli.batching.globs import compiled
 from dpid_cli.batching.selection import Rules, Tree
 from dpid_cli.convert.recipe import Recipe
 from dpid_cli.downscaling.sizes import SizeRequest

@@ -17,9 +17,9 @@ from test_batch import lines, make
 
 import dpid_cli
 from dpid_cli.batching import processes, session
-from dpid_cli.batching.order import Order, Want
 from dpid_cli.batching.processes import Processes
 from dpid_cli.batching.selection import Rules, Tree
+from dpid_cli.batching.spec import Order, Want
 from dpid_cli.convert.recipe import Recipe
 from dpid_cli.downscaling.sizes import SizeRequest
 

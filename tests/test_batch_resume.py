@@ -105,7 +105,7 @@ def test_what_changed_is_done_again(resume, photos, change, more, redone):
 
 
 def test_another_version_does_everything_again(resume, monkeypatch):
-    monkeypatch.setattr("dpid_cli.batching.order.__version__", "99")
+    monkeypatch.setattr("dpid_cli.batching.spec.__version__", "99")
     assert resume() == (4, 0, 0)
 
 

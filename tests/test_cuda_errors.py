@@ -138,7 +138,7 @@ def test_light_is_for_the_processor(photo, dpid, monkeypatch):
 def test_auto_imports_nothing_of_cuda(photo):
     code = """
 import sys
-from dpid_cli import backends
+from dpid_cli.downscaling import devices
 devices.find_spec = lambda name: None
 from dpid_cli.cli import main
 try:

@@ -1,1 +1,4 @@
-"""Many images from files to files: which, where to, on how many workers, and what became of each."""
+"""Many files: which inputs, where outputs go, on how many workers, and the report.
+
+Imported by `cli` and by the public `dpid_cli`; imports `convert`, `downscaling`, `pictures` and `files`.
+"""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 
-from dpid_cli.batching.order import Order
 from dpid_cli.batching.report import Earlier
 from dpid_cli.batching.scratch import scratch
 from dpid_cli.batching.selection import Input, Selection
-from dpid_cli.batching.work import Item
+from dpid_cli.batching.spec import Order
+from dpid_cli.batching.worker import Item
 from dpid_cli.downscaling.sizes import Size
 from dpid_cli.errors import ArgumentError, DpidError
 from dpid_cli.files import storage

@@ -10,9 +10,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 
-from dpid_cli import interruptions
-from dpid_cli.batching.order import Order
-from dpid_cli.batching.work import FAILED, Item, Result, again, work
+from dpid_cli.batching import signals
+from dpid_cli.batching.spec import Order
+from dpid_cli.batching.worker import FAILED, Item, Result, again, work
 from dpid_cli.errors import ArgumentError, one_line
 
 # Processes that start afresh, as forks of one with threads may hang.
@@ -58,7 +58,7 @@ class Processes(ThreadPoolExecutor):
     ) -> Future[list[Result]]:
         """Hand over `items`; the first chunk is done here, to compile kernels while processes start."""
         if function is not work:
-            raise TypeError("function: processes run only dpid_cli.batching.work.work")
+            raise TypeError("function: processes run only dpid_cli.batching.worker.work")
         if self._begun:
             return super().submit(self._done, order, items)
         self._begun = True
@@ -104,9 +104,9 @@ class _Process:
         self._connection, there = _CONTEXT.Pipe()
         self._process = _CONTEXT.Process(target=_serve, args=(there,), daemon=True)
         try:
-            with interruptions.blocked():
+            with signals.blocked():
                 _begin_resource_tracker()
-            with interruptions.blocked():  # again, as that may have ended it
+            with signals.blocked():  # again, as that may have ended it
                 self._process.start()
         finally:
             there.close()
@@ -149,7 +149,7 @@ def _begin_resource_tracker() -> None:
 
 def _serve(connection: Connection) -> None:
     """Do chunks until nobody is left to ask for them; the command's process decides when that is."""
-    interruptions.ignore()
+    signals.ignore()
     threading.Thread(target=_follow, daemon=True).start()
     try:
         connection.send(True)

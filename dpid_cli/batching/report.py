@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from dpid_cli.batching.scratch import scratch
-from dpid_cli.batching.work import DONE, FACTS, FAILED, SKIPPED, Known, Result
+from dpid_cli.batching.worker import DONE, FACTS, FAILED, SKIPPED, Known, Result
 from dpid_cli.errors import ArgumentError, FileError
 from dpid_cli.files import storage
 from dpid_cli.files.atomic import is_named, lock

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from itertools import islice
 
-from dpid_cli.batching.order import Order
-from dpid_cli.batching.work import DONE, FAILED, Item, Result, work
+from dpid_cli.batching.spec import Order
+from dpid_cli.batching.worker import DONE, FAILED, Item, Result, work
 from dpid_cli.errors import one_line
 
 _PATIENCE = 0.2  # seconds between looks at `stop`

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from pathlib import PurePosixPath
 from typing import IO, Protocol
 
-from dpid_cli.batching.patterns import MAGIC, compiled
+from dpid_cli.batching.globs import MAGIC, compiled
 from dpid_cli.convert.folders import EXTENSIONS
 from dpid_cli.errors import ArgumentError
 from dpid_cli.files import storage

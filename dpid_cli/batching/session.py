@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 from typing import Self, TypeVar
 
 from dpid_cli.batching.inventory import Inventory
-from dpid_cli.batching.order import Order
 from dpid_cli.batching.processes import Processes
 from dpid_cli.batching.report import Earlier, Report
 from dpid_cli.batching.runner import run
 from dpid_cli.batching.scratch import room
 from dpid_cli.batching.selection import Input, Listed, Selection, Shard
-from dpid_cli.batching.work import Result
+from dpid_cli.batching.spec import Order
+from dpid_cli.batching.worker import Result
 from dpid_cli.downscaling.devices import thread_count
 from dpid_cli.errors import ArgumentError
 from dpid_cli.files import storage

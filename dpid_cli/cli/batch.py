@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dpid_cli import interruptions
+from dpid_cli.batching import signals
 from dpid_cli.cli.console import announce, at_once, on_terminal, printable, say, show
 from dpid_cli.cli.downscale import FORMAT_NAMES
 from dpid_cli.cli.options import (
@@ -36,10 +36,10 @@ from dpid_cli.downscaling.sizes import SizeRequest
 from dpid_cli.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from dpid_cli.batching.order import Order
     from dpid_cli.batching.selection import Selection, Shard
     from dpid_cli.batching.session import Session
-    from dpid_cli.batching.work import Result
+    from dpid_cli.batching.spec import Order
+    from dpid_cli.batching.worker import Result
 
 
 def _least_size(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int] | None:
@@ -72,7 +72,7 @@ def _interruptible() -> Iterator[None]:
         raise KeyboardInterrupt
 
     try:
-        with interruptions.handled(interrupt):
+        with signals.handled(interrupt):
             yield
     except KeyboardInterrupt:
         say("dpid batch: interrupted")
@@ -231,7 +231,7 @@ def command(
     order.check()
     with ExitStack() as stack:
         if dask is not None:
-            from dpid_cli.batching.cluster import connected
+            from dpid_cli.batching.dask import connected
 
             cluster = stack.enter_context(connected(dask, running["workers"]))
             running |= {"workers": cluster.threads, "executor": lambda workers: cluster}
@@ -282,7 +282,7 @@ def _selections(inputs: tuple[str, ...], options: dict[str, Any]) -> list[Select
 
 def _order(output: str, options: dict[str, Any]) -> Order:
     """What is done with every input; all that is left of `options`."""
-    from dpid_cli.batching.order import Order, Want
+    from dpid_cli.batching.spec import Order, Want
     from dpid_cli.batching.template import Template
     from dpid_cli.convert.recipe import Recipe
 
@@ -349,7 +349,7 @@ def _stopping(quiet: bool) -> Iterator[threading.Event]:
         if not quiet:
             at_once("\r\x1b[Kfinishing what is in flight; Ctrl-C again ends at once\n")
 
-    with interruptions.handled(interrupt):
+    with signals.handled(interrupt):
         yield stop
 
 

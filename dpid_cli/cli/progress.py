@@ -14,7 +14,7 @@ import click
 from dpid_cli.cli.console import best_effort, on_terminal, say, show
 
 if TYPE_CHECKING:
-    from dpid_cli.batching.work import Result
+    from dpid_cli.batching.worker import Result
 
 _BAR_SECONDS, _LINE_SECONDS = 0.1, 10.0
 

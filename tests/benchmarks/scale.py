@@ -15,12 +15,12 @@ from pathlib import Path
 
 from PIL import Image
 
-from dpid_cli.batching.cluster import Cluster, connected
-from dpid_cli.batching.order import Order, Want
+from dpid_cli.batching.dask import Cluster, connected
 from dpid_cli.batching.report import line_of
 from dpid_cli.batching.selection import Listed
 from dpid_cli.batching.session import Session
-from dpid_cli.batching.work import Item, Result, work
+from dpid_cli.batching.spec import Order, Want
+from dpid_cli.batching.worker import Item, Result, work
 from dpid_cli.convert.recipe import Recipe
 from dpid_cli.downscaling.sizes import SizeRequest
 

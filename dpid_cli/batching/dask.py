@@ -13,10 +13,10 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from dpid_cli import interruptions
-from dpid_cli.batching.order import Order
+from dpid_cli.batching import signals
 from dpid_cli.batching.runner import results_of
-from dpid_cli.batching.work import Item, Result, again, work
+from dpid_cli.batching.spec import Order
+from dpid_cli.batching.worker import Item, Result, again, work
 from dpid_cli.downscaling.devices import thread_count
 from dpid_cli.errors import ArgumentError, one_line
 from dpid_cli.version import __version__
@@ -46,7 +46,7 @@ def connected(address: str, workers: int | None = None) -> Iterator[Cluster]:
     with ExitStack() as stack:
         where: Any = address
         if address == LOCAL:
-            with interruptions.ignored():
+            with signals.ignored():
                 where = LocalCluster(
                     n_workers=thread_count(workers),
                     threads_per_worker=1,
@@ -116,7 +116,7 @@ class Cluster(Executor):
     ) -> Future[list[Result]]:
         """Hand over `items`; those of a chunk that keeps on killing workers are tried one by one."""
         if function is not work:
-            raise TypeError("function: a cluster runs only dpid_cli.batching.work.work")
+            raise TypeError("function: a cluster runs only dpid_cli.batching.worker.work")
         self._forget()
         told: Future[list[Result]] = Future()
         here = replace(order, base=order.base or os.getcwd())  # noqa: PTH109

@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import PurePath
 from typing import IO, Any
 
-from dpid_cli.batching.order import Order
+from dpid_cli.batching.spec import Order
 from dpid_cli.convert.recipe import Recipe
 from dpid_cli.downscaling.sizes import Size
 from dpid_cli.errors import ArgumentError, DpidError, FileError, collected, one_line

@@ -9,9 +9,9 @@ from contextlib import nullcontext
 from dataclasses import fields
 from typing import Any
 
-from dpid_cli.batching.order import Order, Want
 from dpid_cli.batching.runner import run
-from dpid_cli.batching.work import Item, Result
+from dpid_cli.batching.spec import Order, Want
+from dpid_cli.batching.worker import Item, Result
 from dpid_cli.convert.recipe import Recipe
 from dpid_cli.downscaling.devices import thread_count
 from dpid_cli.downscaling.registry import PARAMETERS
