@@ -18,7 +18,7 @@ from test_files import ink_profile
 
 from dpid_cli.convert.rendering import downscale_picture
 from dpid_cli.downscaling.curves import interpolated
-from dpid_cli.pictures import Picture, colour
+from dpid_cli.pictures import Picture, icc
 
 D65 = [0.3127, 0.3290, 1.0]
 P3 = [0.680, 0.320, 1, 0.265, 0.690, 1, 0.150, 0.060, 1]
@@ -126,8 +126,8 @@ def test_to_srgb_at_every_depth(noise, kind, alpha, dtype, full):
     expected = by_pillow(Image.fromarray(noise), PROFILES[kind]) / 255
     deep = (noise / np.float64(255) * full).astype(dtype)
     given = np.dstack([deep, deep[..., 0]]) if alpha else deep
-    result = colour.to_srgb(Picture(given, alpha, PROFILES[kind], "png"), threads=2)
-    assert (result.mode, result.icc_profile) == (Picture(given, alpha, None, "png").mode, colour.srgb())
+    result = icc.to_srgb(Picture(given, alpha, PROFILES[kind], "png"), threads=2)
+    assert (result.mode, result.icc_profile) == (Picture(given, alpha, None, "png").mode, icc.srgb())
     # Pillow has but 8 bits, and for these LittleCMS samples tables.
     levels = 2 if kind == "look-up table" else 1.01
     np.testing.assert_allclose(np.clip(result.pixels[..., :3] / full, 0, 1), expected, atol=levels / 255)
@@ -138,14 +138,14 @@ def test_to_srgb_at_every_depth(noise, kind, alpha, dtype, full):
 def test_16_bits_are_as_exact_as_floats():
     deep = np.random.default_rng(5).integers(0, 65536, (50, 50, 3), np.uint16)
     profile = PROFILES["Adobe RGB"]
-    fine = colour.to_srgb(Picture((deep / 65535).astype(np.float32), False, profile, "tiff")).pixels
-    coarse = colour.to_srgb(Picture(deep, False, profile, "tiff")).pixels
+    fine = icc.to_srgb(Picture((deep / 65535).astype(np.float32), False, profile, "tiff")).pixels
+    coarse = icc.to_srgb(Picture(deep, False, profile, "tiff")).pixels
     assert np.abs(coarse - np.clip(fine, 0, 1) * 65535).max() <= 1
 
 
 def test_colours_beyond_srgb_do_not_explode():
     green = np.tile(np.float32([0, 1, 0]), (4, 4, 1))
-    result = colour.to_srgb(Picture(green, False, PROFILES["Display P3"], "tiff")).pixels
+    result = icc.to_srgb(Picture(green, False, PROFILES["Display P3"], "tiff")).pixels
     assert result.min() >= 0 and result.max() < 1.1
 
 
@@ -169,10 +169,10 @@ def test_gray_stays_gray(dpid, folder, profile, extension):
 
 def test_gray_that_is_coloured_by_its_profile():
     picture = Picture(np.arange(256, dtype=np.uint8).reshape(16, 16), False, cube_profile(), "png")
-    result = colour.to_srgb(picture)
+    result = icc.to_srgb(picture)
     image = Image.fromarray(picture.pixels).convert("RGB")
     assert np.abs(result.pixels - by_pillow(image, cube_profile()).astype(int)).max() <= 1
-    assert result.icc_profile == colour.srgb()
+    assert result.icc_profile == icc.srgb()
 
 
 def test_what_has_no_profile_is_srgb(dpid, photo):
@@ -183,12 +183,12 @@ def test_what_has_no_profile_is_srgb(dpid, photo):
 
 
 def test_srgb_profiles_are_the_same_on_any_day():
-    for profile in colour.srgb(), colour.srgb_gray():
+    for profile in icc.srgb(), icc.srgb_gray():
         assert struct.unpack(">6H", profile[24:36]) == (2020, 1, 1, 0, 0, 0)
         assert struct.unpack(">I", profile[:4]) == (len(profile),)
         assert opened(profile).profile.profile_description == "sRGB built-in"
     reference = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    assert colour.srgb()[36:] == reference[36:]
+    assert icc.srgb()[36:] == reference[36:]
 
 
 @pytest.mark.parametrize("options", [(), ("--to-srgb",), ("--linear",)])
@@ -232,7 +232,7 @@ def test_checkerboard_by_the_command(dpid, folder):
         (gray_profile(1.0), [10], [31], [20.5]),
         (rgb_profile(P3, gamma=2.2), [255, 0, 0], [0, 0, 255], [186, 0, 186]),
         (rgb_profile(SRGB, transferfunction=table(srgb_light)), [0] * 3, [255, 255, 0], [188, 188, 0]),
-        (colour.srgb(), [0] * 3, [255, 255, 0], [188, 188, 0]),
+        (icc.srgb(), [0] * 3, [255, 255, 0], [188, 188, 0]),
     ],
 )
 def test_light_is_that_of_the_profile(dpid, folder, profile, dark, light, expected):
@@ -258,7 +258,7 @@ def test_deep_files(dpid, folder, dtype, full, options):
     assert found.dtype == dtype
     np.testing.assert_allclose(found / full, encoded, atol=1e-4)
     with tifffile.TiffFile("b.tif") as tiff:
-        expected = colour.srgb() if "--to-srgb" in options else profile
+        expected = icc.srgb() if "--to-srgb" in options else profile
         assert tiff.pages[0].tags[34675].value == expected
 
 
@@ -288,7 +288,7 @@ def test_means_of_light_are_means_of_xyz(profile):
 @pytest.mark.parametrize("gamma", [None, 1.0, 1.8, 2.2, 3.0])
 def test_every_level_comes_back(gamma):
     curve = {"transferfunction": table(srgb_light)} if gamma is None else {"gamma": gamma}
-    curves = colour.tone_curves(rgb_profile(ADOBE, **curve), 3)
+    curves = icc.tone_curves(rgb_profile(ADOBE, **curve), 3)
     transfer = interpolated(curves)
     levels = np.repeat(np.arange(-9, 70000, dtype=np.float32)[:, np.newaxis] / 65535, 3, axis=1)
     light = transfer.decode(levels)
@@ -301,12 +301,12 @@ def test_every_level_comes_back(gamma):
 
 def test_curves_that_stand_still_or_fall():
     flat = table(lambda v: np.clip(1.5 * v - 0.2, 0, 1))
-    curves = colour.tone_curves(rgb_profile(SRGB, transferfunction=flat), 3)
+    curves = icc.tone_curves(rgb_profile(SRGB, transferfunction=flat), 3)
     transfer = interpolated(curves)
     ends = np.float32([[0, 0, 0], [1, 1, 1]])
     np.testing.assert_array_equal(transfer.encode(transfer.decode(ends)), ends)
     falling = table(lambda v: np.sin(2 * v))
-    assert colour.tone_curves(rgb_profile(SRGB, transferfunction=falling), 3) is None
+    assert icc.tone_curves(rgb_profile(SRGB, transferfunction=falling), 3) is None
 
 
 def test_light_of_look_up_tables_is_added_up_in_srgb(dpid, folder, noise):
@@ -361,7 +361,7 @@ def test_gamma_and_corners_of_a_png(dpid, folder, noise, gamma, corners, srgb, t
         assert profile is None
         return
     assert profile[16:20] == (b"GRAY" if gray else b"RGB ")
-    (curve, *_), half = colour.tone_curves(profile, 1 if gray else 3), 2048
+    (curve, *_), half = icc.tone_curves(profile, 1 if gray else 3), 2048
     assert abs(curve[half] - 0.5**told) < 1e-4
     if corners:
         expected = opened(rgb_profile(P3, gamma=2.2)).profile
@@ -399,7 +399,7 @@ def test_profiles_that_cannot_be_used(dpid, photo, noise, damage):
 def test_any_change_to_a_profile_gives_a_picture(noise):
     """Whatever LittleCMS makes of it."""
     rng = np.random.default_rng(11)
-    for source in *PROFILES.values(), gray_profile(2.2), colour.srgb():
+    for source in *PROFILES.values(), gray_profile(2.2), icc.srgb():
         for _ in range(20):
             changed = np.frombuffer(source, np.uint8).copy()
             changed[rng.integers(0, min(len(changed), 700), 4)] = rng.integers(0, 256, 4)
@@ -429,7 +429,7 @@ def test_gray_is_converted_where_only_colour_has_a_profile(dpid, folder, noise):
     result = dpid("downscale", "a.png", "-s", "1", "-m", "box", "-o", "b.webp")
     assert result.stderr == "b.webp: WEBP holds no profile of gray: colours are converted to sRGB\n"
     with Image.open("b.webp") as image:
-        assert image.info["icc_profile"] == colour.srgb()
+        assert image.info["icc_profile"] == icc.srgb()
 
 
 def test_pixels_of_srgb_are_left_alone_where_the_profile_is(dpid, folder, noise):

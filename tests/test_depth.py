@@ -27,7 +27,7 @@ import dpid_cli
 from dpid_cli.convert import alpha
 from dpid_cli.errors import DpidWarning, FileError, collected
 from dpid_cli.pictures import FORMATS, Metadata, Picture, read, read_size, write
-from dpid_cli.pictures.containers import boxes
+from dpid_cli.pictures.repair import boxes
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])

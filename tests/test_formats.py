@@ -21,7 +21,8 @@ from PIL.ExifTags import Base
 
 import dpid_cli
 from dpid_cli.errors import collected
-from dpid_cli.pictures import FORMATS, WRITTEN, Metadata, Picture, jxl, read, write
+from dpid_cli.pictures import FORMATS, WRITTEN, Metadata, Picture, read, write
+from dpid_cli.pictures.codecs import jxl
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a b="c"/></x:xmpmeta>'

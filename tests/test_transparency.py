@@ -23,7 +23,7 @@ from dpid_cli.convert import alpha
 from dpid_cli.convert.rendering import downscale_picture
 from dpid_cli.downscaling.curves import interpolated
 from dpid_cli.downscaling.transfer import SRGB
-from dpid_cli.pictures import Picture, colour
+from dpid_cli.pictures import Picture, icc
 
 ORANGE = (250, 120, 10)
 DEPTHS = {"uint8": 255, "uint16": 65535, "float32": 1}
@@ -261,4 +261,4 @@ def test_a_profile_without_a_way_back(folder):
     values = np.dstack([np.full((8, 8, 3), 90, np.uint8), np.zeros((8, 8), np.uint8)])
     picture = Picture(values, True, cube_profile(), "png")
     result = downscale_picture(picture, (4, 4), method="box", transparency="drop", background="#123456")
-    assert (result.pixels == (0x12, 0x34, 0x56)).all() and result.icc_profile == colour.srgb()
+    assert (result.pixels == (0x12, 0x34, 0x56)).all() and result.icc_profile == icc.srgb()

@@ -21,7 +21,7 @@ from dpid_cli.downscaling.sizes import Size
 from dpid_cli.errors import ArgumentError, warn
 from dpid_cli.files.streams import STANDARD_STREAM, called, check_paths
 from dpid_cli.files.targets import atomic, check_target, make_directory
-from dpid_cli.pictures import colour
+from dpid_cli.pictures import icc
 
 PAGES = (".html", ".htm")
 SHEETS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".pdf": "pdf", ".svg": "svg"}
@@ -180,7 +180,7 @@ class Comparison:
         kind = SHEETS[target.suffix.lower()]
         sheet = sheet_of(study, self.style, drawing.width_of)
         held = study.box.icc_profile if kind in ("png", "jpeg") else None
-        profile = colour.fitting(held, "RGB") if held else None
+        profile = icc.fitting(held, "RGB") if held else None
         if profile is None:
             _warn_of_profile(study, target)
         with atomic(target, self.overwrite) as stream:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpid_cli.convert.bit_depth import narrowed
-from dpid_cli.pictures import Picture, colour
+from dpid_cli.pictures import Picture, icc
 
 Array = NDArray[np.float64]
 Bytes = NDArray[np.uint8]
@@ -55,14 +55,14 @@ def channels(picture: Picture) -> Bytes:
 
 def looks_like_srgb(picture: Picture, name: str) -> bool:
     """Whether the picture, called so in warnings, looks the same without its colour profile."""
-    usable = colour.with_usable_profile(picture, name)
+    usable = icc.with_usable_profile(picture, name)
     steps = np.linspace(0, 255, 5).astype(np.uint8)
-    if colour.colours_of(usable).shape[2] == 3:
+    if icc.colours_of(usable).shape[2] == 3:
         steps = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(1, -1, 3)
     else:
         steps = steps[None]
     probe = replace(usable, pixels=steps, alpha=False)
-    shown = as_bytes(colour.to_srgb(probe))[0].astype(int)
+    shown = as_bytes(icc.to_srgb(probe))[0].astype(int)
     return bool(np.abs(shown - as_bytes(probe)[0]).max() <= _UNSEEN)
 
 

@@ -21,7 +21,7 @@ from dpid_cli.pictures import (
     Metadata,
     Picture,
     Reel,
-    colour,
+    icc,
     read_reel,
     read_size,
 )
@@ -113,7 +113,7 @@ class Recipe:
         if self.background is not None:
             if self.transparency != "drop":
                 raise ArgumentError("background: it goes with transparency drop: give both, or leave it out")
-            colour.named(self.background)
+            icc.named(self.background)
         if format_ is not None:
             self.check_format(FORMATS[format_])
 

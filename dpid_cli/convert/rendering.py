@@ -14,7 +14,7 @@ from dpid_cli.downscaling.devices import thread_count
 from dpid_cli.downscaling.sizes import Size
 from dpid_cli.downscaling.transfer import SRGB, Transfer
 from dpid_cli.errors import warn
-from dpid_cli.pictures import Picture, colour
+from dpid_cli.pictures import Picture, icc
 
 TRANSPARENCY = ("premultiply", "separate", "drop")
 
@@ -53,16 +53,16 @@ def downscale_picture(
     """
     drop = transparency == "drop" and picture.alpha
     if linear or to_srgb or drop:
-        picture = colour.with_usable_profile(picture, name)
+        picture = icc.with_usable_profile(picture, name)
     count = thread_count(options.get("threads"))
     if to_srgb:
-        picture = colour.to_srgb(picture, count)
+        picture = icc.to_srgb(picture, count)
     if linear and _curves(picture) is None:
         warn(f"{name}: its colour profile has no tone curves: it is converted to sRGB, to add up light")
-        picture = colour.to_srgb(picture, count)
+        picture = icc.to_srgb(picture, count)
     behind = None
     if drop:
-        picture, behind = _before(picture, colour.named(background or "white"))
+        picture, behind = _before(picture, icc.named(background or "white"))
     transfer = _transfer(picture) if linear else None
     if behind is not None:
         picture = _opaque(picture, behind, transfer)
@@ -75,7 +75,7 @@ def _curves(picture: Picture) -> tuple[NDArray[np.float64], ...] | None:
     """Those of the profile; none are needed without one."""
     if picture.icc_profile is None:
         return ()
-    return colour.tone_curves(picture.icc_profile, colour.colours_of(picture).shape[2])
+    return icc.tone_curves(picture.icc_profile, icc.colours_of(picture).shape[2])
 
 
 def _transfer(picture: Picture) -> Transfer:
@@ -86,12 +86,12 @@ def _transfer(picture: Picture) -> Transfer:
 def _before(picture: Picture, background: tuple[float, ...]) -> tuple[Picture, NDArray[np.float64]]:
     """The picture, and a colour of sRGB in its own space: in sRGB if it could not hold it otherwise."""
     if len(set(background)) > 1 and picture.mode.startswith("LA"):
-        picture = colour.in_colour(picture)
-    channels = colour.colours_of(picture).shape[2]
-    found = colour.from_srgb(background, picture.icc_profile, channels)
+        picture = icc.in_colour(picture)
+    channels = icc.colours_of(picture).shape[2]
+    found = icc.from_srgb(background, picture.icc_profile, channels)
     if found is not None:
         return picture, found
-    return colour.to_srgb(picture), np.array(background)
+    return icc.to_srgb(picture), np.array(background)
 
 
 def _opaque(picture: Picture, behind: NDArray[np.float64], transfer: Transfer | None) -> Picture:
@@ -107,7 +107,7 @@ def _downscaled(
     from dpid_cli.downscaling.api import downscale
 
     if apart:
-        colours = downscale(colour.colours_of(picture), linear=transfer or False, **options)
+        colours = downscale(icc.colours_of(picture), linear=transfer or False, **options)
         return np.concatenate((colours, downscale(picture.pixels[..., -1:], **options)), axis=-1)
     if picture.opaque:
         return downscale(picture.pixels, linear=transfer or False, **options)

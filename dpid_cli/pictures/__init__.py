@@ -12,7 +12,7 @@ from dpid_cli.pictures.frames import read_reel
 from dpid_cli.pictures.metadata import Metadata
 from dpid_cli.pictures.picture import Picture
 from dpid_cli.pictures.reading import MAX_PIXELS, read, read_size
-from dpid_cli.pictures.reel import MAX_FRAMES, Reel
+from dpid_cli.pictures.sequence import MAX_FRAMES, Reel
 from dpid_cli.pictures.writing import check_picture, check_reel, holds_all_of, write, write_reel
 
 __all__ = [

@@ -12,13 +12,13 @@ from typing import IO, Any
 from PIL import Image
 
 from dpid_cli.errors import FileError, warn
-from dpid_cli.pictures import apng, gif
-from dpid_cli.pictures.containers import Directory, tiff_directories, without_remarks
-from dpid_cli.pictures.deep import find
+from dpid_cli.pictures.codecs import apng, gif
 from dpid_cli.pictures.formats import Format, format_in
+from dpid_cli.pictures.high_depth import find
 from dpid_cli.pictures.metadata import ORIENTING, turn
 from dpid_cli.pictures.modes import is_deep, pixels_of, plain
 from dpid_cli.pictures.picture import Picture
+from dpid_cli.pictures.pillow_state import settings
 from dpid_cli.pictures.reading import (
     MAX_PIXELS,
     DamagedError,
@@ -30,8 +30,8 @@ from dpid_cli.pictures.reading import (
     shallow_picture,
     too_large,
 )
-from dpid_cli.pictures.reel import MAX_FRAMES, Canvas, Reel, detached
-from dpid_cli.pictures.settings import settings
+from dpid_cli.pictures.repair import Directory, tiff_directories, without_remarks
+from dpid_cli.pictures.sequence import MAX_FRAMES, Canvas, Reel, detached
 
 _MAX_TOTAL = 64  # times the pixels of the largest picture, for all of a file together
 

@@ -18,8 +18,8 @@ from PIL import Image, ImageOps
 from PIL.ExifTags import IFD, Base
 
 from dpid_cli.pictures import iptc
-from dpid_cli.pictures.containers import LONGEST_TEXT
-from dpid_cli.pictures.settings import remarks
+from dpid_cli.pictures.pillow_state import remarks
+from dpid_cli.pictures.repair import LONGEST_TEXT
 
 # Other tags of the first directory tell how pixels were stored, or are links into the file.
 _DESCRIBING = (

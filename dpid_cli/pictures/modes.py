@@ -11,8 +11,8 @@ from PIL import Image
 
 from dpid_cli.errors import FileError
 from dpid_cli.pictures.arrow import shared
-from dpid_cli.pictures.colour import ink_to_srgb
-from dpid_cli.pictures.containers import avif_is_deep
+from dpid_cli.pictures.icc import ink_to_srgb
+from dpid_cli.pictures.repair import avif_is_deep
 
 _COPIED_ROWS = 64
 _BOXES = 2**16  # what describes an image stands before its pixels

@@ -14,15 +14,16 @@ from PIL import Image, UnidentifiedImageError
 from PIL.ExifTags import Base
 
 from dpid_cli.errors import FileError, one_line, warn
-from dpid_cli.pictures import claims, jxl, libtiff
-from dpid_cli.pictures.colour import profile_of
-from dpid_cli.pictures.containers import box_remarks, without_remarks
-from dpid_cli.pictures.deep import Deep, boxed, find, is_deep_jp2
+from dpid_cli.pictures import limits
+from dpid_cli.pictures.codecs import jxl, libtiff
 from dpid_cli.pictures.formats import BY_PILLOW, FORMATS, format_in, load_plugin
+from dpid_cli.pictures.high_depth import Deep, boxed, find, is_deep_jp2
+from dpid_cli.pictures.icc import profile_of
 from dpid_cli.pictures.metadata import is_turned, metadata_of, orientation, take
 from dpid_cli.pictures.modes import is_deep, pixels_of, plain, upright
 from dpid_cli.pictures.picture import Picture
-from dpid_cli.pictures.settings import settings
+from dpid_cli.pictures.pillow_state import settings
+from dpid_cli.pictures.repair import box_remarks, without_remarks
 
 T = TypeVar("T")
 
@@ -113,7 +114,7 @@ def opened(stream: IO[bytes], name: str, max_pixels: int) -> Image.Image:
             raise too_large(name, max_pixels)
     load_plugin(format_, name)
     try:
-        image = Image.open(claims.without_comments(stream), formats=[format_.pillow])
+        image = Image.open(limits.without_comments(stream), formats=[format_.pillow])
     except RuntimeError as error:
         if format_.name == "jxl":  # which speaks to those who build it
             raise ValueError("its decoder cannot read it") from error
@@ -122,7 +123,7 @@ def opened(stream: IO[bytes], name: str, max_pixels: int) -> Image.Image:
         _complete(image, stream)
     if image.width * image.height > max_pixels:
         raise too_large(name, max_pixels)
-    claims.check(image, stream)
+    limits.check(image, stream)
     return image
 
 

@@ -12,9 +12,13 @@ import numpy as np
 from PIL import Image
 
 from dpid_cli.errors import FileError, collected, one_line, warn
-from dpid_cli.pictures import apng, gif, jxl
-from dpid_cli.pictures.colour import colours_of, fitting, is_srgb, to_srgb, with_usable_profile
-from dpid_cli.pictures.containers import (
+from dpid_cli.pictures.codecs import apng, gif, jxl
+from dpid_cli.pictures.formats import ALPHA, FORMATS, Format, able, holders, load_plugin
+from dpid_cli.pictures.high_depth import encode
+from dpid_cli.pictures.icc import colours_of, fitting, is_srgb, to_srgb, with_usable_profile
+from dpid_cli.pictures.metadata import TAG_OF_IPTC, Metadata, save_options
+from dpid_cli.pictures.picture import Picture
+from dpid_cli.pictures.repair import (
     join_tiffs,
     with_boxes,
     with_directories,
@@ -24,11 +28,7 @@ from dpid_cli.pictures.containers import (
     with_tiff_tags,
     without_dates,
 )
-from dpid_cli.pictures.deep import encode
-from dpid_cli.pictures.formats import ALPHA, FORMATS, Format, able, holders, load_plugin
-from dpid_cli.pictures.metadata import TAG_OF_IPTC, Metadata, save_options
-from dpid_cli.pictures.picture import Picture
-from dpid_cli.pictures.reel import Reel
+from dpid_cli.pictures.sequence import Reel
 
 # Wider modes that hold the same pixels, in the order of preference.
 _WIDER = {"L": ("RGB", "RGBA"), "LA": ("RGBA",), "RGB": ("RGBA",)}

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dpid_cli.pictures.reel import Patch
+from dpid_cli.pictures.sequence import Patch
 
 _DISPOSALS = ("keep", "keep", "background", "previous")  # 0 says nothing
 _LOOPS = (b"NETSCAPE2.0", b"ANIMEXTS1.0")

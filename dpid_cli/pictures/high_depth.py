@@ -16,16 +16,17 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dpid_cli.errors import FileError
-from dpid_cli.pictures import colour, jxl, png
-from dpid_cli.pictures.containers import (
+from dpid_cli.pictures import icc
+from dpid_cli.pictures.codecs import jxl, png
+from dpid_cli.pictures.codecs.samples import Samples, stretched
+from dpid_cli.pictures.modes import is_deep
+from dpid_cli.pictures.repair import (
     codestream_header,
     jp2_codestream,
     jp2_colours,
     jp2_depths,
     with_png_pixels,
 )
-from dpid_cli.pictures.modes import is_deep
-from dpid_cli.pictures.samples import Samples, stretched
 
 _CHANNELS = {"L": 1, "I": 1, "I;16": 1, "F": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 _PLAIN_COLOURS = (0, 16, 17)  # of JPEG 2000: by a profile, sRGB, gray
@@ -100,7 +101,7 @@ def encode(pixels: NDArray[Any], format_name: str, options: Mapping[str, Any]) -
     if format_name == "png":
         return png.encode(pixels, options["compress_level"])
     if format_name == "tiff":
-        from dpid_cli.pictures import tiff
+        from dpid_cli.pictures.codecs import tiff
 
         return tiff.encode(pixels)
     if format_name == "jp2":
@@ -126,7 +127,7 @@ def _png(data: bytes) -> Deep:
 
 
 def _tiff(stream: IO[bytes], page: int, truncated: bool) -> Deep | None:
-    from dpid_cli.pictures import tiff
+    from dpid_cli.pictures.codecs import tiff
 
     tags = tiff.Tags(stream)
     tags.seek(page)
@@ -141,9 +142,9 @@ def _tiff(stream: IO[bytes], page: int, truncated: bool) -> Deep | None:
         count, profile = tiff.COLOURS[found.photometric], tags.info.pop("icc_profile", None)
         values, alpha = samples.values[..., :count], samples.values[..., count:]
         if found.photometric == tiff.INK:
-            shown, profile = colour.deep_ink_to_srgb(values, profile)
+            shown, profile = icc.deep_ink_to_srgb(values, profile)
         else:
-            shown, profile = colour.deep_lab_to_srgb(values)
+            shown, profile = icc.deep_lab_to_srgb(values)
         if profile:  # that of what is shown
             tags.info["icc_profile"] = profile
         return samples._replace(values=np.concatenate([shown, alpha], axis=-1) if samples.alpha else shown)

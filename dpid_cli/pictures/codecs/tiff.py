@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL.TiffImagePlugin import TiffImageFile
 
 from dpid_cli.errors import FileError
-from dpid_cli.pictures.samples import Samples, stretched
+from dpid_cli.pictures.codecs.samples import Samples, stretched
 
 _BITS, _COMPRESSION, _PHOTOMETRIC, _INKS, _PROFILE = 258, 259, 262, 332, 34675
 _INVERTED, _GRAY, _COLOUR, INK, LAB = 0, 1, 2, 5, 8  # PhotometricInterpretation

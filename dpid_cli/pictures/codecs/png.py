@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dpid_cli.pictures.containers import PNG_SIGNATURE, png_chunk, png_chunks
+from dpid_cli.pictures.repair import PNG_SIGNATURE, png_chunk, png_chunks
 
 _CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # by colour type; palettes have no 16 bits
 _KEYS = {1: 2, 3: 6}  # bytes of tRNS, by channels

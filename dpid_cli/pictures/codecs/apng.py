@@ -17,9 +17,9 @@ from typing import IO
 import numpy as np
 from PIL import Image
 
-from dpid_cli.pictures.containers import png_chunk, png_chunks
 from dpid_cli.pictures.modes import eight_bits
-from dpid_cli.pictures.reel import Patch
+from dpid_cli.pictures.repair import png_chunk, png_chunks
+from dpid_cli.pictures.sequence import Patch
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _DISPOSALS = ("keep", "background", "previous")

@@ -8,7 +8,7 @@ from typing import IO, Any
 
 from numpy.typing import NDArray
 
-from dpid_cli.pictures.containers import box, box_places, boxes
+from dpid_cli.pictures.repair import box, box_places, boxes
 
 _BYTES = 64  # in which all of this is told
 _SIGNATURE = b"\xff\x0a"

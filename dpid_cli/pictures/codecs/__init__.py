@@ -1,0 +1,4 @@
+"""One module for each file format.
+
+Imported by `pictures` alone.
+"""
