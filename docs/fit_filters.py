@@ -1,8 +1,8 @@
 """Fit the filters that come with the package: `python docs/fit_filters.py [NAME...]`, some minutes.
 
 Writes dpid_cli/downscaling/data/NAME.json, and prints the tables of docs/learning.md: losses on parts of
-pictures that no filter was fitted on, and for `photo` on other pictures. The same versions of NumPy, SciPy and
-scikit-image give the same files.
+pictures that no filter was fitted on, and for `photo` on other pictures. The same versions of NumPy, SciPy
+and scikit-image give the same files.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ def test_notice_only_of_a_first_run(cache, photo):
 
 def test_warmup_leaves_nothing_to_compile(cache, photo):
     code = f"""
-from dpid_cli import warmup
+from dpid_cli.downscaling import warmup
 every = warmup.cases
 warmup.cases = lambda device: [case for case in every(device) if str(case) == "uint8 RGB, dpp"]
 {RUN}"""
