@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from benchmarks import markdown, report
 from benchmarks.library import thread_counts
 from benchmarks.markdown import BEGIN, END, MISSING, Section

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from benchmarks.contestants import CONTESTANTS, REFERENCE, SIZES, make_photo, near_one_to_one
 
 

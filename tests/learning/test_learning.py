@@ -1,0 +1,313 @@
+"""Learning: known parameters are found again, losses fall, and the command behaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+from skimage.metrics import structural_similarity
+
+from dpid_cli import DpidError, Filter, downscale, learn
+from dpid_cli.downscaling.filters import BOX, GAUSSIAN, over_pixels
+from dpid_cli.learning.fit import Fit, Plan
+from dpid_cli.learning.losses import Example, dissimilarity, interpolation, l2, pairs, ssim
+from support.command import DPID, SAMPLES, is_one_error_line, listing
+
+KERNELS = {
+    "lite": np.outer([0, 1, 0], [0, 1, 0]),
+    "gaussian": np.outer([1, 2, 1], [1, 2, 1]) / 16,
+    "random": np.random.default_rng(5).normal(1 / 9, 0.15, (3, 3)),
+}
+
+
+def sample(name, gray=True):
+    with Image.open(SAMPLES / name) as image:
+        return np.asarray(image.convert("L") if gray else image.convert("RGB"))
+
+
+@pytest.fixture(scope="module")
+def images():
+    """Three samples, with sides that 4 divides."""
+    found = [sample(name) for name in ("camera.png", "chelsea.png", "page.png")]
+    return [image[: len(image) // 4 * 4, : image.shape[1] // 4 * 4] for image in found]
+
+
+def smaller(images, **parameters):
+    return [downscale(image, scale=4, method="dpp", **parameters) for image in images]
+
+
+@pytest.mark.parametrize(("truth", "seed"), [("lite", 1), ("gaussian", 2), ("random", 3)])
+def test_pairs_recover_what_made_them(images, truth, seed):
+    """From random starts, and from targets rounded to bytes."""
+    rng = np.random.default_rng(seed)
+    made = {"lambda_": rng.uniform(0.8, 2.2), "alpha": rng.uniform(0.02, 0.2)}
+    filter_ = Filter(KERNELS[truth], bias=0.02)
+    found = learn(
+        images,
+        targets=smaller(images, guidance=filter_, **made),
+        scale=4,
+        objective="pairs",
+        method="dpp",
+        guidance=Filter(rng.normal(1 / 9, 0.08, (3, 3))),
+        lambda_=rng.uniform(0.5, 2.5),
+        crop=128,
+        crops=4,
+        held_out=0.3,
+        starts=3,
+        seed=seed,
+    )
+    assert abs(found.lambda_ / made["lambda_"] - 1) < 0.02
+    assert np.abs(found.kernel - filter_.kernel).max() < 1e-2
+    assert abs(found.bias - 0.02) < 1e-2
+    assert abs(found.alpha / made["alpha"] - 1) < 0.1
+    assert found.loss["held_out"]["after"] < 2e-6  # rounding to bytes has a variance of 1.3e-6
+
+
+def test_pairs_recover_a_filter_on_the_input_grid(images):
+    truth = over_pixels(4)
+    kernel = truth.kernel + np.random.default_rng(0).normal(0, 0.02, (6, 6))
+    targets = smaller(images, guidance=replace(truth, kernel=kernel), lambda_=1.5, alpha=0)
+    options = {"scale": 4, "objective": "pairs", "method": "dpp", "guidance": truth, "crop": 128, "crops": 5}
+    found = learn(images, targets=targets, alpha=0, hold=("alpha", "bias"), **options)
+    assert abs(found.lambda_ / 1.5 - 1) < 0.02
+    assert np.abs(found.kernel - kernel).max() < 1e-2
+
+
+def test_pairs_of_a_fractional_scale(images):
+    """Windows begin at whole pixels every five pixels, and crops with them."""
+    large = [image[:150, :250] for image in images]
+    small = [downscale(image, scale=2.5, lambda_=1.6) for image in large]
+    options = {"alpha": 0, "hold": ("kernel", "bias", "alpha"), "crop": 83, "held_out": 0}
+    found = learn(large, targets=small, scale=2.5, objective="pairs", **options)
+    assert abs(found.lambda_ / 1.6 - 1) < 0.02
+    assert found.loss["training"]["after"] < 2e-6
+
+
+def test_ssim_beats_what_there_was():
+    """On held-out halves of pictures, most of whose other halves were learned from."""
+    pictures = [sample(name, gray=False) for name in ("camera.png", "chelsea.png", "rocket.jpg")]
+    pictures += [skimage.data.astronaut(), skimage.data.coffee(), skimage.data.gravel()]
+    halves = [half for picture in pictures for half in np.array_split(picture, 2, axis=1)]
+    options = {"crops": 2, "crop": 96, "seed": 2}
+    found = learn(halves, scale=4, iterations=40, **options)
+    plan = Plan.of(4, **options)
+    fixed = {"alpha": 0.0, "epsilon": 0.0, "variant": "sym", "normalize": "none"}
+
+    def loss(filter_, method="dpid", **parameters):
+        names, alone = [str(i) for i in range(len(halves))], [(half, None) for half in halves]
+        fit = Fit(replace(plan, method=method), replace(filter_, **fixed | parameters), names, alone)
+        return fit.loss(fit.start, fit.testing)
+
+    after = found.loss["held_out"]["after"]
+    assert after == pytest.approx(loss(found, alpha=found.alpha, lambda_=found.lambda_), abs=1e-12)
+    assert found.loss["training"]["after"] < found.loss["training"]["before"] - 0.003
+    assert after < found.loss["held_out"]["before"] - 0.003
+    assert after < loss(GAUSSIAN, lambda_=1.0) - 0.003
+    assert after < loss(BOX, lambda_=0.0) - 0.015
+    assert after < loss(BOX, "dpp", lambda_=1.0, epsilon=1e-3**0.5) - 0.02
+
+
+def test_learning_is_deterministic(images):
+    options = {"scale": 3, "crops": 2, "crop": 60, "iterations": 6, "starts": 2, "objective": "l2"}
+    first = learn(images, threads=1, **options)
+    for threads in 1, 2, 5:
+        assert learn(images, threads=threads, **options) == first
+    assert learn(images, seed=1, **options) != first
+
+
+def test_what_is_held_stays(images):
+    options = {"scale": 4, "crops": 1, "crop": 64, "iterations": 4, "held_out": 0}
+    found = learn(images, lambda_=1.3, alpha=0.2, guidance="box", hold=("lambda", "alpha"), **options)
+    assert (found.lambda_, found.alpha) == (1.3, pytest.approx(0.2))
+    assert np.abs(found.kernel - BOX.kernel).max() > 1e-4 and found.bias != 0
+    found = learn(images, alpha=0, hold=("kernel", "bias", "alpha"), **options)
+    np.testing.assert_array_equal(found.kernel, GAUSSIAN.kernel)
+    assert (found.alpha, found.bias) == (0, 0) and found.lambda_ != 1
+    assert found.loss["held_out"] is None and found.fitted_on["held_out"] == []
+
+
+def test_a_kernel_for_each_channel():
+    pictures = [sample(name, gray=False)[:200, :200] for name in ("chelsea.png", "rocket.jpg")]
+    found = learn(pictures, scale=4, per_channel=True, method="dpp", crops=1, crop=96, iterations=5)
+    assert found.kernel.shape == (3, 3, 3) and len(found.bias) == 3
+    assert np.abs(found.kernel[0] - found.kernel[2]).max() > 1e-4
+
+
+def test_interpolation_is_linear_between_centres():
+    matrix = interpolation(4, 12).toarray()
+    np.testing.assert_allclose(matrix.sum(1), 1)
+    np.testing.assert_allclose(matrix @ np.arange(4.0), np.clip((np.arange(12) + 0.5) / 3 - 0.5, 0, 3))
+    np.testing.assert_allclose(interpolation(1, 5).toarray(), 1)
+    np.testing.assert_allclose(interpolation(5, 5).toarray(), np.eye(5))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("objective", [ssim, l2, pairs])
+def test_objectives_have_exact_gradients(objective, channels):
+    rng = np.random.default_rng(channels)
+    inner = (slice(1, None), slice(0, -1))
+    example = Example(rng.random((20, 24, channels)), (6, 5), rng.random((5, 6, channels)), inner)
+    result, direction = rng.random((5, 6, channels)), rng.normal(size=(5, 6, channels))
+    _, gradient = objective(example, result)
+    high, low = (objective(example, result + step * direction)[0] for step in (1e-5, -1e-5))
+    assert (gradient * direction).sum() == pytest.approx((high - low) / 2e-5, rel=1e-7)
+
+
+def test_dissimilarity_is_one_minus_the_mean_of_the_map():
+    a, b = np.random.default_rng(1).random((2, 16, 18, 3))
+    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    whole = structural_similarity(a, b, data_range=1, channel_axis=2, full=True, **options)[1]
+    assert dissimilarity(a, b)[0] == pytest.approx(1 - whole.mean(), abs=1e-12)
+    assert dissimilarity(a, a)[0] == pytest.approx(0, abs=1e-12)
+
+
+WRONG = [
+    ({"scale": 0.5}, "enlarge"),
+    ({"scale": "4"}, "scale: "),
+    ({"objective": "psnr"}, "objective: "),
+    ({"method": "box"}, "method: "),
+    ({"hold": ("epsilon",)}, "hold: "),
+    ({"hold": ("kernel", "bias", "lambda", "alpha")}, "nothing is left"),
+    ({"held_out": 1}, "held-out: "),
+    ({"held_out": -0.1}, "held-out: "),
+    ({"seed": -1}, "seed: "),
+    ({"seed": 0.5}, "seed: "),
+    ({"crop": 4}, "crop: "),
+    ({"crops": 0}, "crops: "),
+    ({"iterations": 0}, "iterations: "),
+    ({"starts": 0}, "starts: "),
+    ({"threads": 0}, "threads: "),
+    ({"objective": "pairs"}, "targets: "),
+    ({"targets": []}, "targets: "),
+    ({"objective": "pairs", "targets": []}, "targets: "),
+    ({"objective": "pairs", "targets": [np.zeros((3, 5))] * 2}, "image 1: target: "),
+    ({"names": ["a"]}, "images: "),
+    ({"guidance": "unknown"}, "guidance: "),
+    ({"guidance": over_pixels(3)}, "exactly 3"),
+    ({"images": []}, "images: "),
+    ({"images": [np.zeros((9, 40))]}, "too few for SSIM"),
+    ({"images": [np.zeros((40, 40)), np.zeros(3)]}, "image 2: image: shape"),
+    ({"images": [np.zeros((40, 40)), np.zeros((40, 40, 3))], "per_channel": True}, "image 2: "),
+]
+
+
+@pytest.mark.parametrize(("arguments", "told"), WRONG)
+def test_errors(arguments, told):
+    options = {"images": [np.zeros((40, 40))] * 2, "scale": 4} | arguments
+    with pytest.raises(DpidError, match=told) as caught:
+        learn(options.pop("images"), **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_nothing_to_improve():
+    found = learn([np.full((40, 40), 0.5)], scale=4)
+    assert found.loss["training"] == {"before": 0.0, "after": 0.0}
+
+
+@pytest.fixture
+def pictures(folder):
+    """Two images in ``large`` and what became of them in ``small``."""
+    for name in "large", "small":
+        (folder / name).mkdir()
+    for name in "camera", "chelsea":
+        image = sample(f"{name}.png")[100:220, 100:220]
+        Image.fromarray(image).save(f"large/{name}.png")
+        made = downscale(image, scale=3, lambda_=1.8)
+        Image.fromarray(made).save(f"small/{name}.tif")
+    return folder
+
+
+QUICK = ["--crops", "1", "--crop", "60", "--iterations", "4", "-j", "1"]
+
+
+def test_command_equals_library(dpid, pictures):
+    result = dpid("learn", "large", "-s", "3", "-o", "found.json", *QUICK)
+    assert (result.exit_code, result.stdout) == (0, "found.json\n")
+    names = ["camera.png", "chelsea.png"]
+    images = [np.asarray(Image.open(f"large/{name}")) for name in names]
+    expected = learn(images, scale=3, crops=1, crop=60, iterations=4, names=names)
+    assert Filter.load("found.json") == expected
+    assert expected.fitted_on["held_out"] == ["chelsea.png"] or expected.fitted_on["held_out"] == [
+        "camera.png"
+    ]
+    lines = result.stderr.splitlines()
+    assert len(lines) == 3 and "before" in lines[0] and lines[1].startswith("held out: ")
+    again = dpid("downscale", "large/camera.png", "-s", "3", "--guidance", "found.json")
+    assert again.exit_code == 0
+
+
+def test_command_with_pairs_and_json(dpid, pictures):
+    words = "--objective pairs --targets small --alpha 0 --hold alpha --hold kernel --hold bias -v --json"
+    result = dpid("learn", "large/camera.png", "large/chelsea.png", "-s", "3", "-o", "p.json", *words.split())
+    assert result.exit_code == 0
+    record = json.loads(result.stdout)
+    assert record.pop("output") == "p.json" and record == json.loads(Path("p.json").read_text())
+    assert abs(record["lambda"] / 1.8 - 1) < 0.02
+    assert result.stderr.startswith("iteration 1: loss ")
+
+
+def test_command_on_the_input_grid(dpid, pictures):
+    result = dpid("learn", "large", "-s", "3", "--grid", "input", "-o", "i.json", "-q", *QUICK)
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
+    found = Filter.load("i.json")
+    assert (found.grid, found.scale, found.offset, found.kernel.shape) == ("input", 3, (-1, -1), (5, 5))
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        ("large -s 3 -o out.txt", 2, "ends in .json"),
+        ("large -s 3 -o none/out.json", 1, "cannot be written"),
+        ("large -s 3 -o there.json", 1, "exists already"),
+        ("large -s 0.5 -o out.json", 2, "enlarge"),
+        ("large -s 2.5 --grid input -o out.json", 2, "whole scale"),
+        ("large -s 3 --grid output --guidance i.json -o out.json", 2, "input grid"),
+        ("large -s 3 --guidance none.json -o out.json", 2, "none.json"),
+        ("large -s 3 --targets small -o out.json", 2, "--objective pairs"),
+        ("large -s 3 --objective pairs -o out.json", 2, "--targets"),
+        ("large -s 3 --hold epsilon -o out.json", 2, "epsilon"),
+        ("large -s 3 --lambda -1 -o out.json", 2, "lambda"),
+        ("none.png -s 3 -o out.json", 1, "none.png"),
+        ("there.json -s 3 -o out.json", 1, "not an image"),
+        ("empty -s 3 -o out.json", 1, "no image"),
+        ("clear.png -s 3 -o out.json", 1, "transparent"),
+        ("large -s 3 --objective pairs --targets none -o out.json", 1, "not a directory"),
+        ("large -s 3 --objective pairs --targets empty -o out.json", 1, "no image"),
+        ("large -s 4 --objective pairs --targets small -o out.json", 2, "target"),
+        ("large -o out.json", 2, "--scale"),
+    ],
+)
+def test_command_errors(dpid, pictures, words, code, told):
+    (pictures / "empty").mkdir()
+    Path("there.json").write_text("{}")
+    over_pixels(3).save("i.json")
+    Image.fromarray(np.full((40, 40, 4), 100, np.uint8)).save("clear.png")
+    before = listing(pictures)
+    result = dpid("learn", *words.split(), *QUICK)
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert is_one_error_line(result.stderr) and told in result.stderr
+    assert listing(pictures) == before
+
+
+def test_ctrl_c_keeps_the_best(pictures):
+    """The signal comes while the search runs, which lasts long enough for it by its many crops."""
+    words = [DPID, "learn", "large", "-s", "3", "-o", "best.json", "-v", "--crops", "400", "-j", "1"]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
+        for line in running.stderr:
+            if line.startswith("iteration 2"):
+                break
+        running.send_signal(signal.SIGINT)
+        out, told = running.communicate(timeout=120)
+    assert (running.returncode, out) == (130, "best.json\n")
+    assert "interrupted" in told and "Traceback" not in told
+    found = Filter.load("best.json")
+    assert found.loss["training"]["after"] < found.loss["training"]["before"]
+    assert sorted(os.listdir()) == ["best.json", "large", "small"]

@@ -1,0 +1,1 @@
+"""What tests share: the command, oracles, specimens, servers. No test imports from another test."""
