@@ -21,13 +21,13 @@ from dpid_cli.pictures import (
     FORMATS,
     Format,
     Picture,
-    Reel,
+    PictureSequence,
     check_picture,
-    check_reel,
+    check_sequence,
     format_in,
     format_of,
     holds_all_of,
-    write_reel,
+    write_sequence,
 )
 
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
@@ -224,18 +224,18 @@ class _Task:
         missing = self._missing()
         reading = order.wants[0].recipe
         with storage.opened(self._at(item.path), reading.most_bytes) as stream:
-            reel = reading.reel(stream, item.path)
-            made = [self._planned(k, reel) for k in missing]
+            sequence = reading.sequence(stream, item.path)
+            made = [self._planned(k, sequence) for k in missing]
             if order.dry:
                 if compared := [one for one in made if one.target in self.compared]:
-                    self._make(reel, compared)
+                    self._make(sequence, compared)
                 stream.seek(0)
                 self._measured(reading.read_size(stream, item.path))
                 self._try(stream, made)
                 self._add(outputs=tuple(item.targets[k] for k in missing))
                 return
-            self._make(reel, made)
-        self._add(outputs=item.targets, output_bytes=self._lengths(item.targets), frames=reel.count)
+            self._make(sequence, made)
+        self._add(outputs=item.targets, output_bytes=self._lengths(item.targets), frames=sequence.count)
         self._disown(set(range(len(item.targets))) - set(missing))
 
     def _identify(self) -> None:
@@ -313,48 +313,48 @@ class _Task:
             return _SkippedError(why)
         return ArgumentError(f"{self.item.path}: {why}" + ("" if ": " in why else ": use --if-smaller skip"))
 
-    def _planned(self, number: int, reel: Reel) -> _Made:
+    def _planned(self, number: int, sequence: PictureSequence) -> _Made:
         """How one of the targets is to be written, which must be able to hold all pictures of the file."""
         order, target = self.order, self.item.targets[number]
         format_ = FORMATS[order.format] if order.format else format_of(PurePath(target))
         want = order.wants[number] if number < len(order.wants) else None
         recipe = _tuned((want or order.wants[0]).recipe, format_, order.format)
-        check_reel(reel, format_, self.item.path)
+        check_sequence(sequence, format_, self.item.path)
         return _Made(target, recipe.tuned(format_, self.item.path), recipe, want is None)
 
-    def _make(self, reel: Reel, made: list[_Made]) -> None:
+    def _make(self, sequence: PictureSequence, made: list[_Made]) -> None:
         """Write all results; the pictures are decoded one at a time, and each once."""
-        first = next(reel.pictures)
+        first = next(sequence.pictures)
         self._measured(first.size)
-        copied = [one for one in made if self._is_copied(one, reel, first)]
+        copied = [one for one in made if self._is_copied(one, sequence, first)]
         for one in copied:
             self._copy(one.target)
         others = [one for one in made if one not in copied]
-        if reel.kind == "still":
+        if sequence.kind == "still":
             for one in others:
-                self._save(one, reel, iter([self._finished(one, first, self.item.path)]))
+                self._save(one, sequence, iter([self._finished(one, first, self.item.path)]))
             return
-        for number, picture in enumerate(chain([first], reel.pictures)):
-            what = f"{self.item.path}: page {number}" if reel.kind == "pages" else self.item.path
+        for number, picture in enumerate(chain([first], sequence.pictures)):
+            what = f"{self.item.path}: page {number}" if sequence.kind == "pages" else self.item.path
             for one in others:
                 one.results.append(self._finished(one, picture, what))
         for one in others:
-            self._save(one, reel, iter(one.results))
+            self._save(one, sequence, iter(one.results))
 
     def _try(self, stream: IO[bytes], made: list[_Made]) -> None:
         """Make what its format may not be able to hold, for a dry run, which otherwise reads headers only."""
         source = format_in(stream, self.item.path)
         tried = [one for one in made if source is None or not holds_all_of(one.format, source)]
         stream.seek(0)
-        for picture in self.order.wants[0].recipe.reel(stream, self.item.path).pictures if tried else ():
+        for picture in self.order.wants[0].recipe.sequence(stream, self.item.path).pictures if tried else ():
             for one in tried:
                 check_picture(self._finished(one, picture, self.item.path), one.format, one.target)
 
-    def _is_copied(self, one: _Made, reel: Reel, first: Picture) -> bool:
+    def _is_copied(self, one: _Made, sequence: PictureSequence, first: Picture) -> bool:
         """Whether the file can stay as it is; pages may differ, so that each would have to be looked at."""
         order = self.order
         unscaled = one.crop or bool(order.too_small(first.size))
-        alike = reel.kind != "pages" and not (one.crop and first.turned)  # as results are upright
+        alike = sequence.kind != "pages" and not (one.crop and first.turned)  # as results are upright
         same = one.recipe.keeps_everything and one.format.name == first.format
         return unscaled and alike and same and order.cropped(first.size) == first.size
 
@@ -368,9 +368,9 @@ class _Task:
             return one.recipe.unscaled(picture, name)
         return one.recipe.apply(picture, one.recipe.size_of(picture, name), name)
 
-    def _save(self, one: _Made, reel: Reel, pictures: Iterator[Picture]) -> None:
+    def _save(self, one: _Made, sequence: PictureSequence, pictures: Iterator[Picture]) -> None:
         with self._written(one.target) as stream:
-            write_reel(replace(reel, pictures=pictures), stream, one.format, one.target)
+            write_sequence(replace(sequence, pictures=pictures), stream, one.format, one.target)
         one.results.clear()
         self._wrote(one.target)
 

@@ -17,7 +17,15 @@ from dpid_cli.downscaling.sizes import Size
 from dpid_cli.errors import ArgumentError
 from dpid_cli.files.streams import STANDARD_STREAM, called, check_paths, opened
 from dpid_cli.files.targets import atomic, check_target, default_name, make_directory
-from dpid_cli.pictures import FORMATS, Format, Picture, Reel, check_reel, format_of, write_reel
+from dpid_cli.pictures import (
+    FORMATS,
+    Format,
+    Picture,
+    PictureSequence,
+    check_sequence,
+    format_of,
+    write_sequence,
+)
 
 
 @dataclass(frozen=True)
@@ -101,19 +109,19 @@ class Job:
         start = time.perf_counter()
         name = called(source)
         with opened(source, self.recipe.most_bytes) as stream:
-            reel = self.recipe.reel(stream, name)
-            picture = next(reel.pictures)
+            sequence = self.recipe.sequence(stream, name)
+            picture = next(sequence.pictures)
             first, size = picture.size, self.recipe.size_of(picture, name)
             target, format_ = self._target(source, picture, size)
             format_ = self.recipe.tuned(format_, name)
-            check_reel(reel, format_, name)
+            check_sequence(sequence, format_, name)
             if target is not None:
                 check_target(target, map(Path, self.inputs), self._written, self.overwrite)
             self.ready()
             result = self.recipe.apply(picture, size, name)
             del picture  # before the next is decoded
-            counted = _Counted(chain([result], self._others(reel, name)))
-            self._save(replace(reel, pictures=counted), target, format_)
+            counted = _Counted(chain([result], self._others(sequence, name)))
+            self._save(replace(sequence, pictures=counted), target, format_)
         return Outcome(
             input=source,
             output=STANDARD_STREAM if target is None else str(target),
@@ -125,10 +133,10 @@ class Job:
             seconds=time.perf_counter() - start,
         )
 
-    def _others(self, reel: Reel, name: str) -> Iterator[Picture]:
+    def _others(self, sequence: PictureSequence, name: str) -> Iterator[Picture]:
         """The results of all pictures but the first."""
-        for number, picture in enumerate(reel.pictures, start=1):
-            what = f"{name}: page {number}" if reel.kind == "pages" else name
+        for number, picture in enumerate(sequence.pictures, start=1):
+            what = f"{name}: page {number}" if sequence.kind == "pages" else name
             result = self.recipe.apply(picture, self.recipe.size_of(picture, what), what)
             del picture
             yield result
@@ -153,13 +161,13 @@ class Job:
         name = default_name(path.stem, self.recipe.method, self.recipe.size.scale, size, extension)
         return (path.parent if self.output is None else Path(self.output)) / name, own
 
-    def _save(self, reel: Reel, target: Path | None, format_: Format) -> None:
+    def _save(self, sequence: PictureSequence, target: Path | None, format_: Format) -> None:
         if target is not None and target.parent.is_dir():
             with atomic(target, self.overwrite) as stream:
-                write_reel(reel, stream, format_, str(target))
+                write_sequence(sequence, stream, format_, str(target))
         else:  # encoders seek, which standard output does not; and a refusal makes no directory
             buffer = io.BytesIO()
-            write_reel(reel, buffer, format_, "standard output" if target is None else str(target))
+            write_sequence(sequence, buffer, format_, "standard output" if target is None else str(target))
             self._put(buffer, target)
         if target is not None:
             self._written.append(target)

@@ -20,9 +20,9 @@ from dpid_cli.pictures import (
     Format,
     Metadata,
     Picture,
-    Reel,
+    PictureSequence,
     icc,
-    read_reel,
+    read_sequence,
     read_size,
 )
 from dpid_cli.version import __version__
@@ -136,9 +136,9 @@ class Recipe:
         """The longest file that is read into memory; small pictures, too, may have long remarks."""
         return max(self.max_pixels, _FEWEST_BYTES)
 
-    def reel(self, stream: IO[bytes], name: str) -> Reel:
+    def sequence(self, stream: IO[bytes], name: str) -> PictureSequence:
         """The pictures of a stream; `name` is what errors and warnings call it."""
-        return read_reel(
+        return read_sequence(
             stream,
             name,
             max_pixels=self.max_pixels,
@@ -149,7 +149,7 @@ class Recipe:
 
     def read(self, stream: IO[bytes], name: str) -> Picture:
         """The first picture of a stream, or the one that is asked for."""
-        return next(self.reel(stream, name).pictures)
+        return next(self.sequence(stream, name).pictures)
 
     def read_size(self, stream: IO[bytes], name: str) -> Size:
         """Width and height of what `read` gives, without decoding it unless a frame is asked for."""

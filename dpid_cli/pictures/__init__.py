@@ -8,12 +8,12 @@ resolved while reading, so that nothing behind this package needs to know of it.
 from __future__ import annotations
 
 from dpid_cli.pictures.formats import FORMATS, WRITTEN, Format, format_in, format_of
-from dpid_cli.pictures.frames import read_reel
+from dpid_cli.pictures.frames import read_sequence
 from dpid_cli.pictures.metadata import Metadata
 from dpid_cli.pictures.picture import Picture
 from dpid_cli.pictures.reading import MAX_PIXELS, read, read_size
-from dpid_cli.pictures.sequence import MAX_FRAMES, Reel
-from dpid_cli.pictures.writing import check_picture, check_reel, holds_all_of, write, write_reel
+from dpid_cli.pictures.sequence import MAX_FRAMES, PictureSequence
+from dpid_cli.pictures.writing import check_picture, check_sequence, holds_all_of, write, write_sequence
 
 __all__ = [
     "FORMATS",
@@ -23,15 +23,15 @@ __all__ = [
     "Format",
     "Metadata",
     "Picture",
-    "Reel",
+    "PictureSequence",
     "check_picture",
-    "check_reel",
+    "check_sequence",
     "format_in",
     "format_of",
     "holds_all_of",
     "read",
-    "read_reel",
+    "read_sequence",
     "read_size",
     "write",
-    "write_reel",
+    "write_sequence",
 ]

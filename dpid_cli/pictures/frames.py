@@ -1,4 +1,4 @@
-"""Streams to reels: every picture of a file, decoded one at a time."""
+"""Streams to sequences: every picture of a file, decoded one at a time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from dpid_cli.pictures.reading import (
     too_large,
 )
 from dpid_cli.pictures.repair import Directory, tiff_directories, without_remarks
-from dpid_cli.pictures.sequence import MAX_FRAMES, Canvas, Reel, detached
+from dpid_cli.pictures.sequence import MAX_FRAMES, Canvas, PictureSequence, detached
 
 _MAX_TOTAL = 64  # times the pixels of the largest picture, for all of a file together
 
@@ -56,7 +56,7 @@ class _Sequence:
     plays: int = 0
 
 
-def read_reel(
+def read_sequence(
     stream: IO[bytes],
     name: str,
     *,
@@ -64,7 +64,7 @@ def read_reel(
     max_frames: int = MAX_FRAMES,
     truncated: bool = False,
     frame: int | None = None,
-) -> Reel:
+) -> PictureSequence:
     """Find the pictures of a stream; they are decoded when asked for, as long as the stream is open.
 
     Parameters
@@ -84,13 +84,13 @@ def read_reel(
 
     Returns
     -------
-    Reel
+    PictureSequence
         A still if there is only one picture, or if only one is asked for.
 
     Raises
     ------
     FileError
-        As `read` does, here or by the reel's pictures; if there are too many, or no such frame.
+        As `read` does, here or by the sequence's pictures; if there are too many, or no such frame.
     """
     given = _Limits(max_pixels, max_frames, truncated)
     found = _found(stream, name, given)
@@ -99,10 +99,10 @@ def read_reel(
         many = f"its {count} are numbered" if count > 1 else "it holds one picture: give"
         raise FileError(f"{name}: there is no frame {frame}: {many} 0 to {count - 1}")
     if found is None:
-        return Reel("still", _still(stream, name, given))
+        return PictureSequence("still", _still(stream, name, given))
     numbers = range(count) if frame is None else range(count)[frame:][:1]
     kind = "still" if len(numbers) == 1 else found.kind
-    return Reel(kind, _pictures(stream, found, numbers, name, given), len(numbers), found.plays)
+    return PictureSequence(kind, _pictures(stream, found, numbers, name, given), len(numbers), found.plays)
 
 
 def _still(stream: IO[bytes], name: str, given: _Limits) -> Iterator[Picture]:

@@ -13,7 +13,7 @@ MAX_FRAMES = 10_000
 
 
 @dataclass(frozen=True)
-class Reel:
+class PictureSequence:
     """The pictures of one file.
 
     Attributes

@@ -28,7 +28,7 @@ from dpid_cli.pictures.repair import (
     with_tiff_tags,
     without_dates,
 )
-from dpid_cli.pictures.sequence import Reel
+from dpid_cli.pictures.sequence import PictureSequence
 
 # Wider modes that hold the same pixels, in the order of preference.
 _WIDER = {"L": ("RGB", "RGBA"), "LA": ("RGBA",), "RGB": ("RGBA",)}
@@ -96,20 +96,20 @@ def _with_profile_held(picture: Picture, mode: str, format_: Format, name: str) 
     return replace(picture, icc_profile=None)
 
 
-def check_reel(reel: Reel, format_: Format, name: str) -> None:
+def check_sequence(sequence: PictureSequence, format_: Format, name: str) -> None:
     """Raise a `FileError` if a format cannot hold all pictures of a file, whose name is given."""
-    if reel.kind in ("still", format_.several):
+    if sequence.kind in ("still", format_.several):
         return
     holds = {"animation": "no pages", "pages": "no animation"}.get(format_.several, "one picture")
-    this = "an animation" if reel.kind == "animation" else "a file of several pages"
+    this = "an animation" if sequence.kind == "animation" else "a file of several pages"
     raise FileError(
         f"{name}: {format_.name.upper()} holds {holds}, and this is {this}: "
-        f"write {holders(reel.kind)}, or give --frame N"
+        f"write {holders(sequence.kind)}, or give --frame N"
     )
 
 
-def write_reel(reel: Reel, stream: IO[bytes], format_: Format, name: str) -> None:
-    """Encode all pictures of a reel, which the format must be able to hold.
+def write_sequence(sequence: PictureSequence, stream: IO[bytes], format_: Format, name: str) -> None:
+    """Encode all pictures of a sequence, which the format must be able to hold.
 
     Pages are written as they come. The frames of an animation get one mode, and what the first of them
     tells describes all.
@@ -119,15 +119,15 @@ def write_reel(reel: Reel, stream: IO[bytes], format_: Format, name: str) -> Non
     FileError
         As by `write` for each.
     """
-    if reel.kind == "still":
-        write(next(reel.pictures), stream, format_, name)
-    elif reel.kind == "pages":
-        join_tiffs(_encoded_pages(reel.pictures, format_, name), stream)
+    if sequence.kind == "still":
+        write(next(sequence.pictures), stream, format_, name)
+    elif sequence.kind == "pages":
+        join_tiffs(_encoded_pages(sequence.pictures, format_, name), stream)
     else:
-        frames = list(reel.pictures)
+        frames = list(sequence.pictures)
         if any(frame.pixels.dtype != np.uint8 for frame in frames):
             raise FileError(f"{name}: animations are written with 8 bits only: give --depth 8, or --frame N")
-        _write_animation(_in_one_mode(frames), reel.plays, stream, format_, name)
+        _write_animation(_in_one_mode(frames), sequence.plays, stream, format_, name)
 
 
 def _encoded_pages(pictures: Iterator[Picture], format_: Format, name: str) -> Iterator[bytes]:

@@ -450,9 +450,9 @@ def test_pages_that_are_turned(dpid, folder):
 
 
 def test_several_results_of_one_decoded_picture(dpid, photos, monkeypatch):
-    reel, read = Recipe.reel, []
+    sequence, read = Recipe.sequence, []
     monkeypatch.setattr(
-        Recipe, "reel", lambda self, stream, name: read.append(name) or reel(self, stream, name)
+        Recipe, "sequence", lambda self, stream, name: read.append(name) or sequence(self, stream, name)
     )
     words = "in out -s 2 -s 3 -m box -m max --hr hr --multiple-of 2"
     assert dpid("batch", *words.split()).exit_code == 0

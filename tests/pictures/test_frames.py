@@ -23,7 +23,15 @@ from dpid_cli.convert.job import Job
 from dpid_cli.convert.recipe import Recipe
 from dpid_cli.downscaling.sizes import SizeRequest
 from dpid_cli.errors import DpidWarning, FileError
-from dpid_cli.pictures import FORMATS, MAX_FRAMES, Metadata, Picture, Reel, read_reel, write_reel
+from dpid_cli.pictures import (
+    FORMATS,
+    MAX_FRAMES,
+    Metadata,
+    Picture,
+    PictureSequence,
+    read_sequence,
+    write_sequence,
+)
 from support.command import is_one_error_line, listing, pixels
 
 DURATIONS = [40, 50, 120, 70, 30, 1000]
@@ -59,7 +67,7 @@ def saved(frames: list[Image.Image], kind: str, loop: int = 0, **options) -> io.
 
 
 def reel_of(content: bytes, **options) -> list[Picture]:
-    return list(read_reel(io.BytesIO(content), "a", **options).pictures)
+    return list(read_sequence(io.BytesIO(content), "a", **options).pictures)
 
 
 def rgba(array: np.ndarray) -> np.ndarray:
@@ -167,7 +175,9 @@ def test_frames_of_a_gif_do_not_pile_up_nor_flicker(folder):
             for f, d in zip(frames, DURATIONS, strict=True)
         )
         with Path("a.gif").open("wb") as stream:
-            write_reel(Reel("animation", pictures, len(frames), 0), stream, FORMATS["gif"], "a.gif")
+            write_sequence(
+                PictureSequence("animation", pictures, len(frames), 0), stream, FORMATS["gif"], "a.gif"
+            )
         found, durations, _ = played("a.gif")
         assert durations == DURATIONS
         for frame, source in zip(found, frames, strict=True):
@@ -193,7 +203,7 @@ def test_frames_that_look_alike_stay_frames(dpid, folder):
     ]
     for name in "gif", "png":
         with Path(f"a.{name}").open("wb") as stream:
-            write_reel(Reel("animation", iter(pictures), 3, 0), stream, FORMATS[name], "a")
+            write_sequence(PictureSequence("animation", iter(pictures), 3, 0), stream, FORMATS[name], "a")
         _, durations, _ = played(f"a.{name}")
         assert durations == [20, 0, 50]
         assert [p.duration for p in reel_of(Path(f"a.{name}").read_bytes())] == [20, 0, 50]
@@ -205,7 +215,7 @@ def test_absurd_durations(folder, name, duration):
     frames = opaque_frames()[:3]
     pictures = [Picture(np.asarray(f), False, None, "png", duration=float(duration)) for f in frames]
     stream = io.BytesIO()
-    write_reel(Reel("animation", iter(pictures), 3, 0), stream, FORMATS[name], "a")
+    write_sequence(PictureSequence("animation", iter(pictures), 3, 0), stream, FORMATS[name], "a")
     found = [picture.duration for picture in reel_of(stream.getvalue())]
     expected = {"gif": min(-(-duration // 10) * 10 if duration < 10 else round(duration, -1), 655_350)}
     expected["avif"] = max(duration, 1)
@@ -272,11 +282,11 @@ def test_disposal_in_a_gif():
 @pytest.mark.parametrize(("loop", "plays"), [(None, 1), (0, 0), (1, 2), (7, 8)])
 def test_how_often_a_gif_is_played(folder, dpid, loop, plays):
     content = gif((2, 2), [((0, 0), block(k), 1, None) for k in (1, 2)], PALETTE, loop)
-    assert read_reel(io.BytesIO(content), "a").plays == plays
+    assert read_sequence(io.BytesIO(content), "a").plays == plays
     Path("a.gif").write_bytes(content)
     for name in "b.gif", "b.png", "b.webp":
         dpid("downscale", "a.gif", "-s", "2", "-o", name)
-        assert read_reel(io.BytesIO(Path(name).read_bytes()), "b").plays == plays
+        assert read_sequence(io.BytesIO(Path(name).read_bytes()), "b").plays == plays
     with Image.open("b.gif") as image:
         assert image.info.get("loop") == loop
 
@@ -455,19 +465,19 @@ def test_exif_of_pages_is_in_its_place(dpid, folder):
     frames = opaque_frames()[:3]
     frames[0].save("a.jpg", exif=exif)
     dpid("downscale", "a.jpg", "-s", "1", "-o", "a.tif")
-    reel = reel_of(Path("a.tif").read_bytes()) * 3
+    sequence = reel_of(Path("a.tif").read_bytes()) * 3
     with Path("b.tif").open("wb") as stream:
-        write_reel(Reel("pages", iter(reel), 3), stream, FORMATS["tiff"], "b")
+        write_sequence(PictureSequence("pages", iter(sequence), 3), stream, FORMATS["tiff"], "b")
     with tifffile.TiffFile("b.tif") as found:
         assert len(found.pages) == 3
         for page in found.pages:
             assert page.tags["ExifTag"].value["DateTimeOriginal"] == "2020:02:02 20:20:20"
-            np.testing.assert_array_equal(page.asarray(), reel[0].pixels)
+            np.testing.assert_array_equal(page.asarray(), sequence[0].pixels)
 
 
 def test_pages_keep_their_memory_to_themselves(pages):
     with Path("a.tif").open("rb") as stream:
-        kept = list(read_reel(stream, "a").pictures)
+        kept = list(read_sequence(stream, "a").pictures)
     for picture, expected in zip(kept, pages, strict=True):
         np.testing.assert_array_equal(picture.pixels, expected)
 
@@ -729,7 +739,7 @@ def test_metadata_of_results_is_that_of_the_first(folder):
         for f, c in zip(frames, (b"first", b"second"), strict=True)
     ]
     stream = io.BytesIO()
-    write_reel(Reel("animation", iter(pictures), 2, 0), stream, FORMATS["gif"], "a")
+    write_sequence(PictureSequence("animation", iter(pictures), 2, 0), stream, FORMATS["gif"], "a")
     assert b"first" in stream.getvalue() and b"second" not in stream.getvalue()
 
 

@@ -82,8 +82,8 @@ def outcome(data: bytes) -> str:
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", DpidWarning)
         try:
-            reel = recipe.reel(io.BytesIO(data), "file")
-            for picture in reel.pictures:
+            sequence = recipe.sequence(io.BytesIO(data), "file")
+            for picture in sequence.pictures:
                 width, height = picture.size
                 assert 0 < width * height <= PIXELS and picture.mode and picture.format in FORMATS
                 result = recipe.apply(picture, recipe.size_of(picture, "file"), "file")
