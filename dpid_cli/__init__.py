@@ -1,4 +1,4 @@
-"""Detail-preserving image downscaling: DPID, DPP and the poolings they are measured against.
+"""Detail-preserving image downscaling: DPID, DPP and the poolings to compare them with.
 
 >>> import numpy as np, dpid_cli
 >>> dpid_cli.downscale(np.zeros((600, 400, 3), np.uint8), scale=4).shape
@@ -11,24 +11,31 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from dpid_cli.downscaling.registry import METHODS
-from dpid_cli.errors import DpidError, DpidWarning
+from dpid_cli.errors import ArgumentError, DpidError, DpidWarning, FileError, SizeError
 from dpid_cli.version import __version__
 
 if TYPE_CHECKING:
     from dpid_cli.batching.api import batch as batch
+    from dpid_cli.batching.worker import Result as Result
     from dpid_cli.downscaling.api import downscale as downscale
     from dpid_cli.downscaling.filters import Filter as Filter
     from dpid_cli.downscaling.transfer import SRGB as SRGB
     from dpid_cli.downscaling.transfer import Transfer as Transfer
     from dpid_cli.learning.fit import learn as learn
+    from dpid_cli.learning.gradients import Gradients as Gradients
     from dpid_cli.learning.gradients import gradients as gradients
 
 __all__ = [
     "METHODS",
     "SRGB",
+    "ArgumentError",
     "DpidError",
     "DpidWarning",
+    "FileError",
     "Filter",
+    "Gradients",
+    "Result",
+    "SizeError",
     "Transfer",
     "__version__",
     "batch",
@@ -37,8 +44,11 @@ __all__ = [
     "learn",
 ]
 
-_ROOMS = {
+# Modules that are imported when their names are first used, because they import NumPy or kernels.
+_LAZY = {
     "Filter": "downscaling.filters",
+    "Gradients": "learning.gradients",
+    "Result": "batching.worker",
     "SRGB": "downscaling.transfer",
     "Transfer": "downscaling.transfer",
     "batch": "batching.api",
@@ -49,11 +59,10 @@ _ROOMS = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a room, with the pipeline the compiled kernels, only when it is used."""
-    if name in _ROOMS:
-        return getattr(import_module(f"dpid_cli.{_ROOMS[name]}"), name)
+    if name in _LAZY:
+        return getattr(import_module(f"dpid_cli.{_LAZY[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return __all__

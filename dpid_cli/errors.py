@@ -54,6 +54,11 @@ def collected() -> Iterator[list[str]]:
         _collected.reset(token)
 
 
+def reason(error: OSError) -> str:
+    """What the operating system reports, without number and path."""
+    return (error.strerror or str(error)).lower()
+
+
 def one_line(error: BaseException) -> str:
     """What an error of another library says."""
     return " ".join(str(error).split()) or type(error).__name__

@@ -12,13 +12,12 @@ from typing import Any
 
 from dpid_cli.batching.template import PLAIN, Template
 from dpid_cli.convert.recipe import Recipe, labelled
+from dpid_cli.downscaling.choices import IfSmaller
 from dpid_cli.downscaling.filters import Filter
 from dpid_cli.downscaling.sizes import Size
 from dpid_cli.errors import ArgumentError
 from dpid_cli.files import storage
 from dpid_cli.version import __version__
-
-IF_SMALLER = ("skip", "copy", "error")
 
 
 @dataclass(frozen=True)
@@ -79,10 +78,7 @@ class Order:
         for want in self.wants:
             want.recipe.check(self.format)
         self.template.check(all(want.recipe.size.scale is not None for want in self.wants))
-        if self.if_smaller not in IF_SMALLER:
-            raise ArgumentError(
-                f"--if-smaller: {self.if_smaller!r} is not known: give {' or '.join(IF_SMALLER)}"
-            )
+        IfSmaller.named("--if-smaller", self.if_smaller)
         if self.overwrite and self.skip_existing:
             raise ArgumentError("--overwrite: it contradicts --skip-existing: give one of them")
 

@@ -31,6 +31,7 @@ from dpid_cli.cli.options import (
     size_request,
 )
 from dpid_cli.cli.progress import Progress
+from dpid_cli.downscaling.choices import IfSmaller
 from dpid_cli.downscaling.registry import METHODS
 from dpid_cli.downscaling.sizes import SizeRequest
 from dpid_cli.errors import ArgumentError
@@ -114,7 +115,7 @@ def _interruptible() -> Iterator[None]:
 )
 @click.option(
     "--if-smaller",
-    type=click.Choice(["skip", "copy", "error"]),
+    type=click.Choice(IfSmaller.words()),
     help="What becomes of inputs that the size asked for would enlarge, or that --min-size excludes.  "
     "[default: error, or skip with --min-size]",
 )

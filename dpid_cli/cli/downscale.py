@@ -110,19 +110,23 @@ def command(
     result = "nothing" if quiet or to_stdout else "json" if as_json else "path"
     notes = "nothing" if quiet else "all" if verbose else "warnings"
     with ThreadPoolExecutor(1) as pool:  # decoders hold no lock: the first image is read meanwhile
-        job.ready = pool.submit(_load_kernels, not quiet and on_terminal(), recipe.device).result
+        job.ready = pool.submit(
+            _load_kernels, not quiet and on_terminal(), recipe.method, recipe.device
+        ).result
         failures = [error for source in inputs if (error := _run(job, source, result, notes, debug))]
     if failures:
         ctx.exit(2 if len(inputs) == 1 and isinstance(failures[0], ArgumentError) else 1)
 
 
-def _load_kernels(told: bool, device: str) -> None:
+def _load_kernels(told: bool, method: str, device: str) -> None:
     from dpid_cli.downscaling import devices
+    from dpid_cli.downscaling.registry import METHODS
     from dpid_cli.kernels import jit
 
     if told:
         jit.before_compiling(announce)
     import_module("dpid_cli.downscaling.api")
+    METHODS[method].module  # noqa: B018  # imports its kernels
     if device != "cpu" and devices.gpu_trouble() is None:
         import_module("dpid_cli.downscaling.gpu")
 

@@ -10,11 +10,13 @@ import click
 
 from dpid_cli.cli.console import announce, on_terminal, say, show
 from dpid_cli.cli.options import parameter_type
-from dpid_cli.downscaling.registry import FILTERS, PARAMETERS
+from dpid_cli.downscaling.choices import FilterGrid, Objective
+from dpid_cli.downscaling.registry import FILTERS, METHODS, PARAMETERS
 
 if TYPE_CHECKING:
     from dpid_cli.downscaling.filters import Filter
 
+_METHODS = [method.name for method in METHODS.values() if method.differentiable]
 _LOSS = {"ssim": "1 - SSIM", "l2": "mean squared error", "pairs": "mean squared error"}
 _START = {
     "guidance": f"Where the kernel starts: FILTER is a file, or {', '.join(FILTERS)}.  [default: gaussian]",
@@ -44,17 +46,17 @@ def _start_options(function: Any) -> Any:
 @click.option("-s", "--scale", type=float, required=True, metavar="F", help="F times smaller on each side.")
 @click.option(
     "--objective",
-    type=click.Choice(["ssim", "l2", "pairs"]),
+    type=click.Choice(Objective.words()),
     default="ssim",
     show_default=True,
     help="Keep most of the image (1 - SSIM, or squared error, after bilinear enlargement), or make what "
     "--targets shows.",
 )
 @click.option("--targets", metavar="DIR", help="For pairs: the small images, named like the large ones.")
-@click.option("-m", "--method", type=click.Choice(["dpid", "dpp"]), default="dpid", show_default=True)
+@click.option("-m", "--method", type=click.Choice(_METHODS), default="dpid", show_default=True)
 @click.option(
     "--grid",
-    type=click.Choice(["output", "input"]),
+    type=click.Choice(FilterGrid.words()),
     help="Where the kernel lies: 3x3 window means (any scale), or pixels near each window (whole scales).  "
     "[default: the one of --guidance, else output]",
 )

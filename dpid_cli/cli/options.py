@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 import click
 
 from dpid_cli.cli.console import shown
+from dpid_cli.downscaling.choices import Depth, Device, Fit, MetadataPolicy, Transparency, Truncated
 from dpid_cli.downscaling.registry import FILTERS, METHODS, PARAMETERS, Parameter
-from dpid_cli.downscaling.sizes import FITS, SizeRequest
+from dpid_cli.downscaling.sizes import SizeRequest
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -55,7 +56,7 @@ def size_options(function: F, *, several: bool = False) -> F:
             ),
             click.option(
                 "--fit",
-                type=click.Choice(FITS),
+                type=click.Choice(Fit.words()),
                 help="With --size: lie inside it or just cover it, both keeping the aspect ratio, "
                 "or have exactly that size.  [default: inside]",
             ),
@@ -119,7 +120,7 @@ def reading_options(function: F) -> F:
             ),
             click.option(
                 "--truncated",
-                type=click.Choice(["error", "accept"]),
+                type=click.Choice(Truncated.words()),
                 default="error",
                 show_default=True,
                 help="Whether a file that is cut off is an error, or what there is of it is used.",
@@ -136,7 +137,7 @@ def metadata_options(function: F) -> F:
         (
             click.option(
                 "--metadata",
-                type=click.Choice(["keep", "colour", "strip"]),
+                type=click.Choice(MetadataPolicy.words()),
                 default="keep",
                 show_default=True,
                 help="Keep EXIF, XMP, IPTC, resolution, comments and colour profile as far as the format "
@@ -159,7 +160,7 @@ def colour_options(function: F) -> F:
         (
             click.option(
                 "--depth",
-                type=click.Choice(["8", "16", "keep"]),
+                type=click.Choice(Depth.words()),
                 default="keep",
                 show_default=True,
                 help="Bits a channel of the result; with 16 it is computed in 16 bits, whatever the image "
@@ -176,7 +177,7 @@ def colour_options(function: F) -> F:
             ),
             click.option(
                 "--transparency",
-                type=click.Choice(["premultiply", "separate", "drop"]),
+                type=click.Choice(Transparency.words()),
                 default="premultiply",
                 show_default=True,
                 help="Weigh colours by alpha, or downscale colours and alpha each by itself, or lay colours "
@@ -217,7 +218,8 @@ def parameter_type(parameter: Parameter) -> Any:
 
 def told(parameter: Parameter) -> str:
     """What the help says of a parameter."""
-    summary = f"{parameter.summary[0].upper()}{parameter.summary[1:]}."
+    unit = f", in {parameter.unit}" if parameter.unit else ""
+    summary = f"{parameter.summary[0].upper()}{parameter.summary[1:]}{unit}."
     if not (parameter.filters and parameter.choices):
         return summary
     return f"{summary} FILTER is a file of 'dpid learn', or {', '.join(FILTERS)}."
@@ -249,7 +251,7 @@ def device_option(function: F) -> F:
     """Where to compute."""
     return click.option(
         "--device",
-        type=click.Choice(["auto", "cpu", "cuda"]),
+        type=click.Choice(Device.words()),
         default="cpu",
         show_default=True,
         help="Compute on the processor or on a GPU (dpid, dpp, box, max, min, extremum); auto takes the GPU "

@@ -5,12 +5,13 @@ from __future__ import annotations
 import click
 
 from dpid_cli.cli.console import on_terminal, say
+from dpid_cli.downscaling.choices import Device
 
 
 @click.command("warmup")
 @click.option(
     "--device",
-    type=click.Choice(["cpu", "cuda"]),
+    type=click.Choice([Device.CPU.value, Device.CUDA.value]),
     default="cpu",
     show_default=True,
     help="For the processor, or for the GPU of this machine.",

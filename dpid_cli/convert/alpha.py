@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from dpid_cli.downscaling.raster import full_scale
 from dpid_cli.downscaling.transfer import Transfer
 
 _ROWS = 256  # at a time, so that the wide intermediate products stay small
-_FULL = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
 _INVISIBLE = 2.0**-24  # below what float32 can tell from none beside full alpha
 
 
@@ -34,7 +34,7 @@ def premultiply(pixels: NDArray[Any]) -> NDArray[Any]:
     if pixels.dtype == np.uint8:
         return _premultiplied_bytes(pixels)
     result = np.empty(pixels.shape, np.float32)
-    np.divide(pixels, np.float32(_FULL[pixels.dtype.name]), out=result)
+    np.divide(pixels, np.float32(full_scale(pixels.dtype)), out=result)
     result[..., :-1] *= np.clip(result[..., -1:], 0, 1, out=result[..., -1:])
     return result
 
@@ -67,12 +67,12 @@ def unpremultiply(pixels: NDArray[Any], dtype: DTypeLike = np.uint8) -> NDArray[
     (H, W, C) ndarray
     """
     result = np.empty(pixels.shape, dtype)
-    full = np.float32(_FULL[result.dtype.name])
+    full = np.float32(full_scale(result.dtype))
     integers = result.dtype.kind == "u"
     for start in range(0, len(pixels), _ROWS):
         part = pixels[start : start + _ROWS].astype(np.float32)
         if pixels.dtype == np.uint16:
-            part /= np.float32(65535)
+            part /= np.float32(full_scale(np.uint16))
         alpha = part[..., -1:]
         visible = alpha >= _INVISIBLE
         np.divide(part[..., :-1], alpha, out=part[..., :-1], where=visible)
@@ -104,7 +104,7 @@ def laid_over(
     (H, W, C) ndarray
         Of the same type; where alpha is full, the colour is as it was.
     """
-    full = np.float32(_FULL[pixels.dtype.name])
+    full = np.float32(full_scale(pixels.dtype))
     result = pixels.copy()  # of four bytes a pixel, three are used and the kernels run fastest
     empty = _levels(np.asarray(background, np.float32), full, pixels.dtype)
     for start in range(0, len(pixels), _ROWS):

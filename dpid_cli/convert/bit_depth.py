@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-DEPTHS = ("8", "16", "keep")
-_TYPES: dict[str, tuple[type[np.uint8] | type[np.uint16], int]] = {
-    "8": (np.uint8, 255),
-    "16": (np.uint16, 65535),
-}
+from dpid_cli.downscaling.choices import Depth
+from dpid_cli.downscaling.raster import full_scale
+
+_TYPES = {Depth.EIGHT: np.uint8, Depth.SIXTEEN: np.uint16}
 
 
 def widened(pixels: NDArray[Any], depth: str) -> NDArray[Any]:
@@ -28,7 +27,7 @@ def widened(pixels: NDArray[Any], depth: str) -> NDArray[Any]:
     ndarray
         uint16, v * 257, where 8 bits shall become 16; else the same.
     """
-    return pixels * np.uint16(257) if depth == "16" and pixels.dtype == np.uint8 else pixels
+    return pixels * np.uint16(257) if depth == Depth.SIXTEEN and pixels.dtype == np.uint8 else pixels
 
 
 def narrowed(pixels: NDArray[Any], depth: str) -> NDArray[Any]:
@@ -45,12 +44,12 @@ def narrowed(pixels: NDArray[Any], depth: str) -> NDArray[Any]:
     ndarray
         uint8 or uint16, or the same if it has no more bits than asked for.
     """
-    if depth == "keep" or pixels.dtype == np.uint8:
+    if depth == Depth.KEEP or pixels.dtype == np.uint8:
         return pixels
-    dtype, full = _TYPES[depth]
+    dtype = _TYPES[Depth(depth)]
     if pixels.dtype == np.float32:
-        levels: NDArray[Any] = np.clip(pixels, 0, 1).astype(np.float64) * full + 0.5
-    elif depth == "8":
+        levels: NDArray[Any] = np.clip(pixels, 0, 1).astype(np.float64) * full_scale(dtype) + 0.5
+    elif depth == Depth.EIGHT:
         levels = (pixels + np.uint32(128)) // np.uint32(257)
     else:
         return pixels

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
-from dpid_cli.convert.bit_depth import DEPTHS, narrowed, widened
-from dpid_cli.convert.rendering import TRANSPARENCY, downscale_picture
+from dpid_cli.convert.bit_depth import narrowed, widened
+from dpid_cli.convert.rendering import downscale_picture
+from dpid_cli.downscaling.choices import Choice, Depth, MetadataPolicy, Transparency, Truncated
 from dpid_cli.downscaling.devices import device_for, thread_count
 from dpid_cli.downscaling.filters import resolved
 from dpid_cli.downscaling.registry import PARAMETERS, method_named
@@ -27,8 +28,6 @@ from dpid_cli.pictures import (
 )
 from dpid_cli.version import __version__
 
-METADATA = ("keep", "colour", "strip")
-TRUNCATED = ("error", "accept")
 _FEWEST_BYTES = 64_000_000
 
 
@@ -99,14 +98,14 @@ class Recipe:
         method.parameters(self.parameters)
         thread_count(self.threads)
         device_for(self.device, method, linear=self.linear)
-        for option, value, known in (
-            ("depth", self.depth, DEPTHS),
-            ("metadata", self.metadata, METADATA),
-            ("truncated", self.truncated, TRUNCATED),
-            ("transparency", self.transparency, TRANSPARENCY),
-        ):
-            if value not in known:
-                raise ArgumentError(f"{option}: {value!r} is not known: give {' or '.join(known)}")
+        words: dict[str, type[Choice]] = {
+            "depth": Depth,
+            "metadata": MetadataPolicy,
+            "truncated": Truncated,
+            "transparency": Transparency,
+        }
+        for name, choice in words.items():
+            choice.named(name, getattr(self, name))
         for option, limit in (("max-pixels", self.max_pixels), ("max-frames", self.max_frames)):
             if limit < 1:
                 raise ArgumentError(f"{option}: {limit} lets nothing pass: give 1 or more")
@@ -129,7 +128,7 @@ class Recipe:
     @property
     def used(self) -> dict[str, Any]:
         """All parameters of the method, by Python name."""
-        return method_named(self.method).parameters(self.parameters)
+        return method_named(self.method).parameters(self.parameters).as_dict()
 
     @property
     def most_bytes(self) -> int:

@@ -9,14 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpid_cli.convert import alpha
-from dpid_cli.downscaling.curves import interpolated
 from dpid_cli.downscaling.devices import thread_count
 from dpid_cli.downscaling.sizes import Size
-from dpid_cli.downscaling.transfer import SRGB, Transfer
+from dpid_cli.downscaling.transfer import SRGB, Transfer, interpolated
 from dpid_cli.errors import warn
 from dpid_cli.pictures import Picture, icc
-
-TRANSPARENCY = ("premultiply", "separate", "drop")
 
 
 def downscale_picture(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
@@ -20,10 +20,9 @@ from numpy.typing import NDArray
 
 from dpid_cli.downscaling.filters import Filter
 from dpid_cli.downscaling.grid import Grid, Spans, spans
-from dpid_cli.downscaling.methods.detail import SAFE_LAMBDA
-from dpid_cli.downscaling.methods.guidance import places
 from dpid_cli.downscaling.methods.pools import TIE
-from dpid_cli.downscaling.methods.sweeps import layout_of, power_flag
+from dpid_cli.downscaling.methods.sweeps import SAFE_LAMBDA, layout_of, power_flag
+from dpid_cli.downscaling.parameters import DetailParameters, Parameters
 from dpid_cli.downscaling.raster import Raster, check_kind
 from dpid_cli.errors import ArgumentError, DpidError
 from dpid_cli.kernels import order
@@ -133,7 +132,7 @@ class Lane:
         with suppress(Exception):  # the error that led here is told
             self.stream.synchronize()
 
-    def begin(self, strip: Strip, method: str, parameters: Mapping[str, Any], out: NDArray[Any]) -> None:
+    def begin(self, strip: Strip, method: str, parameters: Parameters, out: NDArray[Any]) -> None:
         """Queue a strip whose pixels are still in the memory of the computer; its result goes to `out`."""
         rows = strip.pixels
         staged = self.workspace.pinned("in", rows.shape, rows.dtype)
@@ -158,9 +157,7 @@ class _OfThread(threading.local):
 _of_thread = _OfThread()
 
 
-def downscale(
-    out: NDArray[Any], raster: Raster, grid: Grid, method: str, parameters: Mapping[str, Any]
-) -> None:
+def downscale(out: NDArray[Any], raster: Raster, grid: Grid, method: str, parameters: Parameters) -> None:
     """Fill `out`, (h, w * C), for an image in the memory of the computer."""
     check_type(raster.dtype)
     rows = grid.ys.target
@@ -189,7 +186,7 @@ def downscale_resident(
     raster: Raster,
     grid: Grid,
     method: str,
-    parameters: Mapping[str, Any],
+    parameters: Parameters,
     shape: tuple[int, ...],
     stream: Any,
 ) -> Any:
@@ -209,9 +206,9 @@ def downscale_resident(
     return result
 
 
-def fill(out: Any, method: str, strip: Strip, parameters: Mapping[str, Any]) -> None:
+def fill(out: Any, method: str, strip: Strip, parameters: Parameters) -> None:
     """Queue what fills `out`, (rows, w * C) on the GPU, with a strip."""
-    if method in ("dpid", "dpp") and parameters["lambda_"] != 0:  # else all weights are 1 + alpha
+    if isinstance(parameters, DetailParameters):
         _reward(out, method == "dpid", strip, parameters)
     elif method in ("max", "min", "extremum"):
         _order(out, method, strip)
@@ -228,28 +225,28 @@ def _order(out: Any, method: str, strip: Strip) -> None:
     )
 
 
-def _reward(out: Any, joint: bool, strip: Strip, parameters: Mapping[str, Any]) -> None:
+def _reward(out: Any, joint: bool, strip: Strip, parameters: DetailParameters) -> None:
     """DPID and DPP; `dpid_cli.downscaling.methods.detail` has the same for the processor."""
-    lambda_, alpha = parameters["lambda_"], parameters["alpha"]
+    lambda_, alpha = parameters.lambda_, parameters.alpha
     unit = strip.raster.unit
-    normalised = parameters["normalize"] == "mean" and alpha > 0
+    normalised = parameters.normalize == "mean" and alpha > 0
     octaves = math.log2(alpha) + math.log2(strip.grid.window_area) if alpha > 0 else 0.0
     strip.launch(
         windows.reward_windows,
         *strip.windows(),
-        *_guidance(strip, parameters["guidance"]),
+        *_guidance(strip, parameters.guidance),
         np.float32(min(lambda_ / 2, _LARGEST_EXPONENT)),
-        np.float32((parameters["epsilon"] * unit) ** 2),
+        np.float32((parameters.epsilon * unit) ** 2),
         np.float32(octaves),
         np.float32(unit**2),
         strip.limit,
-        _guidance_flag(parameters["guidance"]),
+        _guidance_flag(parameters.guidance),
         SCALED_DETAIL if lambda_ > SAFE_LAMBDA or normalised else DETAIL,
         flag(normalised),
         flag(alpha > 0),
         layout_of(strip.raster),
         flag(joint),
-        flag(parameters["variant"] == "asym"),
+        flag(parameters.variant == "asym"),
         power_flag(DETAIL, lambda_, np.float32),
         out,
     )
@@ -287,7 +284,7 @@ def _filtered_pixels(strip: Strip, guidance: Filter) -> Any:
     """What a filter on the input grid makes of the pixels around each window."""
     channels, columns, side = strip.raster.channels, strip.grid.xs.target, guidance.kernel.shape[-1]
     rows = strip.stop - strip.start
-    row_of, column_of = places(guidance, strip.grid.size)
+    row_of, column_of = guidance.positions(strip.grid.size)
     first = strip.start * guidance.step
     met = row_of[first : first + (rows - 1) * guidance.step + side]
     out = strip.array("guide", rows)
@@ -318,17 +315,15 @@ def with_neighbours(strip: Strip) -> Strip:
     return replace(strip, start=max(strip.start - 1, 0), stop=min(strip.stop + 1, strip.grid.ys.target))
 
 
-def source_rows(
-    raster: Raster, grid: Grid, start: int, stop: int, parameters: Mapping[str, Any]
-) -> tuple[int, int]:
+def source_rows(raster: Raster, grid: Grid, start: int, stop: int, parameters: Parameters) -> tuple[int, int]:
     """First row, and end, of the image's rows that the output rows start .. stop-1 need."""
-    guidance = parameters.get("guidance", "box")
+    guidance = getattr(parameters, "guidance", "box")
     ys, _ = grid.spans
     near = 0 if guidance == "box" else 1
     top = int(ys.begin[max(start - near, 0)])
     bottom = int(ys.end[min(stop + near, grid.ys.target) - 1])
     if isinstance(guidance, Filter) and guidance.grid == "input":
-        row_of, _ = places(guidance, grid.size)
+        row_of, _ = guidance.positions(grid.size)
         side = guidance.kernel.shape[-1]
         met = row_of[start * guidance.step : (stop - 1) * guidance.step + side]
         met = met[met >= 0]

@@ -1,9 +1,9 @@
-"""Where the windows lie: their bounds and coverage along each axis.
+"""The grid of windows: their bounds and coverage along each axis.
 
-A result of `target` pixels divides `source` pixels into windows of p = source / target pixels, any
-real p >= 1. Window i spans [i*p, (i+1)*p); a pixel that a window boundary cuts belongs to
-both windows, each by the part that it covers. Everything is computed in integers and rounded
-once, so that a boundary that falls on a pixel edge leaves no sliver behind.
+An output of `target` pixels divides `source` pixels into windows of p = source / target pixels, any
+real p >= 1. Window i spans [i*p, (i+1)*p). A pixel that a window boundary cuts belongs to both windows,
+to each by the part inside it. Bounds are computed in integers and rounded once, so that a boundary on a
+pixel edge leaves no sliver.
 """
 
 from __future__ import annotations
@@ -19,11 +19,10 @@ from dpid_cli.errors import ArgumentError
 
 
 class Axis(NamedTuple):
-    """The windows along one axis.
+    """The windows along one axis, side by side.
 
-    Window i consists of the whole or last pixels ``first[i] .. first[i+1]-1`` and, where
-    ``head[i] > 0``, of the part ``head[i]`` of the pixel ``first[i]-1`` before them. Its last pixel
-    counts ``1 - head[i+1]``.
+    Window i holds the pixels ``first[i] .. first[i+1]-1`` and, if ``head[i] > 0``, the part ``head[i]`` of
+    the pixel ``first[i]-1`` before them. Its last pixel counts ``1 - head[i+1]``.
 
     Attributes
     ----------
@@ -32,8 +31,8 @@ class Axis(NamedTuple):
     head : (target + 1,) float ndarray
         Coverage, in [0, 1), of the pixel that straddles the window's lower bound.
     run : (target,) or (0,) int64 ndarray
-        End of the run of windows with equally many pixels in which each window lies; empty where runs
-        are so short that they are not worth following.
+        For each window, the end of the run of windows with the same number of pixels; empty if runs are
+        too short to be worth following.
     """
 
     first: NDArray[np.int64]
@@ -51,16 +50,20 @@ class Axis(NamedTuple):
         return int(self.first[-1])
 
     def astype(self, dtype: Any) -> Axis:
-        """The same windows with coverages of another float type."""
+        """Return the same windows with coverages of another float type."""
         return self._replace(head=self.head.astype(dtype))
 
 
-# Windows a run on average, from which on kernels follow runs.
+# Average number of windows per run from which kernels follow runs.
 _WORTHWHILE_RUN = 8
 
 
 def axis(source: int, target: int) -> Axis:
-    """Divide `source` pixels into `target` windows, 1 <= target <= source."""
+    """Divide `source` pixels into `target` windows, 1 <= target <= source.
+
+    >>> axis(7, 3).first
+    array([0, 3, 5, 7])
+    """
     bounds = np.arange(target + 1, dtype=np.int64) * source  # in units of 1/target pixel
     first = -(-bounds // target)
     ends = np.append(np.flatnonzero(np.diff(first, n=2)) + 1, target)
@@ -71,15 +74,15 @@ def axis(source: int, target: int) -> Axis:
 
 
 class Spans(NamedTuple):
-    """Windows along one axis, each for itself, so that they may overlap.
+    """The windows along one axis, which may overlap.
 
     Attributes
     ----------
     begin, end : (target,) int64 ndarray
         The pixels ``begin[i] .. end[i]-1`` of each window.
     head, tail : (target,) float ndarray
-        Coverage, in (0, 1], of its first and of its last pixel; the same where these are one. More than 1
-        where pixels at an edge are repeated.
+        Coverage, in (0, 1], of its first and last pixel; equal if these are one pixel. More than 1 where
+        pixels at an edge are repeated.
     """
 
     begin: NDArray[np.int64]
@@ -89,24 +92,24 @@ class Spans(NamedTuple):
 
     @property
     def extent(self) -> NDArray[Any]:
-        """Pixels a window, parts included."""
+        """Pixels per window, including parts."""
         inner = (self.end - self.begin - 2).astype(self.head.dtype)
         return np.where(inner < 0, self.head, self.head + inner + self.tail)
 
     def part(self, start: int, stop: int, offset: int) -> Spans:
-        """The windows start .. stop-1, their pixels counted from `offset`."""
+        """Return the windows start .. stop-1, with pixels counted from `offset`."""
         begin, end, head, tail = (array[start:stop] for array in self)
         return Spans(begin - offset, end - offset, head, tail)
 
     def counting(self) -> Spans:
-        """The same pixels, all wholly covered."""
+        """Return windows of the same pixels, all fully covered."""
         return self._replace(head=np.ones_like(self.head), tail=np.ones_like(self.tail))
 
 
 def spans(source: int, target: int, window: int | None, dtype: Any) -> Spans:
-    """`target` windows of `window` pixels each, clipped at the ends of `source` pixels.
+    """Lay `target` windows of `window` pixels each over `source` pixels, clipped at both ends.
 
-    Their centres are those of `axis`, and without `window` so are they.
+    They have the centres of `axis`; without `window`, also its bounds.
     """
     centre = np.arange(1, 2 * target, 2, dtype=np.int64) * source  # in units of 1/(2 target) pixel
     reach, pixel = source if window is None else window * target, 2 * target
@@ -119,9 +122,9 @@ def spans(source: int, target: int, window: int | None, dtype: Any) -> Spans:
 
 @dataclass(frozen=True)
 class Grid:
-    """The windows of a whole image: rows (`ys`) and columns (`xs`).
+    """The windows of an image: rows (`ys`) and columns (`xs`).
 
-    `window` is the side of windows that overlap; None where they lie side by side.
+    `window` is the side of overlapping windows; None if they lie side by side.
     """
 
     ys: Axis
@@ -132,43 +135,40 @@ class Grid:
     def of(
         cls, source: tuple[int, int], target: tuple[int, int], dtype: Any, window: int | None = None
     ) -> Grid:
-        """Lay `target` over `source`, both (width, height), with coverages of `dtype`.
+        """Lay `target` over `source`, both (width, height), with coverages of type `dtype`.
 
-        Raises
-        ------
-        ArgumentError
-            If windows of that side would leave gaps.
+        Raises an `ArgumentError` if windows of side `window` would leave gaps.
         """
         (width, height), (columns, rows) = source, target
         least = max(-(-width // columns), -(-height // rows))
         if window is not None and window < least:
-            raise ArgumentError(f"window: {window} pixels would leave gaps: give {least} or more")
+            raise ArgumentError(f"window: {window} pixels would leave gaps: use {least} or more")
         return cls(axis(height, rows).astype(dtype), axis(width, columns).astype(dtype), window)
 
     @cached_property
     def spans(self) -> tuple[Spans, Spans]:
-        """The windows of `ys` and `xs`, each for itself and as large as `window` says."""
+        """The windows of `ys` and `xs`, with the side `window`."""
         ys, xs = (spans(a.source, a.target, self.window, a.head.dtype) for a in (self.ys, self.xs))
         return ys, xs
 
     @property
     def whole(self) -> tuple[int, int] | None:
-        """Height and width of the windows, where these are whole numbers."""
+        """Height and width of the windows if both are whole numbers."""
         if self.ys.source % self.ys.target or self.xs.source % self.xs.target:
             return None
         return self.ys.source // self.ys.target, self.xs.source // self.xs.target
 
     @cached_property
     def cuts_columns(self) -> bool:
-        """Whether a window begins within a pixel of a row."""
+        """Whether a window boundary cuts a column of pixels."""
         return bool(self.xs.head.any())
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height of the result."""
+        """Width and height of the output."""
         return self.xs.target, self.ys.target
 
     @property
     def window_area(self) -> float:
-        """Pixels a window, parts included."""
+        """Pixels per window, including parts."""
         return (self.xs.source / self.xs.target) * (self.ys.source / self.ys.target)

@@ -1,4 +1,4 @@
-"""Light of the pixels of an image, and pixels of light: a transfer, bound to the type of the image."""
+"""Decode pixels to light and encode light to pixels: a transfer, bound to the type of an image."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from dpid_cli.errors import ArgumentError
 
 
 def transfer_of(linear: object) -> Transfer | None:
-    """What the argument `linear` asks for; an `ArgumentError` if it is neither a bool nor a `Transfer`."""
+    """Return the transfer for the argument `linear`, a bool or `Transfer`; None for encoded values."""
     if isinstance(linear, Transfer):
         return linear
     if isinstance(linear, bool | np.bool_):
         return SRGB if linear else None
-    raise ArgumentError(f"linear: {linear!r} is not allowed: give True, False or a Transfer")
+    raise ArgumentError(f"linear: must be True, False or a Transfer: got {linear!r}")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Light:
     like: Raster
 
     def decoded(self, rows: NDArray[Any]) -> NDArray[Any]:
-        """The light of pixels, (n, W * C), not packed, on their own scale."""
+        """Light of pixels, (n, W * C), not packed, on their own scale."""
         if not self.by_table:
             return self.decode(np.divide(rows, self.like.unit, dtype=self.like.real))
         light, c = np.empty(rows.shape, self.like.real), self.like.channels
@@ -44,27 +44,27 @@ class Light:
         return light
 
     def decode(self, intensities: NDArray[Any]) -> NDArray[Any]:
-        """The light of intensities; of any shape whose numbers are interleaved channels."""
+        """Light of intensities in [0, 1]; any shape with interleaved channels."""
         return self._mapped(self.transfer.decode, intensities, "decode")
 
     def encode(self, light: NDArray[Any]) -> NDArray[Any]:
-        """Light as values on the scale of the pixels, as their type holds them."""
+        """Light as values on the scale of the pixels, rounded as their type stores them."""
         intensities = self._mapped(self.transfer.encode, light, "encode")
         return self.like.levels(intensities * self.like.real(self.like.unit))
 
     def of_floats(self) -> Light:
-        """The same for images of floats, in the precision of these."""
-        none = np.empty((0, self.like.channels), self.like.real)
-        return replace(self, like=Raster(none, self.like.channels))
+        """The same transfer for images of floats, in the precision to compute in."""
+        empty = np.empty((0, self.like.channels), self.like.real)
+        return replace(self, like=Raster(empty, self.like.channels))
 
     @property
     def by_table(self) -> bool:
-        """Whether there is a table."""
+        """Whether `table` can be used."""
         return self.transfer.separable and self.like.limit > 0
 
     @cached_property
     def table(self) -> NDArray[Any]:
-        """The light of every level of every channel, (C, levels)."""
+        """Light of every level of every channel, (C, levels)."""
         levels = np.arange(self.like.limit + 1).repeat(self.like.channels) / self.like.unit
         return np.ascontiguousarray(self.decode(levels).reshape(-1, self.like.channels).T)
 
@@ -72,9 +72,10 @@ class Light:
         self, function: Callable[[NDArray[Any]], NDArray[Any]], values: NDArray[Any], name: str
     ) -> NDArray[Any]:
         pixels = np.ascontiguousarray(values, self.like.real).reshape(-1, self.like.channels)
-        result = np.asarray(function(pixels))
-        if result.shape != pixels.shape:
+        mapped = np.asarray(function(pixels))
+        if mapped.shape != pixels.shape:
             raise ArgumentError(
-                f"linear: {name} makes {result.shape} of {pixels.shape}: give a Transfer that keeps the shape"
+                f"linear: {name} changes the shape {pixels.shape} to {mapped.shape}: "
+                "give a Transfer that keeps it"
             )
-        return result.astype(self.like.real, copy=False).reshape(values.shape)
+        return mapped.astype(self.like.real, copy=False).reshape(values.shape)

@@ -1,4 +1,4 @@
-"""An array of pixels, checked, in the one form that all kernels read."""
+"""Check an array of pixels and lay it out in the one form that all kernels read."""
 
 from __future__ import annotations
 
@@ -9,14 +9,24 @@ from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from dpid_cli.errors import ArgumentError
 
-# Far outside [0, 1], yet small enough that no power of a kernel overflows.
+# Far outside [0, 1], yet small enough that no power in a kernel overflows.
 FLOAT_LIMIT = 65536.0
 
-_UNITS = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0, "float64": 1.0}
+_DTYPES = ("uint8", "uint16", "float32", "float64")
+
+
+def full_scale(dtype: DTypeLike) -> float:
+    """The value of a type that stands for intensity 1.
+
+    >>> full_scale("uint8"), full_scale("float32")
+    (255.0, 1.0)
+    """
+    dtype = np.dtype(dtype)
+    return float(np.iinfo(dtype).max) if dtype.kind == "u" else 1.0
 
 
 @dataclass(frozen=True)
@@ -25,12 +35,12 @@ class Raster:
 
     Attributes
     ----------
-    rows : (H, W * C) ndarray, or (H, W) where packed
-        Read-only, contiguous; uint8, uint16, float32 or float64; uint32 where packed.
+    rows : (H, W * C) ndarray, or (H, W) if packed
+        Read-only, contiguous; uint8, uint16, float32 or float64; uint32 if packed.
     channels : int
         C, from 1 to 4.
     packed : bool
-        Whether the bytes of a pixel are one number, the first channel in its lowest bits.
+        Whether each pixel is one number, with the first channel in its lowest byte.
     """
 
     rows: NDArray[Any]
@@ -44,7 +54,7 @@ class Raster:
 
     @property
     def samples(self) -> int:
-        """Numbers a pixel in `rows`."""
+        """Numbers per pixel in `rows`."""
         return 1 if self.packed else self.channels
 
     @cached_property
@@ -55,7 +65,7 @@ class Raster:
     @cached_property
     def unit(self) -> float:
         """The value that stands for intensity 1."""
-        return _UNITS[self.dtype.name]
+        return full_scale(self.dtype)
 
     @cached_property
     def limit(self) -> float:
@@ -68,7 +78,7 @@ class Raster:
         return np.float64 if self.dtype == np.float64 else np.float32
 
     def unpacked(self) -> Raster:
-        """The same pixels, not packed."""
+        """Return the same pixels with a number per channel."""
         if not self.packed:
             return self
         width, height = self.size
@@ -76,18 +86,18 @@ class Raster:
         return Raster(_read_only(pixels.reshape(height, -1)), self.channels)
 
     def part(self, top: int, bottom: int) -> Raster:
-        """The rows top .. bottom-1."""
+        """Return the rows top .. bottom-1."""
         return replace(self, rows=self.rows[top:bottom])
 
     def levels(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Values on the scale of the pixels as this type holds them: integers rounded, halves up."""
+        """Round values on the scale of the pixels as their type stores them: to nearest, halves up."""
         return np.floor(np.clip(values, 0, self.limit) + 0.5) if self.limit else values
 
     @classmethod
     def of(cls, image: Any) -> Raster:
-        """Check an image, (H, W) or (H, W, C), and lay it out, without a copy if it is contiguous or packed.
+        """Check an image, (H, W) or (H, W, C); copy it only if it is neither contiguous nor packed.
 
-        Packed are the first three or all of four bytes a pixel.
+        Arrays with 3 or 4 channels and 4 bytes per pixel become packed.
         """
         array = np.asarray(image)
         channels = check_kind(array.shape, array.dtype)
@@ -101,27 +111,25 @@ class Raster:
 
 
 def check_kind(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
-    """How many channels an image of this shape and type has, or an `ArgumentError`."""
+    """Return the number of channels of an image, or raise an `ArgumentError` if its kind is not supported."""
     if len(shape) not in (2, 3) or (len(shape) == 3 and not 1 <= shape[2] <= 4):
-        raise ArgumentError(f"image: shape {shape} is not allowed: give (H, W) or (H, W, C), C from 1 to 4")
+        raise ArgumentError(f"image: must have shape (H, W) or (H, W, C) with C from 1 to 4: got {shape}")
     if 0 in shape:
-        raise ArgumentError(f"image: shape {shape} holds no pixel: give at least one")
-    if dtype.name not in _UNITS:
-        raise ArgumentError(
-            f"image: dtype {dtype} is not allowed: give {', '.join(_UNITS)}, floats in [0, 1]"
-        )
+        raise ArgumentError(f"image: must have at least one pixel: got shape {shape}")
+    if dtype.name not in _DTYPES:
+        raise ArgumentError(f"image: dtype must be {', '.join(_DTYPES)}, floats in [0, 1]: got {dtype}")
     return shape[2] if len(shape) == 3 else 1
 
 
 def _read_only(rows: NDArray[Any]) -> NDArray[Any]:
-    """A view that cannot be written: Numba compiles anew for writable arrays, and all callers share one."""
+    """A read-only view: Numba would compile kernels again for writable arrays."""
     view = rows.view()
     view.flags.writeable = False
     return view
 
 
 def _packed(array: NDArray[np.uint8]) -> NDArray[np.uint32] | None:
-    """The pixels of an image, (H, W, 3 or 4), as numbers in the same memory, or None."""
+    """The pixels of an image, (H, W, 3 or 4), as numbers in the same memory; None if that cannot be."""
     height, width, _ = array.shape
     if array.strides != (4 * width, 4, 1) or array.ctypes.data % 4 != 0 or sys.byteorder != "little":
         return None
@@ -129,7 +137,7 @@ def _packed(array: NDArray[np.uint8]) -> NDArray[np.uint32] | None:
     if not isinstance(owner, np.ndarray) or not owner.flags.c_contiguous:
         return None
     if owner.ctypes.data + owner.nbytes < array.ctypes.data + 4 * width * height:
-        return None  # the last byte is not ours to read
+        return None  # the last byte lies outside the array's memory
     four = as_strided(array, (height, width, 4), array.strides, writeable=False)
     return four.view(np.uint32)[..., 0]
 
@@ -137,8 +145,6 @@ def _packed(array: NDArray[np.uint8]) -> NDArray[np.uint32] | None:
 def _check_floats(rows: NDArray[Any]) -> None:
     low, high = float(rows.min()), float(rows.max())  # NaN and infinity survive both
     if not (np.isfinite(low) and np.isfinite(high)):
-        raise ArgumentError("image: it holds NaN or infinity: replace them by finite values in [0, 1]")
+        raise ArgumentError("image: contains NaN or infinity: replace them by finite values in [0, 1]")
     if max(-low, high) > FLOAT_LIMIT:
-        raise ArgumentError(
-            f"image: float values from {low:g} to {high:g} are not allowed: scale them to [0, 1]"
-        )
+        raise ArgumentError(f"image: has float values from {low:g} to {high:g}: scale them to [0, 1]")

@@ -1,108 +1,38 @@
-"""The registry: every method, its parameters and where it comes from. No kernel is imported here."""
+"""The registry: every method, what it can do, its parameters and where it comes from. Imports no kernel."""
 
 from __future__ import annotations
 
-import math
-import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from numbers import Integral, Real
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
 from types import MappingProxyType
 from typing import Any
 
+from dpid_cli.downscaling.choices import LinearLight
+from dpid_cli.downscaling.parameters import (
+    PARAMETERS,
+    BlendParameters,
+    CellParameters,
+    DetailParameters,
+    DppParameters,
+    GateParameters,
+    LpParameters,
+    Parameter,
+    Parameters,
+    S3dppParameters,
+    StochasticParameters,
+    SubsampleParameters,
+    WindowParameters,
+)
 from dpid_cli.errors import ArgumentError
 
-_LARGEST = sys.float_info.max
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A parameter of methods: a number within bounds, one of a few words, or a filter.
-
-    Attributes
-    ----------
-    name : str
-        As in Python (`lambda_`); options and reports drop the underscore.
-    summary : str
-        One line for help and tables.
-    choices : tuple of str
-        The words allowed; empty for anything else.
-    low, high : float
-        Bounds of a number, both allowed.
-    whole : bool
-        Whether the number must be whole.
-    filters : bool
-        Whether a filter is allowed, beside the words if there are any.
-    unset : str
-        What happens where the default is None.
-    """
-
-    name: str
-    summary: str
-    choices: tuple[str, ...] = ()
-    low: float = 0.0
-    high: float = _LARGEST
-    whole: bool = False
-    filters: bool = False
-    unset: str = ""
-
-    @property
-    def label(self) -> str:
-        """The name in options, reports and messages."""
-        return self.name.rstrip("_")
-
-    def check(self, value: Any, *, above_zero: bool = False) -> Any:
-        """`value` in its own type, or an `ArgumentError` that says what is allowed."""
-        if self.filters and not (self.choices and isinstance(value, str)):
-            return value  # a filter: `filters.resolved` and the method let nothing else pass
-        if self.choices:
-            if value in self.choices:
-                return str(value)
-            raise ArgumentError(f"{self.label}: {value!r} is not allowed: give {' or '.join(self.choices)}")
-        number = isinstance(value, Integral if self.whole else Real) and not isinstance(value, bool)
-        fits = number and self.low <= value <= self.high
-        if not fits or (above_zero and value == 0):
-            allowed = "above 0" if above_zero else self._bounds()
-            sort = "a whole number" if self.whole else "a finite number"
-            raise ArgumentError(f"{self.label}: {value!r} is not allowed: give {sort}, {allowed}")
-        return int(value) if self.whole else float(value)
-
-    def _bounds(self) -> str:
-        return f"{self.low:g} or more" if self.high == _LARGEST else f"from {self.low:g} to {self.high:g}"
-
+__all__ = ["FILTERS", "METHODS", "PARAMETERS", "Method", "Parameter", "equivalent", "method_named"]
 
 # Learned guidance that comes with the package, in `dpid_cli/downscaling/data`.
 FILTERS = ("photo", "stars", "text")
 
-PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
-    {
-        p.name: p
-        for p in (
-            Parameter("lambda_", "how much a distinct pixel counts; 0 is the box filter"),
-            Parameter("alpha", "weight that every pixel has beside its reward"),
-            Parameter("epsilon", "softens the distance near the guidance"),
-            Parameter("variant", "reward distinct pixels, or only those above the guidance", ("sym", "asym")),
-            Parameter("guidance", "what pixels are compared with", ("box", "gaussian"), filters=True),
-            Parameter("normalize", "divide distances by their mean in the window", ("none", "mean")),
-            Parameter(
-                "window", "side in pixels of windows that overlap", low=1, whole=True,
-                unset="windows side by side",
-            ),
-            Parameter("beta", "share of max in mixed, of edscw in adapool", high=1),
-            Parameter("power", "exponent of lp; 1 is the mean, more comes nearer to max", low=1),
-            Parameter("form", "draw at random, or compute a mean instead", ("random", "expected")),
-            Parameter("seed", "the same seed draws the same pixels", high=2**64 - 1, whole=True),
-            Parameter(
-                "cell", "side in pixels of the cells in which s3pool and s3dpp draw rows and columns",
-                low=1, whole=True, unset="half of each side",
-            ),
-            Parameter("position", "which pixel of a window subsample takes", ("corner", "centre")),
-            Parameter(
-                "gate", "filter by which gated mixes max and mean", filters=True, unset="half of each"
-            ),
-        )
-    }
-)  # fmt: skip
+Settings = tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True)
@@ -112,139 +42,196 @@ class Method:
     Attributes
     ----------
     name, summary, source : str
-        Its name, what it does in a line, and where it comes from.
+        Its name, what it does in one line, and where it comes from.
     family : str
-        The module of `dpid_cli.downscaling.registry` whose ``fill`` computes it.
-    defaults : mapping of str to float, int, str or None
-        The parameters it takes, by Python name.
-    above_zero : frozenset of str
-        Parameters for which 0 itself is not allowed.
+        The module of `dpid_cli.downscaling.methods` that computes it.
+    takes : type
+        The dataclass of its parameters.
     divisible : bool
-        Whether strips of the result can be computed apart.
+        Whether strips of the output can be computed independently.
     packed : bool
         Whether its family reads packed pixels (see `dpid_cli.downscaling.raster.Raster`).
     neighbours : bool
-        Whether a strip needs the rows of the result above and below it, too.
-    light : {'weighed', 'mean', 'picked'}
-        What becomes of it in linear light: values weigh and their light is averaged, or all is computed of
-        light, or values are picked, which is the same with and without.
+        Whether a strip also needs the output rows above and below it.
+    linear : LinearLight
+        How it works in linear light.
     gpu : bool
-        Whether `dpid_cli.downscaling.gpu` computes it, too.
+        Whether `dpid_cli.downscaling.gpu` computes it as well.
+    differentiable : bool
+        Whether `dpid_cli.gradients` and `dpid_cli.learn` know its derivatives.
+    by_channels : bool
+        Whether its CPU kernels depend on the number of channels.
+    settings : tuple of mappings
+        Arguments of `downscale` for which to compile kernels ahead, for every type of image.
+    extras : tuple of (str, int, mapping)
+        The same for a single type and number of channels each.
+
+    Examples
+    --------
+    >>> METHODS["box"].defaults, METHODS["box"].takes_filter
+    ({'window': None}, False)
     """
 
     name: str
     summary: str
     source: str
     family: str
-    defaults: Mapping[str, Any] = field(default_factory=dict)
-    above_zero: frozenset[str] = frozenset()
+    takes: type[Parameters] = Parameters
     divisible: bool = True
     packed: bool = False
     neighbours: bool = False
-    light: str = "weighed"
+    linear: LinearLight = LinearLight.WEIGHED
     gpu: bool = False
+    differentiable: bool = False
+    by_channels: bool = False
+    settings: Settings = ()
+    extras: tuple[tuple[str, int, Mapping[str, Any]], ...] = ()
 
-    def parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Defaults overridden by `given`, whose values None mean "not given".
+    @cached_property
+    def described(self) -> Mapping[str, Parameter]:
+        """The parameters it takes, by Python name, with its own defaults and bounds."""
+        return self.takes.described()
+
+    @cached_property
+    def defaults(self) -> Mapping[str, Any]:
+        """The defaults of its parameters, by Python name."""
+        return {name: parameter.default for name, parameter in self.described.items()}
+
+    @property
+    def takes_filter(self) -> bool:
+        """Whether its guidance can be a learned filter."""
+        return "guidance" in self.described and self.described["guidance"].filters
+
+    @property
+    def module(self) -> Any:
+        """The module that computes it, with its kernels; imported when first asked for."""
+        return import_module(f"dpid_cli.downscaling.methods.{self.family}")
+
+    def parameters(self, given: Mapping[str, Any]) -> Parameters:
+        """Check the parameters in `given`, by Python name; None stands for the default.
 
         Raises
         ------
         ArgumentError
             If a value is not allowed, or the method has no such parameter.
         """
-        chosen: dict[str, Any] = dict(self.defaults)
+        checked = {}
         for name, value in given.items():
             if value is None:
                 continue
-            if name not in self.defaults:
-                owners = ", ".join(m.name for m in METHODS.values() if name in m.defaults)
+            if name not in self.described:
+                owners = ", ".join(m.name for m in METHODS.values() if name in m.described)
                 raise ArgumentError(
                     f"{PARAMETERS[name].label}: method {self.name} has no such parameter: "
                     f"leave it out, or use {owners}"
                 )
-            chosen[name] = PARAMETERS[name].check(value, above_zero=name in self.above_zero)
-        return chosen
+            checked[name] = self.described[name].check(value)
+        return self.takes(**checked)
 
 
 _WEBER = "Weber et al. 2016"
 _SAEEDAN = "Saeedan et al. 2018"
 _LEE = "Lee, Gallagher & Tu 2016"
-_LIMIT = _SAEEDAN + ", limit"
 _SERMANET = "Sermanet, Chintala & LeCun 2012"
 _SOFTPOOL = "Stergiou, Poppe & Kalliatakis 2021"
 _ADAPOOL = "Stergiou & Poppe 2022"
 _ZEILER = "Zeiler & Fergus 2013"
+_ZHAI = "Zhai et al. 2017"
 _RIPPEL = "Rippel, Snoek & Adams 2015"
-_DETAIL: dict[str, Any] = {
-    "lambda_": 1.0,
-    "alpha": 0.0,
-    "epsilon": 0.0,
-    "variant": "sym",
-    "guidance": "gaussian",
-    "normalize": "none",
-}
-_DPP = _DETAIL | {"epsilon": math.sqrt(1e-3), "guidance": "box"}
-_NO_ZERO = frozenset({"epsilon"})
-_WINDOW: dict[str, Any] = {"window": None}
-_DRAWN: dict[str, Any] = {"form": "random", "seed": 0}
-_BLEND = {"beta": 0.5, **_WINDOW}
-_CELLS = _DRAWN | {"cell": None}
+# Arguments for which kernels are compiled ahead: none; and for weights that are a root, a power with an alpha
+# to blend in, a power that could underflow, no power, and half of the reward.
+_PLAIN: Settings = ({},)
+_POWERS: Settings = (
+    {},
+    {"lambda_": 0.5, "alpha": 0.1},
+    {"lambda_": 8.0},
+    {"lambda_": 2.0},
+    {"variant": "asym"},
+)
+_LINEAR: Mapping[str, Any] = {"linear": True}
+_LINEAR_GRAY = ("uint8", 1, _LINEAR)
+_DPID_EXTRAS = (
+    ("uint8", 1, {"guidance": "photo"}),
+    *(("uint8", channels, _LINEAR) for channels in (1, 3)),
+    *((dtype, 1, _LINEAR) for dtype in ("uint16", "float32")),
+    *(("uint8", 1, {"lambda_": lambda_, **_LINEAR}) for lambda_ in (0.5, 2.0)),
+)
+_EXPECTED = {"form": "expected"}
 
 
-def _pillow(name: str, summary: str, light: str = "mean") -> Method:
-    return Method(name, summary, "Pillow", "resample", divisible=False, light=light)
+def _detail(name: str, summary: str, source: str, takes: type[Parameters], **facts: Any) -> Method:
+    return Method(
+        name, summary, source, "detail", takes, neighbours=True, packed=True, gpu=True, differentiable=True,
+        by_channels=True, settings=_POWERS, **facts,
+    )  # fmt: skip
 
+
+def _order(name: str, summary: str, source: str) -> Method:
+    return Method(
+        name, summary, source, "order", WindowParameters, linear=LinearLight.PICKED, gpu=True, settings=_PLAIN
+    )
+
+
+def _pooling(
+    name: str, summary: str, source: str, takes: type[Parameters] = WindowParameters, *,
+    linear: LinearLight = LinearLight.WEIGHED, settings: Settings = _PLAIN,
+) -> Method:  # fmt: skip
+    extras = (_LINEAR_GRAY,) if linear == LinearLight.WEIGHED else ()
+    return Method(name, summary, source, "pooling", takes, linear=linear, settings=settings, extras=extras)
+
+
+def _pillow(name: str, summary: str, linear: LinearLight = LinearLight.MEAN) -> Method:
+    return Method(name, summary, "Pillow", "resample", divisible=False, linear=linear)
+
+
+_MEAN, _PICKED = LinearLight.MEAN, LinearLight.PICKED
 
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
         m.name: m
         for m in (
+            _detail(
+                "dpid", "weights by colour distance from the smoothed mean", _WEBER, DetailParameters,
+                extras=_DPID_EXTRAS,
+            ),
+            _detail("dpp", "weights by distance per channel", _SAEEDAN, DppParameters),
             Method(
-                "dpid", "weights by colour distance from the smoothed mean", _WEBER, "detail", _DETAIL,
-                neighbours=True, packed=True, gpu=True,
+                "s3dpp", "dpp at random rows and columns", _SAEEDAN, "spatial", S3dppParameters,
+                extras=tuple(("uint8", channels, _EXPECTED) for channels in (1, 2, 3, 4)),
             ),
             Method(
-                "dpp", "weights by distance per channel", _SAEEDAN, "detail", _DPP, _NO_ZERO, neighbours=True,
-                packed=True, gpu=True,
+                "box", "mean of the window", "average pooling", "box", WindowParameters, packed=True,
+                linear=_MEAN, gpu=True, settings=({"window": 3},),
             ),
-            Method("s3dpp", "dpp at random rows and columns", _SAEEDAN, "spatial", _DPP | _CELLS, _NO_ZERO),
+            _order("max", "largest value of each channel", "max pooling"),
+            _order("min", "smallest value of each channel", "min pooling"),
+            _order("extremum", "value farthest from the mean, per channel", _SAEEDAN + ", limit"),
             Method(
-                "box", "mean of the window", "average pooling", "box", _WINDOW, packed=True, light="mean",
-                gpu=True,
+                "subsample", "one pixel of each window", "striding", "subsample", SubsampleParameters,
+                linear=_PICKED,
+            ),
+            _pooling("mixed", "max and mean, in fixed shares", _LEE, BlendParameters, linear=_MEAN),
+            _pooling(
+                "gated", "max and mean, in shares that a filter sets", _LEE, GateParameters, linear=_MEAN
+            ),
+            _pooling(
+                "lp", "power mean", _SERMANET, LpParameters, linear=_MEAN, settings=({}, {"power": 3.0})
+            ),
+            _pooling("softpool", "weights by exponentials of the values", _SOFTPOOL),
+            _pooling("edscw", "weights by likeness to the mean", _ADAPOOL),
+            _pooling("adapool", "edscw and softpool, in fixed shares", _ADAPOOL, BlendParameters),
+            _pooling("idw", "weights by inverse distance from the mean", _ADAPOOL),
+            Method(
+                "stochastic", "a pixel drawn by its value", _ZEILER, "stochastic", StochasticParameters,
+                settings=({}, _EXPECTED), extras=(("uint8", 1, {**_EXPECTED, **_LINEAR}),),
             ),
             Method(
-                "max", "largest value of each channel", "max pooling", "order", _WINDOW, light="picked",
-                gpu=True,
+                "s3pool", "max at random rows and columns", _ZHAI, "spatial", CellParameters, linear=_PICKED
             ),
             Method(
-                "min", "smallest value of each channel", "min pooling", "order", _WINDOW, light="picked",
-                gpu=True,
+                "spectral", "lowest frequencies", _RIPPEL, "spectral", divisible=False, linear=_MEAN
             ),
-            Method(
-                "extremum", "value farthest from the mean, per channel", _LIMIT, "order", _WINDOW,
-                light="picked", gpu=True,
-            ),
-            Method(
-                "subsample", "one pixel of each window", "striding", "subsample", {"position": "corner"},
-                light="picked",
-            ),
-            Method("mixed", "max and mean, in fixed shares", _LEE, "pooling", _BLEND, light="mean"),
-            Method(
-                "gated", "max and mean, in shares that a filter sets", _LEE, "pooling", {"gate": None},
-                light="mean",
-            ),
-            Method("lp", "power mean", _SERMANET, "pooling", {"power": 2.0, **_WINDOW}, light="mean"),
-            Method("softpool", "weights by exponentials of the values", _SOFTPOOL, "pooling", _WINDOW),
-            Method("edscw", "weights by likeness to the mean", _ADAPOOL, "pooling", _WINDOW),
-            Method("adapool", "edscw and softpool, in fixed shares", _ADAPOOL, "pooling", _BLEND),
-            Method("idw", "weights by inverse distance from the mean", _ADAPOOL, "pooling", _WINDOW),
-            Method("stochastic", "a pixel drawn by its value", _ZEILER, "stochastic", _DRAWN | _WINDOW),
-            Method(
-                "s3pool", "max at random rows and columns", "Zhai et al. 2017", "spatial", _CELLS,
-                light="picked",
-            ),
-            Method("spectral", "lowest frequencies", _RIPPEL, "spectral", divisible=False, light="mean"),
-            _pillow("nearest", "one pixel of each window", "picked"),
+            _pillow("nearest", "one pixel of each window", _PICKED),
             _pillow("bilinear", "triangle filter"),
             _pillow("bicubic", "cubic filter, a = -0.5"),
             _pillow("hamming", "Hamming filter, sharper than bilinear"),
@@ -255,7 +242,14 @@ METHODS: Mapping[str, Method] = MappingProxyType(
 
 
 def method_named(name: object) -> Method:
-    """The method of that name, or an `ArgumentError` that lists what exists."""
+    """Return the method of that name, or raise an `ArgumentError` that lists all of them."""
     if isinstance(name, str) and name in METHODS:
         return METHODS[name]
-    raise ArgumentError(f"method: {name!r} is not known: give one of {', '.join(METHODS)}")
+    raise ArgumentError(f"method: {name!r} is not known: use one of {', '.join(METHODS)}")
+
+
+def equivalent(method: Method, parameters: Parameters) -> tuple[Method, Parameters]:
+    """Return the simplest method with the same result: at lambda 0 all weights are equal, which is box."""
+    if method.family == "detail" and getattr(parameters, "lambda_", None) == 0:
+        return METHODS["box"], WindowParameters()
+    return method, parameters

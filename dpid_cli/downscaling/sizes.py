@@ -1,4 +1,4 @@
-"""How large the result becomes: every way to ask for a size, as (width, height)."""
+"""Output sizes: every way to ask for one, as (width, height)."""
 
 from __future__ import annotations
 
@@ -6,30 +6,28 @@ import math
 from dataclasses import dataclass
 from typing import cast
 
+from dpid_cli.downscaling.choices import Fit
 from dpid_cli.errors import ArgumentError, SizeError
 
 Size = tuple[int, int]
-FITS = ("inside", "cover", "exact")
 
 
 def positive(name: str, value: object) -> float:
-    """`value` as a finite float above zero, or an error that names it."""
+    """Return `value` as a float, or raise an `ArgumentError` if it is not a finite number above 0."""
     try:
         number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise ArgumentError(f"{name}: {value!r} is not a number: give one above 0") from None
-    except OverflowError:  # an integer beyond all floats
-        number = math.inf
-    if not math.isfinite(number) or number <= 0 or isinstance(value, bool | str | bytes):
-        raise ArgumentError(f"{name}: {value!r} is not allowed: give a finite number above 0")
+    except (TypeError, ValueError, OverflowError):  # or an integer beyond all floats
+        number = math.nan
+    if not 0 < number < math.inf or isinstance(value, bool | str | bytes):
+        raise ArgumentError(f"{name}: must be a finite number above 0: got {value!r}")
     return number
 
 
 def pixels(name: str, value: object) -> int:
-    """`value` as a whole number of pixels, at least 1, or an error that names it."""
+    """Return `value` as a whole number of pixels, at least 1, or raise an `ArgumentError`."""
     number = positive(name, value)
     if number != int(number):
-        raise ArgumentError(f"{name}: {value!r} is not allowed: give a whole number of pixels")
+        raise ArgumentError(f"{name}: must be a whole number of pixels: got {value!r}")
     return int(number)
 
 
@@ -39,60 +37,71 @@ def half_up(value: float) -> int:
 
 
 def by_scale(source: Size, scale: object) -> Size:
-    """Both sides `scale` times smaller."""
+    """Divide both sides by `scale`.
+
+    >>> by_scale((640, 427), 2)
+    (320, 214)
+    """
     factor = positive("scale", scale)
     if factor < 1:
         raise SizeError(
-            f"scale: {factor:g} would enlarge the image: give 1 or more (4 makes it 4 times smaller)"
+            f"scale: {factor:g} would enlarge the image: use 1 or more (4 makes it 4 times smaller)"
         )
     return half_up(source[0] / factor), half_up(source[1] / factor)
 
 
 def by_percent(source: Size, percent: object) -> Size:
-    """Both sides at `percent` per cent."""
+    """Resize both sides to `percent` %."""
     share = positive("percent", percent)
     if share > 100:
-        raise SizeError(f"percent: {share:g} would enlarge the image: give at most 100")
+        raise SizeError(f"percent: {share:g} would enlarge the image: use at most 100")
     return half_up(source[0] * share / 100), half_up(source[1] * share / 100)
 
 
 def by_side(source: Size, name: str, value: object, side: int) -> Size:
-    """One side given (0 the width, 1 the height), the other by the aspect ratio."""
+    """Resize one side (0 the width, 1 the height) to `value`, and the other to keep the aspect ratio."""
     length = pixels(name, value)
     if length > source[side]:
         raise SizeError(
             f"{name}: {length} would enlarge the image, which is {source[0]}x{source[1]}: "
-            f"give at most {source[side]}"
+            f"use at most {source[side]}"
         )
-    # In integers, half up without the error of a float ratio.
+    # Integers round half up without the error of a float ratio.
     other = max(1, (2 * source[1 - side] * length + source[side]) // (2 * source[side]))
     return (length, other) if side == 0 else (other, length)
 
 
 def by_size(source: Size, size: object) -> Size:
-    """Exactly `size`."""
+    """Check that `size` is a (width, height) no larger than `source`."""
     try:
         width, height = cast(tuple[object, object], size)
     except (TypeError, ValueError):
-        raise ArgumentError(f"size: {size!r} is not allowed: give (width, height)") from None
+        raise ArgumentError(f"size: must be (width, height): got {size!r}") from None
     target = pixels("size: width", width), pixels("size: height", height)
     if target[0] > source[0] or target[1] > source[1]:
         raise SizeError(
             f"size: {target[0]}x{target[1]} would enlarge the image, which is "
-            f"{source[0]}x{source[1]}: give at most its own size"
+            f"{source[0]}x{source[1]}: use at most its own size"
         )
     return target
 
 
+def requested(source: Size, scale: object, size: object) -> Size:
+    """Apply whichever of `scale` and `size` is not None; exactly one must be given."""
+    if (scale is None) == (size is None):
+        raise ArgumentError("size: give either scale or size: got both or neither")
+    return by_size(source, size) if scale is None else by_scale(source, scale)
+
+
 def by_box(source: Size, size: Size, fit: str) -> Size:
-    """The aspect ratio kept, as large as lies inside `size`, or as small as covers it."""
-    by_width = (source[0] * size[1] >= source[1] * size[0]) == (fit == "inside")
+    """Keep the aspect ratio: the largest size inside `size`, or the smallest that covers it."""
+    by_width = (source[0] * size[1] >= source[1] * size[0]) == (fit == Fit.INSIDE)
     return by_side(source, "size", size[0], 0) if by_width else by_side(source, "size", size[1], 1)
 
 
 @dataclass(frozen=True)
 class SizeRequest:
-    """What was asked for, applied to each image anew.
+    """A requested size, to be applied to each image.
 
     Attributes
     ----------
@@ -100,21 +109,22 @@ class SizeRequest:
         ``scale``, ``percent``, ``width``, ``height``, ``longest``, ``shortest`` or ``size``.
     value : float, int or (int, int)
         The number, or width and height for ``size``.
-    fit : str
-        For ``size``: ``inside``, ``cover`` or ``exact``.
+    fit : Fit
+        For ``size``.
     """
 
     kind: str
     value: object
-    fit: str = "exact"
+    fit: str = Fit.EXACT
 
     @property
     def scale(self) -> float | None:
-        """The scale, where one was asked for."""
+        """The scale, if one was requested."""
         return float(self.value) if self.kind == "scale" else None  # type: ignore[arg-type]
 
     def check(self) -> None:
         """Raise an `ArgumentError` if no image could have this size."""
+        Fit.named("fit", self.fit)
         match self.kind:
             case "scale":
                 by_scale((1, 1), self.value)
@@ -126,7 +136,7 @@ class SizeRequest:
                 pixels(side, self.value)
 
     def of(self, source: Size) -> Size:
-        """Width and height of the result for an image of this width and height."""
+        """Return width and height of the output for an image of this width and height."""
         match self.kind:
             case "scale":
                 return by_scale(source, self.value)
@@ -138,7 +148,7 @@ class SizeRequest:
                 return by_side(source, "longest", self.value, int(source[1] > source[0]))
             case "shortest":
                 return by_side(source, "shortest", self.value, int(source[1] < source[0]))
-            case _ if self.fit == "exact":
+            case _ if self.fit == Fit.EXACT:
                 return by_size(source, self.value)
             case _:
                 return by_box(source, self.value, self.fit)  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from dpid_cli.errors import FileError
+from dpid_cli.errors import reason as reason  # noqa: PLC0414  # for those who import it from here
 from dpid_cli.files.atomic import Draft
 
 
@@ -17,11 +18,6 @@ def default_name(stem: str, method: str, scale: float | None, size: tuple[int, i
     """``{stem}_{method}_x{scale}{ext}``, or ``_{width}x{height}`` where no scale was asked for."""
     what = f"{size[0]}x{size[1]}" if scale is None else f"x{scale:.6g}"
     return f"{stem}_{method}_{what}{extension}"
-
-
-def reason(error: OSError) -> str:
-    """What the operating system says, without number and path."""
-    return (error.strerror or str(error)).lower()
 
 
 def same_file(path: Path, other: Path) -> bool:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dpid_cli.downscaling.api import downscale
 from dpid_cli.downscaling.devices import thread_count
-from dpid_cli.downscaling.filters import BOX, GAUSSIAN, Filter, resolved
+from dpid_cli.downscaling.filters import Filter, as_filter, resolved
 from dpid_cli.downscaling.registry import METHODS, method_named
 from dpid_cli.downscaling.sizes import by_scale, pixels, positive
 from dpid_cli.errors import ArgumentError
@@ -73,7 +73,7 @@ class Plan:
         threads: Any = None,
     ) -> Plan:
         """A plan, all of it checked."""
-        able = [m.name for m in METHODS.values() if m.family == "detail"]
+        able = [m.name for m in METHODS.values() if m.differentiable]
         for name, value, allowed in (("objective", objective, [*OBJECTIVES]), ("method", method, able)):
             if value not in allowed:
                 raise ArgumentError(f"{name}: {value!r} is not allowed: give {' or '.join(allowed)}")
@@ -269,9 +269,8 @@ def start(plan: Plan, given: Mapping[str, Any], channels: int | None = None) -> 
     """
     method = method_named(plan.method)
     given = {**given, "guidance": given.get("guidance") or "gaussian"}
-    chosen = method.parameters(resolved(method, given))
-    guidance = chosen.pop("guidance")
-    filter_ = guidance if isinstance(guidance, Filter) else {"box": BOX, "gaussian": GAUSSIAN}[guidance]
+    chosen = method.parameters(resolved(method, given)).as_dict()
+    filter_ = as_filter(chosen.pop("guidance"))
     if "alpha" not in plan.hold:
         chosen["alpha"] = max(chosen["alpha"], START_ALPHA)
     if channels is not None:

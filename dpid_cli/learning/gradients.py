@@ -5,18 +5,21 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dpid_cli.downscaling.filters import BOX, GAUSSIAN, Filter, resolved
+from dpid_cli.downscaling.borders import from_borders
+from dpid_cli.downscaling.choices import Normalize, Variant
+from dpid_cli.downscaling.filters import Filter, as_filter, resolved
 from dpid_cli.downscaling.grid import Grid
-from dpid_cli.downscaling.methods.guidance import means_and_guide, places
-from dpid_cli.downscaling.methods.sweeps import Strip, Workspace
+from dpid_cli.downscaling.methods.detail import means_and_guide
+from dpid_cli.downscaling.parameters import DetailParameters
 from dpid_cli.downscaling.raster import Raster
 from dpid_cli.downscaling.registry import METHODS, method_named
-from dpid_cli.downscaling.sizes import by_scale, by_size
+from dpid_cli.downscaling.sizes import requested
+from dpid_cli.downscaling.strips import Strip, Workspace
 from dpid_cli.errors import ArgumentError
 from dpid_cli.kernels import filters
 from dpid_cli.kernels import gradients as kernels
@@ -114,8 +117,8 @@ def gradients(
     1.0
     """
     chosen = method_named(method)
-    if chosen.family != "detail":
-        able = " or ".join(m.name for m in METHODS.values() if m.family == "detail")
+    if not chosen.differentiable:
+        able = " or ".join(m.name for m in METHODS.values() if m.differentiable)
         raise ArgumentError(f"method: {method} has no gradients: give {able}")
     given = {
         "lambda_": lambda_,
@@ -125,20 +128,17 @@ def gradients(
         "guidance": guidance,
         "normalize": normalize,
     }
-    parameters = chosen.parameters(resolved(chosen, given))
-    if (scale is None) == (size is None):
-        raise ArgumentError("size: give either scale or size, not both and not neither")
+    parameters = cast(DetailParameters, chosen.parameters(resolved(chosen, given)))
     raster = _intensities(Raster.of(image).unpacked())
-    target = by_size(raster.size, size) if scale is None else by_scale(raster.size, scale)
-    named: str | Filter = parameters["guidance"]
-    filter_ = named if isinstance(named, Filter) else {"box": BOX, "gaussian": GAUSSIAN}[named]
+    target = requested(raster.size, scale, size)
+    filter_ = as_filter(parameters.guidance)
     filter_.check_fit(raster.size, target, raster.channels)
     strip = Strip(raster, Grid.of(raster.size, target, np.float64), 0, target[1], Workspace())
     backward = _Backward(strip, filter_, _planes(upstream, (target[1], target[0], *np.shape(image)[2:])))
     if target == raster.size:  # the result is the image
         backward.image += backward.upstream.swapaxes(1, 2).reshape(backward.image.shape)
     else:
-        backward.windows(named, parameters, joint=method == "dpid")
+        backward.windows(parameters, joint=method == "dpid")
     return Gradients(
         image=backward.image.reshape(np.shape(image)),
         kernel=backward.kernel,
@@ -181,10 +181,10 @@ class _Backward:
         self.bias = np.zeros(channels)
         self.parameters = np.zeros(2)
 
-    def windows(self, guidance: str | Filter, parameters: dict[str, Any], *, joint: bool) -> None:
+    def windows(self, parameters: DetailParameters, *, joint: bool) -> None:
         """Through the weighted means, then through the guidance."""
         strip = self.strip
-        means, guide = means_and_guide(guidance, strip)
+        means, guide = means_and_guide(parameters.guidance, strip)
         guide_gradient = np.zeros(guide.shape)
         pixels, channels = _largest_window(strip.grid), guide.shape[1]
         kernels.window_gradients(
@@ -193,12 +193,12 @@ class _Backward:
             strip.grid.xs,
             guide,
             self.upstream,
-            parameters["lambda_"] / 2,
-            parameters["epsilon"] ** 2,
-            parameters["alpha"],
+            parameters.lambda_ / 2,
+            parameters.epsilon**2,
+            parameters.alpha,
             int(joint),
-            int(parameters["variant"] == "asym"),
-            int(parameters["normalize"] == "mean"),
+            int(parameters.variant == Variant.ASYM),
+            int(parameters.normalize == Normalize.MEAN),
             np.empty((pixels, channels)),
             np.empty(pixels),
             np.empty((3, max(pixels, channels))),
@@ -216,13 +216,13 @@ class _Backward:
         at_borders = np.broadcast_to(self.filter.at_borders, (means.shape[1], 4, 4, 3, 3)).copy()
         means_gradient, kernels_gradient = np.zeros(means.shape), np.zeros(at_borders.shape)
         filters.filter_means_adjoint(guide_gradient, means, at_borders, means_gradient, kernels_gradient)
-        self.kernel += self.filter.from_borders(kernels_gradient)
+        self.kernel += from_borders(self.filter.kernel, kernels_gradient)
         kernels.box_adjoint(means_gradient, self.strip.grid.ys, self.strip.grid.xs, self.image)
 
     def _input_grid(self, guide_gradient: Array) -> None:
         planes = self.filter.planes(self.strip.raster.channels).copy()
         kernels_gradient = np.zeros(planes.shape)
-        row_of, column_of = places(self.filter, self.strip.grid.size)
+        row_of, column_of = self.filter.positions(self.strip.grid.size)
         filters.filter_pixels_adjoint(
             guide_gradient,
             self.strip.raster.rows,

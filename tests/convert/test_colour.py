@@ -14,7 +14,7 @@ import tifffile
 from PIL import Image, ImageCms
 
 from dpid_cli.convert.rendering import downscale_picture
-from dpid_cli.downscaling.curves import interpolated
+from dpid_cli.downscaling.transfer import interpolated
 from dpid_cli.pictures import Picture, icc
 from support.command import is_one_error_line, pixels
 from support.profiles import (

@@ -10,8 +10,7 @@ import dpid_cli
 from dpid_cli import METHODS
 from dpid_cli.convert import alpha
 from dpid_cli.convert.rendering import downscale_picture
-from dpid_cli.downscaling.curves import interpolated
-from dpid_cli.downscaling.transfer import SRGB
+from dpid_cli.downscaling.transfer import SRGB, interpolated
 from dpid_cli.pictures import Picture, icc
 from support.command import is_one_error_line, listing, pixels
 from support.profiles import (

@@ -146,7 +146,7 @@ def test_pillows_filters_of_light(filter_, dtype, monkeypatch):
     """The same as filtering the light of the whole image, though little of it is decoded at a time."""
     from dpid_cli.downscaling.methods import resample
 
-    monkeypatch.setattr(resample, "_BYTES", 5000)
+    monkeypatch.setattr(resample, "LIGHT_BYTES", 5000)
     image = random_image((61, 47, 3), dtype, seed=7)
     result = downscale(image, size=(11, 13), method=filter_, linear=True)
     for c in range(3):

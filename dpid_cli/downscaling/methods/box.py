@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from numpy.typing import NDArray
 
 from dpid_cli.downscaling.methods import linear_light
-from dpid_cli.downscaling.methods.guidance import window_means
 from dpid_cli.downscaling.methods.pools import Pool
-from dpid_cli.downscaling.methods.sweeps import Strip, finish
+from dpid_cli.downscaling.methods.sweeps import finish, window_means
+from dpid_cli.downscaling.parameters import Parameters
+from dpid_cli.downscaling.strips import Strip
 
 
-def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, Any]) -> None:
+def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Parameters) -> None:
     """Fill `out`, (rows, w * C), with a strip."""
     if strip.grid.window is not None:
         out[:] = strip.pixels(Pool.of(strip).lighted(strip.light).averaged().means())
@@ -22,6 +22,6 @@ def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, An
         out[:] = strip.light.encode(linear_light.box(strip, strip.light))
         return
     means = window_means(strip)
-    nothing = strip.workspace.array("no weight", (len(means), 1, means.shape[2]), means.dtype)
-    nothing[:] = 0
-    finish(out, strip, means, means, means, nothing)
+    weight = strip.workspace.array("no weight", (len(means), 1, means.shape[2]), means.dtype)
+    weight[:] = 0
+    finish(out, strip, means, means, means, weight)

@@ -2,53 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dpid_cli.downscaling.methods import box, linear_light
-from dpid_cli.downscaling.methods.guidance import means_and_guide
-from dpid_cli.downscaling.methods.sweeps import Reward, Strip, finish, sweep
+from dpid_cli.downscaling.choices import FilterGrid, Guidance, Normalize, Variant
+from dpid_cli.downscaling.filters import Filter
+from dpid_cli.downscaling.methods import guidance, linear_light
+from dpid_cli.downscaling.methods.sweeps import (
+    SAFE_LAMBDA,
+    Reward,
+    finish,
+    power_flag,
+    sweep,
+    window_means,
+)
+from dpid_cli.downscaling.parameters import DetailParameters
+from dpid_cli.downscaling.strips import Strip
 from dpid_cli.kernels import windows
 
-# Up to here u**(lambda / 2) neither underflows where it matters nor overflows, in float32.
-SAFE_LAMBDA = 4.0
 
-
-def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, Any]) -> None:
-    """Fill `out`, (rows, w * C), with a strip of ``dpid`` or ``dpp``."""
-    if parameters["lambda_"] == 0:  # all weights are 1 + alpha
-        box.fill(out, name, strip, {})
-        return
-    means, guide = means_and_guide(parameters["guidance"], strip)
+def fill(out: NDArray[Any], name: str, strip: Strip, parameters: DetailParameters) -> None:
+    """Fill `out`, (rows, w * C), with a strip of ``dpid`` or ``dpp``; lambda is not 0."""
+    means, guide = means_and_guide(parameters.guidance, strip)
     reward_differences(out, name == "dpid", strip, parameters, means, guide)
+
+
+def means_and_guide(guided_by: Guidance | Filter, strip: Strip) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Window means and guidance of a strip, each (rows, C, w), on the scale of the pixels."""
+    if guided_by == Guidance.BOX:
+        means = window_means(strip)
+        return means, means
+    filter_ = guided_by if isinstance(guided_by, Filter) else None
+    if filter_ is not None and filter_.grid == FilterGrid.INPUT:
+        return window_means(strip), guidance.over_pixels(filter_, strip)
+    wider = strip.with_neighbours()
+    means = window_means(wider)
+    start, stop = strip.start - wider.start, strip.stop - wider.start
+    return means[start:stop], guidance.over_means(filter_, strip, means, start, stop)
 
 
 def reward_differences(
     out: NDArray[Any],
     joint: bool,
     strip: Strip,
-    parameters: Mapping[str, Any],
+    parameters: DetailParameters,
     means: NDArray[Any],
     guide: NDArray[Any],
 ) -> None:
     """Fill `out` with a strip, given the means and the guidance of its windows, each (rows, C, w)."""
-    lambda_, alpha = parameters["lambda_"], parameters["alpha"]
+    alpha = parameters.alpha
     reward = Reward(
-        exponent=lambda_ / 2,
-        epsilon2=(parameters["epsilon"] * strip.raster.unit) ** 2,
+        exponent=parameters.lambda_ / 2,
+        epsilon2=(parameters.epsilon * strip.raster.unit) ** 2,
         joint=joint,
-        asymmetric=parameters["variant"] == "asym",
+        asymmetric=parameters.variant == Variant.ASYM,
     )
-    factor, base = _factor_of_u(strip, reward, guide, parameters["normalize"] == "mean" and alpha > 0)
+    normalised = parameters.normalize == Normalize.MEAN and alpha > 0
+    factor, base = _factor_of_u(strip, reward, guide, normalised)
     if strip.light is not None:
         if factor is None:
             planes = 1 if joint else strip.raster.channels
             factor, base = np.full((len(guide), planes, guide.shape[2]), 1 / base, guide.dtype), np.ones(())
-        beside = np.broadcast_to(alpha * base.astype(np.float64) ** reward.exponent, factor.shape)
-        out[:] = strip.light.encode(linear_light.detail(strip, strip.light, reward, guide, factor, beside))
+        constant = np.broadcast_to(alpha * base.astype(np.float64) ** reward.exponent, factor.shape)
+        power = power_flag(windows.DETAIL, parameters.lambda_, strip.raster.real)
+        means = linear_light.detail(strip, strip.light, reward, power, guide, factor, constant)
+        out[:] = strip.light.encode(means)
         return
     task = windows.DETAIL if factor is None else windows.SCALED_DETAIL
     total, weight = sweep(strip, task, reward, guide, factor)
@@ -63,18 +83,17 @@ def reward_differences(
 def _factor_of_u(
     strip: Strip, reward: Reward, guide: NDArray[Any], normalised: bool
 ) -> tuple[NDArray[Any] | None, NDArray[Any]]:
-    """A factor for u in each window and distance, None for 1, and the factor that u would need with it.
+    """A factor for u in each window and distance, None for 1, and the factor by which alpha scales.
 
-    Kernels compute u on the scale of the pixels, or divided by its largest value in the window
-    where a power could underflow or its mean is asked for. The ratio of two rewards stays
-    the same, but alpha, which is added to them, must follow: it is to be multiplied by the second factor's
-    power.
+    Kernels compute u on the scale of the pixels. They divide it by its largest value in the window if a
+    power could underflow or its mean is asked for. The ratio of two rewards stays the same, but alpha, which
+    is added to them, must follow: multiply it by the second factor to the power of the exponent.
     """
     unit2 = strip.raster.unit**2
     if 2 * reward.exponent <= SAFE_LAMBDA and not normalised:
         return None, np.array(unit2)
     u, largest = sweep(strip, windows.RANGE, reward, guide)
-    # Below 1e-37 the reciprocal overflows, and no reward counts beside alpha.
+    # Below 1e-37 the reciprocal overflows, and no reward matters next to alpha.
     rewarded = largest > 1e-37
     factor = np.divide(1, largest, out=np.zeros_like(largest), where=rewarded)
     base = factor * (u[:, : factor.shape[1]] / strip.grid.window_area if normalised else unit2)

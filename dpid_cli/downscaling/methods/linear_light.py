@@ -1,48 +1,63 @@
-"""Weighted means in linear light, with weights of encoded values: calls of the kernels in `kernels.light`."""
+"""Calls of the kernels for linear light: means of light, with weights from encoded values."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dpid_cli.downscaling.light import Light
-from dpid_cli.downscaling.methods.sweeps import Reward, Strip, power_flag
+from dpid_cli.downscaling.strips import Strip
 from dpid_cli.kernels import light as kernels
 from dpid_cli.kernels import windows
-from dpid_cli.kernels.jit import flag
+from dpid_cli.kernels.jit import Flag, flag
 
-# Bytes of pixels, as planes, that are summed up at a time.
+if TYPE_CHECKING:
+    from dpid_cli.downscaling.methods.sweeps import Reward
+
+# Bytes of pixels, as planes, to sum at a time.
 _PLANES = 1 << 21
-# A weight beside which no reward counts.
+# From here on no reward matters next to alpha.
 _LARGEST_ALPHA = 1e20
 
 
 def box(strip: Strip, light: Light) -> NDArray[Any]:
     """Mean light of every window of a strip, (rows, w * C)."""
-    nothing = np.empty((strip.stop - strip.start, strip.raster.channels, 0), strip.raster.real)
-    total, _ = _sums(strip, light, 0, Reward(), nothing, nothing, nothing)
+    real, (rows, c, _) = strip.raster.real, strip.shape
+    guide, factor = np.empty((rows, c, 0), real), np.empty((rows, 0, 0), real)
+    total, _ = _sums(strip, light, (real(0), real(0), real(0), windows.LINEAR), guide, factor, factor)
     return _interleaved(total / strip.raster.real(strip.grid.window_area))
 
 
 def detail(
-    strip: Strip, light: Light, reward: Reward, guide: NDArray[Any], factor: NDArray[Any], alpha: NDArray[Any]
+    strip: Strip,
+    light: Light,
+    reward: Reward,
+    power: Flag,
+    guide: NDArray[Any],
+    factor: NDArray[Any],
+    alpha: NDArray[Any],
 ) -> NDArray[Any]:
-    """Light of ``dpid`` and ``dpp``, (rows, w * C), that of the guide where all weights are 0.
+    """Light of ``dpid`` and ``dpp``, (rows, w * C); light of the guidance where all weights are 0.
 
     Parameters
     ----------
     strip, light, reward
+    power : flag
+        How to compute u**(lambda / 2).
     guide : (rows, C, w) ndarray
         Guidance of each window, on the scale of the pixels.
     factor, alpha : (rows, P, w) ndarray
-        Factor of u and weight beside the reward in each window; P is 1 for a joint distance, else C.
+        Factor of u, and constant added to the reward, in each window; P is 1 for a joint distance, else C.
     """
+    real = strip.raster.real
     factor = factor.astype(guide.dtype, copy=False)
     alpha = np.minimum(alpha, _LARGEST_ALPHA).astype(guide.dtype)
-    total, weight = _sums(strip, light, factor.shape[1], reward, guide, factor, alpha)
+    least = real(0 if reward.asymmetric else np.finfo(np.float32).min)
+    scalars = (least, real(reward.exponent), real(reward.epsilon2), power)
+    total, weight = _sums(strip, light, scalars, guide, factor, alpha)
     unweighted = weight == 0
     if unweighted.any():
         weight[unweighted] = 1
@@ -66,15 +81,14 @@ def _planar(lines: NDArray[Any], strip: Strip) -> NDArray[Any]:
 def _sums(
     strip: Strip,
     light: Light,
-    weights: int,
-    reward: Reward,
+    scalars: tuple[Any, Any, Any, Flag],
     guide: NDArray[Any],
     factor: NDArray[Any],
     alpha: NDArray[Any],
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """`total` and `weight`, of so many planes, of `kernels.add_light`."""
-    raster, (ys, xs), real = strip.raster, (strip.grid.ys, strip.grid.xs), strip.raster.real
-    rows, c, columns = strip.shape
+    """`total` and `weight` of `kernels.add_light`; `scalars` are its arguments from `least` to `power`."""
+    ys, xs, real = strip.grid.ys, strip.grid.xs, strip.raster.real
+    (rows, c, columns), weights = strip.shape, factor.shape[1]
     length = xs.source + (xs.target if strip.grid.cuts_columns else 0)
     array = strip.workspace.array
     total = array("light total", strip.shape, real)
@@ -95,10 +109,7 @@ def _sums(
             guide[of_windows],
             factor[of_windows],
             alpha[of_windows],
-            real(0 if reward.asymmetric else np.finfo(np.float32).min),
-            real(reward.exponent),
-            real(reward.epsilon2),
-            power_flag(windows.DETAIL, 2 * reward.exponent, raster.real),
+            *scalars,
             scratch,
             total[of_windows],
             weight[of_windows],
@@ -107,10 +118,10 @@ def _sums(
 
 
 def _chunks(strip: Strip, height: int) -> Iterator[tuple[int, int, int, int]]:
-    """Divide a strip: rows of the image, at most `height`, and the rows of the result that they are for.
+    """Divide a strip: rows of the image, at most `height`, and the output rows that they contribute to.
 
-    Windows are cut only where they are higher than that, always at the same places, so that sums do not
-    depend on the strips.
+    Only windows higher than `height` are cut, always at the same rows, so that sums do not depend on the
+    strips.
     """
     ys = strip.grid.ys
     begins, ends = ys.first[:-1] - (ys.head[:-1] > 0), ys.first[1:]
@@ -125,7 +136,7 @@ def _chunks(strip: Strip, height: int) -> Iterator[tuple[int, int, int, int]]:
 
 
 def _light_planes(strip: Strip, light: Light, top: int, bottom: int, length: int) -> NDArray[Any]:
-    """Rows of the image, decoded, as planes."""
+    """Rows of the image, decoded to light, as planes."""
     rows = strip.raster.rows[top:bottom]
     if light.by_table:
         return _planes(strip, rows, "light", length, light.table)
@@ -137,7 +148,7 @@ def _light_planes(strip: Strip, light: Light, top: int, bottom: int, length: int
 def _planes(
     strip: Strip, rows: NDArray[Any], name: str, length: int, table: NDArray[Any] | None = None
 ) -> NDArray[Any]:
-    """Rows of pixels as planes, (n, C, length), in an array of that name."""
+    """Rows of pixels as planes, (n, C, length), in the workspace array `name`."""
     raster, first = strip.raster, strip.grid.xs.first
     planes = strip.workspace.array(f"{name} planes", (len(rows), raster.channels, length), raster.real)
     kernels.split_rows(

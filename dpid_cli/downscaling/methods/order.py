@@ -1,18 +1,18 @@
-"""Max, min and extremum."""
+"""Max, min and extremum pooling."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from numpy.typing import NDArray
 
 from dpid_cli.downscaling.methods.pools import Pool
-from dpid_cli.downscaling.methods.sweeps import Strip
+from dpid_cli.downscaling.parameters import Parameters
+from dpid_cli.downscaling.strips import Strip
 from dpid_cli.kernels import order
 
 
-def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, Any]) -> None:
+def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Parameters) -> None:
     """Fill `out`, (rows, w * C), with a strip."""
     pool = Pool.of(strip)
     if name == "extremum":

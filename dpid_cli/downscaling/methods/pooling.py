@@ -1,8 +1,8 @@
-"""Poolings that compute a value between the smallest and the largest of a window, per channel."""
+"""Poolings that compute, per channel, a value between the smallest and the largest of a window."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 from dpid_cli.downscaling.filters import Filter
 from dpid_cli.downscaling.grid import Grid
 from dpid_cli.downscaling.methods.pools import Pool
-from dpid_cli.downscaling.methods.sweeps import Strip
+from dpid_cli.downscaling.parameters import GateParameters, Parameters
 from dpid_cli.downscaling.raster import Raster
+from dpid_cli.downscaling.strips import Strip
 from dpid_cli.errors import ArgumentError
 from dpid_cli.kernels import order, pooling
 
 
-def prepare(raster: Raster, grid: Grid, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The parameters with the gate as an array, or an `ArgumentError` if it does not fit the image."""
-    gate = parameters.get("gate")
-    if gate is None:
+def prepare(raster: Raster, grid: Grid, parameters: Parameters) -> Parameters:
+    """Convert the gate to an array, or raise an `ArgumentError` if it does not fit the image."""
+    if not isinstance(parameters, GateParameters) or parameters.gate is None:
         return parameters
-    return {**parameters, "gate": _fitting(_kernel(gate), raster, grid)}
+    return replace(parameters, gate=_fitting(_kernel(parameters.gate), raster, grid))
 
 
 def _kernel(gate: Any) -> NDArray[np.float64]:
@@ -31,7 +31,7 @@ def _kernel(gate: Any) -> NDArray[np.float64]:
         return np.asarray(gate.kernel if isinstance(gate, Filter) else gate, np.float64)
     except (TypeError, ValueError):
         kind = type(gate).__name__
-        raise ArgumentError(f"gate: a {kind} is not allowed: give an array of numbers") from None
+        raise ArgumentError(f"gate: must be an array of numbers or a filter: got a {kind}") from None
 
 
 def _fitting(kernel: NDArray[np.float64], raster: Raster, grid: Grid) -> NDArray[np.float64]:
@@ -43,25 +43,25 @@ def _fitting(kernel: NDArray[np.float64], raster: Raster, grid: Grid) -> NDArray
         height, width = (axis.source / axis.target for axis in (grid.ys, grid.xs))
         raise ArgumentError(
             f"gate: a filter of {'x'.join(map(str, kernel.shape)) or 1} does not fit {channels} channels and "
-            f"windows of {height:.4g}x{width:.4g} pixels: give a size for which it does, or another filter"
+            f"windows of {height:.4g}x{width:.4g} pixels: use a size for which it does, or another filter"
         )
     if not np.isfinite(kernel).all():
-        raise ArgumentError("gate: the filter holds NaN or infinity: give finite numbers")
+        raise ArgumentError("gate: contains NaN or infinity: give finite numbers")
     return kernel.transpose(1, 2, 0)
 
 
-def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, Any]) -> None:
+def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Any) -> None:
     """Fill `out`, (rows, w * C), with a strip."""
     pool, unit = Pool.of(strip).lighted(strip.light), strip.raster.unit
     match name:
         case "mixed":
-            values = _between(pool.averaged(), parameters["beta"])
-        case "gated" if parameters["gate"] is None:
+            values = _between(pool.averaged(), parameters.beta)
+        case "gated" if parameters.gate is None:
             values = _between(pool.averaged(), 0.5)
         case "gated":
-            values = _between(pool.averaged(), _openness(pool, parameters["gate"] / unit))
+            values = _between(pool.averaged(), _openness(pool, parameters.gate / unit))
         case "lp":
-            values = _power_mean(pool.averaged(), parameters["power"])
+            values = _power_mean(pool.averaged(), parameters.power)
         case "softpool":
             values = _soft(pool, unit)
         case "edscw":
@@ -69,21 +69,21 @@ def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, An
         case "idw":
             values = pool.weighted(pooling.INVERSE, pool.means())
         case _:
-            beta = parameters["beta"]
+            beta = parameters.beta
             similar = pool.weighted(pooling.SIMILAR, pool.means())
             values = beta * similar + (1 - beta) * _soft(pool, unit)
     out[:] = strip.pixels(values)
 
 
 def _between(pool: Pool, share: Any) -> NDArray[Any]:
-    """A share of max, and the rest of the mean."""
+    """Mix max and mean: ``share`` of the one, the rest of the other."""
     means, largest = pool.means(), pool.extremes(order.MAX)
     means += share * (largest - means)
     return means
 
 
 def _openness(pool: Pool, gate: NDArray[np.float64]) -> NDArray[Any]:
-    """The logistic function of each window's scalar product with the gate."""
+    """Logistic function of each window's scalar product with the gate."""
     height, width, _ = gate.shape
     pixels = pool.values.reshape(len(pool.values), -1, pool.channels)
     products = np.zeros((len(pixels) // height, pixels.shape[1] // width, pool.channels))
@@ -95,7 +95,7 @@ def _openness(pool: Pool, gate: NDArray[np.float64]) -> NDArray[Any]:
 
 
 def _power_mean(pool: Pool, power: float) -> NDArray[Any]:
-    """``(mean |a|**p)**(1/p)``, relative to the largest |a|, so that nothing overflows."""
+    """``(mean |a|**p)**(1/p)``, computed relative to the largest |a| so that nothing overflows."""
     if pool.values.size and pool.values.min() < 0:
         pool = pool.mapped(np.abs)
     if power == 1:
@@ -113,12 +113,11 @@ def _power_mean(pool: Pool, power: float) -> NDArray[Any]:
 
 
 def _logarithm(values: NDArray[Any]) -> NDArray[Any]:
-    """Natural logarithms; for 0, a number smaller than that of any other value."""
+    """Natural logarithms; for 0, a number below that of any other value."""
     smallest = np.finfo(values.dtype).tiny
-    logarithms: NDArray[Any] = np.log(np.maximum(values, smallest))
-    return logarithms
+    return np.asarray(np.log(np.maximum(values, smallest)))
 
 
 def _soft(pool: Pool, unit: float) -> NDArray[Any]:
-    """Weights ``e**a``, intensities a in [0, 1]."""
+    """Weights ``e**a`` for intensities a in [0, 1]."""
     return pool.weighted(pooling.SOFT, pool.extremes(order.MAX), 1 / unit)

@@ -1,6 +1,6 @@
-"""Statistics of the windows of a strip, which may overlap: one call of the pooling kernels each.
+"""Statistics of the windows of a strip, which may overlap: one call of a pooling kernel each.
 
-Arrays of one number a window and channel are (rows, w * C), like the rows of an image.
+Arrays with one number per window and channel are (rows, w * C), like the rows of an image.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from numpy.typing import NDArray
 
 from dpid_cli.downscaling.grid import Spans
 from dpid_cli.downscaling.light import Light
-from dpid_cli.downscaling.methods.sweeps import Strip, Workspace
 from dpid_cli.downscaling.raster import Raster
+from dpid_cli.downscaling.strips import Strip, Workspace
 from dpid_cli.kernels import order, pooling
 from dpid_cli.kernels.jit import Flag, flag
 
-# Rounding errors, in units of the last place, that distances from the mean may differ by.
+# Distances from the mean that differ by no more than so many units in the last place count as equal.
 TIE = 16
 
 
 @dataclass(frozen=True)
 class Pool:
-    """The pixels of a strip, as they are or in the type to compute in, and its windows.
+    """The pixels of a strip, in their own type or the type to compute in, and its windows.
 
-    Where there is `light`, `lit` holds the light of the pixels, of which weighted means are then taken.
+    With `light`, `lit` holds the light of the pixels, and weighted means are means of light.
     """
 
     values: NDArray[Any]
@@ -40,19 +40,19 @@ class Pool:
 
     @classmethod
     def over(cls, raster: Raster, ys: Spans, xs: Spans, workspace: Workspace) -> Pool:
-        """The pixels of these windows, in their own type."""
+        """Take the pixels of these windows, in their own type."""
         top, bottom = int(ys.begin[0]), int(ys.end[-1])
         ys = ys.part(0, len(ys.begin), top)
         return cls(raster.rows[top:bottom], ys, xs, raster.channels, workspace)
 
     @classmethod
     def of(cls, strip: Strip) -> Pool:
-        """The windows of a strip."""
+        """Take the windows of a strip."""
         ys, xs = strip.grid.spans
         return cls.over(strip.raster, ys.part(strip.start, strip.stop, 0), xs, strip.workspace)
 
     def real(self) -> Pool:
-        """The pixels in the type to compute in, on their own scale."""
+        """Convert the pixels to the type to compute in, on their own scale."""
         if self.values.dtype.kind == "f":
             return self
         values = self.workspace.array("values", self.values.shape, np.float32)
@@ -60,7 +60,7 @@ class Pool:
         return self._of(values)
 
     def lighted(self, light: Light | None) -> Pool:
-        """The pixels in the type to compute in, and, unless it is None, their light."""
+        """Convert the pixels to the type to compute in, and decode their light unless `light` is None."""
         if light is None:
             return self.real()
         lit = light.decoded(self.values)
@@ -68,20 +68,20 @@ class Pool:
         return replace(self.real(), light=light, lit=lit)
 
     def averaged(self) -> Pool:
-        """The light of the pixels, where there is any, as their values."""
+        """Replace the values of the pixels by their light, if there is any."""
         return self if self.lit is None else replace(self, values=self.lit, light=None, lit=None)
 
     def mapped(self, function: Callable[[NDArray[Any]], NDArray[Any]]) -> Pool:
-        """With a function applied to all pixels."""
+        """Apply a function to all pixels."""
         return self._of(function(self.values))
 
     def counting(self) -> Pool:
-        """With windows to which every pixel that they touch belongs wholly."""
+        """Count every pixel that a window touches fully."""
         return replace(self, ys=self.ys.counting(), xs=self.xs.counting())
 
     def _of(self, values: NDArray[Any]) -> Pool:
         view = values.view()
-        view.flags.writeable = False  # as of a raster: all share one version of a kernel
+        view.flags.writeable = False  # like the rows of a raster, so that they share a compiled kernel
         return replace(self, values=view)
 
     @property
@@ -91,11 +91,11 @@ class Pool:
 
     @property
     def areas(self) -> NDArray[Any]:
-        """Pixels a window, parts included."""
+        """Pixels per window, including parts."""
         return np.outer(self.ys.extent, np.repeat(self.xs.extent, self.channels))
 
     def extremes(self, rule: Flag, means: NDArray[Any] | None = None) -> NDArray[Any]:
-        """Largest or smallest value, or (`means` given) the one farther from the mean."""
+        """Largest or smallest value; or, with `means`, whichever is farther from the mean."""
         dtype = self.values.dtype
         real = np.float32 if means is None else means.dtype.type
         out = np.empty(self.shape, dtype)
@@ -115,7 +115,7 @@ class Pool:
     def sums(
         self, rule: Flag, guide: NDArray[Any] | None = None, exponent: float = 1.0
     ) -> tuple[NDArray[Any], NDArray[Any]]:
-        """`total` and `weight` of `pooling.weigh_rows`."""
+        """Return `total` and `weight` of `pooling.weigh_rows`."""
         real = self.values.dtype.type
         lit = None if rule == pooling.MEAN else self.lit
         total, weight = np.empty((2, *self.shape), real)
@@ -143,10 +143,10 @@ class Pool:
         return total
 
     def weighted(self, rule: Flag, guide: NDArray[Any], exponent: float = 1.0) -> NDArray[Any]:
-        """Weighted mean of every window; the guide where all weights are 0, or one is infinite."""
+        """Weighted mean of every window; `guide` where all weights are 0 or one is infinite."""
         total, weight = self.sums(rule, guide, exponent)
         if self.light is None:
-            weight[weight == 0] = 1  # then the total is 0, too
+            weight[weight == 0] = 1  # where the total is 0 as well
             total /= weight
             total += guide
             return total

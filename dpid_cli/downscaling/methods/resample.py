@@ -1,9 +1,8 @@
-"""Pillow's resampling filters, for reference: each channel by itself, in Pillow's own precision."""
+"""Pillow's resampling filters, for reference: channel by channel, in Pillow's own precision."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,14 +10,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dpid_cli.downscaling.light import Light
-from dpid_cli.downscaling.methods.sweeps import Strip
+from dpid_cli.downscaling.parameters import Parameters
+from dpid_cli.downscaling.strips import Strip
 
-# How far the filters reach from the centre of a window, in windows.
+# Reach of the filters from the centre of a window, in windows.
 _REACH = {"bilinear": 1, "hamming": 1, "bicubic": 2, "lanczos": 3}
-_BYTES = 1 << 20  # of light that is held at a time
+LIGHT_BYTES = 1 << 20  # of light in memory at a time
 
 
-def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, Any]) -> None:
+def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Parameters) -> None:
     """Fill `out`, (rows, w * C), with all rows at once."""
     if strip.light is not None and name in _REACH:
         _fill_by_light(out, name, strip, strip.light)
@@ -30,10 +30,10 @@ def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, An
 
 
 def _fill_by_light(out: NDArray[Any], name: str, strip: Strip, light: Light) -> None:
-    """`fill` with means of light, for some rows of the result at a time."""
+    """Fill `out` with means of light, some rows at a time."""
     (columns, rows), height, c = strip.grid.size, strip.raster.size[1], strip.raster.channels
     patch = height / rows
-    step = max(1, int(_BYTES / (4 * c * columns * patch)))
+    step = max(1, int(LIGHT_BYTES / (4 * c * columns * patch)))
     for start in range(0, rows, step):
         stop = min(start + step, rows)
         top = max(0, math.floor((start - _REACH[name]) * patch))
@@ -47,10 +47,10 @@ def _fill_by_light(out: NDArray[Any], name: str, strip: Strip, light: Light) -> 
 
 
 def _narrowed(strip: Strip, light: Light, name: str, top: int, bottom: int) -> NDArray[np.float32]:
-    """The light of the rows top .. bottom-1, filtered along the rows, which Pillow does first: (C, n, w)."""
+    """Light of the rows top .. bottom-1, filtered along the rows as Pillow does first: (C, n, w)."""
     columns, c = strip.grid.xs.target, strip.raster.channels
     narrow = np.empty((c, bottom - top, columns), np.float32)
-    step = max(1, _BYTES // (4 * c * strip.grid.xs.source))
+    step = max(1, LIGHT_BYTES // (4 * c * strip.grid.xs.source))
     for start in range(top, bottom, step):
         stop = min(start + step, bottom)
         lit = light.decoded(strip.raster.rows[start:stop])
@@ -65,8 +65,8 @@ def _resized(
     name: str,
     bounds: tuple[float, float, float, float] | None = None,
 ) -> NDArray[Any]:
-    """What Pillow makes of a plane, or of the part of it in (left, top, right, bottom)."""
-    if plane.dtype != np.uint8:  # Pillow filters deeper pixels as float32 only.
+    """Resize a plane with Pillow, or the part of it in (left, top, right, bottom)."""
+    if plane.dtype != np.uint8:  # Pillow filters higher bit depths as float32 only
         plane = plane.astype(np.float32, copy=False)
     image = Image.fromarray(np.ascontiguousarray(plane))
     return np.asarray(image.resize(size, Image.Resampling[name.upper()], bounds))

@@ -1,64 +1,72 @@
 """S3Pool and S3DPP: a pooling at every pixel, of which rows and columns are drawn at random.
 
-The pooling with stride 1, windows of s by s pixels and the far edge repeated is never computed as a whole.
-The windows that begin at chosen rows and columns are laid side by side, and the plain method with the
-scale s does the rest.
+The pooling has stride 1 and windows of s by s pixels, with the far edge repeated. It is never computed as a
+whole: the windows that begin at the drawn rows and columns are laid side by side, and the plain method does
+the rest at the scale s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dpid_cli.downscaling import splitmix
+from dpid_cli.downscaling.choices import Form, Guidance
 from dpid_cli.downscaling.grid import Axis, Grid, Spans
-from dpid_cli.downscaling.methods import detail, order
-from dpid_cli.downscaling.methods.guidance import window_means
+from dpid_cli.downscaling.methods import box, detail, order
 from dpid_cli.downscaling.methods.pools import Pool
-from dpid_cli.downscaling.methods.sweeps import Strip
+from dpid_cli.downscaling.methods.sweeps import window_means
+from dpid_cli.downscaling.parameters import CellParameters, Parameters, S3dppParameters
 from dpid_cli.downscaling.raster import Raster
+from dpid_cli.downscaling.strips import Strip
 from dpid_cli.errors import ArgumentError
 
-Chosen = NDArray[np.int64]
+Indices = NDArray[np.int64]
 
 
-def prepare(raster: Raster, grid: Grid, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The parameters with the rows and columns that are drawn, or an `ArgumentError` if none can be."""
+@dataclass(frozen=True)
+class Drawn:
+    """The parameters, and the rows and columns at which windows begin."""
+
+    parameters: CellParameters
+    rows: Indices
+    columns: Indices
+
+
+def prepare(raster: Raster, grid: Grid, parameters: CellParameters) -> Drawn:
+    """Draw rows and columns, or raise an `ArgumentError` if windows are not whole pixels."""
     if grid.whole is None:
         (width, height), (columns, rows) = raster.size, grid.size
         raise ArgumentError(
-            f"size: {width}x{height} does not divide into {columns}x{rows} windows of whole pixels, which "
-            "this method needs: crop the image, or give a size that divides it"
+            f"size: {width}x{height} does not divide into {columns}x{rows} windows of whole pixels, as this "
+            "method requires: crop the image, or use a size that divides it"
         )
-    cell, seed = parameters["cell"], parameters["seed"]
-    chosen = tuple(_drawn(axis, cell, seed, number) for number, axis in ((1, grid.ys), (2, grid.xs)))
-    return {**parameters, "chosen": chosen}
+    return Drawn(parameters, _draw(parameters, grid.ys, 1), _draw(parameters, grid.xs, 2))
 
 
-def _drawn(axis: Axis, cell: int | None, seed: int, number: int) -> Chosen:
-    """The rows or columns at which windows begin."""
-    side = axis.source // axis.target
+def _draw(parameters: CellParameters, axis: Axis, number: int) -> Indices:
+    """Draw the rows or columns at which windows begin."""
+    side, cell = axis.source // axis.target, parameters.cell
     if cell is None:
         cell = max(1, (axis.target + 1) // 2) * side
     if cell % side:
-        raise ArgumentError(f"cell: {cell} pixels hold no whole number of windows: give a multiple of {side}")
-    return splitmix.sample(seed, number, axis.source, cell, side)
+        raise ArgumentError(f"cell: must be a multiple of {side}, to hold whole windows: got {cell}")
+    return splitmix.sample(parameters.seed, number, axis.source, cell, side)
 
 
-def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, Any]) -> None:
+def fill(out: NDArray[Any], name: str, strip: Strip, drawn: Drawn) -> None:
     """Fill `out`, (rows, w * C), with a strip."""
-    if parameters["form"] == "random":
-        rows, columns = parameters["chosen"]
-        _render(out, name, strip, parameters, rows[strip.start : strip.stop], columns)
+    if drawn.parameters.form == Form.RANDOM:
+        _render(out, strip, drawn.parameters, drawn.rows[strip.start : strip.stop], drawn.columns)
     else:
-        out[:] = strip.pixels(_average(name, strip, parameters))
+        out[:] = strip.pixels(_average(strip, drawn.parameters))
 
 
-def _average(name: str, strip: Strip, parameters: Mapping[str, Any]) -> NDArray[Any]:
-    """The mean over all windows that begin in a window."""
+def _average(strip: Strip, parameters: Parameters) -> NDArray[Any]:
+    """Mean over all windows that begin in a window."""
     height, width = strip.grid.whole or (1, 1)
     rows = np.arange(strip.start, strip.stop) * height
     columns = np.arange(strip.grid.xs.target) * width
@@ -66,19 +74,19 @@ def _average(name: str, strip: Strip, parameters: Mapping[str, Any]) -> NDArray[
     one = np.empty(total.shape, strip.raster.real)
     for y in range(height):
         for x in range(width):
-            _render(one, name, strip, parameters, rows + y, columns + x)
+            _render(one, strip, parameters, rows + y, columns + x)
             total += one if strip.light is None else strip.light.decode(one)
     return total * ((strip.raster.unit if strip.light is None else 1) / (height * width))
 
 
-def _render(
-    out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, Any], ys: Chosen, xs: Chosen
-) -> None:
+def _render(out: NDArray[Any], strip: Strip, parameters: Parameters, ys: Indices, xs: Indices) -> None:
     """Fill `out` with the windows that begin at these rows and columns; as intensities if it holds floats."""
     windows = _side_by_side(strip, ys, xs, out.dtype)
-    if name == "s3pool":
+    if not isinstance(parameters, S3dppParameters):
         order.fill(out, "max", windows, parameters)
-    elif parameters["guidance"] == "box" or parameters["lambda_"] == 0:
+    elif parameters.lambda_ == 0:
+        box.fill(out, "box", windows, parameters)
+    elif parameters.guidance == Guidance.BOX:
         detail.fill(out, "dpp", windows, parameters)
     else:
         means, guide = window_means(windows), _smoothed(strip, ys, xs)
@@ -87,8 +95,8 @@ def _render(
         detail.reward_differences(out, False, windows, parameters, means, guide)
 
 
-def _side_by_side(strip: Strip, ys: Chosen, xs: Chosen, dtype: Any) -> Strip:
-    """The windows that begin at these rows and columns as an image that they tile."""
+def _side_by_side(strip: Strip, ys: Indices, xs: Indices, dtype: Any) -> Strip:
+    """Lay the windows that begin at these rows and columns side by side, as an image that they tile."""
     raster, (height, width) = strip.raster, strip.grid.whole or (1, 1)
     rows = np.minimum(np.add.outer(ys, np.arange(height)), raster.size[1] - 1).ravel()
     columns = np.minimum(np.add.outer(xs, np.arange(width)), raster.size[0] - 1).ravel()
@@ -96,33 +104,33 @@ def _side_by_side(strip: Strip, ys: Chosen, xs: Chosen, dtype: Any) -> Strip:
     tiled = pixels.take(columns, axis=1).reshape(len(rows), -1)
     if tiled.dtype != dtype:
         tiled = np.divide(tiled, raster.unit, dtype=dtype)
-    tiled.flags.writeable = False  # as all rasters
+    tiled.flags.writeable = False  # like all rasters
     grid = Grid.of((len(columns), len(rows)), (len(xs), len(ys)), raster.real)
     light = strip.light if strip.light is None or tiled.dtype == raster.dtype else strip.light.of_floats()
     return Strip(Raster(tiled, raster.channels), grid, 0, len(ys), strip.workspace, light)
 
 
-def _smoothed(strip: Strip, ys: Chosen, xs: Chosen) -> NDArray[Any]:
+def _smoothed(strip: Strip, ys: Indices, xs: Indices) -> NDArray[Any]:
     """Means of the windows that begin here and at the eight pixels around, weighted with [1 2 1].
 
-    The result is (rows, C, w). As in the guidance of DPID, what would begin outside the image is left out.
+    Returns (rows, C, w). As in the guidance of DPID, windows that would begin outside the image are left out.
     """
     raster, real, (height, width) = strip.raster, strip.raster.real, strip.grid.whole or (1, 1)
     shape = len(ys), len(xs), raster.channels
     total, weights = np.zeros(shape), np.zeros((*shape[:2], 1))
     for dy in (-1, 0, 1):
-        rows, above = _spans(ys + dy, height, raster.size[1], real)
+        rows, row_inside = _spans(ys + dy, height, raster.size[1], real)
         for dx in (-1, 0, 1):
-            columns, beside = _spans(xs + dx, width, raster.size[0], real)
-            weight = (2 - abs(dy)) * (2 - abs(dx)) * np.outer(above, beside)[..., np.newaxis]
+            columns, column_inside = _spans(xs + dx, width, raster.size[0], real)
+            weight = (2 - abs(dy)) * (2 - abs(dx)) * np.outer(row_inside, column_inside)[..., np.newaxis]
             means = Pool.over(raster, rows, columns, strip.workspace).real().means()
             total += weight * means.reshape(shape)
             weights += weight
     return np.moveaxis(total / weights, 2, 1)
 
 
-def _spans(begin: Chosen, side: int, source: int, real: Any) -> tuple[Spans, NDArray[np.bool_]]:
-    """Windows that begin at these pixels, the last pixel repeated; and which of them begin inside."""
+def _spans(begin: Indices, side: int, source: int, real: Any) -> tuple[Spans, NDArray[np.bool_]]:
+    """Return the windows that begin at these pixels, the last pixel repeated; and which begin inside."""
     inside = (begin >= 0) & (begin < source)
     begin = np.clip(begin, 0, source - 1)
     end = np.minimum(begin + side, source)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dpid_cli.downscaling.methods.sweeps import Strip
+from dpid_cli.downscaling.parameters import Parameters
+from dpid_cli.downscaling.strips import Strip
 
-_ROWS = 256  # at a time, so that spectra stay small
+_ROWS = 256  # transformed at a time, so that spectra stay small
 
 
-def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, Any]) -> None:
+def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Parameters) -> None:
     """Fill `out`, (rows, w * C), with all rows at once."""
     raster, (columns, rows) = strip.raster, strip.grid.size
     c = raster.channels
@@ -31,11 +32,11 @@ def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, An
 def _shrink_rows(
     lines: NDArray[Any], target: int, of_rows: Callable[[NDArray[Any]], NDArray[Any]] = np.asarray
 ) -> NDArray[np.float64]:
-    """Keep the lowest frequencies of what is made of every row, as many as make `target` samples.
+    """Keep the lowest frequencies of ``of_rows(lines)``, as many as give `target` samples per row.
 
-    Rows and then columns are the crop of the two-dimensional spectrum. Sample k lies at the centre of
-    window k. Where `target` is even, the highest frequency and its negative share one place: `irfft` takes
-    the real part, which is their average.
+    Shrinking rows and then columns crops the two-dimensional spectrum. Sample k lies at the centre of
+    window k. If `target` is even, the highest frequency and its negative coincide: `irfft` takes the real
+    part, which is their average.
     """
     source = of_rows(lines[:1]).shape[1]
     frequencies = np.arange(target // 2 + 1)

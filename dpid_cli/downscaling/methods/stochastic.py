@@ -1,22 +1,23 @@
-"""Stochastic pooling: a pixel of each window, drawn with a probability proportional to its value."""
+"""Stochastic pooling: draw a pixel of each window with a probability proportional to its value."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dpid_cli.downscaling import splitmix
+from dpid_cli.downscaling.choices import Form
 from dpid_cli.downscaling.methods.pools import Pool
-from dpid_cli.downscaling.methods.sweeps import Strip
+from dpid_cli.downscaling.parameters import StochasticParameters
+from dpid_cli.downscaling.strips import Strip
 from dpid_cli.kernels import order, pooling
 
 
-def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, Any]) -> None:
+def fill(out: NDArray[Any], name: str, strip: Strip, parameters: StochasticParameters) -> None:
     """Fill `out`, (rows, w * C), with a strip."""
-    expected = parameters["form"] == "expected"
+    expected = parameters.form == Form.EXPECTED
     pool = Pool.of(strip).lighted(strip.light if expected else None).counting()
     if strip.raster.rows.dtype.kind == "f":
         pool = pool.mapped(lambda values: np.maximum(values, 0))  # no probability is negative
@@ -29,7 +30,7 @@ def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, An
         pool.values,
         pool.ys,
         pool.xs,
-        splitmix.uniform(parameters["seed"], positions),
+        splitmix.uniform(parameters.seed, positions),
         pool.channels,
         strip.workspace.array("columns", (pool.values.shape[1],), np.float64),
         out,

@@ -1,20 +1,21 @@
-"""Strided subsampling: one pixel of each window, the others unseen."""
+"""Strided subsampling: one pixel of each window."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dpid_cli.downscaling.choices import Position
 from dpid_cli.downscaling.grid import Axis
-from dpid_cli.downscaling.methods.sweeps import Strip
+from dpid_cli.downscaling.parameters import SubsampleParameters
+from dpid_cli.downscaling.strips import Strip
 
 
-def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, Any]) -> None:
+def fill(out: NDArray[Any], name: str, strip: Strip, parameters: SubsampleParameters) -> None:
     """Fill `out`, (rows, w * C), with a strip."""
-    centre = parameters["position"] == "centre"
+    centre = parameters.position == Position.CENTRE
     ys, xs = _chosen(strip.grid.ys, centre)[strip.start : strip.stop], _chosen(strip.grid.xs, centre)
     rows, c = strip.raster.rows, strip.raster.channels
     for j in range(c):
@@ -22,5 +23,5 @@ def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, An
 
 
 def _chosen(axis: Axis, centre: bool) -> NDArray[np.int64]:
-    """The pixel that holds the lower end or the centre of each window."""
+    """The pixel that holds the lower bound or the centre of each window."""
     return (2 * np.arange(axis.target, dtype=np.int64) + centre) * axis.source // (2 * axis.target)

@@ -1,72 +1,22 @@
-"""One call of the sweeping kernel: its flags and its working memory."""
+"""Calls of the sweeping kernel: window means and weighted means, with their flags and working memory."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dpid_cli.downscaling.grid import Grid
-from dpid_cli.downscaling.light import Light
 from dpid_cli.downscaling.raster import Raster
+from dpid_cli.downscaling.strips import Strip
 from dpid_cli.kernels import windows
 from dpid_cli.kernels.columns import TILE
 from dpid_cli.kernels.jit import Flag, flag
 
-
-class Workspace:
-    """Arrays that one thread uses again for strip after strip.
-
-    Fresh ones would be new pages of memory each time, which the system has to clear.
-    """
-
-    def __init__(self) -> None:
-        self._arrays: dict[str, NDArray[Any]] = {}
-        self._views: dict[str, NDArray[Any]] = {}
-
-    def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
-        """An array of this shape, holding anything; the same memory at each call with `name`."""
-        view = self._views.get(name)
-        if view is not None and view.shape == shape and view.dtype == dtype:
-            return view
-        size = math.prod(shape)
-        held = self._arrays.get(name)
-        if held is None or held.size < size or held.dtype != dtype:
-            held = self._arrays[name] = np.zeros(size, dtype)
-        view = self._views[name] = held[:size].reshape(shape)
-        return view
-
-
-@dataclass(frozen=True)
-class Strip:
-    """The output rows start .. stop-1 of one image, a piece of work for one thread.
-
-    Where there is `light`, what is averaged is light.
-    """
-
-    raster: Raster
-    grid: Grid
-    start: int
-    stop: int
-    workspace: Workspace
-    light: Light | None = None
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """(rows, channels, columns): the shape of every array of one number a window."""
-        return self.stop - self.start, self.raster.channels, self.grid.xs.target
-
-    def with_neighbours(self) -> Strip:
-        """The strip and the output rows above and below it, as far as they exist."""
-        return replace(self, start=max(self.start - 1, 0), stop=min(self.stop + 1, self.grid.ys.target))
-
-    def pixels(self, averages: NDArray[Any]) -> NDArray[Any]:
-        """What was averaged, light or values on the scale of the pixels, as their type holds it."""
-        return self.raster.levels(averages) if self.light is None else self.light.encode(averages)
+# Up to here u**(lambda / 2) neither underflows where it matters nor overflows, in float32.
+SAFE_LAMBDA = 4.0
 
 
 @dataclass(frozen=True)
@@ -86,7 +36,7 @@ def sweep(
     guide: NDArray[Any] | None = None,
     factor: NDArray[Any] | None = None,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """`total` and `weight` of `windows.sweep_rows`."""
+    """Return `total` and `weight` of `windows.sweep_rows`."""
     raster, grid, real = strip.raster, strip.grid, strip.raster.real
     rows, c, columns = strip.shape
     straddlers = 2 * TILE * raster.samples if grid.cuts_columns else 0
@@ -119,6 +69,12 @@ def sweep(
     return total, weight
 
 
+def window_means(strip: Strip) -> NDArray[Any]:
+    """Coverage-weighted mean of every window, (rows, C, w), on the scale of the pixels."""
+    means, _ = sweep(strip, windows.BOX)
+    return means
+
+
 def layout_of(raster: Raster) -> windows.Layout:
     """How the kernels of `windows` read the pixels."""
     return _layout(raster.channels, raster.packed)
@@ -126,13 +82,13 @@ def layout_of(raster: Raster) -> windows.Layout:
 
 @cache
 def _layout(channels: int, packed: bool) -> windows.Layout:
-    """Always the same tuple, of which calls remember the type."""
+    """Always the same tuple, because kernels cache its type."""
     return windows.Layout(flag(channels), flag(packed))
 
 
 def power_flag(task: Flag, lambda_: float, real: type[np.floating[Any]]) -> Flag:
     """How a kernel computes u**(lambda / 2)."""
-    if lambda_ == 2 or task in (windows.BOX, windows.RANGE):  # these two take none
+    if lambda_ == 2 or task in (windows.BOX, windows.RANGE):  # these two take no power
         return windows.LINEAR
     if lambda_ == 1:
         return windows.ROOT

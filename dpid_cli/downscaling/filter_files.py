@@ -1,0 +1,122 @@
+"""Files of learned guidance: small JSON objects, written completely or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import reprlib
+import secrets
+import stat
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dpid_cli.errors import ArgumentError, FileError, one_line, reason
+
+FORMAT, VERSION = "dpid-filter", 1
+
+_PACKAGED = Path(__file__).parent / "data"
+_LARGEST_FILE = 4 << 20
+_REQUIRED = ("format", "version", "grid", "kernel")
+
+
+def packaged(name: str) -> bytes:
+    """Return the content of a filter that comes with the package."""
+    return (_PACKAGED / f"{name}.json").read_bytes()
+
+
+def content_of(path: Path) -> bytes:
+    """Return the content of a regular file of reasonable size, or raise an `ArgumentError`."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ArgumentError(f"{path}: not a regular file: give a filter file")
+        with path.open("rb") as stream:
+            content = stream.read(_LARGEST_FILE + 1)
+    except OSError as error:
+        raise ArgumentError(f"{path}: cannot be read: {reason(error)}: check the path") from error
+    if len(content) > _LARGEST_FILE:
+        raise ArgumentError(
+            f"{path}: not a filter: larger than {_LARGEST_FILE >> 20} MiB: give a file from 'dpid learn'"
+        )
+    return content
+
+
+def parsed(content: bytes, name: str, known: Collection[str]) -> dict[str, Any]:
+    """Return the fields of a filter file, without its format and version.
+
+    Raises an `ArgumentError` if it is no JSON object, a required field is missing, or a field is not `known`.
+    """
+    try:
+        values = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ArgumentError(
+            f"{name}: not a filter: found no JSON ({one_line(error)}): give a file from 'dpid learn'"
+        ) from None
+    if not isinstance(values, dict) or values.get("format") != FORMAT:
+        found = values.get("format") if isinstance(values, dict) else values
+        raise ArgumentError(
+            f"{name}: format: found {short(found)}: expected {FORMAT!r}, as 'dpid learn' writes"
+        )
+    if values.get("version") != VERSION or isinstance(values["version"], bool):
+        raise ArgumentError(f"{name}: version: found {short(values.get('version'))}: expected {VERSION}")
+    for key in _REQUIRED:
+        if key not in values:
+            raise ArgumentError(f"{name}: {key}: found nothing: expected a value")
+    for key in values:
+        if key not in known and key not in _REQUIRED:
+            raise ArgumentError(f"{name}: {short(key)}: found an unknown field: expected {', '.join(known)}")
+    return {key: value for key, value in values.items() if key in known}
+
+
+def as_json(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content of a filter file: format, version and `values` as JSON types."""
+    return {"format": FORMAT, "version": VERSION, **{key: _plain(value) for key, value in values.items()}}
+
+
+def write(path: Path, values: Mapping[str, Any], overwrite: bool) -> None:
+    """Write fields as a JSON file, one per line; at every moment there is the old file or the whole new one.
+
+    Raises a `FileError` if the file exists, unless `overwrite`, or cannot be written.
+    """
+    if path.suffix != ".json":
+        raise ArgumentError(f"{path}: a filter file must end in .json: use {path}.json")
+    lines = (f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in values.items())
+    draft = path.with_name(f".dpid-{secrets.token_hex(8)}.tmp")
+    try:
+        with draft.open("xb") as stream:
+            stream.write(("{\n" + ",\n".join(lines) + "\n}\n").encode())
+            stream.flush()
+            os.fsync(stream.fileno())
+        if overwrite:
+            with suppress(FileNotFoundError):
+                draft.chmod(stat.S_IMODE(path.stat().st_mode))
+        else:
+            path.touch(exist_ok=False)  # reserves the name
+        draft.replace(path)
+    except FileExistsError:
+        raise FileError(f"{path}: exists already: use overwrite, or another name") from None
+    except OSError as error:
+        raise FileError(f"{path}: cannot be written: {reason(error)}: check the folder") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def short(value: Any) -> str:
+    """Return a representation of `value` that fits into a message."""
+    return "nothing" if value is None else reprlib.repr(value)
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
+
+
+def _plain(value: Any) -> Any:
+    """`value` with lists for arrays and tuples and dictionaries for mappings, as JSON returns them."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,240 @@
+"""The parameters of the methods: one frozen dataclass for each set of parameters.
+
+The fields carry everything that options, defaults, checks, help and tables need to know.
+"""
+
+# ruff: noqa: RUF009  # `parameter` returns a field
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from numbers import Integral, Real
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from dpid_cli.downscaling.choices import Choice, Form, Guidance, Normalize, Position, Variant
+from dpid_cli.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from dpid_cli.downscaling.filters import Filter
+
+_LARGEST = sys.float_info.max
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of methods: a number within bounds, one of a few words, or a filter.
+
+    Attributes
+    ----------
+    name : str
+        As in Python (`lambda_`); see `label`.
+    default : float, int, Choice or None
+        None stands for what `unset` says.
+    summary : str
+        One line for help and tables.
+    low, high : float
+        Smallest and largest number allowed.
+    above_zero : bool
+        Whether the number must be larger than 0.
+    whole : bool
+        Whether the number must be whole.
+    filters : bool
+        Whether a filter is allowed, in addition to the words if there are any.
+    unit : str
+        Unit of the number.
+    unset : str
+        What happens if the parameter is None.
+    """
+
+    name: str
+    default: Any
+    summary: str
+    low: float = 0.0
+    high: float = _LARGEST
+    above_zero: bool = False
+    whole: bool = False
+    filters: bool = False
+    unit: str = ""
+    unset: str = ""
+
+    @property
+    def label(self) -> str:
+        """Name in options, reports and messages: without the underscore."""
+        return self.name.rstrip("_")
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The words allowed; empty for numbers."""
+        return type(self.default).words() if isinstance(self.default, Choice) else ()
+
+    def check(self, value: Any) -> Any:
+        """Return `value` in its own type, or raise an `ArgumentError` that says what is allowed."""
+        if self.filters and not (self.choices and isinstance(value, str)):
+            return value  # a filter, which `filters.resolved` and the method check
+        if isinstance(self.default, Choice):
+            return type(self.default).named(self.label, value)
+        fits = isinstance(value, Integral if self.whole else Real) and not isinstance(value, bool)
+        if not fits or not self.low <= value <= self.high or (self.above_zero and value == 0):
+            raise ArgumentError(f"{self.label}: must be a {self._allowed}: got {value!r}")
+        return int(value) if self.whole else float(value)
+
+    @property
+    def _allowed(self) -> str:
+        kind = "whole number" if self.whole else "finite number"
+        if self.high < _LARGEST:
+            return f"{kind} from {self.low:g} to {self.high:g}"
+        return f"{kind} above 0" if self.above_zero else f"{kind}, {self.low:g} or more"
+
+
+def parameter(default: Any, summary: str, **facts: Any) -> Any:
+    """A dataclass field that describes a `Parameter`."""
+    return field(default=default, metadata={"summary": summary, **facts})
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Values of a method's parameters, checked; this base has none.
+
+    Examples
+    --------
+    >>> DppParameters(lambda_=2.0).as_dict()["guidance"]
+    <Guidance.BOX: 'box'>
+    >>> WindowParameters.described()["window"].check(0)
+    Traceback (most recent call last):
+    dpid_cli.errors.ArgumentError: window: must be a whole number, 1 or more: got 0
+    """
+
+    @classmethod
+    def described(cls) -> dict[str, Parameter]:
+        """The parameters by Python name."""
+        return {f.name: Parameter(f.name, f.default, **f.metadata) for f in fields(cls)}
+
+    def as_dict(self) -> dict[str, Any]:
+        """The values by Python name."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+@dataclass(frozen=True)
+class DetailParameters(Parameters):
+    """Of ``dpid``."""
+
+    lambda_: float = parameter(1.0, "how much distinct pixels count; 0 is the box filter")
+    alpha: float = parameter(
+        0.0, "constant added to every pixel's weight; larger values move the result towards box"
+    )
+    epsilon: float = parameter(0.0, "softens the distance near the guidance", unit="intensity")
+    variant: Variant = parameter(
+        Variant.SYM, "reward pixels on both sides of the guidance, or only those above it"
+    )
+    guidance: Guidance | Filter = parameter(Guidance.GAUSSIAN, "what pixels are compared with", filters=True)
+    normalize: Normalize = parameter(Normalize.NONE, "divide squared distances by their mean in the window")
+
+
+@dataclass(frozen=True)
+class DppParameters(DetailParameters):
+    """Of ``dpp``, whose weights cannot vanish."""
+
+    epsilon: float = parameter(
+        math.sqrt(1e-3), "softens the distance near the guidance", unit="intensity", above_zero=True
+    )
+    guidance: Guidance | Filter = parameter(Guidance.BOX, "what pixels are compared with", filters=True)
+
+
+@dataclass(frozen=True)
+class WindowParameters(Parameters):
+    """Of methods whose windows may overlap."""
+
+    window: int | None = parameter(
+        None, "side of overlapping windows", low=1, whole=True, unit="pixels", unset="windows side by side"
+    )
+
+
+@dataclass(frozen=True)
+class _Share(Parameters):
+    beta: float = parameter(0.5, "share of max in mixed, of edscw in adapool", high=1)
+
+
+@dataclass(frozen=True)
+class BlendParameters(WindowParameters, _Share):
+    """Of ``mixed`` and ``adapool``."""
+
+
+@dataclass(frozen=True)
+class _Exponent(Parameters):
+    power: float = parameter(2.0, "exponent of lp; 1 is the mean, larger values approach max", low=1)
+
+
+@dataclass(frozen=True)
+class LpParameters(WindowParameters, _Exponent):
+    """Of ``lp``."""
+
+
+@dataclass(frozen=True)
+class DrawParameters(Parameters):
+    """Of methods that draw at random."""
+
+    form: Form = parameter(Form.RANDOM, "draw at random, or compute a mean instead")
+    seed: int = parameter(0, "the same seed draws the same pixels", high=2**64 - 1, whole=True)
+
+
+@dataclass(frozen=True)
+class StochasticParameters(WindowParameters, DrawParameters):
+    """Of ``stochastic``."""
+
+
+@dataclass(frozen=True)
+class CellParameters(DrawParameters):
+    """Of ``s3pool``."""
+
+    cell: int | None = parameter(
+        None,
+        "side of the cells in which s3pool and s3dpp draw rows and columns",
+        low=1,
+        whole=True,
+        unit="pixels",
+        unset="half of each side",
+    )
+
+
+@dataclass(frozen=True)
+class S3dppParameters(CellParameters, DppParameters):
+    """Of ``s3dpp``, which takes no filter."""
+
+    guidance: Guidance = parameter(Guidance.BOX, "what pixels are compared with")
+
+
+@dataclass(frozen=True)
+class SubsampleParameters(Parameters):
+    """Of ``subsample``."""
+
+    position: Position = parameter(Position.CORNER, "which pixel of a window subsample takes")
+
+
+@dataclass(frozen=True)
+class GateParameters(Parameters):
+    """Of ``gated``."""
+
+    gate: Any = parameter(
+        None, "filter by which gated mixes max and mean", filters=True, unset="half of each"
+    )
+
+
+# Every parameter, in the order of help and tables; where defaults differ between methods, that of the first.
+PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
+    {
+        name: described
+        for owner in (
+            DetailParameters,
+            WindowParameters,
+            BlendParameters,
+            LpParameters,
+            CellParameters,
+            SubsampleParameters,
+            GateParameters,
+        )
+        for name, described in owner.described().items()
+    }
+)

@@ -1,0 +1,99 @@
+"""Strips of the output: the unit of work, its memory, and the threads that share the strips."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpid_cli.downscaling.grid import Grid
+from dpid_cli.downscaling.light import Light
+from dpid_cli.downscaling.raster import Raster
+
+# Source bytes per strip, so that a second pass finds them in the cache; and the fewest rows, because each
+# strip costs some calls, and two more rows of window means if it needs neighbours.
+_STRIP_BYTES = 1 << 20
+_FEWEST_ROWS, _FEWEST_ROWS_BETWEEN_NEIGHBOURS = 8, 32
+
+
+class Workspace:
+    """Arrays that one thread reuses for strip after strip, because the system has to clear new memory."""
+
+    def __init__(self) -> None:
+        self._arrays: dict[str, NDArray[Any]] = {}
+        self._views: dict[str, NDArray[Any]] = {}
+
+    def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+        """Return an array with arbitrary content; calls with the same `name` share their memory."""
+        view = self._views.get(name)
+        if view is not None and view.shape == shape and view.dtype == dtype:
+            return view
+        size = math.prod(shape)
+        memory = self._arrays.get(name)
+        if memory is None or memory.size < size or memory.dtype != dtype:
+            memory = self._arrays[name] = np.zeros(size, dtype)
+        view = self._views[name] = memory[:size].reshape(shape)
+        return view
+
+
+@dataclass(frozen=True)
+class Strip:
+    """The output rows start .. stop-1 of one image, to be computed by one thread.
+
+    With `light`, means are taken in linear light.
+    """
+
+    raster: Raster
+    grid: Grid
+    start: int
+    stop: int
+    workspace: Workspace
+    light: Light | None = None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(rows, channels, columns): the shape of arrays with one number per window and channel."""
+        return self.stop - self.start, self.raster.channels, self.grid.xs.target
+
+    def with_neighbours(self) -> Strip:
+        """Return the strip with the output rows above and below it, where they exist."""
+        return replace(self, start=max(self.start - 1, 0), stop=min(self.stop + 1, self.grid.ys.target))
+
+    def pixels(self, averages: NDArray[Any]) -> NDArray[Any]:
+        """Convert means, of light or of values on the scale of the pixels, to what their type stores."""
+        return self.raster.levels(averages) if self.light is None else self.light.encode(averages)
+
+
+def strips(rows: int, bytes_per_row: float, threads: int, neighbours: bool) -> list[tuple[int, int]]:
+    """Divide `rows` of the output, each made from `bytes_per_row` source bytes, into strips for `threads`.
+
+    `neighbours` says whether a strip also needs the rows above and below it.
+
+    >>> strips(20, bytes_per_row=1e5, threads=2, neighbours=False)
+    [(0, 10), (10, 20)]
+    """
+    fewest = _FEWEST_ROWS_BETWEEN_NEIGHBOURS if neighbours else _FEWEST_ROWS
+    height = max(fewest, int(_STRIP_BYTES / bytes_per_row))
+    if threads > 1:
+        height = min(height, max(8, -(-rows // threads)))
+    return [(start, min(start + height, rows)) for start in range(0, rows, height)]
+
+
+def run(task: Callable[[int, int], None], parts: list[tuple[int, int]], threads: int) -> None:
+    """Call ``task(start, stop)`` for every strip, on up to `threads` threads at once.
+
+    Kernels release the GIL, and no strip depends on another, so the output is the same for any number of
+    threads.
+    """
+    if threads == 1 or len(parts) == 1:
+        for start, stop in parts:
+            task(start, stop)
+        return
+    with ThreadPoolExecutor(min(threads, len(parts)), thread_name_prefix="dpid") as pool:
+        for done in [pool.submit(task, start, stop) for start, stop in parts]:
+            done.result()
