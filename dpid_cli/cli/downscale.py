@@ -126,7 +126,7 @@ def _load_kernels(told: bool, method: str, device: str) -> None:
     if told:
         jit.before_compiling(announce)
     import_module("dpid_cli.downscaling.api")
-    METHODS[method].module  # noqa: B018  # imports its kernels
+    METHODS[method].load()
     if device != "cpu" and devices.gpu_trouble() is None:
         import_module("dpid_cli.downscaling.gpu")
 

@@ -234,7 +234,7 @@ def _on_cpu(
     threads: int,
 ) -> None:
     """Fill `output`, (h, w * C), strip by strip."""
-    family = method.module
+    family = method.load()
     if hasattr(family, "prepare"):
         parameters = family.prepare(raster, grid, parameters)
     light = None if transfer is None else Light(transfer, raster)

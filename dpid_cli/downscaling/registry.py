@@ -102,9 +102,8 @@ class Method:
         """Whether its guidance can be a learned filter."""
         return "guidance" in self.described and self.described["guidance"].filters
 
-    @property
-    def module(self) -> Any:
-        """The module that computes it, with its kernels; imported when first asked for."""
+    def load(self) -> Any:
+        """Import the module that computes it, with its kernels, and return it."""
         return import_module(f"dpid_cli.downscaling.methods.{self.family}")
 
     def parameters(self, given: Mapping[str, Any]) -> Parameters:

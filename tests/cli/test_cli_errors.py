@@ -126,7 +126,7 @@ FAILURES = [
     ("photo.png", "-o text.png", "--overwrite"),
     ("photo.png", "-o fifo --format png --overwrite", "not a regular file"),
     ("photo.png", f"-o {'x' * 300}.png", "too long"),
-    ("photo.png", "-m max --window 3", "gaps: give 4"),
+    ("photo.png", "-m max --window 3", "gaps: use 4"),
     ("photo.png", "-m s3pool --cell 6", "multiple of 4"),
     ("bright.tif", "", "scale them to [0, 1]"),
     ("nan.tif", "", "NaN"),

@@ -65,11 +65,11 @@ def test_words_come_back(name):
         ("dpid:lambda", "'lambda' sets no parameter"),
         ("dpid:lamda=1", "'lamda' is no parameter"),
         ("dpid:lambda=x", "'x' is not a number"),
-        ("dpid:lambda=-1", "lambda: -1.0 is not allowed"),
+        ("dpid:lambda=-1", "lambda: must be a finite number, 0 or more: got -1.0"),
         ("box:window=2.5", "'2.5' is not a whole number"),
         ("box:lambda=1", "method box has no such parameter"),
         ("box:guidance=photo", "method box has no such parameter"),
-        ("dpp:variant=both", "variant: 'both' is not allowed"),
+        ("dpp:variant=both", "variant: must be sym or asym: got 'both'"),
     ],
 )
 def test_words_that_are_wrong(word, told):

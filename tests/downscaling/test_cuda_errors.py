@@ -53,7 +53,7 @@ def test_the_driver_is_missing(monkeypatch, package):
         raise OSError(name)
 
     monkeypatch.setattr(ctypes, "CDLL", missing)
-    assert devices.gpu_trouble() == "no NVIDIA driver is installed: install one, or give device cpu"
+    assert devices.gpu_trouble() == "no NVIDIA driver is installed: install one, or use device cpu"
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_gpu_is_there(monkeypatch, package):
     assert devices.device_for("cpu", METHODS["dpid"], GRAY) == "cpu"
 
 
-def test_auto_is_the_processor_without_a_gpu(monkeypatch):
+def test_auto_is_the_cpu_without_a_gpu(monkeypatch):
     monkeypatch.setattr(devices, "find_spec", lambda name: None)
     expected = dpid_cli.downscale(GRAY, scale=2, method="max")
     result = dpid_cli.downscale(GRAY, scale=2, method="max", device="auto")
@@ -102,7 +102,7 @@ def test_arrays_on_gpus_are_known_by_either_protocol():
     assert [kind for kind in range(1, 15) if devices.lies_on_gpu(OnGpu(kind))] == [2, 13]
     assert devices.lies_on_gpu(SimpleNamespace(__cuda_array_interface__={}))
     assert not devices.lies_on_gpu(GRAY) and not devices.lies_on_gpu([[1]])
-    with pytest.raises(dpid_cli.DpidError, match="device: the image lies in the memory of a GPU"):
+    with pytest.raises(dpid_cli.DpidError, match="device: the image is in GPU memory"):
         dpid_cli.downscale(OnGpu(2), scale=2)
 
 
@@ -122,11 +122,11 @@ def test_the_command_says_what_is_missing(photo, dpid, monkeypatch):
     assert (result.exit_code, result.stdout) == (0, "out.png\n")
 
 
-def test_light_is_for_the_processor(photo, dpid, monkeypatch):
+def test_linear_light_needs_the_cpu(photo, dpid, monkeypatch):
     monkeypatch.setattr(devices, "find_spec", lambda name: None)
     result = dpid("downscale", "photo.png", "-s", "4", "-m", "box", "--linear", "--device", "cuda")
     assert result.exit_code == 2 and is_one_error_line(result.stderr)
-    assert "linear: light is added up by the processor only" in result.stderr
+    assert "linear: not available on the GPU" in result.stderr
     result = dpid(
         "downscale", "photo.png", "-s", "4", "-m", "box", "--linear", "--device", "auto", "-o", "a.png"
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
-import importlib
 import json
 from pathlib import Path
 
@@ -223,7 +221,7 @@ def test_files_give_back_what_was_saved(tmp_path):
         with pytest.raises(DpidError, match="exists already"):
             filter_.save(path)
         filter_.save(path, overwrite=True)
-    with pytest.raises(DpidError, match=r"ends in \.json"):
+    with pytest.raises(DpidError, match=r"must end in \.json"):
         Filter(DELTA).save(tmp_path / "filter.txt")
 
 
@@ -265,7 +263,7 @@ BAD = [
     (INPUT | {"offset": [1]}, "offset", "two whole numbers"),
     (INPUT | {"offset": [1, 0.5]}, "offset", "two whole numbers"),
     (INPUT | {"offset": [1, 10**9]}, "offset", "two whole numbers"),
-    (INPUT | {"padding": "wrap"}, "padding", "zero or replicate or reflect"),
+    (INPUT | {"padding": "wrap"}, "padding", "zero, replicate or reflect"),
     ({"scale": 2}, "scale", "none"),
     ({"offset": [0, 0]}, "offset", "none"),
     ({"padding": "zero"}, "padding", "none"),
@@ -352,7 +350,7 @@ def test_filters_that_do_not_fit(dpid, photo):
 def test_other_methods_have_no_guidance(dpid, photo):
     result = dpid("downscale", "photo.png", "-s", "2", "-m", "box", "--guidance", "none.json")
     assert result.exit_code == 2 and "no such parameter" in result.stderr
-    with pytest.raises(DpidError, match="guidance: 3 is not allowed"):
+    with pytest.raises(DpidError, match="guidance: must be a name, a path or a Filter: got 3"):
         downscale(np.zeros((4, 4)), scale=2, guidance=3)
 
 
@@ -394,14 +392,3 @@ def test_packaged_filters(dpid, photo, noise):
         ).exit_code
         == 0
     )
-
-
-@pytest.mark.parametrize("room", ["downscaling.filters", "learning.gradients", "learning.fit"])
-def test_examples_of_the_docstrings(room):
-    failed, tried = doctest.testmod(importlib.import_module(f"dpid_cli.{room}"))
-    assert tried > 0 and failed == 0
-
-
-def test_lazy_exports():
-    assert dpid_cli.Filter is Filter
-    assert set(dir(dpid_cli)) >= {"Filter", "gradients", "learn"}

@@ -104,7 +104,7 @@ def test_malformed_sizes(size):
 
 def test_messages_name_what_is_allowed():
     with pytest.raises(
-        SizeError, match=r"^width: 61 would enlarge the image, which is 60x40: give at most 60$"
+        SizeError, match=r"^width: 61 would enlarge the image, which is 60x40: use at most 60$"
     ):
         by_side((60, 40), "width", 61, 0)
 
