@@ -14,7 +14,7 @@ from dpid_cli.downscaling.choices import Device, FilterGrid
 from dpid_cli.downscaling.filters import Filter, resolved
 from dpid_cli.downscaling.grid import Grid
 from dpid_cli.downscaling.light import Light, transfer_of
-from dpid_cli.downscaling.parameters import Parameters
+from dpid_cli.downscaling.parameters import PARAMETERS, Parameters
 from dpid_cli.downscaling.raster import Raster
 from dpid_cli.downscaling.registry import Method, equivalent, method_named
 from dpid_cli.downscaling.sizes import requested
@@ -158,22 +158,7 @@ def downscale(
     >>> int(dpid_cli.downscale(night, scale=8, lambda_=1).max())
     204
     """
-    given = {
-        "lambda_": lambda_,
-        "alpha": alpha,
-        "epsilon": epsilon,
-        "variant": variant,
-        "guidance": guidance,
-        "normalize": normalize,
-        "window": window,
-        "beta": beta,
-        "power": power,
-        "form": form,
-        "seed": seed,
-        "cell": cell,
-        "position": position,
-        "gate": gate,
-    }
+    given = {name: value for name, value in locals().items() if name in PARAMETERS}
     count = devices.thread_count(threads)
     chosen = method_named(method)
     transfer = transfer_of(linear)
@@ -185,13 +170,17 @@ def downscale(
         raise ArgumentError("stream: is for images in GPU memory only: leave it out")
     if on_gpu:
         from dpid_cli.downscaling import gpu
-    whole_pixels = _reads_whole_pixels(parameters)
+    filter_ = parameters.filter
+    whole_pixels = filter_ is None or filter_.grid == FilterGrid.OUTPUT
     if resident:
         stream = gpu.stream_for(pixels, stream)
         raster = gpu.resident(pixels, stream, whole_pixels)
     else:
         raster = Raster.of(pixels)
-    grid = _grid(raster, scale, size, parameters)
+    target = requested(raster.size, scale, size)
+    if filter_ is not None:
+        filter_.check_fit(raster.size, target, raster.channels)
+    grid = Grid.of(raster.size, target, raster.real, getattr(parameters, "window", None))
     shape = (*grid.size[::-1], *pixels.shape[2:])
     chosen, parameters = equivalent(chosen, parameters)
     if resident:
@@ -207,21 +196,6 @@ def downscale(
     else:
         _on_cpu(output, raster, grid, chosen, parameters, transfer, count)
     return output.reshape(shape)
-
-
-def _reads_whole_pixels(parameters: Parameters) -> bool:
-    """Whether kernels may read packed pixels, which filters over the image cannot."""
-    guidance = getattr(parameters, "guidance", None)
-    return not isinstance(guidance, Filter) or guidance.grid == FilterGrid.OUTPUT
-
-
-def _grid(raster: Raster, scale: float | None, size: tuple[int, int] | None, parameters: Parameters) -> Grid:
-    """Lay the windows of the requested size over the image, and check that a filter fits them."""
-    target = requested(raster.size, scale, size)
-    guidance = getattr(parameters, "guidance", None)
-    if isinstance(guidance, Filter):
-        guidance.check_fit(raster.size, target, raster.channels)
-    return Grid.of(raster.size, target, raster.real, getattr(parameters, "window", None))
 
 
 def _on_cpu(

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, NoReturn, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dpid_cli.downscaling import borders, filter_files
-from dpid_cli.downscaling.choices import Choice, FilterGrid, Guidance, Padding, either
+from dpid_cli.downscaling.choices import FilterGrid, Guidance, Padding, either
 from dpid_cli.downscaling.filter_files import short
 from dpid_cli.downscaling.registry import FILTERS, PARAMETERS, Method
 from dpid_cli.errors import ArgumentError
@@ -107,22 +107,20 @@ class Filter:
     name: str = field(default="filter", repr=False)
 
     def __post_init__(self) -> None:
-        self._set("grid", self._word("grid", FilterGrid))
-        self._set("kernel", self._checked_kernel())
-        if self.grid == FilterGrid.OUTPUT:
-            for name in ("scale", "offset", "padding"):
-                if getattr(self, name) is not None:
-                    self._wrong(name, getattr(self, name), "none, as grid is output")
-        else:
+        self._require("grid", self.grid in FilterGrid.words(), either(FilterGrid.words()))
+        self._set("grid", FilterGrid(self.grid))
+        self._check_kernel()
+        if self.grid == FilterGrid.INPUT:
             self._check_input_grid()
-        self._set("bias", self._checked_bias())
+        else:
+            for name in ("scale", "offset", "padding"):
+                self._require(name, getattr(self, name) is None, "none, as grid is output")
+        self._check_bias()
         for name in TUNED:
             self._check_parameter(name)
-        if self.objective is not None and not isinstance(self.objective, str):
-            self._wrong("objective", self.objective, "a word")
+        self._require("objective", isinstance(self.objective, str | None), "a word")
         for name in ("fitted_on", "loss"):
-            if not isinstance(getattr(self, name), Mapping | None):
-                self._wrong(name, getattr(self, name), "an object")
+            self._require(name, isinstance(getattr(self, name), Mapping | None), "an object")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Filter) and self.as_dict() == other.as_dict()
@@ -136,65 +134,57 @@ class Filter:
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
 
-    def _wrong(self, name: str, value: Any, expected: str) -> NoReturn:
-        self._mismatch(name, short(value), expected)
+    def _require(self, name: str, holds: bool, expected: str, found: str | None = None) -> None:
+        if not holds:
+            found = short(getattr(self, name)) if found is None else found
+            raise ArgumentError(f"{self.name}: {name.rstrip('_')}: found {found}: expected {expected}")
 
-    def _mismatch(self, name: str, found: str, expected: str) -> NoReturn:
-        raise ArgumentError(f"{self.name}: {name.rstrip('_')}: found {found}: expected {expected}")
-
-    def _word(self, name: str, words: type[Choice]) -> Choice:
-        value = getattr(self, name)
-        try:
-            return words.named(name, value)
-        except ArgumentError:
-            self._wrong(name, value, either(words.words()))
-
-    def _checked_kernel(self) -> NDArray[np.float64]:
+    def _check_kernel(self) -> None:
         on_output = self.grid == FilterGrid.OUTPUT
         sides = (3,) if on_output else range(1, _LARGEST_SIDE + 1)
+        numbers = "3 x 3 numbers" if on_output else f"K x K numbers, K from 1 to {_LARGEST_SIDE}"
         shape = _shape(self.kernel)
         one, many = len(shape) == 2, len(shape) == 3 and 1 <= shape[0] <= 4
-        if not (one or many) or shape[-1] != shape[-2] or shape[-1] not in sides:
-            found = f"{' x '.join(map(str, shape))} values" if shape else short(self.kernel)
-            numbers = "3 x 3 numbers" if on_output else f"K x K numbers, K from 1 to {_LARGEST_SIDE}"
-            self._mismatch("kernel", found, f"{numbers}, or as many for each of up to 4 channels")
+        fits = (one or many) and shape[-1] == shape[-2] and shape[-1] in sides
+        found = f"{' x '.join(map(str, shape))} values" if shape else None
+        self._require("kernel", fits, f"{numbers}, or as many for each of up to 4 channels", found)
         for value in np.ravel(np.asarray(self.kernel, dtype=object)):
-            if not _is_number(value):
-                self._wrong("kernel", value, f"finite numbers up to {_LARGEST_VALUE:g}")
+            expected = f"finite numbers up to {_LARGEST_VALUE:g}"
+            self._require("kernel", _is_number(value), expected, short(value))
         kernel = np.array(self.kernel, np.float64)
         kernel.flags.writeable = False
-        return kernel
+        self._set("kernel", kernel)
 
     def _check_input_grid(self) -> None:
         """Check scale, offset and padding, which only the input grid has."""
-        if not _is_integer(self.scale, 1, _LARGEST_SIDE):
-            self._wrong("scale", self.scale, f"a whole number from 1 to {_LARGEST_SIDE}, as grid is input")
+        expected = f"a whole number from 1 to {_LARGEST_SIDE}, as grid is input"
+        self._require("scale", _is_integer(self.scale, 1, _LARGEST_SIDE), expected)
         offset = self.offset if isinstance(self.offset, list | tuple) else ()
-        if len(offset) != 2 or not all(_is_integer(n, -_LARGEST_SIDE, _LARGEST_SIDE) for n in offset):
-            limits = f"from -{_LARGEST_SIDE} to {_LARGEST_SIDE}, rows and columns"
-            self._wrong("offset", self.offset, f"two whole numbers {limits}")
+        fits = len(offset) == 2 and all(_is_integer(n, -_LARGEST_SIDE, _LARGEST_SIDE) for n in offset)
+        expected = f"two whole numbers from -{_LARGEST_SIDE} to {_LARGEST_SIDE}, rows and columns"
+        self._require("offset", fits, expected)
+        padding = Padding.REPLICATE if self.padding is None else self.padding
+        self._require("padding", padding in Padding.words(), either(Padding.words()))
         self._set("scale", int(self.scale or 0))
         self._set("offset", tuple(map(int, offset)))
-        self._set("padding", Padding.REPLICATE if self.padding is None else self._word("padding", Padding))
+        self._set("padding", Padding(padding))
 
-    def _checked_bias(self) -> float | tuple[float, ...]:
+    def _check_bias(self) -> None:
         if _is_number(self.bias):
-            return float(self.bias)  # type: ignore[arg-type]
+            self._set("bias", float(self.bias))  # type: ignore[arg-type]
+            return
         values = self.bias.tolist() if isinstance(self.bias, np.ndarray) else self.bias
         count = len(self.kernel) if self.kernel.ndim == 3 else None
-        if not isinstance(values, list | tuple) or len(values) != count or not all(map(_is_number, values)):
-            self._wrong("bias", values, "a finite number" + (f", or {count} of them" if count else ""))
-        return tuple(map(float, values))
+        fits = isinstance(values, list | tuple) and len(values) == count and all(map(_is_number, values))
+        self._require("bias", fits, "a finite number" + (f", or {count} of them" if count else ""))
+        self._set("bias", tuple(map(float, values)))  # type: ignore[arg-type]
 
     def _check_parameter(self, name: str) -> None:
         value = getattr(self, name)
-        if value is None:
-            return
         try:
-            self._set(name, PARAMETERS[name].check(value))
+            self._set(name, None if value is None else PARAMETERS[name].check(value))
         except (ArgumentError, OverflowError):
-            choices = PARAMETERS[name].choices
-            self._wrong(name, value, either(choices) if choices else "a finite number, 0 or more")
+            self._require(name, False, PARAMETERS[name].allowed)
 
     @classmethod
     def load(cls, source: str | os.PathLike[str]) -> Self:
@@ -313,10 +303,8 @@ class Filter:
                 "use another image, or a filter with one kernel for all channels"
             )
         gain = np.abs(self.kernel).sum((-2, -1)).max() + np.abs(self.bias).max()
-        if gain > _LARGEST_GAIN:
-            self._mismatch(
-                "kernel", f"sizes that add up to {gain:g}", f"at most {_LARGEST_GAIN:g}, bias included"
-            )
+        fits, found = gain <= _LARGEST_GAIN, f"sizes that add up to {gain:g}"
+        self._require("kernel", fits, f"at most {_LARGEST_GAIN:g}, bias included", found)
         if self.scale is not None and any(n != m * self.scale for n, m in zip(source, target, strict=True)):
             raise ArgumentError(
                 f"{self.name}: scale: must be exactly {self.scale}, not {source[0]}x{source[1]} to "

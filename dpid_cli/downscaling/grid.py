@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dpid_cli.downscaling.raster import Array
 from dpid_cli.errors import ArgumentError
 
 
@@ -36,7 +37,7 @@ class Axis(NamedTuple):
     """
 
     first: NDArray[np.int64]
-    head: NDArray[Any]
+    head: Array
     run: NDArray[np.int64]
 
     @property
@@ -87,11 +88,11 @@ class Spans(NamedTuple):
 
     begin: NDArray[np.int64]
     end: NDArray[np.int64]
-    head: NDArray[Any]
-    tail: NDArray[Any]
+    head: Array
+    tail: Array
 
     @property
-    def extent(self) -> NDArray[Any]:
+    def extent(self) -> Array:
         """Pixels per window, including parts."""
         inner = (self.end - self.begin - 2).astype(self.head.dtype)
         return np.where(inner < 0, self.head, self.head + inner + self.tail)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from dpid_cli.downscaling.raster import Raster
+from dpid_cli.downscaling.raster import Array, Raster
 from dpid_cli.downscaling.transfer import SRGB, Transfer
 from dpid_cli.errors import ArgumentError
 
@@ -34,7 +32,7 @@ class Light:
     transfer: Transfer
     like: Raster
 
-    def decoded(self, rows: NDArray[Any]) -> NDArray[Any]:
+    def decoded(self, rows: Array) -> Array:
         """Light of pixels, (n, W * C), not packed, on their own scale."""
         if not self.by_table:
             return self.decode(np.divide(rows, self.like.unit, dtype=self.like.real))
@@ -43,11 +41,11 @@ class Light:
             light[:, j::c] = self.table[j][rows[:, j::c]]
         return light
 
-    def decode(self, intensities: NDArray[Any]) -> NDArray[Any]:
+    def decode(self, intensities: Array) -> Array:
         """Light of intensities in [0, 1]; any shape with interleaved channels."""
         return self._mapped(self.transfer.decode, intensities, "decode")
 
-    def encode(self, light: NDArray[Any]) -> NDArray[Any]:
+    def encode(self, light: Array) -> Array:
         """Light as values on the scale of the pixels, rounded as their type stores them."""
         intensities = self._mapped(self.transfer.encode, light, "encode")
         return self.like.levels(intensities * self.like.real(self.like.unit))
@@ -63,14 +61,12 @@ class Light:
         return self.transfer.separable and self.like.limit > 0
 
     @cached_property
-    def table(self) -> NDArray[Any]:
+    def table(self) -> Array:
         """Light of every level of every channel, (C, levels)."""
         levels = np.arange(self.like.limit + 1).repeat(self.like.channels) / self.like.unit
         return np.ascontiguousarray(self.decode(levels).reshape(-1, self.like.channels).T)
 
-    def _mapped(
-        self, function: Callable[[NDArray[Any]], NDArray[Any]], values: NDArray[Any], name: str
-    ) -> NDArray[Any]:
+    def _mapped(self, function: Callable[[Array], Array], values: Array, name: str) -> Array:
         pixels = np.ascontiguousarray(values, self.like.real).reshape(-1, self.like.channels)
         mapped = np.asarray(function(pixels))
         if mapped.shape != pixels.shape:

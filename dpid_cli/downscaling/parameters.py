@@ -14,7 +14,7 @@ from numbers import Integral, Real
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from dpid_cli.downscaling.choices import Choice, Form, Guidance, Normalize, Position, Variant
+from dpid_cli.downscaling.choices import Choice, Form, Guidance, Normalize, Position, Variant, either
 from dpid_cli.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -29,24 +29,18 @@ class Parameter:
 
     Attributes
     ----------
-    name : str
-        As in Python (`lambda_`); see `label`.
+    name, summary : str
+        Its name in Python (`lambda_`), and one line for help and tables.
     default : float, int, Choice or None
         None stands for what `unset` says.
-    summary : str
-        One line for help and tables.
     low, high : float
-        Smallest and largest number allowed.
-    above_zero : bool
-        Whether the number must be larger than 0.
+        Smallest and largest number allowed; with `above_zero`, 0 is not.
     whole : bool
         Whether the number must be whole.
     filters : bool
         Whether a filter is allowed, in addition to the words if there are any.
-    unit : str
-        Unit of the number.
-    unset : str
-        What happens if the parameter is None.
+    unit, unset : str
+        Unit of the number, and what happens if the parameter is None.
     """
 
     name: str
@@ -70,6 +64,16 @@ class Parameter:
         """The words allowed; empty for numbers."""
         return type(self.default).words() if isinstance(self.default, Choice) else ()
 
+    @property
+    def allowed(self) -> str:
+        """What a message says is allowed."""
+        if self.choices:
+            return either(self.choices)
+        kind = "a whole number" if self.whole else "a finite number"
+        if self.high < _LARGEST:
+            return f"{kind} from {self.low:g} to {self.high:g}"
+        return f"{kind} above 0" if self.above_zero else f"{kind}, {self.low:g} or more"
+
     def check(self, value: Any) -> Any:
         """Return `value` in its own type, or raise an `ArgumentError` that says what is allowed."""
         if self.filters and not (self.choices and isinstance(value, str)):
@@ -78,15 +82,8 @@ class Parameter:
             return type(self.default).named(self.label, value)
         fits = isinstance(value, Integral if self.whole else Real) and not isinstance(value, bool)
         if not fits or not self.low <= value <= self.high or (self.above_zero and value == 0):
-            raise ArgumentError(f"{self.label}: must be a {self._allowed}: got {value!r}")
+            raise ArgumentError(f"{self.label}: must be {self.allowed}: got {value!r}")
         return int(value) if self.whole else float(value)
-
-    @property
-    def _allowed(self) -> str:
-        kind = "whole number" if self.whole else "finite number"
-        if self.high < _LARGEST:
-            return f"{kind} from {self.low:g} to {self.high:g}"
-        return f"{kind} above 0" if self.above_zero else f"{kind}, {self.low:g} or more"
 
 
 def parameter(default: Any, summary: str, **facts: Any) -> Any:
@@ -96,7 +93,7 @@ def parameter(default: Any, summary: str, **facts: Any) -> Any:
 
 @dataclass(frozen=True)
 class Parameters:
-    """Values of a method's parameters, checked; this base has none.
+    """Checked values of a method's parameters; this base has none.
 
     Examples
     --------
@@ -116,6 +113,16 @@ class Parameters:
         """The values by Python name."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
+    @property
+    def filter(self) -> Filter | None:
+        """The learned filter that gives the guidance, if one does."""
+        guidance = getattr(self, "guidance", None)
+        return None if isinstance(guidance, Choice) else guidance
+
+
+_COMPARED = "what pixels are compared with"
+_SOFTENS = "softens the distance near the guidance"
+
 
 @dataclass(frozen=True)
 class DetailParameters(Parameters):
@@ -125,11 +132,11 @@ class DetailParameters(Parameters):
     alpha: float = parameter(
         0.0, "constant added to every pixel's weight; larger values move the result towards box"
     )
-    epsilon: float = parameter(0.0, "softens the distance near the guidance", unit="intensity")
+    epsilon: float = parameter(0.0, _SOFTENS, unit="intensity")
     variant: Variant = parameter(
         Variant.SYM, "reward pixels on both sides of the guidance, or only those above it"
     )
-    guidance: Guidance | Filter = parameter(Guidance.GAUSSIAN, "what pixels are compared with", filters=True)
+    guidance: Guidance | Filter = parameter(Guidance.GAUSSIAN, _COMPARED, filters=True)
     normalize: Normalize = parameter(Normalize.NONE, "divide squared distances by their mean in the window")
 
 
@@ -137,39 +144,36 @@ class DetailParameters(Parameters):
 class DppParameters(DetailParameters):
     """Of ``dpp``, whose weights cannot vanish."""
 
-    epsilon: float = parameter(
-        math.sqrt(1e-3), "softens the distance near the guidance", unit="intensity", above_zero=True
-    )
-    guidance: Guidance | Filter = parameter(Guidance.BOX, "what pixels are compared with", filters=True)
+    epsilon: float = parameter(math.sqrt(1e-3), _SOFTENS, unit="intensity", above_zero=True)
+    guidance: Guidance | Filter = parameter(Guidance.BOX, _COMPARED, filters=True)
+
+
+_WINDOW: Any = parameter(
+    None, "side of overlapping windows", low=1, whole=True, unit="pixels", unset="windows side by side"
+)
 
 
 @dataclass(frozen=True)
 class WindowParameters(Parameters):
     """Of methods whose windows may overlap."""
 
-    window: int | None = parameter(
-        None, "side of overlapping windows", low=1, whole=True, unit="pixels", unset="windows side by side"
-    )
+    window: int | None = _WINDOW
 
 
 @dataclass(frozen=True)
-class _Share(Parameters):
-    beta: float = parameter(0.5, "share of max in mixed, of edscw in adapool", high=1)
-
-
-@dataclass(frozen=True)
-class BlendParameters(WindowParameters, _Share):
+class BlendParameters(Parameters):
     """Of ``mixed`` and ``adapool``."""
 
-
-@dataclass(frozen=True)
-class _Exponent(Parameters):
-    power: float = parameter(2.0, "exponent of lp; 1 is the mean, larger values approach max", low=1)
+    beta: float = parameter(0.5, "share of max in mixed, of edscw in adapool", high=1)
+    window: int | None = _WINDOW
 
 
 @dataclass(frozen=True)
-class LpParameters(WindowParameters, _Exponent):
+class LpParameters(Parameters):
     """Of ``lp``."""
+
+    power: float = parameter(2.0, "exponent of lp; 1 is the mean, larger values approach max", low=1)
+    window: int | None = _WINDOW
 
 
 @dataclass(frozen=True)
@@ -181,8 +185,10 @@ class DrawParameters(Parameters):
 
 
 @dataclass(frozen=True)
-class StochasticParameters(WindowParameters, DrawParameters):
+class StochasticParameters(DrawParameters):
     """Of ``stochastic``."""
+
+    window: int | None = _WINDOW
 
 
 @dataclass(frozen=True)
@@ -190,20 +196,16 @@ class CellParameters(DrawParameters):
     """Of ``s3pool``."""
 
     cell: int | None = parameter(
-        None,
-        "side of the cells in which s3pool and s3dpp draw rows and columns",
-        low=1,
-        whole=True,
-        unit="pixels",
-        unset="half of each side",
-    )
+        None, "side of the cells in which s3pool and s3dpp draw rows and columns",
+        low=1, whole=True, unit="pixels", unset="half of each side",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class S3dppParameters(CellParameters, DppParameters):
     """Of ``s3dpp``, which takes no filter."""
 
-    guidance: Guidance = parameter(Guidance.BOX, "what pixels are compared with")
+    guidance: Guidance = parameter(Guidance.BOX, _COMPARED)
 
 
 @dataclass(frozen=True)
@@ -222,19 +224,11 @@ class GateParameters(Parameters):
     )
 
 
+_OWNERS: tuple[type[Parameters], ...] = (
+    DetailParameters, WindowParameters, BlendParameters, LpParameters, CellParameters, SubsampleParameters,
+    GateParameters,
+)  # fmt: skip
 # Every parameter, in the order of help and tables; where defaults differ between methods, that of the first.
 PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
-    {
-        name: described
-        for owner in (
-            DetailParameters,
-            WindowParameters,
-            BlendParameters,
-            LpParameters,
-            CellParameters,
-            SubsampleParameters,
-            GateParameters,
-        )
-        for name, described in owner.described().items()
-    }
+    {name: described for owner in _OWNERS for name, described in owner.described().items()}
 )

@@ -13,6 +13,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from dpid_cli.errors import ArgumentError
 
+# Of any type; docstrings name shapes.
+Array = NDArray[Any]
+
 # Far outside [0, 1], yet small enough that no power in a kernel overflows.
 FLOAT_LIMIT = 65536.0
 
@@ -43,7 +46,7 @@ class Raster:
         Whether each pixel is one number, with the first channel in its lowest byte.
     """
 
-    rows: NDArray[Any]
+    rows: Array
     channels: int
     packed: bool = False
 
@@ -89,7 +92,7 @@ class Raster:
         """Return the rows top .. bottom-1."""
         return replace(self, rows=self.rows[top:bottom])
 
-    def levels(self, values: NDArray[Any]) -> NDArray[Any]:
+    def levels(self, values: Array) -> Array:
         """Round values on the scale of the pixels as their type stores them: to nearest, halves up."""
         return np.floor(np.clip(values, 0, self.limit) + 0.5) if self.limit else values
 
@@ -121,7 +124,7 @@ def check_kind(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
     return shape[2] if len(shape) == 3 else 1
 
 
-def _read_only(rows: NDArray[Any]) -> NDArray[Any]:
+def _read_only(rows: Array) -> Array:
     """A read-only view: Numba would compile kernels again for writable arrays."""
     view = rows.view()
     view.flags.writeable = False
@@ -142,7 +145,7 @@ def _packed(array: NDArray[np.uint8]) -> NDArray[np.uint32] | None:
     return four.view(np.uint32)[..., 0]
 
 
-def _check_floats(rows: NDArray[Any]) -> None:
+def _check_floats(rows: Array) -> None:
     low, high = float(rows.min()), float(rows.max())  # NaN and infinity survive both
     if not (np.isfinite(low) and np.isfinite(high)):
         raise ArgumentError("image: contains NaN or infinity: replace them by finite values in [0, 1]")

@@ -47,12 +47,11 @@ class Method:
         The module of `dpid_cli.downscaling.methods` that computes it.
     takes : type
         The dataclass of its parameters.
-    divisible : bool
-        Whether strips of the output can be computed independently.
+    divisible, neighbours : bool
+        Whether strips of the output can be computed independently; whether these also need the output rows
+        above and below them.
     packed : bool
         Whether its family reads packed pixels (see `dpid_cli.downscaling.raster.Raster`).
-    neighbours : bool
-        Whether a strip also needs the output rows above and below it.
     linear : LinearLight
         How it works in linear light.
     gpu : bool
@@ -64,7 +63,7 @@ class Method:
     settings : tuple of mappings
         Arguments of `downscale` for which to compile kernels ahead, for every type of image.
     extras : tuple of (str, int, mapping)
-        The same for a single type and number of channels each.
+        The same for one type and number of channels each.
 
     Examples
     --------
@@ -131,24 +130,14 @@ class Method:
 _WEBER = "Weber et al. 2016"
 _SAEEDAN = "Saeedan et al. 2018"
 _LEE = "Lee, Gallagher & Tu 2016"
-_SERMANET = "Sermanet, Chintala & LeCun 2012"
-_SOFTPOOL = "Stergiou, Poppe & Kalliatakis 2021"
 _ADAPOOL = "Stergiou & Poppe 2022"
-_ZEILER = "Zeiler & Fergus 2013"
-_ZHAI = "Zhai et al. 2017"
-_RIPPEL = "Rippel, Snoek & Adams 2015"
 # Arguments for which kernels are compiled ahead: none; and for weights that are a root, a power with an alpha
 # to blend in, a power that could underflow, no power, and half of the reward.
 _PLAIN: Settings = ({},)
 _POWERS: Settings = (
-    {},
-    {"lambda_": 0.5, "alpha": 0.1},
-    {"lambda_": 8.0},
-    {"lambda_": 2.0},
-    {"variant": "asym"},
-)
+    {}, {"lambda_": 0.5, "alpha": 0.1}, {"lambda_": 8.0}, {"lambda_": 2.0}, {"variant": "asym"},
+)  # fmt: skip
 _LINEAR: Mapping[str, Any] = {"linear": True}
-_LINEAR_GRAY = ("uint8", 1, _LINEAR)
 _DPID_EXTRAS = (
     ("uint8", 1, {"guidance": "photo"}),
     *(("uint8", channels, _LINEAR) for channels in (1, 3)),
@@ -175,7 +164,7 @@ def _pooling(
     name: str, summary: str, source: str, takes: type[Parameters] = WindowParameters, *,
     linear: LinearLight = LinearLight.WEIGHED, settings: Settings = _PLAIN,
 ) -> Method:  # fmt: skip
-    extras = (_LINEAR_GRAY,) if linear == LinearLight.WEIGHED else ()
+    extras = (("uint8", 1, _LINEAR),) if linear == LinearLight.WEIGHED else ()
     return Method(name, summary, source, "pooling", takes, linear=linear, settings=settings, extras=extras)
 
 
@@ -214,21 +203,27 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                 "gated", "max and mean, in shares that a filter sets", _LEE, GateParameters, linear=_MEAN
             ),
             _pooling(
-                "lp", "power mean", _SERMANET, LpParameters, linear=_MEAN, settings=({}, {"power": 3.0})
+                "lp", "power mean", "Sermanet, Chintala & LeCun 2012", LpParameters, linear=_MEAN,
+                settings=({}, {"power": 3.0}),
             ),
-            _pooling("softpool", "weights by exponentials of the values", _SOFTPOOL),
+            _pooling(
+                "softpool", "weights by exponentials of the values", "Stergiou, Poppe & Kalliatakis 2021"
+            ),
             _pooling("edscw", "weights by likeness to the mean", _ADAPOOL),
             _pooling("adapool", "edscw and softpool, in fixed shares", _ADAPOOL, BlendParameters),
             _pooling("idw", "weights by inverse distance from the mean", _ADAPOOL),
             Method(
-                "stochastic", "a pixel drawn by its value", _ZEILER, "stochastic", StochasticParameters,
-                settings=({}, _EXPECTED), extras=(("uint8", 1, {**_EXPECTED, **_LINEAR}),),
+                "stochastic", "a pixel drawn by its value", "Zeiler & Fergus 2013", "stochastic",
+                StochasticParameters, settings=({}, _EXPECTED),
+                extras=(("uint8", 1, {**_EXPECTED, **_LINEAR}),),
             ),
             Method(
-                "s3pool", "max at random rows and columns", _ZHAI, "spatial", CellParameters, linear=_PICKED
+                "s3pool", "max at random rows and columns", "Zhai et al. 2017", "spatial", CellParameters,
+                linear=_PICKED,
             ),
             Method(
-                "spectral", "lowest frequencies", _RIPPEL, "spectral", divisible=False, linear=_MEAN
+                "spectral", "lowest frequencies", "Rippel, Snoek & Adams 2015", "spectral", divisible=False,
+                linear=_MEAN,
             ),
             _pillow("nearest", "one pixel of each window", _PICKED),
             _pillow("bilinear", "triangle filter"),

@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dpid_cli.downscaling.grid import Grid
 from dpid_cli.downscaling.light import Light
-from dpid_cli.downscaling.raster import Raster
+from dpid_cli.downscaling.raster import Array, Raster
 
 # Source bytes per strip, so that a second pass finds them in the cache; and the fewest rows, because each
 # strip costs some calls, and two more rows of window means if it needs neighbours.
@@ -25,10 +24,10 @@ class Workspace:
     """Arrays that one thread reuses for strip after strip, because the system has to clear new memory."""
 
     def __init__(self) -> None:
-        self._arrays: dict[str, NDArray[Any]] = {}
-        self._views: dict[str, NDArray[Any]] = {}
+        self._arrays: dict[str, Array] = {}
+        self._views: dict[str, Array] = {}
 
-    def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> Array:
         """Return an array with arbitrary content; calls with the same `name` share their memory."""
         view = self._views.get(name)
         if view is not None and view.shape == shape and view.dtype == dtype:
@@ -64,7 +63,7 @@ class Strip:
         """Return the strip with the output rows above and below it, where they exist."""
         return replace(self, start=max(self.start - 1, 0), stop=min(self.stop + 1, self.grid.ys.target))
 
-    def pixels(self, averages: NDArray[Any]) -> NDArray[Any]:
+    def pixels(self, averages: Array) -> Array:
         """Convert means, of light or of values on the scale of the pixels, to what their type stores."""
         return self.raster.levels(averages) if self.light is None else self.light.encode(averages)
 

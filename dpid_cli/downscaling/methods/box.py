@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from numpy.typing import NDArray
-
 from dpid_cli.downscaling.methods import linear_light
 from dpid_cli.downscaling.methods.pools import Pool
 from dpid_cli.downscaling.methods.sweeps import finish, window_means
 from dpid_cli.downscaling.parameters import Parameters
+from dpid_cli.downscaling.raster import Array
 from dpid_cli.downscaling.strips import Strip
 
 
-def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Parameters) -> None:
+def fill(out: Array, name: str, strip: Strip, parameters: Parameters) -> None:
     """Fill `out`, (rows, w * C), with a strip."""
     if strip.grid.window is not None:
         out[:] = strip.pixels(Pool.of(strip).lighted(strip.light).averaged().means())

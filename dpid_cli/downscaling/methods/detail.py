@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from dpid_cli.downscaling.choices import FilterGrid, Guidance, Normalize, Variant
 from dpid_cli.downscaling.filters import Filter
 from dpid_cli.downscaling.methods import guidance, linear_light
-from dpid_cli.downscaling.methods.sweeps import (
-    SAFE_LAMBDA,
-    Reward,
-    finish,
-    power_flag,
-    sweep,
-    window_means,
-)
+from dpid_cli.downscaling.methods.sweeps import SAFE_LAMBDA, Reward, finish, power_flag, sweep, window_means
 from dpid_cli.downscaling.parameters import DetailParameters
+from dpid_cli.downscaling.raster import Array
 from dpid_cli.downscaling.strips import Strip
 from dpid_cli.kernels import windows
 
 
-def fill(out: NDArray[Any], name: str, strip: Strip, parameters: DetailParameters) -> None:
+def fill(out: Array, name: str, strip: Strip, parameters: DetailParameters) -> None:
     """Fill `out`, (rows, w * C), with a strip of ``dpid`` or ``dpp``; lambda is not 0."""
     means, guide = means_and_guide(parameters.guidance, strip)
     reward_differences(out, name == "dpid", strip, parameters, means, guide)
 
 
-def means_and_guide(guided_by: Guidance | Filter, strip: Strip) -> tuple[NDArray[Any], NDArray[Any]]:
+def means_and_guide(guided_by: Guidance | Filter, strip: Strip) -> tuple[Array, Array]:
     """Window means and guidance of a strip, each (rows, C, w), on the scale of the pixels."""
     if guided_by == Guidance.BOX:
         means = window_means(strip)
@@ -44,12 +35,7 @@ def means_and_guide(guided_by: Guidance | Filter, strip: Strip) -> tuple[NDArray
 
 
 def reward_differences(
-    out: NDArray[Any],
-    joint: bool,
-    strip: Strip,
-    parameters: DetailParameters,
-    means: NDArray[Any],
-    guide: NDArray[Any],
+    out: Array, joint: bool, strip: Strip, parameters: DetailParameters, means: Array, guide: Array
 ) -> None:
     """Fill `out` with a strip, given the means and the guidance of its windows, each (rows, C, w)."""
     alpha = parameters.alpha
@@ -66,9 +52,11 @@ def reward_differences(
             planes = 1 if joint else strip.raster.channels
             factor, base = np.full((len(guide), planes, guide.shape[2]), 1 / base, guide.dtype), np.ones(())
         constant = np.broadcast_to(alpha * base.astype(np.float64) ** reward.exponent, factor.shape)
-        power = power_flag(windows.DETAIL, parameters.lambda_, strip.raster.real)
-        means = linear_light.detail(strip, strip.light, reward, power, guide, factor, constant)
-        out[:] = strip.light.encode(means)
+        real = strip.raster.real
+        least = real(0 if reward.asymmetric else np.finfo(np.float32).min)
+        power = power_flag(windows.DETAIL, parameters.lambda_, real)
+        scalars = least, real(reward.exponent), real(reward.epsilon2), power
+        out[:] = strip.light.encode(linear_light.detail(strip, strip.light, scalars, guide, factor, constant))
         return
     task = windows.DETAIL if factor is None else windows.SCALED_DETAIL
     total, weight = sweep(strip, task, reward, guide, factor)
@@ -80,9 +68,7 @@ def reward_differences(
     finish(out, strip, guide, means, total, weight, blend)
 
 
-def _factor_of_u(
-    strip: Strip, reward: Reward, guide: NDArray[Any], normalised: bool
-) -> tuple[NDArray[Any] | None, NDArray[Any]]:
+def _factor_of_u(strip: Strip, reward: Reward, guide: Array, normalised: bool) -> tuple[Array | None, Array]:
     """A factor for u in each window and distance, None for 1, and the factor by which alpha scales.
 
     Kernels compute u on the scale of the pixels. They divide it by its largest value in the window if a

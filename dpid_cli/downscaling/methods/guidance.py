@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from dpid_cli.downscaling.filters import Filter
+from dpid_cli.downscaling.raster import Array
 from dpid_cli.downscaling.strips import Strip
 from dpid_cli.kernels import filters, smooth
 
 
-def over_means(
-    guidance: Filter | None, strip: Strip, means: NDArray[Any], start: int, stop: int
-) -> NDArray[Any]:
+def over_means(guidance: Filter | None, strip: Strip, means: Array, start: int, stop: int) -> Array:
     """The response to window means; None smooths them with [1 2 1] along both axes.
 
     Parameters
@@ -37,7 +33,7 @@ def over_means(
     return guide
 
 
-def over_pixels(guidance: Filter, strip: Strip) -> NDArray[Any]:
+def over_pixels(guidance: Filter, strip: Strip) -> Array:
     """The response of a filter on the input grid to the pixels of the image."""
     raster = strip.raster
     row_of, column_of = guidance.positions(strip.grid.size)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dpid_cli.downscaling.light import Light
+from dpid_cli.downscaling.raster import Array
 from dpid_cli.downscaling.strips import Strip
 from dpid_cli.kernels import light as kernels
 from dpid_cli.kernels import windows
 from dpid_cli.kernels.jit import Flag, flag
 
-if TYPE_CHECKING:
-    from dpid_cli.downscaling.methods.sweeps import Reward
+# Arguments of `kernels.add_light`: `least`, `exponent`, `epsilon2`, `power`.
+Scalars = tuple[Any, Any, Any, Flag]
 
 # Bytes of pixels, as planes, to sum at a time.
 _PLANES = 1 << 21
@@ -23,7 +23,7 @@ _PLANES = 1 << 21
 _LARGEST_ALPHA = 1e20
 
 
-def box(strip: Strip, light: Light) -> NDArray[Any]:
+def box(strip: Strip, light: Light) -> Array:
     """Mean light of every window of a strip, (rows, w * C)."""
     real, (rows, c, _) = strip.raster.real, strip.shape
     guide, factor = np.empty((rows, c, 0), real), np.empty((rows, 0, 0), real)
@@ -31,32 +31,19 @@ def box(strip: Strip, light: Light) -> NDArray[Any]:
     return _interleaved(total / strip.raster.real(strip.grid.window_area))
 
 
-def detail(
-    strip: Strip,
-    light: Light,
-    reward: Reward,
-    power: Flag,
-    guide: NDArray[Any],
-    factor: NDArray[Any],
-    alpha: NDArray[Any],
-) -> NDArray[Any]:
+def detail(strip: Strip, light: Light, scalars: Scalars, guide: Array, factor: Array, alpha: Array) -> Array:
     """Light of ``dpid`` and ``dpp``, (rows, w * C); light of the guidance where all weights are 0.
 
     Parameters
     ----------
-    strip, light, reward
-    power : flag
-        How to compute u**(lambda / 2).
+    strip, light, scalars
     guide : (rows, C, w) ndarray
         Guidance of each window, on the scale of the pixels.
     factor, alpha : (rows, P, w) ndarray
         Factor of u, and constant added to the reward, in each window; P is 1 for a joint distance, else C.
     """
-    real = strip.raster.real
     factor = factor.astype(guide.dtype, copy=False)
     alpha = np.minimum(alpha, _LARGEST_ALPHA).astype(guide.dtype)
-    least = real(0 if reward.asymmetric else np.finfo(np.float32).min)
-    scalars = (least, real(reward.exponent), real(reward.epsilon2), power)
     total, weight = _sums(strip, light, scalars, guide, factor, alpha)
     unweighted = weight == 0
     if unweighted.any():
@@ -67,26 +54,21 @@ def detail(
     return _interleaved(total)
 
 
-def _interleaved(planes: NDArray[Any]) -> NDArray[Any]:
+def _interleaved(planes: Array) -> Array:
     """(rows, C, w) to (rows, w * C)."""
     return planes.transpose(0, 2, 1).reshape(len(planes), -1)
 
 
-def _planar(lines: NDArray[Any], strip: Strip) -> NDArray[Any]:
+def _planar(lines: Array, strip: Strip) -> Array:
     """(rows, w * C) to (rows, C, w)."""
     rows, c, columns = strip.shape
     return lines.reshape(rows, columns, c).transpose(0, 2, 1)
 
 
 def _sums(
-    strip: Strip,
-    light: Light,
-    scalars: tuple[Any, Any, Any, Flag],
-    guide: NDArray[Any],
-    factor: NDArray[Any],
-    alpha: NDArray[Any],
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """`total` and `weight` of `kernels.add_light`; `scalars` are its arguments from `least` to `power`."""
+    strip: Strip, light: Light, scalars: Scalars, guide: Array, factor: Array, alpha: Array
+) -> tuple[Array, Array]:
+    """Return `total` and `weight` of `kernels.add_light`."""
     ys, xs, real = strip.grid.ys, strip.grid.xs, strip.raster.real
     (rows, c, columns), weights = strip.shape, factor.shape[1]
     length = xs.source + (xs.target if strip.grid.cuts_columns else 0)
@@ -135,7 +117,7 @@ def _chunks(strip: Strip, height: int) -> Iterator[tuple[int, int, int, int]]:
         first = last
 
 
-def _light_planes(strip: Strip, light: Light, top: int, bottom: int, length: int) -> NDArray[Any]:
+def _light_planes(strip: Strip, light: Light, top: int, bottom: int, length: int) -> Array:
     """Rows of the image, decoded to light, as planes."""
     rows = strip.raster.rows[top:bottom]
     if light.by_table:
@@ -145,9 +127,7 @@ def _light_planes(strip: Strip, light: Light, top: int, bottom: int, length: int
     return _planes(strip, decoded, "light", length)
 
 
-def _planes(
-    strip: Strip, rows: NDArray[Any], name: str, length: int, table: NDArray[Any] | None = None
-) -> NDArray[Any]:
+def _planes(strip: Strip, rows: Array, name: str, length: int, table: Array | None = None) -> Array:
     """Rows of pixels as planes, (n, C, length), in the workspace array `name`."""
     raster, first = strip.raster, strip.grid.xs.first
     planes = strip.workspace.array(f"{name} planes", (len(rows), raster.channels, length), raster.real)

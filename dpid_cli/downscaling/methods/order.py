@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from numpy.typing import NDArray
-
 from dpid_cli.downscaling.methods.pools import Pool
 from dpid_cli.downscaling.parameters import Parameters
+from dpid_cli.downscaling.raster import Array
 from dpid_cli.downscaling.strips import Strip
 from dpid_cli.kernels import order
 
 
-def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Parameters) -> None:
+def fill(out: Array, name: str, strip: Strip, parameters: Parameters) -> None:
     """Fill `out`, (rows, w * C), with a strip."""
     pool = Pool.of(strip)
     if name == "extremum":

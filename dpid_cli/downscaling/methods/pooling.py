@@ -12,7 +12,7 @@ from dpid_cli.downscaling.filters import Filter
 from dpid_cli.downscaling.grid import Grid
 from dpid_cli.downscaling.methods.pools import Pool
 from dpid_cli.downscaling.parameters import GateParameters, Parameters
-from dpid_cli.downscaling.raster import Raster
+from dpid_cli.downscaling.raster import Array, Raster
 from dpid_cli.downscaling.strips import Strip
 from dpid_cli.errors import ArgumentError
 from dpid_cli.kernels import order, pooling
@@ -50,7 +50,7 @@ def _fitting(kernel: NDArray[np.float64], raster: Raster, grid: Grid) -> NDArray
     return kernel.transpose(1, 2, 0)
 
 
-def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Any) -> None:
+def fill(out: Array, name: str, strip: Strip, parameters: Any) -> None:
     """Fill `out`, (rows, w * C), with a strip."""
     pool, unit = Pool.of(strip).lighted(strip.light), strip.raster.unit
     match name:
@@ -75,14 +75,14 @@ def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Any) -> None:
     out[:] = strip.pixels(values)
 
 
-def _between(pool: Pool, share: Any) -> NDArray[Any]:
+def _between(pool: Pool, share: Any) -> Array:
     """Mix max and mean: ``share`` of the one, the rest of the other."""
     means, largest = pool.means(), pool.extremes(order.MAX)
     means += share * (largest - means)
     return means
 
 
-def _openness(pool: Pool, gate: NDArray[np.float64]) -> NDArray[Any]:
+def _openness(pool: Pool, gate: NDArray[np.float64]) -> Array:
     """Logistic function of each window's scalar product with the gate."""
     height, width, _ = gate.shape
     pixels = pool.values.reshape(len(pool.values), -1, pool.channels)
@@ -94,7 +94,7 @@ def _openness(pool: Pool, gate: NDArray[np.float64]) -> NDArray[Any]:
     return openness.reshape(pool.shape).astype(pool.values.dtype)
 
 
-def _power_mean(pool: Pool, power: float) -> NDArray[Any]:
+def _power_mean(pool: Pool, power: float) -> Array:
     """``(mean |a|**p)**(1/p)``, computed relative to the largest |a| so that nothing overflows."""
     if pool.values.size and pool.values.min() < 0:
         pool = pool.mapped(np.abs)
@@ -112,12 +112,12 @@ def _power_mean(pool: Pool, power: float) -> NDArray[Any]:
     return total
 
 
-def _logarithm(values: NDArray[Any]) -> NDArray[Any]:
+def _logarithm(values: Array) -> Array:
     """Natural logarithms; for 0, a number below that of any other value."""
     smallest = np.finfo(values.dtype).tiny
     return np.asarray(np.log(np.maximum(values, smallest)))
 
 
-def _soft(pool: Pool, unit: float) -> NDArray[Any]:
+def _soft(pool: Pool, unit: float) -> Array:
     """Weights ``e**a`` for intensities a in [0, 1]."""
     return pool.weighted(pooling.SOFT, pool.extremes(order.MAX), 1 / unit)

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dpid_cli.downscaling.grid import Spans
 from dpid_cli.downscaling.light import Light
-from dpid_cli.downscaling.raster import Raster
+from dpid_cli.downscaling.raster import Array, Raster
 from dpid_cli.downscaling.strips import Strip, Workspace
 from dpid_cli.kernels import order, pooling
 from dpid_cli.kernels.jit import Flag, flag
@@ -30,13 +28,13 @@ class Pool:
     With `light`, `lit` holds the light of the pixels, and weighted means are means of light.
     """
 
-    values: NDArray[Any]
+    values: Array
     ys: Spans
     xs: Spans
     channels: int
     workspace: Workspace
     light: Light | None = None
-    lit: NDArray[Any] | None = None
+    lit: Array | None = None
 
     @classmethod
     def over(cls, raster: Raster, ys: Spans, xs: Spans, workspace: Workspace) -> Pool:
@@ -71,7 +69,7 @@ class Pool:
         """Replace the values of the pixels by their light, if there is any."""
         return self if self.lit is None else replace(self, values=self.lit, light=None, lit=None)
 
-    def mapped(self, function: Callable[[NDArray[Any]], NDArray[Any]]) -> Pool:
+    def mapped(self, function: Callable[[Array], Array]) -> Pool:
         """Apply a function to all pixels."""
         return self._of(function(self.values))
 
@@ -79,7 +77,7 @@ class Pool:
         """Count every pixel that a window touches fully."""
         return replace(self, ys=self.ys.counting(), xs=self.xs.counting())
 
-    def _of(self, values: NDArray[Any]) -> Pool:
+    def _of(self, values: Array) -> Pool:
         view = values.view()
         view.flags.writeable = False  # like the rows of a raster, so that they share a compiled kernel
         return replace(self, values=view)
@@ -90,11 +88,11 @@ class Pool:
         return len(self.ys.begin), len(self.xs.begin) * self.channels
 
     @property
-    def areas(self) -> NDArray[Any]:
+    def areas(self) -> Array:
         """Pixels per window, including parts."""
         return np.outer(self.ys.extent, np.repeat(self.xs.extent, self.channels))
 
-    def extremes(self, rule: Flag, means: NDArray[Any] | None = None) -> NDArray[Any]:
+    def extremes(self, rule: Flag, means: Array | None = None) -> Array:
         """Largest or smallest value; or, with `means`, whichever is farther from the mean."""
         dtype = self.values.dtype
         real = np.float32 if means is None else means.dtype.type
@@ -112,9 +110,7 @@ class Pool:
         )
         return out
 
-    def sums(
-        self, rule: Flag, guide: NDArray[Any] | None = None, exponent: float = 1.0
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+    def sums(self, rule: Flag, guide: Array | None = None, exponent: float = 1.0) -> tuple[Array, Array]:
         """Return `total` and `weight` of `pooling.weigh_rows`."""
         real = self.values.dtype.type
         lit = None if rule == pooling.MEAN else self.lit
@@ -136,13 +132,13 @@ class Pool:
         )
         return total, weight
 
-    def means(self) -> NDArray[Any]:
+    def means(self) -> Array:
         """Coverage-weighted mean of every window."""
         total, _ = self.sums(pooling.MEAN)
         total /= self.areas
         return total
 
-    def weighted(self, rule: Flag, guide: NDArray[Any], exponent: float = 1.0) -> NDArray[Any]:
+    def weighted(self, rule: Flag, guide: Array, exponent: float = 1.0) -> Array:
         """Weighted mean of every window; `guide` where all weights are 0 or one is infinite."""
         total, weight = self.sums(rule, guide, exponent)
         if self.light is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +10,7 @@ from PIL import Image
 
 from dpid_cli.downscaling.light import Light
 from dpid_cli.downscaling.parameters import Parameters
+from dpid_cli.downscaling.raster import Array
 from dpid_cli.downscaling.strips import Strip
 
 # Reach of the filters from the centre of a window, in windows.
@@ -18,7 +18,7 @@ _REACH = {"bilinear": 1, "hamming": 1, "bicubic": 2, "lanczos": 3}
 LIGHT_BYTES = 1 << 20  # of light in memory at a time
 
 
-def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Parameters) -> None:
+def fill(out: Array, name: str, strip: Strip, parameters: Parameters) -> None:
     """Fill `out`, (rows, w * C), with all rows at once."""
     if strip.light is not None and name in _REACH:
         _fill_by_light(out, name, strip, strip.light)
@@ -29,7 +29,7 @@ def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Parameters) -> 
         out[:, j :: raster.channels] = raster.levels(values)
 
 
-def _fill_by_light(out: NDArray[Any], name: str, strip: Strip, light: Light) -> None:
+def _fill_by_light(out: Array, name: str, strip: Strip, light: Light) -> None:
     """Fill `out` with means of light, some rows at a time."""
     (columns, rows), height, c = strip.grid.size, strip.raster.size[1], strip.raster.channels
     patch = height / rows
@@ -60,11 +60,8 @@ def _narrowed(strip: Strip, light: Light, name: str, top: int, bottom: int) -> N
 
 
 def _resized(
-    plane: NDArray[Any],
-    size: tuple[int, int],
-    name: str,
-    bounds: tuple[float, float, float, float] | None = None,
-) -> NDArray[Any]:
+    plane: Array, size: tuple[int, int], name: str, bounds: tuple[float, float, float, float] | None = None
+) -> Array:
     """Resize a plane with Pillow, or the part of it in (left, top, right, bottom)."""
     if plane.dtype != np.uint8:  # Pillow filters higher bit depths as float32 only
         plane = plane.astype(np.float32, copy=False)

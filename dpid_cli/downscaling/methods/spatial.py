@@ -20,7 +20,7 @@ from dpid_cli.downscaling.methods import box, detail, order
 from dpid_cli.downscaling.methods.pools import Pool
 from dpid_cli.downscaling.methods.sweeps import window_means
 from dpid_cli.downscaling.parameters import CellParameters, Parameters, S3dppParameters
-from dpid_cli.downscaling.raster import Raster
+from dpid_cli.downscaling.raster import Array, Raster
 from dpid_cli.downscaling.strips import Strip
 from dpid_cli.errors import ArgumentError
 
@@ -57,7 +57,7 @@ def _draw(parameters: CellParameters, axis: Axis, number: int) -> Indices:
     return splitmix.sample(parameters.seed, number, axis.source, cell, side)
 
 
-def fill(out: NDArray[Any], name: str, strip: Strip, drawn: Drawn) -> None:
+def fill(out: Array, name: str, strip: Strip, drawn: Drawn) -> None:
     """Fill `out`, (rows, w * C), with a strip."""
     if drawn.parameters.form == Form.RANDOM:
         _render(out, strip, drawn.parameters, drawn.rows[strip.start : strip.stop], drawn.columns)
@@ -65,7 +65,7 @@ def fill(out: NDArray[Any], name: str, strip: Strip, drawn: Drawn) -> None:
         out[:] = strip.pixels(_average(strip, drawn.parameters))
 
 
-def _average(strip: Strip, parameters: Parameters) -> NDArray[Any]:
+def _average(strip: Strip, parameters: Parameters) -> Array:
     """Mean over all windows that begin in a window."""
     height, width = strip.grid.whole or (1, 1)
     rows = np.arange(strip.start, strip.stop) * height
@@ -79,7 +79,7 @@ def _average(strip: Strip, parameters: Parameters) -> NDArray[Any]:
     return total * ((strip.raster.unit if strip.light is None else 1) / (height * width))
 
 
-def _render(out: NDArray[Any], strip: Strip, parameters: Parameters, ys: Indices, xs: Indices) -> None:
+def _render(out: Array, strip: Strip, parameters: Parameters, ys: Indices, xs: Indices) -> None:
     """Fill `out` with the windows that begin at these rows and columns; as intensities if it holds floats."""
     windows = _side_by_side(strip, ys, xs, out.dtype)
     if not isinstance(parameters, S3dppParameters):
@@ -110,7 +110,7 @@ def _side_by_side(strip: Strip, ys: Indices, xs: Indices, dtype: Any) -> Strip:
     return Strip(Raster(tiled, raster.channels), grid, 0, len(ys), strip.workspace, light)
 
 
-def _smoothed(strip: Strip, ys: Indices, xs: Indices) -> NDArray[Any]:
+def _smoothed(strip: Strip, ys: Indices, xs: Indices) -> Array:
     """Means of the windows that begin here and at the eight pixels around, weighted with [1 2 1].
 
     Returns (rows, C, w). As in the guidance of DPID, windows that would begin outside the image are left out.

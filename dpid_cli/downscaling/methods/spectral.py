@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dpid_cli.downscaling.parameters import Parameters
+from dpid_cli.downscaling.raster import Array
 from dpid_cli.downscaling.strips import Strip
 
 _ROWS = 256  # transformed at a time, so that spectra stay small
 
 
-def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Parameters) -> None:
+def fill(out: Array, name: str, strip: Strip, parameters: Parameters) -> None:
     """Fill `out`, (rows, w * C), with all rows at once."""
     raster, (columns, rows) = strip.raster, strip.grid.size
     c = raster.channels
     averages = np.empty(out.shape)
     for j in range(c):
 
-        def channel(lines: NDArray[Any], j: int = j) -> NDArray[Any]:
+        def channel(lines: Array, j: int = j) -> Array:
             return (lines if strip.light is None else strip.light.decoded(lines))[:, j::c]
 
         wide = _shrink_rows(raster.rows, columns, channel)
@@ -30,7 +30,7 @@ def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Parameters) -> 
 
 
 def _shrink_rows(
-    lines: NDArray[Any], target: int, of_rows: Callable[[NDArray[Any]], NDArray[Any]] = np.asarray
+    lines: Array, target: int, of_rows: Callable[[Array], Array] = np.asarray
 ) -> NDArray[np.float64]:
     """Keep the lowest frequencies of ``of_rows(lines)``, as many as give `target` samples per row.
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from dpid_cli.downscaling import splitmix
 from dpid_cli.downscaling.choices import Form
 from dpid_cli.downscaling.methods.pools import Pool
 from dpid_cli.downscaling.parameters import StochasticParameters
+from dpid_cli.downscaling.raster import Array
 from dpid_cli.downscaling.strips import Strip
 from dpid_cli.kernels import order, pooling
 
 
-def fill(out: NDArray[Any], name: str, strip: Strip, parameters: StochasticParameters) -> None:
+def fill(out: Array, name: str, strip: Strip, parameters: StochasticParameters) -> None:
     """Fill `out`, (rows, w * C), with a strip."""
     expected = parameters.form == Form.EXPECTED
     pool = Pool.of(strip).lighted(strip.light if expected else None).counting()

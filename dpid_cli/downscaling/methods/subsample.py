@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from dpid_cli.downscaling.choices import Position
 from dpid_cli.downscaling.grid import Axis
 from dpid_cli.downscaling.parameters import SubsampleParameters
+from dpid_cli.downscaling.raster import Array
 from dpid_cli.downscaling.strips import Strip
 
 
-def fill(out: NDArray[Any], name: str, strip: Strip, parameters: SubsampleParameters) -> None:
+def fill(out: Array, name: str, strip: Strip, parameters: SubsampleParameters) -> None:
     """Fill `out`, (rows, w * C), with a strip."""
     centre = parameters.position == Position.CENTRE
     ys, xs = _chosen(strip.grid.ys, centre)[strip.start : strip.stop], _chosen(strip.grid.xs, centre)

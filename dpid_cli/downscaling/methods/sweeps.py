@@ -7,9 +7,8 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from dpid_cli.downscaling.raster import Raster
+from dpid_cli.downscaling.raster import Array, Raster
 from dpid_cli.downscaling.strips import Strip
 from dpid_cli.kernels import windows
 from dpid_cli.kernels.columns import TILE
@@ -33,9 +32,9 @@ def sweep(
     strip: Strip,
     task: Flag,
     reward: Reward = Reward(),
-    guide: NDArray[Any] | None = None,
-    factor: NDArray[Any] | None = None,
-) -> tuple[NDArray[Any], NDArray[Any]]:
+    guide: Array | None = None,
+    factor: Array | None = None,
+) -> tuple[Array, Array]:
     """Return `total` and `weight` of `windows.sweep_rows`."""
     raster, grid, real = strip.raster, strip.grid, strip.raster.real
     rows, c, columns = strip.shape
@@ -69,7 +68,7 @@ def sweep(
     return total, weight
 
 
-def window_means(strip: Strip) -> NDArray[Any]:
+def window_means(strip: Strip) -> Array:
     """Coverage-weighted mean of every window, (rows, C, w), on the scale of the pixels."""
     means, _ = sweep(strip, windows.BOX)
     return means
@@ -96,13 +95,13 @@ def power_flag(task: Flag, lambda_: float, real: type[np.floating[Any]]) -> Flag
 
 
 def finish(
-    out: NDArray[Any],
+    out: Array,
     strip: Strip,
-    guide: NDArray[Any],
-    means: NDArray[Any],
-    total: NDArray[Any],
-    weight: NDArray[Any],
-    blend: NDArray[Any] | None = None,
+    guide: Array,
+    means: Array,
+    total: Array,
+    weight: Array,
+    blend: Array | None = None,
 ) -> None:
     """Fill `out` with the pixels of `windows.finish_rows`."""
     raster = strip.raster
