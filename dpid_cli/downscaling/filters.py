@@ -148,9 +148,9 @@ class Filter:
         fits = (one or many) and shape[-1] == shape[-2] and shape[-1] in sides
         found = f"{' x '.join(map(str, shape))} values" if shape else None
         self._require("kernel", fits, f"{numbers}, or as many for each of up to 4 channels", found)
-        for value in np.ravel(np.asarray(self.kernel, dtype=object)):
-            expected = f"finite numbers up to {_LARGEST_VALUE:g}"
-            self._require("kernel", _is_number(value), expected, short(value))
+        values = np.ravel(np.asarray(self.kernel, dtype=object))
+        wrong = next((value for value in values if not _is_number(value)), 0)
+        self._require("kernel", _is_number(wrong), f"finite numbers up to {_LARGEST_VALUE:g}", short(wrong))
         kernel = np.array(self.kernel, np.float64)
         kernel.flags.writeable = False
         self._set("kernel", kernel)
@@ -221,10 +221,9 @@ class Filter:
             content = filter_files.packaged(source)
         else:
             content = filter_files.content_of(Path(source))
-        name = os.fspath(source)
-        values = filter_files.parsed(content, name, [key.rstrip("_") for key in _FIELDS])
-        known = {key: values[key.rstrip("_")] for key in _FIELDS if key.rstrip("_") in values}
-        return cls(**known, name=name)
+        name, labels = os.fspath(source), {key.rstrip("_"): key for key in _FIELDS}
+        values = filter_files.parsed(content, name, labels)
+        return cls(**{labels[label]: value for label, value in values.items()}, name=name)
 
     def as_dict(self) -> dict[str, Any]:
         """The content of its file, as JSON types.
@@ -315,15 +314,7 @@ class Filter:
 def over_pixels(scale: int, padding: str = "replicate") -> Filter:
     """Make a filter on the input grid to start a fit from: the window and half of the pixels around it.
 
-    Parameters
-    ----------
-    scale : int
-    padding : {"replicate", "zero", "reflect"}, default "replicate"
-
-    Returns
-    -------
-    Filter
-        (scale + 2) x (scale + 2), from one pixel above and left of the window; its weights sum to 1.
+    It has (scale + 2) x (scale + 2) weights that sum to 1, from one pixel above and left of the window.
 
     Examples
     --------

@@ -13,11 +13,14 @@ import pytest
 
 import dpid_cli
 from dpid_cli import METHODS, ArgumentError, downscale
-from dpid_cli.downscaling import choices
 from dpid_cli.downscaling.choices import Choice, either
 from dpid_cli.downscaling.registry import PARAMETERS, equivalent
 
-LISTS = [found for _, found in inspect.getmembers(choices, inspect.isclass) if issubclass(found, Choice)]
+LISTS = [
+    found
+    for _, found in inspect.getmembers(choices, inspect.isclass)
+    if issubclass(found, Choice) and found is not Choice
+]
 MODULES = [
     module.name
     for package in ("downscaling", "learning")
@@ -55,9 +58,7 @@ def test_parameters_cannot_be_changed_and_others_are_refused(method):
         with pytest.raises(dataclasses.FrozenInstanceError):
             setattr(parameters, name, 1)
     for name in PARAMETERS.keys() - method.defaults.keys():
-        with pytest.raises(
-            ArgumentError, match=f"{PARAMETERS[name].label}: method {method.name} has no such"
-        ):
+        with pytest.raises(ArgumentError, match=f"method {method.name} has no such"):
             method.parameters({name: 1})
 
 
@@ -87,7 +88,7 @@ def test_only_equal_weights_are_the_box_filter(name):
 def test_words(words):
     assert all(words.named("word", word) == word for word in words.words())
     for wrong in ("", None, 1, [], np.zeros(3), "Sym"):
-        with pytest.raises((ArgumentError, IndexError), match=r"^word: must be |index"):
+        with pytest.raises(ArgumentError, match=r"^word: must be .*: got "):
             words.named("word", wrong)
 
 
