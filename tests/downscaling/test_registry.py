@@ -16,11 +16,7 @@ from dpid_cli import METHODS, ArgumentError, downscale
 from dpid_cli.downscaling.choices import Choice, either
 from dpid_cli.downscaling.registry import PARAMETERS, equivalent
 
-LISTS = [
-    found
-    for _, found in inspect.getmembers(choices, inspect.isclass)
-    if issubclass(found, Choice) and found is not Choice
-]
+LISTS = Choice.__subclasses__()
 MODULES = [
     module.name
     for package in ("downscaling", "learning")
