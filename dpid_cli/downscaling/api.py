@@ -158,14 +158,14 @@ def downscale(
     >>> int(dpid_cli.downscale(night, scale=8, lambda_=1).max())
     204
     """
-    given = {name: value for name, value in locals().items() if name in PARAMETERS}
+    arguments = {name: value for name, value in locals().items() if name in PARAMETERS}
     count = devices.thread_count(threads)
     chosen = method_named(method)
     transfer = transfer_of(linear)
     resident = devices.lies_on_gpu(image)
     pixels: Any = image if resident else np.asarray(image)
     on_gpu = devices.device_for(device, chosen, pixels, linear=transfer is not None) == Device.CUDA
-    parameters = chosen.parameters(resolved(chosen, given))
+    parameters = chosen.parameters(resolved(chosen, arguments))
     if stream is not None and not resident:
         raise ArgumentError("stream: is for images in GPU memory only: leave it out")
     if on_gpu:

@@ -56,9 +56,9 @@ def parsed(content: bytes, name: str, known: Collection[str]) -> dict[str, Any]:
             f"{name}: not a filter: found no JSON ({one_line(error)}): give a file from 'dpid learn'"
         ) from None
     if not isinstance(values, dict) or values.get("format") != FORMAT:
-        found = values.get("format") if isinstance(values, dict) else values
+        value = values.get("format") if isinstance(values, dict) else values
         raise ArgumentError(
-            f"{name}: format: found {short(found)}: expected {FORMAT!r}, as 'dpid learn' writes"
+            f"{name}: format: found {short(value)}: expected {FORMAT!r}, as 'dpid learn' writes"
         )
     if values.get("version") != VERSION or isinstance(values["version"], bool):
         raise ArgumentError(f"{name}: version: found {short(values.get('version'))}: expected {VERSION}")

@@ -327,19 +327,19 @@ def over_pixels(scale: int, padding: str = "replicate") -> Filter:
     )
 
 
-def resolved(method: Method, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Load the filters among the parameters `given`; those that the guidance sets become defaults.
+def resolved(method: Method, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Load the filters among the arguments; the parameters that the guidance sets become defaults.
 
     Parameters
     ----------
     method : Method
-    given : mapping
+    arguments : mapping
         Parameters by Python name; None stands for the default.
 
     Returns
     -------
     dict
-        `given` without None, for `Method.parameters`.
+        The arguments without None, for `Method.parameters`.
 
     Raises
     ------
@@ -352,7 +352,7 @@ def resolved(method: Method, given: Mapping[str, Any]) -> dict[str, Any]:
     >>> list(resolved(METHODS["dpp"], {"guidance": "photo", "alpha": 0.5}))
     ['lambda_', 'alpha', 'epsilon', 'variant', 'normalize', 'guidance']
     """
-    chosen = {name: value for name, value in given.items() if value is not None}
+    chosen = {name: value for name, value in arguments.items() if value is not None}
     if isinstance(chosen.get("gate"), str | os.PathLike):
         chosen["gate"] = Filter.load(Path(chosen["gate"]))
     guidance = chosen.get("guidance")

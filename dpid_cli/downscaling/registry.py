@@ -37,7 +37,7 @@ Settings = tuple[Mapping[str, Any], ...]
 
 @dataclass(frozen=True)
 class Method:
-    """A way to downscale.
+    """A method of downscaling, and what it can do.
 
     Attributes
     ----------
@@ -105,8 +105,8 @@ class Method:
         """Import the module that computes it, with its kernels, and return it."""
         return import_module(f"dpid_cli.downscaling.methods.{self.family}")
 
-    def parameters(self, given: Mapping[str, Any]) -> Parameters:
-        """Check the parameters in `given`, by Python name; None stands for the default.
+    def parameters(self, arguments: Mapping[str, Any]) -> Parameters:
+        """Check arguments of `downscale`, by Python name; None stands for the default.
 
         Raises
         ------
@@ -114,7 +114,7 @@ class Method:
             If a value is not allowed, or the method has no such parameter.
         """
         checked = {}
-        for name, value in given.items():
+        for name, value in arguments.items():
             if value is None:
                 continue
             if name not in self.described:

@@ -58,13 +58,13 @@ def cases(device: str = Device.CPU) -> list[Case]:
             for method in METHODS.values()
             for setting in (method.settings if method.gpu else ())
         ]
-    found = []
+    every = []
     for method in METHODS.values():
         for dtype in DTYPES:
             for channels in CHANNELS if method.by_channels else (1,):
-                found += [Case(dtype, channels, method.name, setting) for setting in method.settings]
-        found += [Case(dtype, channels, method.name, extra) for dtype, channels, extra in method.extras]
-    return found
+                every += [Case(dtype, channels, method.name, setting) for setting in method.settings]
+        every += [Case(dtype, channels, method.name, extra) for dtype, channels, extra in method.extras]
+    return every
 
 
 def counts(device: str) -> tuple[int, int]:

@@ -37,7 +37,7 @@ def means_and_guide(guided_by: Guidance | Filter, strip: Strip) -> tuple[Array, 
 def reward_differences(
     out: Array, joint: bool, strip: Strip, parameters: DetailParameters, means: Array, guide: Array
 ) -> None:
-    """Fill `out` with a strip, given the means and the guidance of its windows, each (rows, C, w)."""
+    """Fill `out` with a strip; `means` and `guide` of its windows are (rows, C, w)."""
     alpha = parameters.alpha
     reward = Reward(
         exponent=parameters.lambda_ / 2,
