@@ -124,7 +124,7 @@ def _load_kernels(told: bool, device: str) -> None:
         jit.before_compiling(announce)
     import_module("dpid_cli.downscaling.api")
     if device != "cpu" and devices.gpu_trouble() is None:
-        import_module("dpid_cli.downscaling.gpu")
+        import_module("dpid_cli.downscaling.gpu.launch")
 
 
 def _run(job: Job, source: str, result: str, notes: str, debug: bool) -> DpidError | None:

@@ -204,9 +204,9 @@ def downscale(
     grid = Grid.of(raster.size, target, raster.real, parameters.get("window"))
     out = np.empty((target[1], target[0] * raster.channels), raster.dtype)
     if device == "cuda":
-        from dpid_cli.downscaling import gpu
+        from dpid_cli.downscaling.gpu import launch
 
-        gpu.downscale(out, raster, grid, chosen.name, parameters)
+        launch.downscale(out, raster, grid, chosen.name, parameters)
         return out.reshape(shape)
     family = import_module(f"dpid_cli.downscaling.methods.{chosen.family}")
     if hasattr(family, "prepare"):
@@ -237,14 +237,14 @@ def _on_gpu(
     stream: Any,
 ) -> Any:
     """`downscale` for an image in the memory of a GPU."""
-    from dpid_cli.downscaling import gpu
+    from dpid_cli.downscaling.gpu import arrays, launch
 
     filter_ = parameters.get("guidance")
-    stream = gpu.stream_for(image, stream)
-    raster = gpu.resident(image, stream, not isinstance(filter_, Filter) or filter_.grid == "output")
+    stream = arrays.stream_for(image, stream)
+    raster = arrays.resident(image, stream, not isinstance(filter_, Filter) or filter_.grid == "output")
     target = by_size(raster.size, size) if scale is None else by_scale(raster.size, scale)
     if isinstance(filter_, Filter):
         filter_.check_fit(raster.size, target, raster.channels)
     grid = Grid.of(raster.size, target, raster.real, parameters.get("window"))
     shape = (target[1], target[0], *tuple(image.shape)[2:])
-    return gpu.downscale_resident(raster, grid, method.name, parameters, shape, stream)
+    return launch.downscale_resident(raster, grid, method.name, parameters, shape, stream)

@@ -1,42 +1,18 @@
-"""From the windows of a row to its columns, and back: the values of windows spread, those of columns folded.
+"""From the windows of a tile to its columns and back: `spread` repeats values, `fold` adds them up.
 
-A tile, ``(i0, i1, c0, c1)``, is the part of a row that kernels work on at a time: the windows i0 .. i1-1 and
-the columns c0 .. c1-1. A plane holds one number for each of its columns and, from TILE on, one for each of
-its straddlers: of the window i0 + k the cut pixel before it.
+`tiles` explains tiles, planes and straddlers. Loops whose length is a constant vectorise; the code for
+windows of one to five columns is therefore compiled for each width, and wider windows are handled as
+multiples of these.
 """
 
 from __future__ import annotations
 
-from dpid_cli.kernels.jit import flag, helper
+from dpid_cli.kernels.flags import count, flag, helper
+from dpid_cli.kernels.tiles import PLANE, TILE, copy, has_whole_windows
 
-TILE = 1024
-PLANE = 2 * TILE + 32  # not a power of two: planes would share cache sets
-# Windows of so many columns at most have loops of their own; the compiler interleaves no more.
+# The widest windows with loops of their own; the compiler interleaves no more.
 MOST = 5
 ONE, TWO, THREE, FOUR, FIVE = (flag(p) for p in range(1, MOST + 1))
-
-
-@helper
-def window_of(column, xs):
-    """The window in which a column starts."""
-    return column * (len(xs.first) - 1) // xs.first[-1]
-
-
-@helper
-def tile_end(c0, xs):
-    """End of the tile that begins at column c0: behind whole windows, where at least one fits."""
-    end = c0 + TILE
-    if end >= xs.first[-1]:
-        return xs.first[-1]
-    whole = xs.first[window_of(end, xs)]
-    return whole if whole > c0 else end
-
-
-@helper
-def whole_windows(xs, tile):
-    """Whether a tile consists of whole windows."""
-    i0, i1, c0, c1 = tile
-    return xs.first[i0] == c0 and xs.first[i1] == c1
 
 
 @helper
@@ -45,13 +21,6 @@ def neighbours(xs, start, stop):
     if xs.first[start + 1] - xs.first[start] == 1:
         return min(xs.run[start] + 1, stop)
     return start + 1
-
-
-@helper
-def copy(target, source, n):
-    """Copy n values."""
-    for k in range(n):
-        target[k] = source[k]
 
 
 @helper
@@ -70,7 +39,7 @@ def spread(values, planes, buffer, xs, tile, m):
     i0, i1, c0, _ = tile
     for j in range(len(values) if m > 0 else 0):
         copy(planes[j * PLANE + TILE :], values[j, i0:], m)
-    if not whole_windows(xs, tile):
+    if not has_whole_windows(xs, tile):
         for j in range(len(values)):
             spread_parts(values[j], planes[j * PLANE :], first, tile)
     elif len(xs.run) > 0:
@@ -129,8 +98,8 @@ def repeat(values, target, n, p):
 def repeat_constant(values, target, n, times):
     """`repeat` by a number that the compiler knows: only then the loop vectorises."""
     for i in range(n):
-        for k in range(len(times)):
-            target[len(times) * i + k] = values[i]
+        for k in range(count(times)):
+            target[count(times) * i + k] = values[i]
 
 
 @helper
@@ -158,7 +127,7 @@ def fold(planes, buffer, total, xs, tile, m):
     """
     first, head = xs.first, xs.head
     i0, i1, c0, _ = tile
-    if not whole_windows(xs, tile):
+    if not has_whole_windows(xs, tile):
         for j in range(len(total)):
             fold_parts(planes[j * PLANE :], total[j], xs, tile)
         return
@@ -239,9 +208,9 @@ def add_sums(values, total, n, p):
 def add_sums_constant(values, total, n, each):
     """`add_sums` of a number of values that the compiler knows: only then the loop vectorises."""
     for i in range(n):
-        value = values[len(each) * i]
-        for k in range(1, len(each)):
-            value += values[len(each) * i + k]
+        value = values[count(each) * i]
+        for k in range(1, count(each)):
+            value += values[count(each) * i + k]
         total[i] += value
 
 

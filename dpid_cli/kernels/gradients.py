@@ -18,23 +18,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from dpid_cli.kernels.jit import helper, kernel
-
-
-@helper
-def coverage(axis, i, k):
-    """How much of pixel k belongs to window i, along one axis."""
-    if k < axis.first[i]:
-        return axis.head[i]
-    if k == axis.first[i + 1] - 1:
-        return 1.0 - axis.head[i + 1]
-    return 1.0
-
-
-@helper
-def begin(axis, i):
-    """First pixel of window i."""
-    return axis.first[i] - (1 if axis.head[i] > 0 else 0)
+from dpid_cli.kernels.flags import helper
+from dpid_cli.kernels.jit import kernel
+from dpid_cli.kernels.tiles import begin_of, coverage
 
 
 @helper
@@ -42,8 +28,8 @@ def gather(pixels, ys, xs, row, column, values, covers):
     """Copy one window's pixels, (n, C), and their coverages; returns n."""
     channels = values.shape[1]
     n = 0
-    for y in range(begin(ys, row), ys.first[row + 1]):
-        for x in range(begin(xs, column), xs.first[column + 1]):
+    for y in range(begin_of(ys, row), ys.first[row + 1]):
+        for x in range(begin_of(xs, column), xs.first[column + 1]):
             covers[n] = coverage(ys, row, y) * coverage(xs, column, x)
             for j in range(channels):
                 values[n, j] = pixels[y, channels * x + j]
@@ -56,8 +42,8 @@ def scatter(gradient, ys, xs, row, column, values):
     """The adjoint of `gather`: add each pixel's value."""
     channels = values.shape[1]
     n = 0
-    for y in range(begin(ys, row), ys.first[row + 1]):
-        for x in range(begin(xs, column), xs.first[column + 1]):
+    for y in range(begin_of(ys, row), ys.first[row + 1]):
+        for x in range(begin_of(xs, column), xs.first[column + 1]):
             for j in range(channels):
                 gradient[y, channels * x + j] += values[n, j]
             n += 1
@@ -198,10 +184,10 @@ def box_adjoint(means_gradient, ys, xs, image_gradient):
     rows, channels, columns = means_gradient.shape
     area = ys.first[-1] / (len(ys.first) - 1) * (xs.first[-1] / (len(xs.first) - 1))
     for row in range(rows):
-        for y in range(begin(ys, row), ys.first[row + 1]):
+        for y in range(begin_of(ys, row), ys.first[row + 1]):
             vertical = coverage(ys, row, y) / area
             for i in range(columns):
-                for x in range(begin(xs, i), xs.first[i + 1]):
+                for x in range(begin_of(xs, i), xs.first[i + 1]):
                     share = vertical * coverage(xs, i, x)
                     for j in range(channels):
                         image_gradient[y, channels * x + j] += share * means_gradient[row, j, i]

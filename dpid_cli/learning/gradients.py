@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dpid_cli.downscaling.filters import BOX, GAUSSIAN, Filter, resolved
+from dpid_cli.downscaling.footprint import footprint
 from dpid_cli.downscaling.grid import Grid
-from dpid_cli.downscaling.methods.guidance import means_and_guide, places
+from dpid_cli.downscaling.methods.guidance import means_and_guide
 from dpid_cli.downscaling.methods.sweeps import Strip, Workspace
 from dpid_cli.downscaling.raster import Raster
 from dpid_cli.downscaling.registry import METHODS, method_named
@@ -222,7 +223,7 @@ class _Backward:
     def _input_grid(self, guide_gradient: Array) -> None:
         planes = self.filter.planes(self.strip.raster.channels).copy()
         kernels_gradient = np.zeros(planes.shape)
-        row_of, column_of = places(self.filter, self.strip.grid.size)
+        row_of, column_of = footprint(self.filter, self.strip.grid.size)
         filters.filter_pixels_adjoint(
             guide_gradient,
             self.strip.raster.rows,

@@ -11,10 +11,7 @@ from numpy.typing import NDArray
 from dpid_cli.downscaling.methods import box, linear_light
 from dpid_cli.downscaling.methods.guidance import means_and_guide
 from dpid_cli.downscaling.methods.sweeps import Reward, Strip, finish, sweep
-from dpid_cli.kernels import windows
-
-# Up to here u**(lambda / 2) neither underflows where it matters nor overflows, in float32.
-SAFE_LAMBDA = 4.0
+from dpid_cli.kernels.rewards import DETAIL, RANGE, SAFE_LAMBDA, SCALED_DETAIL
 
 
 def fill(out: NDArray[Any], name: str, strip: Strip, parameters: Mapping[str, Any]) -> None:
@@ -50,7 +47,7 @@ def reward_differences(
         beside = np.broadcast_to(alpha * base.astype(np.float64) ** reward.exponent, factor.shape)
         out[:] = strip.light.encode(linear_light.detail(strip, strip.light, reward, guide, factor, beside))
         return
-    task = windows.DETAIL if factor is None else windows.SCALED_DETAIL
+    task = DETAIL if factor is None else SCALED_DETAIL
     total, weight = sweep(strip, task, reward, guide, factor)
     blend = None
     if alpha > 0:
@@ -73,7 +70,7 @@ def _factor_of_u(
     unit2 = strip.raster.unit**2
     if 2 * reward.exponent <= SAFE_LAMBDA and not normalised:
         return None, np.array(unit2)
-    u, largest = sweep(strip, windows.RANGE, reward, guide)
+    u, largest = sweep(strip, RANGE, reward, guide)
     # Below 1e-37 the reciprocal overflows, and no reward counts beside alpha.
     rewarded = largest > 1e-37
     factor = np.divide(1, largest, out=np.zeros_like(largest), where=rewarded)

@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dpid_cli.downscaling.filters import Filter
+from dpid_cli.downscaling.filters import GAUSSIAN, Filter
+from dpid_cli.downscaling.footprint import footprint
 from dpid_cli.downscaling.methods.sweeps import Strip, sweep
-from dpid_cli.kernels import filters, smooth, windows
+from dpid_cli.kernels import filters
+from dpid_cli.kernels.rewards import BOX
 
 
 def window_means(strip: Strip) -> NDArray[Any]:
     """Coverage-weighted mean of every window: (rows, C, w), on the scale of the pixels."""
-    means, _ = sweep(strip, windows.BOX)
+    means, _ = sweep(strip, BOX)
     return means
 
 
@@ -34,21 +36,18 @@ def means_and_guide(guidance: str | Filter, strip: Strip) -> tuple[NDArray[Any],
     wider = strip.with_neighbours()
     means = window_means(wider)
     start, stop = strip.start - wider.start, strip.stop - wider.start
-    if isinstance(guidance, Filter):
-        real, channels = means.dtype, strip.raster.channels
-        kernels = np.broadcast_to(guidance.at_borders, (channels, 4, 4, 3, 3)).astype(real, order="C")
-        bias = (guidance.biases(channels) * strip.raster.unit).astype(real)
-        filters.filter_means(means, start, stop, kernels, bias, guide)
-    else:
-        column_sums = strip.workspace.array("column sums", (means.shape[2],), means.dtype)
-        smooth.smooth_rows(means, start, stop, column_sums, guide)
+    filter_ = guidance if isinstance(guidance, Filter) else GAUSSIAN
+    real, channels = means.dtype, strip.raster.channels
+    kernels = np.broadcast_to(filter_.at_borders, (channels, 4, 4, 3, 3)).astype(real, order="C")
+    bias = (filter_.biases(channels) * strip.raster.unit).astype(real)
+    filters.filter_means(means, start, stop, kernels, bias, guide)
     return means[start:stop], guide
 
 
 def _filter_pixels(guidance: Filter, strip: Strip, guide: NDArray[Any]) -> None:
     """Fill `guide` with the response of a filter on the input grid."""
     raster = strip.raster
-    row_of, column_of = places(guidance, strip.grid.size)
+    row_of, column_of = footprint(guidance, strip.grid.size)
     filters.filter_pixels(
         raster.rows,
         strip.start,
@@ -61,31 +60,3 @@ def _filter_pixels(guidance: Filter, strip: Strip, guide: NDArray[Any]) -> None:
         strip.workspace.array("planes", (guidance.step, len(column_of)), raster.real),
         guide,
     )
-
-
-def places(guidance: Filter, size: tuple[int, int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The row and column of the image that a filter on the input grid meets at each of its places.
-
-    Parameters
-    ----------
-    guidance : Filter
-    size : (int, int)
-        (width, height) of the result.
-
-    Returns
-    -------
-    row_of, column_of : int64 ndarray
-        As for `filters.filter_pixels`.
-    """
-    scale, side = guidance.step, guidance.kernel.shape[-1]
-    found = []
-    for target, first in zip(size[::-1], guidance.offset or (0, 0), strict=True):
-        source, place = target * scale, np.arange(first, first + scale * (target - 1) + side)
-        outside = (place < 0) | (place >= source)
-        if guidance.padding == "zero":
-            place[outside] = -1
-        elif guidance.padding == "reflect" and source > 1:
-            place %= 2 * (source - 1)
-            place = np.minimum(place, 2 * (source - 1) - place)
-        found.append(np.clip(place, -1 if guidance.padding == "zero" else 0, source - 1))
-    return found[0], found[1]

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpid_cli.downscaling.light import Light
-from dpid_cli.downscaling.methods.sweeps import Reward, Strip, power_flag
+from dpid_cli.downscaling.methods.sweeps import Reward, Strip
 from dpid_cli.kernels import light as kernels
-from dpid_cli.kernels import windows
-from dpid_cli.kernels.jit import flag
+from dpid_cli.kernels.flags import flag
+from dpid_cli.kernels.rewards import DETAIL, power_for
 
 # Bytes of pixels, as planes, that are summed up at a time.
 _PLANES = 1 << 21
@@ -98,7 +98,7 @@ def _sums(
             real(0 if reward.asymmetric else np.finfo(np.float32).min),
             real(reward.exponent),
             real(reward.epsilon2),
-            power_flag(windows.DETAIL, 2 * reward.exponent, raster.real),
+            flag(power_for(DETAIL, 2 * reward.exponent, raster.real)),
             scratch,
             total[of_windows],
             weight[of_windows],

@@ -17,10 +17,7 @@ from dpid_cli.downscaling.light import Light
 from dpid_cli.downscaling.methods.sweeps import Strip, Workspace
 from dpid_cli.downscaling.raster import Raster
 from dpid_cli.kernels import order, pooling
-from dpid_cli.kernels.jit import Flag, flag
-
-# Rounding errors, in units of the last place, that distances from the mean may differ by.
-TIE = 16
+from dpid_cli.kernels.flags import flag
 
 
 @dataclass(frozen=True)
@@ -94,7 +91,7 @@ class Pool:
         """Pixels a window, parts included."""
         return np.outer(self.ys.extent, np.repeat(self.xs.extent, self.channels))
 
-    def extremes(self, rule: Flag, means: NDArray[Any] | None = None) -> NDArray[Any]:
+    def extremes(self, rule: int, means: NDArray[Any] | None = None) -> NDArray[Any]:
         """Largest or smallest value, or (`means` given) the one farther from the mean."""
         dtype = self.values.dtype
         real = np.float32 if means is None else means.dtype.type
@@ -104,16 +101,16 @@ class Pool:
             self.ys,
             self.xs,
             np.empty((0, 0), real) if means is None else means,
-            real(TIE * np.finfo(real).eps),
+            real(order.TIE * np.finfo(real).eps),
             self.channels,
-            rule,
+            flag(rule),
             self.workspace.array(f"{dtype} lines", (4, self.values.shape[1]), dtype),
             out,
         )
         return out
 
     def sums(
-        self, rule: Flag, guide: NDArray[Any] | None = None, exponent: float = 1.0
+        self, rule: int, guide: NDArray[Any] | None = None, exponent: float = 1.0
     ) -> tuple[NDArray[Any], NDArray[Any]]:
         """`total` and `weight` of `pooling.weigh_rows`."""
         real = self.values.dtype.type
@@ -127,9 +124,9 @@ class Pool:
             np.empty((0, 0), real) if guide is None else guide,
             real(exponent),
             self.channels,
-            rule,
+            flag(rule),
             flag(lit is not None),
-            pooling.EXACT if real is np.float64 else pooling.FAST,
+            flag(real is np.float64),
             self.workspace.array("planes", (3, self.values.shape[1]), real),
             total,
             weight,
@@ -142,7 +139,7 @@ class Pool:
         total /= self.areas
         return total
 
-    def weighted(self, rule: Flag, guide: NDArray[Any], exponent: float = 1.0) -> NDArray[Any]:
+    def weighted(self, rule: int, guide: NDArray[Any], exponent: float = 1.0) -> NDArray[Any]:
         """Weighted mean of every window; the guide where all weights are 0, or one is infinite."""
         total, weight = self.sums(rule, guide, exponent)
         if self.light is None:

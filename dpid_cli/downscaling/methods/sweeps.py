@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,9 +12,12 @@ from numpy.typing import NDArray
 from dpid_cli.downscaling.grid import Grid
 from dpid_cli.downscaling.light import Light
 from dpid_cli.downscaling.raster import Raster
+from dpid_cli.kernels import finish as finishing
 from dpid_cli.kernels import windows
-from dpid_cli.kernels.columns import TILE
-from dpid_cli.kernels.jit import Flag, flag
+from dpid_cli.kernels.flags import flag
+from dpid_cli.kernels.pixels import layout_of
+from dpid_cli.kernels.rewards import BOX, RANGE, power_for
+from dpid_cli.kernels.tiles import TILE
 
 
 class Workspace:
@@ -81,7 +83,7 @@ class Reward:
 
 def sweep(
     strip: Strip,
-    task: Flag,
+    task: int,
     reward: Reward = Reward(),
     guide: NDArray[Any] | None = None,
     factor: NDArray[Any] | None = None,
@@ -90,10 +92,10 @@ def sweep(
     raster, grid, real = strip.raster, strip.grid, strip.raster.real
     rows, c, columns = strip.shape
     straddlers = 2 * TILE * raster.samples if grid.cuts_columns else 0
-    distances = 0 if task == windows.BOX else 1 if reward.joint else c
+    distances = 0 if task == BOX else 1 if reward.joint else c
     array = strip.workspace.array
     nothing = array("nothing", (rows, c, 0), real)
-    name = "box" if task == windows.BOX else "range" if task == windows.RANGE else "detail"
+    name = "box" if task == BOX else "range" if task == RANGE else "detail"
     total = array(f"{name} total", strip.shape, real)
     weight = array(f"{name} weight", (rows, distances, columns), real)
     windows.sweep_rows(
@@ -106,37 +108,17 @@ def sweep(
         nothing if factor is None else factor,
         real(reward.exponent),
         real(reward.epsilon2),
-        task,
-        layout_of(raster),
+        flag(task),
+        layout_of(raster.channels, raster.packed),
         flag(reward.joint),
         flag(reward.asymmetric),
-        power_flag(task, 2 * reward.exponent, real),
+        flag(power_for(task, 2 * reward.exponent, real)),
         array("scratch", (windows.SCRATCH,), real),
         array("straddlers", (straddlers,), raster.rows.dtype),
         total,
         weight,
     )
     return total, weight
-
-
-def layout_of(raster: Raster) -> windows.Layout:
-    """How the kernels of `windows` read the pixels."""
-    return _layout(raster.channels, raster.packed)
-
-
-@cache
-def _layout(channels: int, packed: bool) -> windows.Layout:
-    """Always the same tuple, of which calls remember the type."""
-    return windows.Layout(flag(channels), flag(packed))
-
-
-def power_flag(task: Flag, lambda_: float, real: type[np.floating[Any]]) -> Flag:
-    """How a kernel computes u**(lambda / 2)."""
-    if lambda_ == 2 or task in (windows.BOX, windows.RANGE):  # these two take none
-        return windows.LINEAR
-    if lambda_ == 1:
-        return windows.ROOT
-    return windows.EXACT_POWER if real is np.float64 else windows.FAST_POWER
 
 
 def finish(
@@ -148,9 +130,9 @@ def finish(
     weight: NDArray[Any],
     blend: NDArray[Any] | None = None,
 ) -> None:
-    """Fill `out` with the pixels of `windows.finish_rows`."""
+    """Fill `out` with the pixels of `kernels.finish.finish_rows`."""
     raster = strip.raster
-    windows.finish_rows(
+    finishing.finish_rows(
         total,
         weight,
         guide,

@@ -1,4 +1,4 @@
-"""Max, min and extremum of the windows on a GPU; the rule of ties is that of `dpid_cli.kernels.order`."""
+"""Max, min and extremum of windows on a GPU; `dpid_cli.kernels.order` has the rule for ties."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from dpid_cli.kernels.cuda.teams import (
     rows_of,
     span_of,
 )
-from dpid_cli.kernels.jit import helper
-from dpid_cli.kernels.order import farther
-from dpid_cli.kernels.windows import sample
+from dpid_cli.kernels.flags import choice, count, helper
+from dpid_cli.kernels.order import MAX, MIN, farther
+from dpid_cli.kernels.pixels import sample
 
 _BEYOND = np.float32(3e38)
 
@@ -43,10 +43,10 @@ def order_of_window(pixels, ys, xs, j, tie, team, layout, rule, rounding):
             most, least = max(most, upper, lower), min(least, upper, lower)
             y = np.int32(z + team.rows)
         x = np.int32(x + team.columns)
-    if len(rule) == 0:
+    if choice(rule) == MAX:
         return across(most, team, LARGEST)
     least = across(least, team, SMALLEST)
-    if len(rule) == 1:
+    if choice(rule) == MIN:
         return least
     mean = across(total, team, SUM) / (extent(ys) * extent(xs))
     return np.float32(farther(across(most, team, LARGEST), least, mean, tie, rounding))
@@ -54,7 +54,7 @@ def order_of_window(pixels, ys, xs, j, tie, team, layout, rule, rounding):
 
 @Kernel
 def order_windows(pixels, ys, xs, start, top, team, layout, rule, tie, rounding, out):
-    """Order statistic of every window.
+    """Fill in the order statistic of every window.
 
     Parameters
     ----------
@@ -63,9 +63,9 @@ def order_windows(pixels, ys, xs, start, top, team, layout, rule, tie, rounding,
     rule : flag
         MAX, MIN or EXTREMUM.
     tie : float32
-        Relative difference of two distances from the mean that still counts as none.
+        Relative difference up to which two distances from the mean are equal.
     rounding : float32
-        What is added to the mean of two that are equally far: 0.5 for types of integers, which cut it off.
+        Added to the mean of two values that are equally far: 0.5 for integers, which truncate it.
     out : (rows, w * C) array
         Filled.
     """
@@ -75,10 +75,10 @@ def order_windows(pixels, ys, xs, start, top, team, layout, rule, tie, rounding,
     across_span = span_of(xs, min(i, np.int32(columns - 1)))
     column, line = my_place(crew)
     span = rows_of(ys, start + row, top)
-    for j in range(len(layout.channels)):
+    for j in range(count(layout.channels)):
         value = order_of_window(pixels, span, across_span, j, tie, crew, layout, rule, rounding)
         if i < columns and column == 0 and line == 0:
-            place(out, row, np.uint32(len(layout.channels)) * np.uint32(i) + np.uint32(j), value)
+            place(out, row, np.uint32(count(layout.channels)) * np.uint32(i) + np.uint32(j), value)
 
 
 @helper
