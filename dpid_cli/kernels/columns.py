@@ -7,7 +7,7 @@ multiples of these.
 
 from __future__ import annotations
 
-from dpid_cli.kernels.flags import count, flag, helper
+from dpid_cli.kernels.flags import NO, YES, count, flag, helper, is_set
 from dpid_cli.kernels.tiles import PLANE, TILE, copy, has_whole_windows
 
 # The widest windows with loops of their own; the compiler interleaves no more.
@@ -33,10 +33,10 @@ def divisor(p):
 
 
 @helper
-def spread(values, planes, buffer, xs, tile, m):
-    """Give each column of a tile, and each of m straddlers, its window's value: of each row, to one plane."""
+def spread(values, planes, buffer, xs, tile):
+    """Give each column and straddler of a tile the value of its window: one row of values per plane."""
     first = xs.first
-    i0, i1, c0, _ = tile
+    i0, i1, c0, _, m = tile
     for j in range(len(values) if m > 0 else 0):
         copy(planes[j * PLANE + TILE :], values[j, i0:], m)
     if not has_whole_windows(xs, tile):
@@ -59,7 +59,7 @@ def spread(values, planes, buffer, xs, tile, m):
 @helper
 def spread_parts(values, plane, first, tile):
     """`spread` for windows that may reach beyond the tile."""
-    i0, i1, c0, c1 = tile
+    i0, i1, c0, c1, _ = tile
     for i in range(i0, i1):
         plane[max(first[i], c0) - c0 : min(first[i + 1], c1) - c0] = values[i]
 
@@ -74,32 +74,39 @@ def spread_evenly(values, plane, buffer, p):
             plane[i * p : (i + 1) * p] = values[i]
         return
     if p > d:
-        repeat(values, buffer, n, p // d)
+        regroup(values, buffer, n, p // d, NO)
         values, n = buffer, n * (p // d)
-    repeat(values, plane, n, d)
+    regroup(values, plane, n, d, NO)
 
 
 @helper
-def repeat(values, target, n, p):
-    """Repeat each of n values p times, 1 to MOST."""
+def regroup(values, target, n, p, adding):
+    """Repeat each of n values p times, 1 to MOST; or, if `adding`, add each p values to one of n numbers."""
     if p == 1:
-        copy(target, values, n)
+        regroup_constant(values, target, n, ONE, adding)
     elif p == 2:
-        repeat_constant(values, target, n, TWO)
+        regroup_constant(values, target, n, TWO, adding)
     elif p == 3:
-        repeat_constant(values, target, n, THREE)
+        regroup_constant(values, target, n, THREE, adding)
     elif p == 4:
-        repeat_constant(values, target, n, FOUR)
+        regroup_constant(values, target, n, FOUR, adding)
     else:
-        repeat_constant(values, target, n, FIVE)
+        regroup_constant(values, target, n, FIVE, adding)
 
 
 @helper
-def repeat_constant(values, target, n, times):
-    """`repeat` by a number that the compiler knows: only then the loop vectorises."""
+def regroup_constant(values, target, n, each, adding):
+    """`regroup` by a number that the compiler knows: only then the loop vectorises."""
+    p = count(each)
     for i in range(n):
-        for k in range(count(times)):
-            target[count(times) * i + k] = values[i]
+        if is_set(adding):
+            value = values[p * i]
+            for k in range(1, p):
+                value += values[p * i + k]
+            target[i] += value
+        else:
+            for k in range(p):
+                target[p * i + k] = values[i]
 
 
 @helper
@@ -120,13 +127,10 @@ def spread_unevenly(values, plane, first, c0, shortest):
 
 
 @helper
-def fold(planes, buffer, total, xs, tile, m):
-    """Add the coverage-weighted sums of windows to `total`, one row for each plane; spoils the planes.
-
-    m is the number of straddlers: one per window, or 0 where no boundary cuts a column.
-    """
+def fold(planes, buffer, total, xs, tile):
+    """Add the sums of the windows, weighted by coverage, to `total`, one row per plane; spoils the planes."""
     first, head = xs.first, xs.head
-    i0, i1, c0, _ = tile
+    i0, i1, c0, _, m = tile
     if not has_whole_windows(xs, tile):
         for j in range(len(total)):
             fold_parts(planes[j * PLANE :], total[j], xs, tile)
@@ -176,41 +180,16 @@ def fold_evenly(plane, buffer, total, p):
     while p > MOST and d > 1:
         p //= d
         buffer[: m * p] = 0
-        add_sums(plane, buffer, m * p, d)
+        regroup(plane, buffer, m * p, d, YES)
         plane, buffer = buffer, plane
         d = divisor(p)
     if p <= MOST:
-        add_sums(plane, total, m, p)
+        regroup(plane, total, m, p, YES)
         return
     for i in range(m):
         value = plane[i * p]
         for k in range(1, p):
             value += plane[i * p + k]
-        total[i] += value
-
-
-@helper
-def add_sums(values, total, n, p):
-    """Add the sum of each p values, 1 to MOST, to one of n totals."""
-    if p == 1:
-        add_sums_constant(values, total, n, ONE)
-    elif p == 2:
-        add_sums_constant(values, total, n, TWO)
-    elif p == 3:
-        add_sums_constant(values, total, n, THREE)
-    elif p == 4:
-        add_sums_constant(values, total, n, FOUR)
-    else:
-        add_sums_constant(values, total, n, FIVE)
-
-
-@helper
-def add_sums_constant(values, total, n, each):
-    """`add_sums` of a number of values that the compiler knows: only then the loop vectorises."""
-    for i in range(n):
-        value = values[count(each) * i]
-        for k in range(1, count(each)):
-            value += values[count(each) * i + k]
         total[i] += value
 
 
@@ -239,7 +218,7 @@ def fold_unevenly(plane, total, first, head, c0, shortest):
 def fold_parts(plane, total, xs, tile):
     """`fold` for windows that may reach beyond the tile."""
     first, head = xs.first, xs.head
-    i0, i1, c0, c1 = tile
+    i0, i1, c0, c1, _ = tile
     for i in range(i0, i1):
         a, b = max(first[i], c0) - c0, min(first[i + 1], c1) - c0
         value = plane[a]
@@ -256,7 +235,7 @@ def fold_parts(plane, total, xs, tile):
 def fold_max(plane, largest, xs, tile):
     """Like `fold_parts`, for the largest value; every pixel with positive coverage takes part."""
     first, head = xs.first, xs.head
-    i0, i1, c0, c1 = tile
+    i0, i1, c0, c1, _ = tile
     for i in range(i0, i1):
         value = largest[i]
         for k in range(max(first[i], c0) - c0, min(first[i + 1], c1) - c0):
@@ -269,7 +248,7 @@ def fold_max(plane, largest, xs, tile):
 @helper
 def straddlers_of_sums(plane, before, xs, tile):
     """Fill the straddlers of a plane of column sums; `before` is the sum of the column before the tile."""
-    i0, i1, c0, _ = tile
+    i0, i1, c0, _, _ = tile
     straddlers = plane[TILE:]
     straddlers[0] = before
     start = i0 + 1

@@ -12,23 +12,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from dpid_cli.kernels import tiles
 from dpid_cli.kernels.columns import fold, spread
 from dpid_cli.kernels.flags import helper, is_set
 from dpid_cli.kernels.jit import FAST, kernel
-from dpid_cli.kernels.rewards import reward
-from dpid_cli.kernels.tiles import (
-    BUFFER,
-    GUIDE,
-    PLANE,
-    SCALE,
-    SUM,
-    TILE,
-    WEIGHT,
-    begin_of,
-    clear,
-    coverage,
-    tile_at,
-)
+from dpid_cli.kernels.rewards import raised
+from dpid_cli.kernels.tiles import BUFFER, GUIDE, PLANE, SCALE, SUM, TILE, WEIGHT
 
 ALPHA = BUFFER + TILE
 U = ALPHA + PLANE
@@ -91,7 +80,7 @@ def add_alone(scratch, values, light, cover, least, exponent, epsilon2, power, n
     for k in range(n):
         m = max(values[k] - scratch[GUIDE + k], least)
         u = (m * m + epsilon2) * scratch[SCALE + k]
-        w = cover * (scratch[ALPHA + k] + reward(u, exponent, power))
+        w = cover * (scratch[ALPHA + k] + raised(u, exponent, power))
         scratch[WEIGHT + k] += w
         scratch[SUM + k] += w * light[k]
 
@@ -108,7 +97,7 @@ def add_squares(scratch, near, values, least, n):
 def add_weights(scratch, cover, exponent, power, n):
     """Turn u of n pixels into weights, and add them up."""
     for k in range(n):
-        w = cover * (scratch[ALPHA + k] + reward(scratch[U + k] * scratch[SCALE + k], exponent, power))
+        w = cover * (scratch[ALPHA + k] + raised(scratch[U + k] * scratch[SCALE + k], exponent, power))
         scratch[U + k] = w
         scratch[WEIGHT + k] += w
 
@@ -140,15 +129,14 @@ def add_pixels(scratch, values, light, a, n, weighted, cover, least, exponent, e
 
 
 @helper
-def prepare(scratch, guide, scale, alpha, xs, tile, m, weighted):
+def prepare(scratch, guide, scale, alpha, xs, tile, weighted):
     """Clear the sums of a tile and give each column what its weight depends on."""
-    n = tile[3] - tile[2]
-    clear(scratch, SUM, len(guide), n, m)
-    clear(scratch, WEIGHT, 1, n, m)
+    tiles.clear(scratch, SUM, len(guide), tile)
+    tiles.clear(scratch, WEIGHT, 1, tile)
     if weighted:
-        spread(guide, scratch[GUIDE:], scratch[BUFFER:], xs, tile, m)
-        spread(scale, scratch[SCALE:], scratch[BUFFER:], xs, tile, m)
-        spread(alpha, scratch[ALPHA:], scratch[BUFFER:], xs, tile, m)
+        spread(guide, scratch[GUIDE:], scratch[BUFFER:], xs, tile)
+        spread(scale, scratch[SCALE:], scratch[BUFFER:], xs, tile)
+        spread(alpha, scratch[ALPHA:], scratch[BUFFER:], xs, tile)
 
 
 @kernel(fastmath=FAST)
@@ -189,24 +177,24 @@ def add_light(
     behind = xs.first[-1]
     for row in range(start, stop):
         r = row - start
-        begin = max(begin_of(ys, row), top)
+        begin = max(tiles.begin_of(ys, row), top)
         end = min(ys.first[row + 1], top + len(light))
         c0 = 0
         while c0 < behind:
-            tile = tile_at(c0, xs)
-            m = tile[1] - tile[0] if light.shape[2] > behind else 0
+            tile = tiles.tile_at(c0, xs, light.shape[2] > behind)
+            i0, _, _, c1, m = tile
             for first in range(0, channels, together):
                 p, part = 0 if groups == 0 else min(first, groups - 1), slice(first, first + together)
                 group = slice(p, p + 1)
-                prepare(scratch, guide[r, part], scale[r, group], alpha[r, group], xs, tile, m, groups > 0)
+                prepare(scratch, guide[r, part], scale[r, group], alpha[r, group], xs, tile, groups > 0)
                 for y in range(begin, end):
-                    cover = coverage(ys, row, y)
+                    cover = tiles.coverage(ys, row, y)
                     for straddling in range(2 if m > 0 else 1):
-                        a, n = (behind + tile[0], m) if straddling > 0 else (c0, tile[3] - c0)
+                        a, n = (behind + i0, m) if straddling > 0 else (c0, c1 - c0)
                         add_pixels(
                             scratch[straddling * TILE :], values[y - top, part], light[y - top, part], a, n,
                             groups > 0, cover, least, exponent, epsilon2, power,
                         )  # fmt: skip
-                fold(scratch[SUM:], scratch[BUFFER:], total[r, part], xs, tile, m)
-                fold(scratch[WEIGHT:], scratch[BUFFER:], weight[r, group], xs, tile, m)
-            c0 = tile[3]
+                fold(scratch[SUM:], scratch[BUFFER:], total[r, part], xs, tile)
+                fold(scratch[WEIGHT:], scratch[BUFFER:], weight[r, group], xs, tile)
+            c0 = c1

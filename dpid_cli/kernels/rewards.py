@@ -7,11 +7,13 @@ I - G from the guidance G, or only its positive part (asymmetric reward). DPID a
 
 from __future__ import annotations
 
+import functools
 import math
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from dpid_cli.kernels.flags import choice, count, helper, is_set
+from dpid_cli.kernels.flags import Flag, choice, flag, helper, is_set
 
 # What a sweep adds up: values, u and its largest value, or weights and weighted differences, where
 # SCALED_DETAIL multiplies u by a factor of its window.
@@ -33,6 +35,31 @@ _E = tuple(np.float32(c) for c in (1.0, 0.69314718, 0.24022107, 0.05550327, 0.00
 _ONE, _SMALLEST = np.float32(1), np.float32(-126)
 _SQRT_HALF = np.int32(0x3F3504F3)
 _MANTISSA_BITS, _BIAS, _HALF_ABOVE_BIAS = np.int32(23), np.int32(127), np.float32(127.5)
+
+
+class Reward(NamedTuple):
+    """How a kernel weighs pixels.
+
+    Attributes
+    ----------
+    exponent, epsilon2 : float
+        lambda / 2, and epsilon squared on the scale of the pixels.
+    joint, asymmetric, power : flag
+        Whether the channels share one distance; whether only what exceeds the guidance counts; how to raise
+        u to the exponent.
+    """
+
+    exponent: Any
+    epsilon2: Any
+    joint: Flag
+    asymmetric: Flag
+    power: Flag
+
+
+@functools.lru_cache(maxsize=64)
+def reward_of(exponent: Any, epsilon2: Any, joint: bool, asymmetric: bool, power: int) -> Reward:
+    """The reward; always the same tuple for the same numbers, so that calls can remember its type."""
+    return Reward(exponent, epsilon2, flag(joint), flag(asymmetric), flag(power))
 
 
 def power_for(task: int, lambda_: float, real: type[np.floating]) -> int:
@@ -61,8 +88,8 @@ def fast_power(u, exponent):
 
 
 @helper
-def reward(u, exponent, power):
-    """u**exponent, where exponent is lambda / 2, in the form that the flag `power` names."""
+def raised(u, exponent, power):
+    """u**exponent, in the form that the flag `power` names."""
     if choice(power) == ROOT:
         return math.sqrt(u)  # np.sqrt is unknown on GPUs
     if choice(power) == LINEAR:
@@ -73,29 +100,25 @@ def reward(u, exponent, power):
 
 
 @helper
-def distances(x, epsilon2, joint, asymmetric):
+def distances(x, reward):
     """u of each channel for the differences x; a joint distance is the same in all of them."""
     m0, m1, m2, m3 = x
-    if is_set(asymmetric):
-        zero = epsilon2 - epsilon2
+    e = reward.epsilon2
+    if is_set(reward.asymmetric):
+        zero = e - e
         m0, m1, m2, m3 = max(m0, zero), max(m1, zero), max(m2, zero), max(m3, zero)
-    if is_set(joint):
-        u = m0 * m0 + m1 * m1 + m2 * m2 + m3 * m3 + epsilon2
+    if is_set(reward.joint):
+        u = m0 * m0 + m1 * m1 + m2 * m2 + m3 * m3 + e
         return u, u, u, u
-    return m0 * m0 + epsilon2, m1 * m1 + epsilon2, m2 * m2 + epsilon2, m3 * m3 + epsilon2
+    return m0 * m0 + e, m1 * m1 + e, m2 * m2 + e, m3 * m3 + e
 
 
 @helper
-def weights_and_products(x, u, cover, exponent, layout, joint, power):
-    """f = cover * reward(u) and f * x of one pixel: four numbers each, of which the first C count."""
-    c = count(layout.channels)
-    f0 = cover * reward(u[0], exponent, power)
-    f1 = f2 = f3 = f0
-    if not is_set(joint):
-        if c > 1:
-            f1 = cover * reward(u[1], exponent, power)
-        if c > 2:
-            f2 = cover * reward(u[2], exponent, power)
-        if c > 3:
-            f3 = cover * reward(u[3], exponent, power)
+def weights_and_products(x, u, cover, reward):
+    """Weights f, the cover times the reward of u, and f * x of one pixel: four numbers each."""
+    f0 = f1 = f2 = f3 = cover * raised(u[0], reward.exponent, reward.power)
+    if not is_set(reward.joint):
+        f1 = cover * raised(u[1], reward.exponent, reward.power)
+        f2 = cover * raised(u[2], reward.exponent, reward.power)
+        f3 = cover * raised(u[3], reward.exponent, reward.power)
     return (f0, f1, f2, f3), (f0 * x[0], f1 * x[1], f2 * x[2], f3 * x[3])

@@ -41,22 +41,23 @@ def window_of(column, xs):
 
 
 @helper
-def tile_at(c0, xs):
-    """The tile ``(i0, i1, c0, c1)`` from column c0 on: the windows i0 .. i1-1 and the columns c0 .. c1-1.
+def tile_at(c0, xs, cut):
+    """The tile ``(i0, i1, c0, c1, m)`` that begins at column c0, and ends with a whole window if one fits.
 
-    It ends with a whole window where at least one fits.
+    It has the windows i0 .. i1-1, the columns c0 .. c1-1 and m straddlers: one per window if windows are cut.
     """
     c1 = min(c0 + TILE, xs.first[-1])
     if c1 < xs.first[-1]:
         whole = xs.first[window_of(c1, xs)]
         c1 = whole if whole > c0 else c1
-    return window_of(c0, xs), window_of(c1 - 1, xs) + 1, c0, c1
+    i0, i1 = window_of(c0, xs), window_of(c1 - 1, xs) + 1
+    return i0, i1, c0, c1, (i1 - i0 if cut else 0)
 
 
 @helper
 def has_whole_windows(xs, tile):
     """Whether a tile consists of whole windows."""
-    i0, i1, c0, c1 = tile
+    i0, i1, c0, c1, _ = tile
     return xs.first[i0] == c0 and xs.first[i1] == c1
 
 
@@ -78,10 +79,11 @@ def coverage(axis, i, k):
 
 
 @helper
-def clear(scratch, plane, planes, n, m):
-    """Zero n columns and m straddlers of some planes."""
+def clear(scratch, plane, planes, tile):
+    """Zero the columns and straddlers of a tile in some planes."""
+    _, _, c0, c1, m = tile
     for p in range(planes):
-        scratch[plane + p * PLANE :][:n] = 0
+        scratch[plane + p * PLANE :][: c1 - c0] = 0
         scratch[plane + p * PLANE + TILE :][:m] = 0
 
 

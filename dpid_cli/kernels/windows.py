@@ -11,102 +11,71 @@ and weighted differences. `finish` turns the sums into pixels.
 
 from __future__ import annotations
 
+from dpid_cli.kernels import tiles
 from dpid_cli.kernels.columns import fold, fold_max, neighbours, spread, straddlers_of_sums
 from dpid_cli.kernels.flags import NO, YES, choice, count, helper, is_set
 from dpid_cli.kernels.jit import FAST, kernel
 from dpid_cli.kernels.pixels import sample, samples, sum_of_rows
 from dpid_cli.kernels.rewards import BOX, RANGE, SCALED_DETAIL, distances, weights_and_products
-from dpid_cli.kernels.tiles import (
-    BUFFER,
-    GUIDE,
-    PLANE,
-    SCALE,
-    SUM,
-    TILE,
-    WEIGHT,
-    begin_of,
-    clear,
-    copy,
-    coverage,
-    tile_at,
-)
+from dpid_cli.kernels.tiles import BUFFER, GUIDE, PLANE, SCALE, SUM, TILE, WEIGHT
 
 LAST = BUFFER + TILE
 SCRATCH = LAST + 4
 
 
 @helper
-def values(row, scratch, k, layout):
-    """The channels of pixel k: four numbers, of which the first C count."""
+def value(row, scratch, k, j, layout):
+    """Channel j of pixel k as a float; 0 if there is no such channel."""
     real = scratch.dtype.type
-    c = count(layout.channels)
-    v0 = real(sample(row, k, 0, layout))
-    v1 = v2 = v3 = real(0)
-    if c > 1:
-        v1 = real(sample(row, k, 1, layout))
-    if c > 2:
-        v2 = real(sample(row, k, 2, layout))
-    if c > 3:
-        v3 = real(sample(row, k, 3, layout))
-    return v0, v1, v2, v3
+    return real(sample(row, k, j, layout)) if j < count(layout.channels) else real(0)
+
+
+@helper
+def difference(row, scratch, k, j, layout):
+    """I - G of channel j of pixel k; 0 if there is no such channel."""
+    real = scratch.dtype.type
+    if j < count(layout.channels):
+        return real(sample(row, k, j, layout)) - scratch[GUIDE + j * PLANE + k]
+    return real(0)
 
 
 @helper
 def differences(row, scratch, k, layout):
-    """I - G of pixel k: four numbers, of which the first C count; the others are 0."""
-    c = count(layout.channels)
-    v0, v1, v2, v3 = values(row, scratch, k, layout)
-    if c > 1:
-        v1 -= scratch[GUIDE + PLANE + k]
-    if c > 2:
-        v2 -= scratch[GUIDE + 2 * PLANE + k]
-    if c > 3:
-        v3 -= scratch[GUIDE + 3 * PLANE + k]
-    return v0 - scratch[GUIDE + k], v1, v2, v3
+    """I - G of pixel k: four numbers, of which the first C count."""
+    x0, x1 = difference(row, scratch, k, 0, layout), difference(row, scratch, k, 1, layout)
+    return x0, x1, difference(row, scratch, k, 2, layout), difference(row, scratch, k, 3, layout)
 
 
 @helper
-def add(scratch, plane, k, numbers, planes):
-    """Add the first of four numbers to number k of as many planes."""
-    scratch[plane + k] += numbers[0]
+def add(scratch, at, numbers, planes):
+    """Add the first of four numbers at an index of one plane, and at the same index of the planes behind it.
+
+    Neither a loop nor a sum of more than one constant and `at` would vectorise.
+    """
+    scratch[at] += numbers[0]
     if planes > 1:
-        scratch[plane + PLANE + k] += numbers[1]
+        scratch[at + PLANE] += numbers[1]
     if planes > 2:
-        scratch[plane + 2 * PLANE + k] += numbers[2]
+        scratch[at + 2 * PLANE] += numbers[2]
     if planes > 3:
-        scratch[plane + 3 * PLANE + k] += numbers[3]
-
-
-@helper
-def keep_largest(scratch, plane, k, numbers, planes):
-    """Raise number k of some planes to the first of four numbers where these are larger."""
-    scratch[plane + k] = max(scratch[plane + k], numbers[0])
-    if planes > 1:
-        scratch[plane + PLANE + k] = max(scratch[plane + PLANE + k], numbers[1])
-    if planes > 2:
-        scratch[plane + 2 * PLANE + k] = max(scratch[plane + 2 * PLANE + k], numbers[2])
-    if planes > 3:
-        scratch[plane + 3 * PLANE + k] = max(scratch[plane + 3 * PLANE + k], numbers[3])
-
-
-@helper
-def times(factor, numbers):
-    """Four numbers, multiplied."""
-    return factor * numbers[0], factor * numbers[1], factor * numbers[2], factor * numbers[3]
+        scratch[at + 3 * PLANE] += numbers[3]
 
 
 @helper
 def add_box(row, scratch, n, cover, layout):
     """Add the values of n pixels of one row to the planes SUM."""
     for k in range(n):
-        add(scratch, SUM, k, times(cover, values(row, scratch, k, layout)), count(layout.channels))
+        v0, v1 = value(row, scratch, k, 0, layout), value(row, scratch, k, 1, layout)
+        v2, v3 = value(row, scratch, k, 2, layout), value(row, scratch, k, 3, layout)
+        numbers = cover * v0, cover * v1, cover * v2, cover * v3
+        add(scratch, SUM + k, numbers, count(layout.channels))
 
 
 @helper
 def add_box_of_rows(rows, scratch, n, layout):
     """`add_box` for two or four whole rows at once, which reads and writes the planes less often."""
     for k in range(n):
-        add(scratch, SUM, k, sum_of_rows(rows, scratch, k, layout), count(layout.channels))
+        add(scratch, SUM + k, sum_of_rows(rows, scratch, k, layout), count(layout.channels))
 
 
 @helper
@@ -114,12 +83,12 @@ def add_box_rows(pixels, ys, row, tile, scratch, layout):
     """Add all source rows of one output row to the planes SUM."""
     one = scratch.dtype.type(1)
     c0, n = samples(layout) * tile[2], tile[3] - tile[2]
-    y, stop = begin_of(ys, row), ys.first[row + 1]
-    whole = stop if coverage(ys, row, stop - 1) == one else stop - 1
+    y, stop = tiles.begin_of(ys, row), ys.first[row + 1]
+    whole = stop if tiles.coverage(ys, row, stop - 1) == one else stop - 1
     while y < stop:
         line = pixels[y][c0:]
-        if coverage(ys, row, y) < one or y + 1 >= whole:
-            add_box(line, scratch, n, coverage(ys, row, y), layout)
+        if tiles.coverage(ys, row, y) < one or y + 1 >= whole:
+            add_box(line, scratch, n, tiles.coverage(ys, row, y), layout)
             y += 1
         elif y + 3 >= whole:
             add_box_of_rows((line, pixels[y + 1][c0:]), scratch, n, layout)
@@ -131,24 +100,30 @@ def add_box_rows(pixels, ys, row, tile, scratch, layout):
 
 
 @helper
-def add_range(row, scratch, n, cover, epsilon2, layout, joint, asymmetric):
+def add_range(row, scratch, n, cover, layout, reward):
     """Add u of n pixels to the planes SUM, and keep the largest u in the planes WEIGHT."""
-    planes = 1 if is_set(joint) else count(layout.channels)
+    planes = 1 if is_set(reward.joint) else count(layout.channels)
     for k in range(n):
-        u = distances(differences(row, scratch, k, layout), epsilon2, joint, asymmetric)
-        add(scratch, SUM, k, times(cover, u), planes)
-        keep_largest(scratch, WEIGHT, k, u, planes)
+        u0, u1, u2, u3 = distances(differences(row, scratch, k, layout), reward)
+        add(scratch, SUM + k, (cover * u0, cover * u1, cover * u2, cover * u3), planes)
+        scratch[WEIGHT + k] = max(scratch[WEIGHT + k], u0)
+        if planes > 1:
+            scratch[WEIGHT + PLANE + k] = max(scratch[WEIGHT + PLANE + k], u1)
+        if planes > 2:
+            scratch[WEIGHT + 2 * PLANE + k] = max(scratch[WEIGHT + 2 * PLANE + k], u2)
+        if planes > 3:
+            scratch[WEIGHT + 3 * PLANE + k] = max(scratch[WEIGHT + 3 * PLANE + k], u3)
 
 
 @helper
-def scaled(u, scratch, k, joint):
+def scaled(u, scratch, k, reward):
     """u divided by the largest u of its window, at most 1.
 
     A straddler that its window does not reach may be larger: its coverage is 0, but infinity times 0 is not.
     """
     one = scratch.dtype.type(1)
     u0 = min(u[0] * scratch[SCALE + k], one)
-    if is_set(joint):
+    if is_set(reward.joint):
         return u0, u0, u0, u0
     u1 = min(u[1] * scratch[SCALE + PLANE + k], one)
     u2 = min(u[2] * scratch[SCALE + 2 * PLANE + k], one)
@@ -156,88 +131,70 @@ def scaled(u, scratch, k, joint):
 
 
 @helper
-def weighed(row, scratch, k, cover, exponent, epsilon2, task, layout, joint, asymmetric, power):
+def weighed(row, scratch, k, cover, task, layout, reward):
     """Weights and weighted differences of pixel k: four numbers each, of which the first C count."""
     x = differences(row, scratch, k, layout)
-    u = distances(x, epsilon2, joint, asymmetric)
+    u = distances(x, reward)
     if choice(task) == SCALED_DETAIL:
-        u = scaled(u, scratch, k, joint)
-    return weights_and_products(x, u, cover, exponent, layout, joint, power)
+        u = scaled(u, scratch, k, reward)
+    return weights_and_products(x, u, cover, reward)
 
 
 @helper
-def add_detail(
-    row, other, scratch, n, cover, other_cover, exponent, epsilon2,
-    task, layout, joint, asymmetric, power, two,
-):  # fmt: skip
+def add_detail(row, other, scratch, n, cover, other_cover, task, layout, reward, two):
     """Add the weights and the weighted differences of n pixels to the planes WEIGHT and SUM.
 
     If `two` is set, add the pixels of the `other` row too: the planes are read and written half as often.
     """
     c = count(layout.channels)
     for k in range(n):
-        f, e = weighed(row, scratch, k, cover, exponent, epsilon2, task, layout, joint, asymmetric, power)
+        f, e = weighed(row, scratch, k, cover, task, layout, reward)
         if is_set(two):
-            g, d = weighed(
-                other, scratch, k, other_cover, exponent, epsilon2, task, layout, joint, asymmetric, power
-            )
+            g, d = weighed(other, scratch, k, other_cover, task, layout, reward)
             f = f[0] + g[0], f[1] + g[1], f[2] + g[2], f[3] + g[3]
             e = e[0] + d[0], e[1] + d[1], e[2] + d[2], e[3] + d[3]
-        add(scratch, WEIGHT, k, f, 1 if is_set(joint) else c)
-        add(scratch, SUM, k, e, c)
+        add(scratch, WEIGHT + k, f, 1 if is_set(reward.joint) else c)
+        add(scratch, SUM + k, e, c)
 
 
 @helper
-def add_range_rows(pixels, ys, row, xs, tile, m, epsilon2, layout, joint, asymmetric, scratch, straddlers):
+def add_range_rows(pixels, ys, row, xs, tile, layout, reward, scratch, straddlers):
     """Add all source rows of one output row to the planes of RANGE, with their straddlers."""
-    i0, i1, c0, c1 = tile
-    for y in range(begin_of(ys, row), ys.first[row + 1]):
-        cover = coverage(ys, row, y)
-        line = pixels[y][samples(layout) * c0 :]
-        add_range(line, scratch, c1 - c0, cover, epsilon2, layout, joint, asymmetric)
+    _, _, c0, c1, m = tile
+    for y in range(tiles.begin_of(ys, row), ys.first[row + 1]):
+        cover = tiles.coverage(ys, row, y)
+        add_range(pixels[y][samples(layout) * c0 :], scratch, c1 - c0, cover, layout, reward)
         if m > 0:
-            gather(pixels[y], straddlers, xs, i0, i1, layout)
-            add_range(straddlers, scratch[TILE:], m, cover, epsilon2, layout, joint, asymmetric)
+            gather(pixels[y], straddlers, xs, tile, layout)
+            add_range(straddlers, scratch[TILE:], m, cover, layout, reward)
 
 
 @helper
-def add_detail_rows(
-    pixels, ys, row, xs, tile, m, exponent, epsilon2,
-    task, layout, joint, asymmetric, power, scratch, straddlers,
-):  # fmt: skip
+def add_detail_rows(pixels, ys, row, xs, tile, task, layout, reward, scratch, straddlers):
     """Add all source rows of one output row to the planes of DETAIL, two at a time, with their straddlers."""
-    i0, i1, c0, c1 = tile
-    one = scratch.dtype.type(1)
-    y, stop = begin_of(ys, row), ys.first[row + 1]
+    _, _, c0, c1, m = tile
+    y, stop = tiles.begin_of(ys, row), ys.first[row + 1]
     others = straddlers[len(straddlers) // 2 :]
     while y < stop:
         z = min(y + 1, stop - 1)
-        cover = coverage(ys, row, y)
-        other_cover = coverage(ys, row, z) if z > y else one - one
+        a, b = tiles.coverage(ys, row, y), tiles.coverage(ys, row, z)
         line, other = pixels[y][samples(layout) * c0 :], pixels[z][samples(layout) * c0 :]
         if z > y:
-            add_detail(
-                line, other, scratch, c1 - c0, cover, other_cover, exponent, epsilon2,
-                task, layout, joint, asymmetric, power, YES,
-            )  # fmt: skip
+            add_detail(line, other, scratch, c1 - c0, a, b, task, layout, reward, YES)
         else:
-            add_detail(
-                line, other, scratch, c1 - c0, cover, other_cover, exponent, epsilon2,
-                task, layout, joint, asymmetric, power, NO,
-            )  # fmt: skip
+            add_detail(line, other, scratch, c1 - c0, a, b, task, layout, reward, NO)
+            b -= b
         if m > 0:
-            gather(pixels[y], straddlers, xs, i0, i1, layout)
-            gather(pixels[z], others, xs, i0, i1, layout)
-            add_detail(
-                straddlers, others, scratch[TILE:], m, cover, other_cover, exponent, epsilon2,
-                task, layout, joint, asymmetric, power, YES,
-            )  # fmt: skip
+            gather(pixels[y], straddlers, xs, tile, layout)
+            gather(pixels[z], others, xs, tile, layout)
+            add_detail(straddlers, others, scratch[TILE:], m, a, b, task, layout, reward, YES)
         y = z + 1
 
 
 @helper
-def gather(row, straddlers, xs, i0, i1, layout):
-    """Copy the pixel before each of the windows i0 .. i1-1, side by side."""
+def gather(row, straddlers, xs, tile, layout):
+    """Copy the pixel before each window of a tile, side by side."""
+    i0, i1, _, _, _ = tile
     c = samples(layout)
     for j in range(c):  # no pixel lies before the first window of the image: any will do
         straddlers[j] = row[c * max(xs.first[i0] - 1, 0) + j]
@@ -249,35 +206,34 @@ def gather(row, straddlers, xs, i0, i1, layout):
         return
     while start < i1:
         stop = neighbours(xs, start, i1)
-        copy(straddlers[c * (start - i0) :], row[c * (xs.first[start] - 1) :], c * (stop - start))
+        tiles.copy(straddlers[c * (start - i0) :], row[c * (xs.first[start] - 1) :], c * (stop - start))
         start = stop
 
 
 @helper
-def prepare(scratch, guide, scale, xs, tile, m, task, layout, planes):
+def prepare(scratch, guide, scale, xs, tile, task, layout, planes):
     """Clear the sums of a tile and give each column what it needs of its window."""
-    n = tile[3] - tile[2]
     buffer = scratch[BUFFER:]
-    clear(scratch, SUM, count(layout.channels), n, m)
+    tiles.clear(scratch, SUM, count(layout.channels), tile)
     if choice(task) != BOX:
-        clear(scratch, WEIGHT, planes, n, m)
-        spread(guide, scratch[GUIDE:], buffer, xs, tile, m)
+        tiles.clear(scratch, WEIGHT, planes, tile)
+        spread(guide, scratch[GUIDE:], buffer, xs, tile)
     if choice(task) == SCALED_DETAIL:
-        spread(scale, scratch[SCALE:], buffer, xs, tile, m)
+        spread(scale, scratch[SCALE:], buffer, xs, tile)
 
 
 @helper
-def collect(scratch, total, weight, xs, tile, m, task):
+def collect(scratch, total, weight, xs, tile, task):
     """Add the sums of a tile to those of its windows."""
     buffer = scratch[BUFFER:]
     if choice(task) == RANGE:
-        fold(scratch[SUM:], buffer, total[: len(weight)], xs, tile, m)
+        fold(scratch[SUM:], buffer, total[: len(weight)], xs, tile)
         for j in range(len(weight)):
             fold_max(scratch[WEIGHT + j * PLANE :], weight[j], xs, tile)
     else:
-        fold(scratch[SUM:], buffer, total, xs, tile, m)
+        fold(scratch[SUM:], buffer, total, xs, tile)
         if choice(task) != BOX:
-            fold(scratch[WEIGHT:], buffer, weight, xs, tile, m)
+            fold(scratch[WEIGHT:], buffer, weight, xs, tile)
 
 
 @helper
@@ -298,9 +254,8 @@ def divide(line, divisor):
 
 @kernel(fastmath=FAST)
 def sweep_rows(
-    pixels, ys, xs, start, stop, guide, scale, exponent, epsilon2,
-    task, layout, joint, asymmetric, power, scratch, straddlers, total, weight,
-):  # fmt: skip
+    pixels, ys, xs, start, stop, guide, scale, task, layout, reward, scratch, straddlers, total, weight
+):
     """Sum up every window of the output rows start .. stop-1.
 
     Parameters
@@ -313,14 +268,10 @@ def sweep_rows(
         Guidance of each window, on the scale of the pixels; not read by BOX.
     scale : (stop - start, P, w) ndarray
         Factor of u in each window; read by SCALED_DETAIL only.
-    exponent, epsilon2 : float
-        lambda / 2, and epsilon squared on the scale of the pixels.
     task : flag
         What to add up: BOX, RANGE, DETAIL, SCALED_DETAIL.
     layout : Layout
-    joint, asymmetric, power : flag
-        Whether the channels share one distance; whether only what exceeds the guidance counts; how to
-        raise to a power (see `rewards`).
+    reward : Reward
     scratch : (SCRATCH,) ndarray
         Working memory: float32 or float64, the precision of all results.
     straddlers : (2 * TILE * C,), packed (2 * TILE,), or (0,) ndarray
@@ -342,25 +293,19 @@ def sweep_rows(
         weight[r] = 0
         c0 = 0
         while c0 < xs.first[-1]:
-            tile = tile_at(c0, xs)
-            m = tile[1] - tile[0] if len(straddlers) > 0 else 0
-            prepare(scratch, guide[r], scale[r], xs, tile, m, task, layout, planes)
+            tile = tiles.tile_at(c0, xs, len(straddlers) > 0)
+            prepare(scratch, guide[r], scale[r], xs, tile, task, layout, planes)
             if choice(task) == BOX:
                 add_box_rows(pixels, ys, row, tile, scratch, layout)
-                for j in range(c if m > 0 else 0):
+                for j in range(c if tile[4] > 0 else 0):
                     plane = scratch[SUM + j * PLANE :]
                     before, last[j] = last[j], plane[tile[3] - c0 - 1]
                     straddlers_of_sums(plane, before, xs, tile)
             elif choice(task) == RANGE:
-                add_range_rows(
-                    pixels, ys, row, xs, tile, m, epsilon2, layout, joint, asymmetric, scratch, straddlers
-                )
+                add_range_rows(pixels, ys, row, xs, tile, layout, reward, scratch, straddlers)
             else:
-                add_detail_rows(
-                    pixels, ys, row, xs, tile, m, exponent, epsilon2,
-                    task, layout, joint, asymmetric, power, scratch, straddlers,
-                )  # fmt: skip
-            collect(scratch, total[r], weight[r], xs, tile, m, task)
+                add_detail_rows(pixels, ys, row, xs, tile, task, layout, reward, scratch, straddlers)
+            collect(scratch, total[r], weight[r], xs, tile, task)
             c0 = tile[3]
         for j in range(c if choice(task) == BOX else 0):
             divide(total[r, j], area)

@@ -29,7 +29,7 @@ def assembly(monkeypatch):
     sweep_rows = windows.sweep_rows
 
     def record(*arguments):
-        calls[flags.choice(arguments[9])] = arguments
+        calls[flags.choice(arguments[7])] = arguments
 
     monkeypatch.setattr(windows, "sweep_rows", record)
 

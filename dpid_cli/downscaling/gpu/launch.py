@@ -35,7 +35,7 @@ from dpid_cli.kernels.cuda.teams import Team
 from dpid_cli.kernels.flags import flag
 from dpid_cli.kernels.order import EXTREMUM, MAX, MIN, TIE
 from dpid_cli.kernels.pixels import Layout, layout_of
-from dpid_cli.kernels.rewards import DETAIL, SAFE_LAMBDA, SCALED_DETAIL, power_for
+from dpid_cli.kernels.rewards import DETAIL, SAFE_LAMBDA, SCALED_DETAIL, power_for, reward_of
 
 # Source bytes per strip: few enough that copies and kernels overlap, enough to keep the GPU busy. And the
 # most rows of blocks that a kernel can be launched with, less the neighbours of a strip.
@@ -209,13 +209,18 @@ def _fill_detail(out: Any, joint: bool, strip: Strip, parameters: Mapping[str, A
     lambda_, alpha, unit = parameters["lambda_"], parameters["alpha"], strip.raster.unit
     normalised = parameters["normalize"] == "mean" and alpha > 0
     octaves = math.log2(alpha) + math.log2(strip.grid.window_area) if alpha > 0 else 0.0
+    reward = reward_of(
+        np.float32(min(lambda_ / 2, _LARGEST_EXPONENT)),
+        np.float32((parameters["epsilon"] * unit) ** 2),
+        joint,
+        parameters["variant"] == "asym",
+        power_for(DETAIL, lambda_, np.float32),
+    )
     kind, guidance = _guidance(strip, parameters["guidance"])
     strip.launch(
         windows.reward_windows,
         *strip.windows(),
         *guidance,
-        np.float32(min(lambda_ / 2, _LARGEST_EXPONENT)),
-        np.float32((parameters["epsilon"] * unit) ** 2),
         np.float32(octaves),
         np.float32(unit**2),
         strip.limit,
@@ -224,9 +229,7 @@ def _fill_detail(out: Any, joint: bool, strip: Strip, parameters: Mapping[str, A
         flag(normalised),
         flag(alpha > 0),
         strip.layout,
-        flag(joint),
-        flag(parameters["variant"] == "asym"),
-        flag(power_for(DETAIL, lambda_, np.float32)),
+        reward,
         out,
     )
 

@@ -16,7 +16,7 @@ from dpid_cli.kernels import finish as finishing
 from dpid_cli.kernels import windows
 from dpid_cli.kernels.flags import flag
 from dpid_cli.kernels.pixels import layout_of
-from dpid_cli.kernels.rewards import BOX, RANGE, power_for
+from dpid_cli.kernels.rewards import BOX, RANGE, power_for, reward_of
 from dpid_cli.kernels.tiles import TILE
 
 
@@ -106,13 +106,15 @@ def sweep(
         strip.stop,
         nothing if guide is None else guide,
         nothing if factor is None else factor,
-        real(reward.exponent),
-        real(reward.epsilon2),
         flag(task),
         layout_of(raster.channels, raster.packed),
-        flag(reward.joint),
-        flag(reward.asymmetric),
-        flag(power_for(task, 2 * reward.exponent, real)),
+        reward_of(
+            real(reward.exponent),
+            real(reward.epsilon2),
+            reward.joint,
+            reward.asymmetric,
+            power_for(task, 2 * reward.exponent, real),
+        ),
         array("scratch", (windows.SCRATCH,), real),
         array("straddlers", (straddlers,), raster.rows.dtype),
         total,

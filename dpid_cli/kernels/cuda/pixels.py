@@ -11,68 +11,56 @@ ZERO, _HALF = np.float32(0), np.float32(0.5)
 
 
 @helper
-def pixel(pixels, y, x, layout):
-    """The channels of a pixel: four numbers, of which the first C count; the others are 0."""
-    c = count(layout.channels)
-    line, k = pixels[np.uint32(y)], np.uint32(x)
-    v0 = np.float32(sample(line, k, 0, layout))
-    v1 = v2 = v3 = ZERO
-    if c > 1:
-        v1 = np.float32(sample(line, k, 1, layout))
-    if c > 2:
-        v2 = np.float32(sample(line, k, 2, layout))
-    if c > 3:
-        v3 = np.float32(sample(line, k, 3, layout))
-    return v0, v1, v2, v3
+def channel(line, k, j, layout):
+    """Channel j of pixel k of a row; 0 if there is no such channel."""
+    return np.float32(sample(line, k, j, layout)) if j < count(layout.channels) else ZERO
 
 
 @helper
-def value_at(plane, row, j, i):
-    """One number of a (rows, C, w) array."""
-    return plane[np.uint32(row), np.uint32(j), np.uint32(i)]
+def pixel(pixels, y, x, layout):
+    """The channels of a pixel."""
+    line, k = pixels[np.uint32(y)], np.uint32(x)
+    v0, v1 = channel(line, k, 0, layout), channel(line, k, 1, layout)
+    return v0, v1, channel(line, k, 2, layout), channel(line, k, 3, layout)
+
+
+@helper
+def value_at(plane, row, j, i, layout):
+    """One number of a (rows, C, w) array; 0 if there is no such channel."""
+    if j < count(layout.channels):
+        return plane[np.uint32(row), np.uint32(j), np.uint32(i)]
+    return ZERO
 
 
 @helper
 def values_at(plane, row, i, layout):
     """One number per channel of a (rows, C, w) array."""
-    c = count(layout.channels)
-    v1 = v2 = v3 = ZERO
-    v0 = value_at(plane, row, 0, i)
-    if c > 1:
-        v1 = value_at(plane, row, 1, i)
-    if c > 2:
-        v2 = value_at(plane, row, 2, i)
-    if c > 3:
-        v3 = value_at(plane, row, 3, i)
-    return v0, v1, v2, v3
+    v0, v1 = value_at(plane, row, 0, i, layout), value_at(plane, row, 1, i, layout)
+    return v0, v1, value_at(plane, row, 2, i, layout), value_at(plane, row, 3, i, layout)
 
 
 @helper
-def filter_at(kernels, vertical, horizontal, dy, dx, layout):
-    """The weights of one neighbour in filters of shape (C, 4, 4, 3, 3), or (1, ...) for all channels."""
-    c = count(layout.channels)
-    a, b, p, q = np.uint32(vertical), np.uint32(horizontal), np.uint32(dy), np.uint32(dx)
-    w0 = kernels[np.uint32(0), a, b, p, q]
-    w1 = w2 = w3 = w0
-    if kernels.shape[0] > 1:
-        if c > 1:
-            w1 = kernels[np.uint32(1), a, b, p, q]
-        if c > 2:
-            w2 = kernels[np.uint32(2), a, b, p, q]
-        if c > 3:
-            w3 = kernels[np.uint32(3), a, b, p, q]
-    return w0, w1, w2, w3
+def weight_at(kernels, j, vertical, horizontal, dy, dx):
+    """The weight of a neighbour in filter j; that of the last filter if there is no such filter."""
+    j = min(np.uint32(j), np.uint32(kernels.shape[0] - 1))
+    return kernels[j, np.uint32(vertical), np.uint32(horizontal), np.uint32(dy), np.uint32(dx)]
 
 
 @helper
-def values_of(vector, layout):
-    """One number per channel of a (C,) array."""
-    c = count(layout.channels)
-    v0 = vector[np.uint32(0)]
-    v1 = vector[np.uint32(1)] if c > 1 else ZERO
-    v2 = vector[np.uint32(2)] if c > 2 else ZERO
-    v3 = vector[np.uint32(3)] if c > 3 else ZERO
-    return v0, v1, v2, v3
+def weights_at(kernels, vertical, horizontal, dy, dx):
+    """The weights of a neighbour in filters of shape (C, 4, 4, 3, 3), or (1, ...) for all channels."""
+    w0 = weight_at(kernels, 0, vertical, horizontal, dy, dx)
+    if kernels.shape[0] == 1:
+        return w0, w0, w0, w0
+    w1 = weight_at(kernels, 1, vertical, horizontal, dy, dx)
+    w2 = weight_at(kernels, 2, vertical, horizontal, dy, dx)
+    return w0, w1, w2, weight_at(kernels, 3, vertical, horizontal, dy, dx)
+
+
+@helper
+def bias_of(bias, j):
+    """The bias of channel j; that of the last channel if there is no such channel."""
+    return bias[min(np.uint32(j), np.uint32(bias.shape[0] - 1))]
 
 
 @helper
@@ -114,3 +102,9 @@ def added(a, b, factor):
 def largest(a, b):
     """The larger numbers."""
     return max(a[0], b[0]), max(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
+
+
+@helper
+def times(a, b):
+    """a * b, number by number."""
+    return a[0] * b[0], a[1] * b[1], a[2] * b[2], a[3] * b[3]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dpid_cli.kernels.cuda.target import cuda, device
-from dpid_cli.kernels.flags import choice, count, flag, helper
+from dpid_cli.kernels.flags import choice, flag, helper
 
 WARP, WARP_BITS = 32, 5
 BLOCK = 256
@@ -138,9 +138,8 @@ def across_warps(value, warps, values, rule):
 
 
 @device
-def across_all(values, team, rule, channels):
-    """`across` for the first of four numbers."""
-    c = count(channels)
+def across_all(values, team, rule, c):
+    """`across` for the first c of four numbers."""
     v0, v1, v2, v3 = values
     v0 = across(v0, team, rule)
     if c > 1:

@@ -14,34 +14,23 @@ import math
 
 import numpy as np
 
+from dpid_cli.kernels.cuda import teams
 from dpid_cli.kernels.cuda.pixels import (
     ZERO,
     added,
-    filter_at,
+    bias_of,
     largest,
     minus,
     pixel,
     store_pixel,
+    times,
     values_at,
-    values_of,
+    weights_at,
 )
 from dpid_cli.kernels.cuda.target import Kernel, cuda, device
-from dpid_cli.kernels.cuda.teams import (
-    LARGEST,
-    SUM,
-    WARPS,
-    across,
-    across_all,
-    covered,
-    crew_of,
-    extent,
-    my_place,
-    my_window,
-    rows_of,
-    span_of,
-)
+from dpid_cli.kernels.cuda.teams import LARGEST, SUM, WARPS
 from dpid_cli.kernels.filters import existing
-from dpid_cli.kernels.flags import YES, choice, count, helper, is_set
+from dpid_cli.kernels.flags import choice, count, helper, is_set
 from dpid_cli.kernels.rewards import SCALED_DETAIL, distances, weights_and_products
 
 # The guidance: the window's own mean, the filtered means around it, or an array of values.
@@ -54,21 +43,21 @@ ONE = np.float32(1)
 @device
 def mean_of_window(pixels, ys, xs, team, layout):
     """Coverage-weighted mean of each channel, for all threads of the team."""
-    column, row = my_place(team)
+    column, row = teams.my_place(team)
     sums = (ZERO, ZERO, ZERO, ZERO)
     x = np.int32(xs[0] + column)
     while x <= xs[1]:
-        cover = covered(xs, x)
+        cover = teams.covered(xs, x)
         y = np.int32(ys[0] + row)
         while y <= ys[1]:
             z = np.int32(y + team.rows)
             upper, lower = pixel(pixels, y, x, layout), pixel(pixels, min(z, ys[1]), x, layout)
-            sums = added(sums, upper, cover * covered(ys, y))
-            sums = added(sums, lower, cover * covered(ys, z))
+            sums = added(sums, upper, cover * teams.covered(ys, y))
+            sums = added(sums, lower, cover * teams.covered(ys, z))
             y = np.int32(z + team.rows)
         x = np.int32(x + team.columns)
-    area = extent(ys) * extent(xs)
-    m0, m1, m2, m3 = across_all(sums, team, SUM, layout.channels)
+    area = teams.extent(ys) * teams.extent(xs)
+    m0, m1, m2, m3 = teams.across_all(sums, team, SUM, count(layout.channels))
     return m0 / area, m1 / area, m2 / area, m3 / area
 
 
@@ -78,7 +67,7 @@ def mean_of_neighbours(means, row, i, kernels, bias, team, layout):
     height, width = np.int32(means.shape[0]), np.int32(means.shape[2])
     vertical, horizontal = existing(row, height), existing(i, width)
     sums = (ZERO, ZERO, ZERO, ZERO)
-    column, line = my_place(team)
+    column, line = teams.my_place(team)
     n = np.int32(column + line * team.columns)
     while n < 9:
         dy = np.int32(n * 11 >> 5)  # n // 3
@@ -86,39 +75,35 @@ def mean_of_neighbours(means, row, i, kernels, bias, team, layout):
         y = min(max(np.int32(row + dy - 1), np.int32(0)), np.int32(height - 1))
         x = min(max(np.int32(i + dx - 1), np.int32(0)), np.int32(width - 1))
         near = values_at(means, y, x, layout)
-        weights = filter_at(kernels, vertical, horizontal, dy, dx, layout)
-        sums = (
-            sums[0] + weights[0] * near[0],
-            sums[1] + weights[1] * near[1],
-            sums[2] + weights[2] * near[2],
-            sums[3] + weights[3] * near[3],
-        )
+        sums = added(sums, times(weights_at(kernels, vertical, horizontal, dy, dx), near), ONE)
         n = np.int32(n + team.columns * team.rows)
-    return added(across_all(sums, team, SUM, layout.channels), values_of(bias, layout), ONE)
+    s0, s1, s2, s3 = teams.across_all(sums, team, SUM, count(layout.channels))
+    return s0 + bias_of(bias, 0), s1 + bias_of(bias, 1), s2 + bias_of(bias, 2), s3 + bias_of(bias, 3)
 
 
 @device
-def range_of_window(pixels, ys, xs, guide, epsilon2, team, layout, joint, asymmetric):
+def range_of_window(pixels, ys, xs, guide, team, layout, reward):
     """The mean of u and its largest value, of each distance."""
-    column, row = my_place(team)
+    column, row = teams.my_place(team)
     zeros = (ZERO, ZERO, ZERO, ZERO)
     total = most = zeros
     x = np.int32(xs[0] + column)
     while x <= xs[1]:
-        cover = covered(xs, x)
+        cover = teams.covered(xs, x)
         y = np.int32(ys[0] + row)
         while y <= ys[1]:
             z = np.int32(y + team.rows)
             upper, lower = pixel(pixels, y, x, layout), pixel(pixels, min(z, ys[1]), x, layout)
-            u = distances(minus(upper, guide), epsilon2, joint, asymmetric)
-            v = distances(minus(lower, guide), epsilon2, joint, asymmetric)
-            total = added(added(total, u, cover * covered(ys, y)), v, cover * covered(ys, z))
+            u = distances(minus(upper, guide), reward)
+            v = distances(minus(lower, guide), reward)
+            total = added(added(total, u, cover * teams.covered(ys, y)), v, cover * teams.covered(ys, z))
             most = largest(largest(most, u), v)
             y = np.int32(z + team.rows)
         x = np.int32(x + team.columns)
-    planes = YES if is_set(joint) else layout.channels
-    total = across_all(total, team, SUM, planes)
-    return added(zeros, total, ONE / (extent(ys) * extent(xs))), across_all(most, team, LARGEST, planes)
+    planes = 1 if is_set(reward.joint) else count(layout.channels)
+    total = teams.across_all(total, team, SUM, planes)
+    most = teams.across_all(most, team, LARGEST, planes)
+    return added(zeros, total, ONE / (teams.extent(ys) * teams.extent(xs))), most
 
 
 @helper
@@ -128,54 +113,46 @@ def reciprocal(u):
 
 
 @helper
-def scaled(u, factors, joint):
+def scaled(u, factors, reward):
     """u divided by the largest u of its window, at most 1."""
     u0 = min(u[0] * factors[0], ONE)
-    if is_set(joint):
+    if is_set(reward.joint):
         return u0, u0, u0, u0
     return u0, min(u[1] * factors[1], ONE), min(u[2] * factors[2], ONE), min(u[3] * factors[3], ONE)
 
 
 @helper
-def weighed(x, cover, factors, exponent, epsilon2, task, layout, joint, asymmetric, power):
+def weighed(x, cover, factors, task, reward):
     """Weights and weighted differences of a pixel with the differences x."""
-    u = distances(x, epsilon2, joint, asymmetric)
+    u = distances(x, reward)
     if choice(task) == SCALED_DETAIL:
-        u = scaled(u, factors, joint)
-    return weights_and_products(x, u, cover, exponent, layout, joint, power)
+        u = scaled(u, factors, reward)
+    return weights_and_products(x, u, cover, reward)
 
 
 @device
-def weigh_window(
-    pixels, ys, xs, guide, factors, exponent, epsilon2, team, task, layout, joint, asymmetric, power
-):
+def weigh_window(pixels, ys, xs, guide, factors, team, task, layout, reward):
     """The sums of the weights and of the weighted differences."""
-    column, row = my_place(team)
+    column, row = teams.my_place(team)
     weights = sums = (ZERO, ZERO, ZERO, ZERO)
     x = np.int32(xs[0] + column)
     while x <= xs[1]:
-        cover = covered(xs, x)
+        cover = teams.covered(xs, x)
         y = np.int32(ys[0] + row)
         while y <= ys[1]:
             z = np.int32(y + team.rows)
             upper, lower = pixel(pixels, y, x, layout), pixel(pixels, min(z, ys[1]), x, layout)
-            f, e = weighed(
-                minus(upper, guide), cover * covered(ys, y), factors, exponent, epsilon2,
-                task, layout, joint, asymmetric, power,
-            )  # fmt: skip
-            g, d = weighed(
-                minus(lower, guide), cover * covered(ys, z), factors, exponent, epsilon2,
-                task, layout, joint, asymmetric, power,
-            )  # fmt: skip
+            f, e = weighed(minus(upper, guide), cover * teams.covered(ys, y), factors, task, reward)
+            g, d = weighed(minus(lower, guide), cover * teams.covered(ys, z), factors, task, reward)
             weights, sums = added(added(weights, f, ONE), g, ONE), added(added(sums, e, ONE), d, ONE)
             y = np.int32(z + team.rows)
         x = np.int32(x + team.columns)
-    if is_set(joint):
-        weight = across(weights[0], team, SUM)
+    if is_set(reward.joint):
+        weight = teams.across(weights[0], team, SUM)
         weights = (weight, weight, weight, weight)
     else:
-        weights = across_all(weights, team, SUM, layout.channels)
-    return weights, across_all(sums, team, SUM, layout.channels)
+        weights = teams.across_all(weights, team, SUM, count(layout.channels))
+    return weights, teams.across_all(sums, team, SUM, count(layout.channels))
 
 
 @device
@@ -192,10 +169,10 @@ def compared(pixels, ys, xs, near, row, i, kernels, bias, team, guidance, blend,
 
 
 @helper
-def share(octaves, exponent, base, factor):
+def share(octaves, base, factor, reward):
     """2**octaves * (base * factor)**exponent, up to a limit at which it decides alone."""
     if factor > ZERO:
-        octaves += exponent * (math.log2(base) + math.log2(factor))
+        octaves += reward.exponent * (math.log2(base) + math.log2(factor))
     return np.float32(math.exp2(min(np.float32(octaves), _OCTAVES)))
 
 
@@ -209,19 +186,18 @@ def blended(guide, mean, weight, excess, part):
 
 @helper
 def finish(
-    out, row, i, guide, mean, weights, sums, scale, mean_u, octaves, exponent, base, limit,
-    normalised, blend, layout, joint,
+    out, row, i, guide, mean, weights, sums, scale, mean_u, octaves, base, limit,
+    normalised, blend, layout, reward,
 ):  # fmt: skip
     """Compute and store the pixel of a window, in one thread."""
     p0 = p1 = p2 = p3 = ZERO
     if is_set(blend):
         bases = mean_u if is_set(normalised) else (base, base, base, base)
-        p0 = share(octaves, exponent, bases[0], scale[0])
-        p1 = p2 = p3 = p0
-        if not is_set(joint):
-            p1 = share(octaves, exponent, bases[1], scale[1])
-            p2 = share(octaves, exponent, bases[2], scale[2])
-            p3 = share(octaves, exponent, bases[3], scale[3])
+        p0 = p1 = p2 = p3 = share(octaves, bases[0], scale[0], reward)
+        if not is_set(reward.joint):
+            p1 = share(octaves, bases[1], scale[1], reward)
+            p2 = share(octaves, bases[2], scale[2], reward)
+            p3 = share(octaves, bases[3], scale[3], reward)
     pixel = (
         blended(guide[0], mean[0], weights[0], sums[0], p0),
         blended(guide[1], mean[1], weights[1], sums[1], p1),
@@ -235,10 +211,10 @@ def finish(
 def my_mean(pixels, ys, xs, start, top, crew, layout):
     """The mean of this thread's window, its row and column, and whether this thread stores it."""
     columns = len(xs.begin)
-    row, i = my_window(crew)
-    across_span = span_of(xs, min(i, np.int32(columns - 1)))
-    column, line = my_place(crew)
-    mean = mean_of_window(pixels, rows_of(ys, start + row, top), across_span, crew, layout)
+    row, i = teams.my_window(crew)
+    across_span = teams.span_of(xs, min(i, np.int32(columns - 1)))
+    column, line = teams.my_place(crew)
+    mean = mean_of_window(pixels, teams.rows_of(ys, start + row, top), across_span, crew, layout)
     return mean, row, i, i < columns and column == 0 and line == 0
 
 
@@ -260,7 +236,7 @@ def box_windows(pixels, ys, xs, start, top, team, layout, limit, out):
     out : (rows, w * C) array
         Filled.
     """
-    crew = crew_of(team, cuda.shared.array(WARPS, np.float32))
+    crew = teams.crew_of(team, cuda.shared.array(WARPS, np.float32))
     mean, row, i, leads = my_mean(pixels, ys, xs, start, top, crew, layout)
     if leads:
         store_pixel(out, row, i, mean, limit, layout.channels)
@@ -277,7 +253,7 @@ def mean_windows(pixels, ys, xs, start, top, team, layout, means):
     means : (rows, C, w) float32 array
         Filled.
     """
-    crew = crew_of(team, cuda.shared.array(WARPS, np.float32))
+    crew = teams.crew_of(team, cuda.shared.array(WARPS, np.float32))
     c = count(layout.channels)
     mean, row, i, leads = my_mean(pixels, ys, xs, start, top, crew, layout)
     if leads:
@@ -293,8 +269,8 @@ def mean_windows(pixels, ys, xs, start, top, team, layout, means):
 
 @Kernel
 def reward_windows(
-    pixels, ys, xs, start, top, team, near, above, kernels, bias, exponent, epsilon2, octaves, base, limit,
-    guidance, task, normalised, blend, layout, joint, asymmetric, power, out,
+    pixels, ys, xs, start, top, team, near, above, kernels, bias, octaves, base, limit,
+    guidance, task, normalised, blend, layout, reward, out,
 ):  # fmt: skip
     """Fill in the weighted mean of every window, from guidance to pixel.
 
@@ -308,8 +284,6 @@ def reward_windows(
         The row of `near` that belongs to the first row of `out`.
     kernels, bias : float32 arrays
         NEAR: the filter over the means, as for `filters.filter_means`, (1 or C, 4, 4, 3, 3) and (C,).
-    exponent, epsilon2 : float32
-        lambda / 2, and epsilon squared on the scale of the pixels.
     octaves : float32
         log2 of alpha times the area of a window; read if `blend`.
     base : float32
@@ -320,18 +294,17 @@ def reward_windows(
         DETAIL or SCALED_DETAIL, as on the CPU.
     normalised, blend : flag
         Whether u is divided by its mean; whether alpha is above 0.
-    joint, asymmetric, power : flag
-        As for `dpid_cli.kernels.windows.sweep_rows`.
+    reward : Reward
     out : (rows, w * C) array
         Filled.
     """
-    crew = crew_of(team, cuda.shared.array(WARPS, np.float32))
+    crew = teams.crew_of(team, cuda.shared.array(WARPS, np.float32))
     columns = len(xs.begin)
-    row, window = my_window(crew)
+    row, window = teams.my_window(crew)
     i = min(window, np.int32(columns - 1))
-    across_span = span_of(xs, i)
-    column, line = my_place(crew)
-    span = rows_of(ys, start + row, top)
+    across_span = teams.span_of(xs, i)
+    column, line = teams.my_place(crew)
+    span = teams.rows_of(ys, start + row, top)
     mean, guide = compared(
         pixels,
         span,
@@ -348,16 +321,11 @@ def reward_windows(
     )
     scale = mean_u = (ONE, ONE, ONE, ONE)
     if choice(task) == SCALED_DETAIL:
-        mean_u, most = range_of_window(
-            pixels, span, across_span, guide, epsilon2, crew, layout, joint, asymmetric
-        )
+        mean_u, most = range_of_window(pixels, span, across_span, guide, crew, layout, reward)
         scale = reciprocal(most[0]), reciprocal(most[1]), reciprocal(most[2]), reciprocal(most[3])
-    weights, sums = weigh_window(
-        pixels, span, across_span, guide, scale, exponent, epsilon2,
-        crew, task, layout, joint, asymmetric, power,
-    )  # fmt: skip
+    weights, sums = weigh_window(pixels, span, across_span, guide, scale, crew, task, layout, reward)
     if window < columns and column == 0 and line == 0:
         finish(
-            out, row, i, guide, mean, weights, sums, scale, mean_u, octaves, exponent, base, limit,
-            normalised, blend, layout, joint,
+            out, row, i, guide, mean, weights, sums, scale, mean_u, octaves, base, limit,
+            normalised, blend, layout, reward,
         )  # fmt: skip
