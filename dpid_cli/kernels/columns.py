@@ -17,7 +17,7 @@ ONE, TWO, THREE, FOUR, FIVE = (flag(p) for p in range(1, MOST + 1))
 
 @helper
 def neighbours(xs, start, stop):
-    """End, at most `stop`, of the windows from `start` on before which pixels lie that are neighbours."""
+    """End, at most `stop`, of the windows from `start` on whose cut pixels are neighbours."""
     if xs.first[start + 1] - xs.first[start] == 1:
         return min(xs.run[start] + 1, stop)
     return start + 1

@@ -23,7 +23,7 @@ class Layout(NamedTuple):
 
 @functools.cache
 def layout_of(channels: int, packed: bool) -> Layout:
-    """The layout, always the same tuple, so that calls can remember its type."""
+    """The layout: always the same tuple, so that calls can remember its type."""
     return Layout(flag(channels), flag(packed))
 
 

@@ -56,9 +56,9 @@ class Reward(NamedTuple):
     power: Flag
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=64, typed=True)
 def reward_of(exponent: Any, epsilon2: Any, joint: bool, asymmetric: bool, power: int) -> Reward:
-    """The reward; always the same tuple for the same numbers, so that calls can remember its type."""
+    """The reward: always the same tuple for the same numbers, so that calls can remember its type."""
     return Reward(exponent, epsilon2, flag(joint), flag(asymmetric), flag(power))
 
 
