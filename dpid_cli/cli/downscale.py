@@ -128,7 +128,7 @@ def _load_kernels(told: bool, method: str, device: str) -> None:
     import_module("dpid_cli.downscaling.api")
     METHODS[method].load()
     if device != "cpu" and devices.gpu_trouble() is None:
-        import_module("dpid_cli.downscaling.gpu")
+        import_module("dpid_cli.downscaling.gpu.launch")
 
 
 def _run(job: Job, source: str, result: str, notes: str, debug: bool) -> DpidError | None:

@@ -56,7 +56,7 @@ def _gpu() -> str:
 
     if (trouble := gpu_trouble()) is not None:
         return f"none: {trouble}"
-    from dpid_cli.downscaling.gpu import description
+    from dpid_cli.downscaling.gpu.arrays import description
 
     return description()
 

@@ -169,12 +169,12 @@ def downscale(
     if stream is not None and not resident:
         raise ArgumentError("stream: is for images in GPU memory only: leave it out")
     if on_gpu:
-        from dpid_cli.downscaling import gpu
+        from dpid_cli.downscaling.gpu import arrays, launch
     filter_ = parameters.filter
     whole_pixels = filter_ is None or filter_.grid == FilterGrid.OUTPUT
     if resident:
-        stream = gpu.stream_for(pixels, stream)
-        raster = gpu.resident(pixels, stream, whole_pixels)
+        stream = arrays.stream_for(pixels, stream)
+        raster = arrays.resident(pixels, stream, whole_pixels)
     else:
         raster = Raster.of(pixels)
     target = requested(raster.size, scale, size)
@@ -184,7 +184,7 @@ def downscale(
     shape = (*grid.size[::-1], *pixels.shape[2:])
     chosen, parameters = equivalent(chosen, parameters)
     if resident:
-        output: NDArray[Any] = gpu.downscale_resident(raster, grid, chosen.name, parameters, shape, stream)
+        output: NDArray[Any] = launch.downscale_resident(raster, grid, chosen.name, parameters, shape, stream)
         return output
     if grid.size == raster.size and grid.window is None:
         return raster.unpacked().rows.reshape(shape).copy()
@@ -192,7 +192,7 @@ def downscale(
         raster = raster.unpacked()
     output = np.empty((grid.ys.target, grid.xs.target * raster.channels), raster.dtype)
     if on_gpu:
-        gpu.downscale(output, raster, grid, chosen.name, parameters)
+        launch.downscale(output, raster, grid, chosen.name, parameters)
     else:
         _on_cpu(output, raster, grid, chosen, parameters, transfer, count)
     return output.reshape(shape)

@@ -71,7 +71,7 @@ def counts(device: str) -> tuple[int, int]:
     """How many kernels this process has compiled for a device, and how many it has loaded from disk."""
     if device == Device.CPU:
         return cache_counts()
-    from dpid_cli.downscaling.gpu import cache_counts as counts_of_gpu
+    from dpid_cli.downscaling.gpu.launch import cache_counts as counts_of_gpu
 
     return counts_of_gpu()
 

@@ -1,1 +1,4 @@
-"""The loops, compiled by Numba: only `compiler` imports it, and only `cache` touches files."""
+"""The loops over pixels, compiled by Numba.
+
+Packages above call them with NumPy arrays. Only `compiler` imports Numba, and only `cache` touches files.
+"""

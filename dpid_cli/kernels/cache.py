@@ -1,9 +1,10 @@
-"""Machine code on disk and in memory, without Numba.
+"""Store machine code on disk and load it into memory, without Numba.
 
-The folder is ``DPID_CACHE_DIR``, or ``dpid-cli`` in the user's folder for caches. In it lies one folder for
-each combination of kernel sources, Numba, LLVM and processor, with one file per kernel and types: a
-digest of the rest, a line of JSON, the object code. Files are replaced as a whole, so that processes may
-write the same.
+The cache folder is ``DPID_CACHE_DIR``, or ``dpid-cli`` in the user's cache folder. It has one subfolder for
+each combination of kernel sources, Python, Numba, LLVM and CPU. The sources of all kernels count, so that an
+edited helper in another file is never missed. A file holds one kernel for one combination of types: a
+digest of the rest, a line of JSON and the object code. Files are replaced as a whole, so that several
+processes may write the same file.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class MachineCode(NamedTuple):
     symbol : str
         Its name in the object code.
     externals : list of str
-        Functions of the C library that it calls.
+        The C library's functions that it calls.
     code : bytes
         Relocatable object code.
     """
@@ -44,7 +45,7 @@ class MachineCode(NamedTuple):
 
 
 def base_folder() -> Path:
-    """Where the user wants caches."""
+    """The folder that the user has chosen for caches."""
     chosen = os.environ.get("DPID_CACHE_DIR")
     if chosen:
         return Path(chosen)
@@ -54,7 +55,7 @@ def base_folder() -> Path:
 
 @cache
 def folder() -> Path | None:
-    """The folder of this combination, made if need be; None if it cannot be made, written or trusted."""
+    """The subfolder for this process, created if needed; None if it cannot be written or trusted."""
     with suppress(OSError, RuntimeError):  # no home
         path = base_folder().absolute() / _stamp()
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -65,7 +66,7 @@ def folder() -> Path | None:
 
 @cache
 def cuda_folder() -> Path | None:
-    """Where code for GPUs is kept, by Numba: below `folder`, for the sources of those kernels too."""
+    """The folder in which Numba caches code for GPUs: below `folder`, one for the sources of CUDA kernels."""
     parent = folder()
     if parent is not None:
         sources = b"\0".join(
@@ -79,14 +80,14 @@ def cuda_folder() -> Path | None:
 
 
 def _is_private(path: Path) -> bool:
-    """Whether only this user and the administrator can have put code there, which will be run."""
+    """Whether only this user and the administrator can write code there that would be run."""
     status = path.stat()
     ours = not hasattr(os, "getuid") or status.st_uid in (0, os.getuid())
     return ours and not status.st_mode & stat.S_IWOTH
 
 
 def _stamp() -> str:
-    """What machine code depends on beside a kernel's types, as a short text."""
+    """A short digest of all that machine code depends on, apart from the types of the arguments."""
     return sha256(b"\0".join(_circumstances())).hexdigest()[:16]
 
 
@@ -107,14 +108,14 @@ def _circumstances() -> Iterator[bytes]:
 
 
 def _path(name: str, key: tuple[Any, ...]) -> Path | None:
-    """Where the code of a kernel is kept; None if it is not, as for kernels whose source is not stamped."""
+    """The file for a kernel; None if there is no folder, or the kernel lies outside the stamped sources."""
     parent = folder() if name.startswith(f"{__package__}.") else None
     short = name.removeprefix(f"{__package__}.")
     return parent and parent / f"{short}-{sha256(repr(key).encode()).hexdigest()[:16]}.o"
 
 
 def read(name: str, key: tuple[Any, ...]) -> MachineCode | None:
-    """The code of a kernel for arguments of these types; None if it is not there, whole and usable."""
+    """Read the code of a kernel for arguments of these types; None if it is missing, damaged or unusable."""
     path = _path(name, key)
     if path is None:
         return None
@@ -130,7 +131,7 @@ def read(name: str, key: tuple[Any, ...]) -> MachineCode | None:
 
 
 def write(name: str, key: tuple[Any, ...], code: MachineCode) -> None:
-    """Keep the code of a kernel; a folder that cannot be written any more is no error."""
+    """Store the code of a kernel; do nothing if the folder cannot be written any more."""
     path = _path(name, key)
     if path is None:
         return
@@ -149,7 +150,7 @@ def write(name: str, key: tuple[Any, ...], code: MachineCode) -> None:
 
 
 def _is_here(external: str) -> bool:
-    """Whether this process has the function; LLVM would end it over one that it cannot find."""
+    """Whether this process has the function. LLVM would abort the process over a missing one."""
     llvm.load_library_permanently("")  # the process itself
     return llvm.address_of_symbol(external) is not None
 
@@ -158,7 +159,7 @@ def _digest(content: bytes) -> bytes:
     return sha256(content).hexdigest().encode()
 
 
-_engines: list[llvm.ExecutionEngine] = []  # each owns the memory of the code that it has loaded
+_engines: list[llvm.ExecutionEngine] = []  # each owns the memory of the code it has loaded
 
 
 def load(code: MachineCode) -> int:

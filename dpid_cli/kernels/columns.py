@@ -1,57 +1,26 @@
-"""From the windows of a row to its columns, and back: the values of windows spread, those of columns folded.
+"""From the windows of a tile to its columns and back: `spread` repeats values, `fold` adds them up.
 
-A tile, ``(i0, i1, c0, c1)``, is the part of a row that kernels work on at a time: the windows i0 .. i1-1 and
-the columns c0 .. c1-1. A plane holds one number for each of its columns and, from TILE on, one for each of
-its straddlers: of the window i0 + k the cut pixel before it.
+`tiles` explains tiles, planes and straddlers. Loops whose length is a constant vectorise; the code for
+windows of one to five columns is therefore compiled for each width, and wider windows are handled as
+multiples of these.
 """
 
 from __future__ import annotations
 
-from dpid_cli.kernels.jit import flag, helper
+from dpid_cli.kernels.flags import NO, YES, count, flag, helper, is_set
+from dpid_cli.kernels.tiles import PLANE, TILE, copy, has_whole_windows
 
-TILE = 1024
-PLANE = 2 * TILE + 32  # not a power of two: planes would share cache sets
-# Windows of so many columns at most have loops of their own; the compiler interleaves no more.
+# The widest windows with loops of their own; the compiler interleaves no more.
 MOST = 5
 ONE, TWO, THREE, FOUR, FIVE = (flag(p) for p in range(1, MOST + 1))
 
 
 @helper
-def window_of(column, xs):
-    """The window in which a column starts."""
-    return column * (len(xs.first) - 1) // xs.first[-1]
-
-
-@helper
-def tile_end(c0, xs):
-    """End of the tile that begins at column c0: behind whole windows, where at least one fits."""
-    end = c0 + TILE
-    if end >= xs.first[-1]:
-        return xs.first[-1]
-    whole = xs.first[window_of(end, xs)]
-    return whole if whole > c0 else end
-
-
-@helper
-def whole_windows(xs, tile):
-    """Whether a tile consists of whole windows."""
-    i0, i1, c0, c1 = tile
-    return xs.first[i0] == c0 and xs.first[i1] == c1
-
-
-@helper
 def neighbours(xs, start, stop):
-    """End, at most `stop`, of the windows from `start` on before which pixels lie that are neighbours."""
+    """End, at most `stop`, of the windows from `start` on whose cut pixels are neighbours."""
     if xs.first[start + 1] - xs.first[start] == 1:
         return min(xs.run[start] + 1, stop)
     return start + 1
-
-
-@helper
-def copy(target, source, n):
-    """Copy n values."""
-    for k in range(n):
-        target[k] = source[k]
 
 
 @helper
@@ -64,13 +33,13 @@ def divisor(p):
 
 
 @helper
-def spread(values, planes, buffer, xs, tile, m):
-    """Give each column of a tile, and each of m straddlers, its window's value: of each row, to one plane."""
+def spread(values, planes, buffer, xs, tile):
+    """Give each column and straddler of a tile the value of its window: one row of values per plane."""
     first = xs.first
-    i0, i1, c0, _ = tile
+    i0, i1, c0, _, m = tile
     for j in range(len(values) if m > 0 else 0):
         copy(planes[j * PLANE + TILE :], values[j, i0:], m)
-    if not whole_windows(xs, tile):
+    if not has_whole_windows(xs, tile):
         for j in range(len(values)):
             spread_parts(values[j], planes[j * PLANE :], first, tile)
     elif len(xs.run) > 0:
@@ -90,7 +59,7 @@ def spread(values, planes, buffer, xs, tile, m):
 @helper
 def spread_parts(values, plane, first, tile):
     """`spread` for windows that may reach beyond the tile."""
-    i0, i1, c0, c1 = tile
+    i0, i1, c0, c1, _ = tile
     for i in range(i0, i1):
         plane[max(first[i], c0) - c0 : min(first[i + 1], c1) - c0] = values[i]
 
@@ -105,32 +74,39 @@ def spread_evenly(values, plane, buffer, p):
             plane[i * p : (i + 1) * p] = values[i]
         return
     if p > d:
-        repeat(values, buffer, n, p // d)
+        regroup(values, buffer, n, p // d, NO)
         values, n = buffer, n * (p // d)
-    repeat(values, plane, n, d)
+    regroup(values, plane, n, d, NO)
 
 
 @helper
-def repeat(values, target, n, p):
-    """Repeat each of n values p times, 1 to MOST."""
+def regroup(values, target, n, p, adding):
+    """Repeat each of n values p times, 1 to MOST; or, if `adding`, add each p values to one of n numbers."""
     if p == 1:
-        copy(target, values, n)
+        regroup_constant(values, target, n, ONE, adding)
     elif p == 2:
-        repeat_constant(values, target, n, TWO)
+        regroup_constant(values, target, n, TWO, adding)
     elif p == 3:
-        repeat_constant(values, target, n, THREE)
+        regroup_constant(values, target, n, THREE, adding)
     elif p == 4:
-        repeat_constant(values, target, n, FOUR)
+        regroup_constant(values, target, n, FOUR, adding)
     else:
-        repeat_constant(values, target, n, FIVE)
+        regroup_constant(values, target, n, FIVE, adding)
 
 
 @helper
-def repeat_constant(values, target, n, times):
-    """`repeat` by a number that the compiler knows: only then the loop vectorises."""
+def regroup_constant(values, target, n, each, adding):
+    """`regroup` by a number that the compiler knows: only then the loop vectorises."""
+    p = count(each)
     for i in range(n):
-        for k in range(len(times)):
-            target[len(times) * i + k] = values[i]
+        if is_set(adding):
+            value = values[p * i]
+            for k in range(1, p):
+                value += values[p * i + k]
+            target[i] += value
+        else:
+            for k in range(p):
+                target[p * i + k] = values[i]
 
 
 @helper
@@ -151,14 +127,11 @@ def spread_unevenly(values, plane, first, c0, shortest):
 
 
 @helper
-def fold(planes, buffer, total, xs, tile, m):
-    """Add the coverage-weighted sums of windows to `total`, one row for each plane; spoils the planes.
-
-    m is the number of straddlers: one per window, or 0 where no boundary cuts a column.
-    """
+def fold(planes, buffer, total, xs, tile):
+    """Add the sums of the windows, weighted by coverage, to `total`, one row per plane; spoils the planes."""
     first, head = xs.first, xs.head
-    i0, i1, c0, _ = tile
-    if not whole_windows(xs, tile):
+    i0, i1, c0, _, m = tile
+    if not has_whole_windows(xs, tile):
         for j in range(len(total)):
             fold_parts(planes[j * PLANE :], total[j], xs, tile)
         return
@@ -207,41 +180,16 @@ def fold_evenly(plane, buffer, total, p):
     while p > MOST and d > 1:
         p //= d
         buffer[: m * p] = 0
-        add_sums(plane, buffer, m * p, d)
+        regroup(plane, buffer, m * p, d, YES)
         plane, buffer = buffer, plane
         d = divisor(p)
     if p <= MOST:
-        add_sums(plane, total, m, p)
+        regroup(plane, total, m, p, YES)
         return
     for i in range(m):
         value = plane[i * p]
         for k in range(1, p):
             value += plane[i * p + k]
-        total[i] += value
-
-
-@helper
-def add_sums(values, total, n, p):
-    """Add the sum of each p values, 1 to MOST, to one of n totals."""
-    if p == 1:
-        add_sums_constant(values, total, n, ONE)
-    elif p == 2:
-        add_sums_constant(values, total, n, TWO)
-    elif p == 3:
-        add_sums_constant(values, total, n, THREE)
-    elif p == 4:
-        add_sums_constant(values, total, n, FOUR)
-    else:
-        add_sums_constant(values, total, n, FIVE)
-
-
-@helper
-def add_sums_constant(values, total, n, each):
-    """`add_sums` of a number of values that the compiler knows: only then the loop vectorises."""
-    for i in range(n):
-        value = values[len(each) * i]
-        for k in range(1, len(each)):
-            value += values[len(each) * i + k]
         total[i] += value
 
 
@@ -270,7 +218,7 @@ def fold_unevenly(plane, total, first, head, c0, shortest):
 def fold_parts(plane, total, xs, tile):
     """`fold` for windows that may reach beyond the tile."""
     first, head = xs.first, xs.head
-    i0, i1, c0, c1 = tile
+    i0, i1, c0, c1, _ = tile
     for i in range(i0, i1):
         a, b = max(first[i], c0) - c0, min(first[i + 1], c1) - c0
         value = plane[a]
@@ -287,7 +235,7 @@ def fold_parts(plane, total, xs, tile):
 def fold_max(plane, largest, xs, tile):
     """Like `fold_parts`, for the largest value; every pixel with positive coverage takes part."""
     first, head = xs.first, xs.head
-    i0, i1, c0, c1 = tile
+    i0, i1, c0, c1, _ = tile
     for i in range(i0, i1):
         value = largest[i]
         for k in range(max(first[i], c0) - c0, min(first[i + 1], c1) - c0):
@@ -300,7 +248,7 @@ def fold_max(plane, largest, xs, tile):
 @helper
 def straddlers_of_sums(plane, before, xs, tile):
     """Fill the straddlers of a plane of column sums; `before` is the sum of the column before the tile."""
-    i0, i1, c0, _ = tile
+    i0, i1, c0, _, _ = tile
     straddlers = plane[TILE:]
     straddlers[0] = before
     start = i0 + 1

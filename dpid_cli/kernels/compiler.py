@@ -1,4 +1,4 @@
-"""From a Python function to machine code, by Numba. Importing this imports Numba."""
+"""Compile a kernel to machine code with Numba. Importing this module imports Numba."""
 
 from __future__ import annotations
 
@@ -14,10 +14,8 @@ from numba.core.cpu_options import FastMathOptions
 from numba.core.registry import cpu_target
 from numba.extending import register_jitable
 
-from dpid_cli.kernels.cache import MachineCode
-
-_ENTRY = ".enter"  # after the name of the kernel
-_RESULTS = 2  # arguments, the first of Numba's convention, that tell where results and exceptions go
+_ENTRY = ".enter"  # follows the name of the kernel
+_RESULTS = 2  # Numba's first two arguments say where results and exceptions go
 _registered: set[Callable[..., Any]] = set()
 
 
@@ -26,22 +24,22 @@ def compile_(
     arguments: tuple[Any, ...],
     fastmath: frozenset[str],
     helpers: Iterable[Callable[..., Any]],
-) -> MachineCode:
-    """Compile a kernel for arguments of these types."""
+) -> tuple[str, list[str], bytes]:
+    """Compile a kernel for arguments of these types; returns the fields of `cache.MachineCode`."""
     module, symbol = llvm_module(function, arguments, fastmath, helpers)
     module.link_in(llvm.parse_assembly(_entry(module.get_function(symbol))))
     called = [f.name for f in module.functions if f.is_declaration and not f.name.startswith("llvm.")]
-    return MachineCode(symbol + _ENTRY, called, target_machine().emit_object(module))
+    return symbol + _ENTRY, called, target_machine().emit_object(module)
 
 
 def _entry(kernel: llvm.ValueRef) -> str:
-    """A function that calls a kernel with all of its arguments, which lie in slots of eight bytes."""
+    """LLVM code of a function that calls a kernel with arguments that lie in slots of eight bytes."""
     types = [str(argument.type) for argument in kernel.arguments]
-    typed = any(type_.endswith("*") for type_ in types)  # pointers, of old versions of LLVM
+    typed = any(type_.endswith("*") for type_ in types)  # old versions of LLVM have typed pointers
     lines, passed = [], []
     for k, type_ in enumerate(types):
         pointer = f"{type_}*" if typed else "ptr"
-        if k < _RESULTS:  # of a kernel that returns nothing and raises nothing
+        if k < _RESULTS:  # a kernel returns and raises nothing
             lines.append(f"%a{k} = inttoptr i64 %returned to {type_}")
         else:
             lines.append(f"%at{k} = add i64 %slots, {8 * (k - _RESULTS)}")
@@ -60,7 +58,7 @@ def _entry(kernel: llvm.ValueRef) -> str:
 
 
 def target_machine() -> llvm.TargetMachine:
-    """The processor that Numba compiles for."""
+    """The CPU that Numba compiles for."""
     _, processor, features = cpu_target.target_context.codegen().magic_tuple()
     return llvm.Target.from_default_triple().create_target_machine(
         cpu=processor, features=features, opt=int(config.OPT), jit=True
@@ -73,12 +71,12 @@ def llvm_module(
     fastmath: frozenset[str],
     helpers: Iterable[Callable[..., Any]],
 ) -> tuple[llvm.ModuleRef, str]:
-    """Optimised LLVM code of a kernel and the name of its function in it."""
+    """Optimised LLVM code of a kernel, and the name of its function."""
     for new in set(helpers) - _registered:
         register_jitable(new)
         _registered.add(new)
     flags = Flags()
-    # A function for `ctypes`: without the one that Python would call, and without counted references.
+    # For `ctypes`: no wrapper that Python would call, and no counted references.
     flags.no_compile = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
     flags.nrt = False
     flags.error_model = "numpy"

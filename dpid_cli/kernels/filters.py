@@ -1,32 +1,34 @@
-"""Learned guidance, ``G = F * I + b``, on both grids, and the adjoints that its gradients need.
+"""Guidance by a filter, ``G = F * I + b``, on both grids, and the adjoints that its gradients need.
 
-Full-DPP (Saeedan et al. 2018) lays F over the pixels of the image, in steps of the scale; on the output
-grid, it lies over the box means. Bias and guidance are on the scale of the pixels.
+On the input grid, F lies over the pixels of the image, in steps of the scale (Full-DPP, Saeedan et al. 2018).
+On the output grid, it lies over the box means: the Gaussian of DPID is one such filter. Bias and guidance are
+on the scale of the pixels.
 """
 
 from __future__ import annotations
 
-from dpid_cli.kernels.jit import helper, kernel
+from dpid_cli.kernels.flags import helper
+from dpid_cli.kernels.jit import FUSED, kernel
 
 
 @helper
 def existing(i, count):
-    """Which neighbours of i there are among `count`: 0 neither, 1 the next, 2 the previous, 3 both."""
+    """Which neighbours of i exist among `count`: 0 neither, 1 the next, 2 the previous, 3 both."""
     return (2 if i > 0 else 0) + (1 if i < count - 1 else 0)
 
 
-@kernel(fastmath=frozenset({"contract", "nsz"}))
+@kernel(fastmath=FUSED)
 def filter_means(means, start, stop, kernels, bias, out):
-    """The output grid: 3 x 3 box means around each window.
+    """Filter on the output grid: 3 x 3 box means around each window.
 
     Parameters
     ----------
     means : (rows, C, w) ndarray
-        Box means; a row that is missing before `start` or behind `stop` lies outside the image.
+        Box means; a row that is missing before `start` or from `stop` on lies outside the image.
     start, stop : int
         The rows to filter.
     kernels : (C, 4, 4, 3, 3) ndarray
-        F for each kind of border, as `Filter.at_borders` has them: 0 for means that do not exist.
+        F for each kind of border, as `Filter.at_borders` gives them: 0 for means that do not exist.
     bias : (C,) ndarray
     out : (stop - start, C, w) ndarray
         Filled.
@@ -81,9 +83,9 @@ def filter_means_adjoint(upstream, means, kernels, means_gradient, kernels_gradi
                         kernels_gradient[j, vertical, horizontal, dy, dx] += g * means[y, j, x]
 
 
-@kernel(fastmath=frozenset({"contract", "nsz"}))
+@kernel(fastmath=FUSED)
 def filter_pixels(pixels, start, stop, scale, kernels, bias, row_of, column_of, planes, out):
-    """The input grid: K x K pixels at each window, in steps of `scale`.
+    """Filter on the input grid: K x K pixels at each window, in steps of `scale`.
 
     Parameters
     ----------
@@ -94,7 +96,7 @@ def filter_pixels(pixels, start, stop, scale, kernels, bias, row_of, column_of, 
     kernels : (C, K, K) ndarray
     bias : (C,) ndarray
     row_of, column_of : (scale * (h - 1) + K,), (scale * (w - 1) + K,) int64 ndarray
-        The row and column of the image at each place that the filter meets; -1 for a zero outside.
+        The row and column of the image at each position of the filter; -1 for a zero outside.
     planes : (scale, columns) ndarray
         Working rows: the pixels of one row of one channel, every `scale`-th next to each other, so that
         the innermost loop vectorises. At least w + (K - 1) // scale columns.

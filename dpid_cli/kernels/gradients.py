@@ -2,7 +2,7 @@
 
 With upstream g, the output ``O = sum(c w I) / S``, ``w = alpha + r**e``, ``e = lambda / 2``, ``r = u / N``,
 ``u = m**2 + epsilon**2``, ``S = sum(c w)``, and ``A = sum over channels of g c (I - O) / S``, the gradient
-with respect to w (one channel at a time in DPP, all of them where they share their distance)::
+with respect to w (one channel at a time in DPP, all channels if they share one distance)::
 
     dL/dalpha  = sum(A)
     dL/dlambda = sum(A r**e ln(r)) / 2
@@ -10,31 +10,17 @@ with respect to w (one channel at a time in DPP, all of them where they share th
     dL/dG      = -sum(2 s m)
     s          = (d - k sum(d r)) / N,      d = A e r**(e - 1)
 
-where k is 0 for N = 1, and c / sum(c) for the mean of u: coverage is the weight of every mean. Where u is 0,
-d is taken as 0, and where all weights are 0, O is G.
+where k is 0 for N = 1, and c / sum(c) if N is the mean of u: means are weighted by coverage. If u is 0, d is
+taken as 0; if all weights are 0, O is G.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from dpid_cli.kernels.jit import helper, kernel
-
-
-@helper
-def coverage(axis, i, k):
-    """How much of pixel k belongs to window i, along one axis."""
-    if k < axis.first[i]:
-        return axis.head[i]
-    if k == axis.first[i + 1] - 1:
-        return 1.0 - axis.head[i + 1]
-    return 1.0
-
-
-@helper
-def begin(axis, i):
-    """First pixel of window i."""
-    return axis.first[i] - (1 if axis.head[i] > 0 else 0)
+from dpid_cli.kernels.flags import helper
+from dpid_cli.kernels.jit import kernel
+from dpid_cli.kernels.tiles import begin_of, coverage
 
 
 @helper
@@ -42,8 +28,8 @@ def gather(pixels, ys, xs, row, column, values, covers):
     """Copy one window's pixels, (n, C), and their coverages; returns n."""
     channels = values.shape[1]
     n = 0
-    for y in range(begin(ys, row), ys.first[row + 1]):
-        for x in range(begin(xs, column), xs.first[column + 1]):
+    for y in range(begin_of(ys, row), ys.first[row + 1]):
+        for x in range(begin_of(xs, column), xs.first[column + 1]):
             covers[n] = coverage(ys, row, y) * coverage(xs, column, x)
             for j in range(channels):
                 values[n, j] = pixels[y, channels * x + j]
@@ -56,8 +42,8 @@ def scatter(gradient, ys, xs, row, column, values):
     """The adjoint of `gather`: add each pixel's value."""
     channels = values.shape[1]
     n = 0
-    for y in range(begin(ys, row), ys.first[row + 1]):
-        for x in range(begin(xs, column), xs.first[column + 1]):
+    for y in range(begin_of(ys, row), ys.first[row + 1]):
+        for x in range(begin_of(xs, column), xs.first[column + 1]):
             for j in range(channels):
                 gradient[y, channels * x + j] += values[n, j]
             n += 1
@@ -65,7 +51,7 @@ def scatter(gradient, ys, xs, row, column, values):
 
 @helper
 def rewarded(difference, asymmetric):
-    """m, the part of I - G that counts."""
+    """m: the difference I - G, or its positive part."""
     return max(difference, 0.0) if asymmetric > 0 else difference
 
 
@@ -73,8 +59,8 @@ def rewarded(difference, asymmetric):
 def weigh(values, covers, guide, exponent, epsilon2, alpha, asymmetric, normalised, ratio, power):
     """Fill r and r**e of each pixel of a window, (n, D); returns sum(c), 1 / N, S and the unit of r**e.
 
-    Without alpha, only ratios of r count. They are then taken from the largest, so as not to underflow, and
-    the unit, which alpha would meet, is not 1.
+    Without alpha, only ratios of r count. They are then relative to the largest u, so that they do not
+    underflow, and the unit is not 1.
     """
     n, channels = values.shape
     area = mean = largest = 0.0
@@ -100,7 +86,7 @@ def weigh(values, covers, guide, exponent, epsilon2, alpha, asymmetric, normalis
 
 @helper
 def mean_around(values, covers, guide, alpha, power, total, out):
-    """O of the D channels."""
+    """Fill in O for the D channels."""
     n, channels = values.shape
     for j in range(channels):
         excess = 0.0
@@ -113,9 +99,9 @@ def mean_around(values, covers, guide, alpha, power, total, out):
 def add_window(
     values, covers, guide, upstream, exponent, epsilon2, alpha, asymmetric, normalised, work, guide_gradient
 ):
-    """Turn the pixels of one window, (n, D), in place into gradients; returns those of lambda and alpha.
+    """Replace the pixels of one window, (n, D), by their gradients; returns those of lambda and alpha.
 
-    The D channels share their distance.
+    The D channels share one distance.
     """
     n, channels = values.shape
     ratio, power, out = work[0], work[1], work[2]
@@ -156,7 +142,7 @@ def window_gradients(
     pixels, ys, xs, guide, upstream, exponent, epsilon2, alpha, joint, asymmetric, normalised,
     values, covers, work, image_gradient, guide_gradient, parameter_gradients,
 ):  # fmt: skip
-    """Add the gradients of all windows, the guidance held.
+    """Add the gradients of all windows, with the guidance held constant.
 
     Parameters
     ----------
@@ -194,14 +180,14 @@ def window_gradients(
 
 @kernel()
 def box_adjoint(means_gradient, ys, xs, image_gradient):
-    """Add to `image_gradient`, (H, W * C), what the gradient of the box means, (h, C, w), makes of it."""
+    """Add the gradient of the box means, (h, C, w), to `image_gradient`, (H, W * C)."""
     rows, channels, columns = means_gradient.shape
     area = ys.first[-1] / (len(ys.first) - 1) * (xs.first[-1] / (len(xs.first) - 1))
     for row in range(rows):
-        for y in range(begin(ys, row), ys.first[row + 1]):
+        for y in range(begin_of(ys, row), ys.first[row + 1]):
             vertical = coverage(ys, row, y) / area
             for i in range(columns):
-                for x in range(begin(xs, i), xs.first[i + 1]):
+                for x in range(begin_of(xs, i), xs.first[i + 1]):
                     share = vertical * coverage(xs, i, x)
                     for j in range(channels):
                         image_gradient[y, channels * x + j] += share * means_gradient[row, j, i]

@@ -1,37 +1,38 @@
-"""How kernels are defined and called: serial, without the GIL, specialised by the types of their arguments.
+"""How kernels are defined and called: serially, without the GIL, specialised by the types of their arguments.
 
-Numba compiles each specialisation once and is imported for that only (`compiler`). What it makes is kept on
-disk (`cache`) and called through `ctypes`, so that a later process starts without Numba, which is the
-larger part of a small image's time. An entry beside each kernel takes one address, of all that Numba's
-convention for native functions passes, as `ctypes` would take longer over it than a small strip.
+The first call with arguments of new types needs machine code: `cache` finds it on disk, or `compiler` lets
+Numba make it. Later processes therefore start without Numba, whose import takes most of the time of a small
+image. The code is called through `ctypes`. Its entry takes one address, where all that Numba's convention
+for native functions passes lies in slots of eight bytes; to pass it one by one would take `ctypes` longer
+than a small strip takes to compute.
 
-A flag of a kernel is a tuple of Nones, its value the tuple's length: Numba compiles one version per
-length, and the flag takes no part in the call but some null pointers. `parallel=True` would cost seconds of
-compilation and a threading layer that must not be entered from two threads: rows are shared out among
-Python threads instead (`backends.py`), which runs the very same machine code.
+Kernels do not use ``parallel=True``: it would cost seconds of compilation and a threading layer that two
+threads must not enter at once. Python threads share out the output rows instead.
 """
 
 from __future__ import annotations
 
 import ctypes
-import functools
 import itertools
 import os
 import struct
 import weakref
 from collections.abc import Callable
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from dpid_cli.kernels import cache
+from dpid_cli.kernels.flags import helpers
 
-Flag = tuple[None, ...]
-F = TypeVar("F", bound=Callable[..., Any])
+# What LLVM may do with floating point. Neither allows reciprocals or approximate functions: divisions and
+# square roots stay correctly rounded.
+FAST = frozenset({"contract", "nsz", "nnan", "ninf"})
+FUSED = frozenset({"contract", "nsz"})
 
 _INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT", "0") != "0"
-_OWNERLESS = bytes(16)  # no owner that counts references, twice
+_OWNERLESS = bytes(16)  # where Numba expects two pointers to an owner that counts references
 _PACK: dict[type, Callable[[Any], bytes]] = {
     int: struct.Struct("q").pack,
     float: struct.Struct("d").pack,
@@ -39,10 +40,8 @@ _PACK: dict[type, Callable[[Any], bytes]] = {
     np.float32: struct.Struct("f4x").pack,
     type(None): lambda _: bytes(8),
 }
-_HELD = tuple, np.ndarray
 _REMEMBERED = 256
 _lock = Lock()
-_helpers: list[Callable[..., Any]] = []
 _announcements: list[Callable[[bool], None]] = []
 _counts = {"compiled": 0, "found": 0}
 _kinds: dict[Any, int] = {}
@@ -50,32 +49,15 @@ _unused = itertools.count()
 _seen: dict[int, tuple[Callable[[], Any], tuple[int, bytes]]] = {}
 
 
-@functools.cache
-def flag(value: int) -> Flag:
-    """The compile-time form of a small number, always the same tuple, of which calls remember the type."""
-    return (None,) * int(value)
-
-
-def helper(function: F) -> F:
-    """Make a function callable from kernels."""
-    _helpers.append(function)
-    return function
-
-
 def kernel(fastmath: frozenset[str] = frozenset()) -> Callable[[Callable[..., None]], Kernel]:
-    """Make a kernel of a loop; `fastmath` names the liberties of LLVM's floating point that it may take."""
+    """Make a kernel of a loop; `fastmath` is what LLVM may do with its floating point."""
     return lambda function: Kernel(function, fastmath)
-
-
-def helpers() -> tuple[Callable[..., Any], ...]:
-    """All functions that kernels may call."""
-    return tuple(_helpers)
 
 
 class Kernel:
     """A compiled function that fills arrays, allocates nothing and returns nothing.
 
-    Its arguments are arrays, named tuples of arrays, flags, and numbers: int, float (as float64) or NumPy
+    Its arguments are arrays, named tuples of arrays, flags and numbers: int, float (as float64) or NumPy
     scalars.
     """
 
@@ -98,7 +80,7 @@ class Kernel:
             raise RuntimeError(f"{self.function.__qualname__}: the kernel failed")
 
     def _version(self, kinds: tuple[int, ...], arguments: tuple[Any, ...]) -> Callable[[bytes], int]:
-        """The specialisation for arguments of these types, found on disk or compiled."""
+        """Find on disk, or compile, the specialisation for arguments of these types."""
         name = f"{self.function.__module__}.{self.function.__qualname__}"
         key = tuple(map(_type, arguments))
         code = cache.read(name, key)
@@ -109,7 +91,8 @@ class Kernel:
                 announce(cache_folder() is not None)
             from dpid_cli.kernels import compiler
 
-            code = compiler.compile_(self.function, arguments, self.fastmath, helpers())
+            compiled = compiler.compile_(self.function, arguments, self.fastmath, helpers())
+            code = cache.MachineCode(*compiled)
             cache.write(name, key, code)
             _counts["compiled"] += 1
         self._versions[kinds] = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_char_p)(cache.load(code))
@@ -119,10 +102,10 @@ class Kernel:
 def _passed(argument: Any) -> tuple[int, bytes]:
     """A number for an argument's type, and what Numba passes in its place: slots of eight bytes.
 
-    To ask arrays for them takes microseconds, which small strips would notice: what strips share is
-    remembered.
+    Asking an array for them takes microseconds, which small strips would notice. So the answers are kept
+    for arguments that come again, strip after strip.
     """
-    if not isinstance(argument, _HELD):
+    if not isinstance(argument, tuple | np.ndarray):
         return _kind(argument), _slots(argument)
     held = _seen.get(id(argument))
     if held is None or held[0]() is not argument:
@@ -134,14 +117,14 @@ def _passed(argument: Any) -> tuple[int, bytes]:
 
 
 def _kind(argument: Any) -> int:
-    """A number for the type of an argument, which is found faster than all that the type consists of."""
+    """A number for the type of an argument: faster to look up than the type itself."""
     type_ = _type(argument)
     kind = _kinds.get(type_)
     return _kinds.setdefault(type_, next(_unused)) if kind is None else kind
 
 
 def _type(argument: Any) -> Any:
-    """What Numba tells types apart by."""
+    """What distinguishes types for Numba."""
     if isinstance(argument, np.ndarray):
         flags = argument.flags
         layout = "C" if flags.c_contiguous else "F" if flags.f_contiguous else "A"
@@ -165,18 +148,18 @@ def _slots(argument: Any) -> bytes:
 
 
 def cache_folder() -> str | None:
-    """Where compiled kernels are kept; None if they are not."""
+    """The folder of compiled kernels; None if they are not cached."""
     folder = cache.folder()
     return None if folder is None else str(folder)
 
 
 def cache_counts() -> tuple[int, int]:
-    """How many kernels this process has compiled, and how many it has found compiled."""
+    """How many kernels this process has compiled, and how many it has found in the cache."""
     return _counts["compiled"], _counts["found"]
 
 
 def before_compiling(tell: Callable[[bool], None]) -> None:
-    """Call ``tell(whether it will be kept)`` when this process is about to compile its first kernel."""
+    """Call ``tell(cached)`` once, before this process compiles its first kernel."""
 
     def once(kept: bool) -> None:
         _announcements.remove(once)

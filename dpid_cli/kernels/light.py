@@ -1,33 +1,25 @@
 """DPID, DPP and the box filter in linear light: weights of encoded values, sums of light.
 
-The output at a window is ``sum(c w L) / sum(c w)``, encoded again, where L is the light of a pixel.
-Its coverage c and its weight ``w = alpha + u**(lambda / 2)`` are those of `windows`, of encoded values.
+The output at a window is ``sum(c w L) / sum(c w)``, encoded again, where L is the light of a pixel. Its
+coverage c and its weight w are those of encoded values (see `rewards`).
 
-Pixels are laid out as planes of floats first, one for each channel, so that one compiled version serves all
-types and numbers of channels. As in `windows`, a plane holds the columns of the image and behind
-them the straddlers, the cut pixel before each window once more, with that window's own guidance.
+`split_rows` first lays out the pixels in planes of floats, one per channel, so that one compiled version
+serves all types and numbers of channels. As in `tiles`, a plane holds the columns of the image and then
+the straddlers: the cut pixel before each window once more.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from dpid_cli.kernels.columns import PLANE, TILE, fold, spread, tile_end, window_of
-from dpid_cli.kernels.jit import helper, kernel
-from dpid_cli.kernels.windows import (
-    BUFFER,
-    FAST,
-    GUIDE,
-    SCALE,
-    SUM,
-    WEIGHT,
-    clear,
-    coverage,
-    reward,
-)
-from dpid_cli.kernels.windows import SCRATCH as OF_WINDOWS
+from dpid_cli.kernels import tiles
+from dpid_cli.kernels.columns import fold, spread
+from dpid_cli.kernels.flags import helper, is_set
+from dpid_cli.kernels.jit import FAST, kernel
+from dpid_cli.kernels.rewards import raised
+from dpid_cli.kernels.tiles import BUFFER, GUIDE, PLANE, SCALE, SUM, TILE, WEIGHT
 
-ALPHA = OF_WINDOWS
+ALPHA = BUFFER + TILE
 U = ALPHA + PLANE
 SCRATCH = U + PLANE
 
@@ -35,14 +27,14 @@ SCRATCH = U + PLANE
 @helper
 def sample(row, k, j, channels, packed):
     """Channel j of pixel k."""
-    if len(packed) == 1:
+    if is_set(packed):
         return (np.uint32(row[k]) >> np.uint32(8 * j)) & np.uint32(0xFF)
     return row[channels * k + j]
 
 
 @kernel()
 def split_rows(rows, channels, packed, first, table, looked_up, planes):
-    """Lay out pixels as planes, each value as it is or as what a table has for it.
+    """Lay out pixels as planes, as they are or looked up in a table.
 
     Parameters
     ----------
@@ -64,14 +56,14 @@ def split_rows(rows, channels, packed, first, table, looked_up, planes):
         row = rows[y]
         for j in range(channels):
             plane = planes[y, j]
-            if len(looked_up) == 1:
+            if is_set(looked_up):
                 entries = table[j]
                 for k in range(width):
                     plane[k] = entries[sample(row, k, j, channels, packed)]
             else:
                 for k in range(width):
                     plane[k] = sample(row, k, j, channels, packed)
-            for i in range(len(plane) - width):  # before the first window lies nothing: any pixel will do
+            for i in range(len(plane) - width):  # no pixel lies before the first window: any will do
                 plane[width + i] = plane[max(first[i] - 1, 0)]
 
 
@@ -88,7 +80,7 @@ def add_alone(scratch, values, light, cover, least, exponent, epsilon2, power, n
     for k in range(n):
         m = max(values[k] - scratch[GUIDE + k], least)
         u = (m * m + epsilon2) * scratch[SCALE + k]
-        w = cover * (scratch[ALPHA + k] + reward(u, exponent, power))
+        w = cover * (scratch[ALPHA + k] + raised(u, exponent, power))
         scratch[WEIGHT + k] += w
         scratch[SUM + k] += w * light[k]
 
@@ -103,23 +95,23 @@ def add_squares(scratch, near, values, least, n):
 
 @helper
 def add_weights(scratch, cover, exponent, power, n):
-    """Turn u of n pixels into weights, and add these."""
+    """Turn u of n pixels into weights, and add them up."""
     for k in range(n):
-        w = cover * (scratch[ALPHA + k] + reward(scratch[U + k] * scratch[SCALE + k], exponent, power))
+        w = cover * (scratch[ALPHA + k] + raised(scratch[U + k] * scratch[SCALE + k], exponent, power))
         scratch[U + k] = w
         scratch[WEIGHT + k] += w
 
 
 @helper
 def add_weighted(scratch, sums, light, n):
-    """Add the light of n pixels of a channel, weighted with what `add_weights` has made."""
+    """Add the light of n pixels of a channel, multiplied by the weights of `add_weights`."""
     for k in range(n):
         sums[k] += scratch[U + k] * light[k]
 
 
 @helper
 def add_pixels(scratch, values, light, a, n, weighted, cover, least, exponent, epsilon2, power):
-    """Add n pixels of a row, from place a of its planes on; channels that have weights share them."""
+    """Add n pixels of a row, from index a of its planes on; channels with weights share them."""
     channels = len(light)
     if not weighted:
         for j in range(channels):
@@ -137,15 +129,14 @@ def add_pixels(scratch, values, light, a, n, weighted, cover, least, exponent, e
 
 
 @helper
-def prepare(scratch, guide, scale, alpha, xs, tile, m, weighted):
-    """Clear the accumulators of a tile and spread what weights are made of."""
-    n = tile[3] - tile[2]
-    clear(scratch, SUM, len(guide), n, m)
-    clear(scratch, WEIGHT, 1, n, m)
+def prepare(scratch, guide, scale, alpha, xs, tile, weighted):
+    """Clear the sums of a tile and give each column what its weight depends on."""
+    tiles.clear(scratch, SUM, len(guide), tile)
+    tiles.clear(scratch, WEIGHT, 1, tile)
     if weighted:
-        spread(guide, scratch[GUIDE:], scratch[BUFFER:], xs, tile, m)
-        spread(scale, scratch[SCALE:], scratch[BUFFER:], xs, tile, m)
-        spread(alpha, scratch[ALPHA:], scratch[BUFFER:], xs, tile, m)
+        spread(guide, scratch[GUIDE:], scratch[BUFFER:], xs, tile)
+        spread(scale, scratch[SCALE:], scratch[BUFFER:], xs, tile)
+        spread(alpha, scratch[ALPHA:], scratch[BUFFER:], xs, tile)
 
 
 @kernel(fastmath=FAST)
@@ -158,54 +149,52 @@ def add_light(
     Parameters
     ----------
     values, light : (n, C, W[ + w]) ndarray
-        Encoded values and light of the rows from `top` on, as of `split_rows`; `values` is read where there
-        are weights.
+        Encoded values and light of the rows from `top` on, from `split_rows`; `values` is read if there are
+        weights.
     top : int
     ys, xs : Axis
     start, stop : int
-        Rows of the image that are not in the windows of these are left out.
+        Rows of the image outside of their windows are skipped.
     guide : (stop - start, C, w) ndarray
-        Guidance of each window, on the scale of `values`; read where there are weights.
+        Guidance of each window, on the scale of `values`; read if there are weights.
     scale, alpha : (stop - start, P, w) ndarray
-        Factor of u, and weight beside the reward, in each window.
+        Factor of u, and constant added to the reward, in each window.
     least, exponent, epsilon2 : float
-        0 where only what exceeds the guidance counts, else less than any difference; lambda / 2; epsilon
+        0 if only what exceeds the guidance counts, else less than any difference; lambda / 2; epsilon
         squared on the scale of `values`.
     power : flag
-        As in `windows`.
+        As for `windows.sweep_rows`.
     scratch : (SCRATCH,) ndarray
         Working memory.
     total : (stop - start, C, w) ndarray
         Added to: weighted light.
     weight : (stop - start, P, w) ndarray
-        Added to: weights. P is 1 where the channels share their distance, C where each has its own, and 0
-        for the box filter, of which all weights are 1.
+        Added to: weights. P is 1 if the channels share one distance, C if each has its own, and 0 for the
+        box filter, whose weights are all 1.
     """
     channels, groups = total.shape[1], weight.shape[1]
     together = 1 if groups > 1 else channels
-    one = scratch.dtype.type(1)
     behind = xs.first[-1]
     for row in range(start, stop):
         r = row - start
-        begin = max(ys.first[row] - (1 if ys.head[row] > 0 else 0), top)
+        begin = max(tiles.begin_of(ys, row), top)
         end = min(ys.first[row + 1], top + len(light))
         c0 = 0
         while c0 < behind:
-            c1 = tile_end(c0, xs)
-            tile = window_of(c0, xs), window_of(c1 - 1, xs) + 1, c0, c1
-            m = tile[1] - tile[0] if light.shape[2] > behind else 0
+            tile = tiles.tile_at(c0, xs, light.shape[2] > behind)
+            i0, _, _, c1, m = tile
             for first in range(0, channels, together):
                 p, part = 0 if groups == 0 else min(first, groups - 1), slice(first, first + together)
                 group = slice(p, p + 1)
-                prepare(scratch, guide[r, part], scale[r, group], alpha[r, group], xs, tile, m, groups > 0)
+                prepare(scratch, guide[r, part], scale[r, group], alpha[r, group], xs, tile, groups > 0)
                 for y in range(begin, end):
-                    cover = coverage(ys, row, y, one)
+                    cover = tiles.coverage(ys, row, y)
                     for straddling in range(2 if m > 0 else 1):
-                        a, n = (behind + tile[0], m) if straddling > 0 else (c0, c1 - c0)
+                        a, n = (behind + i0, m) if straddling > 0 else (c0, c1 - c0)
                         add_pixels(
                             scratch[straddling * TILE :], values[y - top, part], light[y - top, part], a, n,
                             groups > 0, cover, least, exponent, epsilon2, power,
                         )  # fmt: skip
-                fold(scratch[SUM:], scratch[BUFFER:], total[r, part], xs, tile, m)
-                fold(scratch[WEIGHT:], scratch[BUFFER:], weight[r, group], xs, tile, m)
+                fold(scratch[SUM:], scratch[BUFFER:], total[r, part], xs, tile)
+                fold(scratch[WEIGHT:], scratch[BUFFER:], weight[r, group], xs, tile)
             c0 = c1

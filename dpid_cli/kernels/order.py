@@ -1,18 +1,20 @@
-"""Order statistics of the windows: largest and smallest value, and the one farther from the mean.
+"""Order statistics of windows: the largest value, the smallest, or the one farther from the mean.
 
-Every pixel that a window covers takes part, however little of it (methods max, min, extremum).
+Every pixel that a window touches takes part, whatever its coverage (methods max, min, extremum).
 
-Channels stay interleaved: a row is one line of values of which each `channels`-th belongs together. Extremes
-are taken down the columns first, then along the line over `reach` pixels, a power of two, by
-doubling; both loops run over contiguous memory and vectorise. A window's extreme is that of the few
-such runs, overlapping each other, that fill it.
+Channels stay interleaved: a row is one line of values. The extremes are first taken down the columns, then
+along the line over `reach` pixels, a power of two, by doubling. Both loops run over contiguous memory and
+vectorise. A window's extreme is that of a few such runs, which may overlap, that fill it.
 """
 
 from __future__ import annotations
 
-from dpid_cli.kernels.jit import flag, helper, kernel
+from dpid_cli.kernels.flags import choice, helper
+from dpid_cli.kernels.jit import kernel
 
-MAX, MIN, EXTREMUM = (flag(value) for value in range(3))
+MAX, MIN, EXTREMUM = range(3)
+# Distances from the mean are equal if they differ by no more rounding errors (units in the last place).
+TIE = 16
 
 
 @helper
@@ -29,7 +31,7 @@ def extreme_of_rows(pixels, begin, end, line, largest):
 
 @helper
 def widen(near, far, reach, channels, largest):
-    """Put the extreme of each value and the reach-1 pixels behind it into `near`, or `far`: whether so."""
+    """Take the extreme of each value and the next reach-1 pixels; returns whether `far` holds it."""
     step = channels
     swapped = False
     while step < reach * channels:
@@ -44,9 +46,9 @@ def widen(near, far, reach, channels, largest):
 
 @helper
 def extreme(line, begin, end, reach, channels, j, largest):
-    """Extreme of channel j of the pixels begin .. end-1, of which `line` holds runs of `reach`."""
+    """Extreme of channel j of the pixels begin .. end-1; `line` holds the extremes of `reach` pixels."""
     value = line[channels * (end - reach) + j]
-    while begin < end - reach:  # a range with such a step would divide
+    while begin < end - reach:  # a range with this step would divide
         other = line[channels * begin + j]
         value = max(value, other) if largest else min(value, other)
         begin += reach
@@ -55,7 +57,7 @@ def extreme(line, begin, end, reach, channels, j, largest):
 
 @helper
 def shortest_power(spans):
-    """The largest power of two that no window's length is below."""
+    """The largest power of two that is not longer than any window."""
     shortest = spans.end[0] - spans.begin[0]
     for i in range(1, len(spans.begin)):
         shortest = min(shortest, spans.end[i] - spans.begin[i])
@@ -67,7 +69,7 @@ def shortest_power(spans):
 
 @helper
 def farther(most, least, mean, tie, rounding):
-    """Whichever of two values is farther from the mean, or theirs where they are equally far."""
+    """The one of two values that is farther from the mean, or their mean if they are equally far."""
     above, below = most - mean, mean - least
     if abs(above - below) <= tie * (above + below):
         return (float(most) + float(least)) / 2 + rounding
@@ -76,7 +78,7 @@ def farther(most, least, mean, tie, rounding):
 
 @kernel()
 def order_rows(pixels, ys, xs, mean, tie, channels, rule, lines, out):
-    """Order statistic of every window.
+    """Fill in the order statistic of every window.
 
     Parameters
     ----------
@@ -86,7 +88,7 @@ def order_rows(pixels, ys, xs, mean, tie, channels, rule, lines, out):
     mean : (rows, w * C) ndarray
         Means of the windows; read by EXTREMUM only.
     tie : float
-        Relative difference of two distances from the mean that still counts as none.
+        Relative difference up to which two distances from the mean are equal.
     channels : int
         C.
     rule : flag
@@ -94,25 +96,25 @@ def order_rows(pixels, ys, xs, mean, tie, channels, rule, lines, out):
     lines : (4, W * C) ndarray
         Working rows of the type of `pixels`.
     out : (rows, w * C) ndarray
-        Filled; EXTREMUM takes the mean of the two where they are equally far, halves rounded up.
+        Filled. EXTREMUM takes the mean of two values that are equally far, halves rounded up.
     """
     rounding = 0.5 if out.dtype.type(0.5) == 0 else 0.0
     reach = shortest_power(xs)
     high, low, other_high, other_low = lines[0], lines[1], lines[2], lines[3]
     for row in range(len(ys.begin)):
-        if len(rule) != 1:
+        if choice(rule) != MIN:
             extreme_of_rows(pixels, ys.begin[row], ys.end[row], high, True)
             highest = other_high if widen(high, other_high, reach, channels, True) else high
-        if len(rule) != 0:
+        if choice(rule) != MAX:
             extreme_of_rows(pixels, ys.begin[row], ys.end[row], low, False)
             lowest = other_low if widen(low, other_low, reach, channels, False) else low
         target = out[row]
         for j in range(channels):
             for i in range(len(xs.begin)):
                 begin, end = xs.begin[i], xs.end[i]
-                if len(rule) == 0:
+                if choice(rule) == MAX:
                     value = extreme(highest, begin, end, reach, channels, j, True)
-                elif len(rule) == 1:
+                elif choice(rule) == MIN:
                     value = extreme(lowest, begin, end, reach, channels, j, False)
                 else:
                     most = extreme(highest, begin, end, reach, channels, j, True)

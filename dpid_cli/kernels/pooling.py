@@ -1,7 +1,7 @@
-"""Weighted means of the windows, where a pixel's weight depends on its value and on one of its window.
+"""Weighted means of windows, where a pixel's weight depends on its value and on its window.
 
-The output is ``O = G + sum(c w (a - G)) / sum(c w)``, where c is the coverage of the pixel a and G, the
-window's guide, its mean or its largest value; the differences round less than the values. The weights are
+The output is ``O = G + sum(c w (a - G)) / sum(c w)``, where c is the coverage of the pixel a and G is the
+window's guide, its mean or its largest value. Differences round less than values. The weights w are
 
 - MEAN: 1, and G = 0;
 - SOFT: exp((a - G) e), G the largest value (Stergiou, Poppe & Kalliatakis 2021);
@@ -11,12 +11,12 @@ window's guide, its mean or its largest value; the differences round less than t
 
 With the light L of the pixels, the weights stay those of the values, and the sum is ``sum(c w L)``.
 
-SQUARE is the sum of c (a G)**2, where G is one over the largest value. POWER is the sum of c exp((a - G) e),
-where a are logarithms and G is their largest. Neither can overflow.
+SQUARE sums up c (a G)**2, where G is one over the largest value. POWER sums up c exp((a - G) e), where a are
+logarithms and G is the largest. Neither can overflow.
 
-Channels stay interleaved. The rows of a window are added to a row of accumulators, in loops over contiguous
-memory that vectorise, and summed up per window at the end. Where windows overlap, every n-th is taken in
-turn, so that those of a turn are apart and each column has one guide.
+Channels stay interleaved. The rows of a window are added to a row of sums, in loops over contiguous memory
+that vectorise, and the columns of each window are added up at the end. Where windows overlap, every n-th is
+computed in turn, so that those of one turn lie apart and each column has one guide.
 """
 
 from __future__ import annotations
@@ -25,11 +25,10 @@ import math
 
 import numpy as np
 
-from dpid_cli.kernels.jit import flag, helper, kernel
+from dpid_cli.kernels.flags import choice, helper, is_set
+from dpid_cli.kernels.jit import FUSED, kernel
 
-MEAN, SOFT, SIMILAR, INVERSE, OWN, POWER, SQUARE = (flag(value) for value in range(7))
-# How exponentials are computed: for float32, whose loops then vectorise, and for float64.
-FAST, EXACT = flag(0), flag(1)
+MEAN, POWER, SQUARE, SOFT, SIMILAR, INVERSE, OWN = range(7)  # from SOFT on, there are weights
 
 _LN2, _LOG2_E = np.float32(math.log(2)), np.float32(1 / math.log(2))
 _SMALLEST, _HALF = np.float32(-126), np.float32(0.5)
@@ -38,9 +37,9 @@ _T = tuple(np.float32(1 / math.factorial(k)) for k in range(8))
 
 
 @helper
-def exponential(x, precision):
-    """e**x; in float32 for x up to 1: 2**n times the Taylor series of the rest."""
-    if len(precision) == 1:
+def exponential(x, exact):
+    """e**x. Unless `exact`, in float32 for x up to 1, by 2**n times a Taylor series, which vectorises."""
+    if is_set(exact):
         return np.exp(x)
     n = max(np.floor(x * _LOG2_E + _HALF), _SMALLEST)
     f = max(x - n * _LN2, -_HALF)
@@ -50,47 +49,47 @@ def exponential(x, precision):
 
 
 @helper
-def add_row(line, light, guide, total, weight, cover, exponent, rule, lit, precision):
-    """Add one row of pixels to the accumulators."""
+def add_row(line, light, guide, total, weight, cover, exponent, rule, lit, exact):
+    """Add one row of pixels to the sums."""
     zero = cover - cover
     for k in range(len(line)):
         a = line[k]
-        if len(rule) == 0:
+        if choice(rule) == MEAN:
             total[k] += cover * a
-        elif len(rule) == 3 and len(lit) == 1:
+        elif choice(rule) == INVERSE and is_set(lit):
             w = cover / abs(a - guide[k])
             weight[k] += w
             total[k] += w * light[k]
-        elif len(rule) == 3:
+        elif choice(rule) == INVERSE:
             difference = a - guide[k]
-            weight[k] += cover / abs(difference)  # infinite where they are equal: the result is the mean
+            weight[k] += cover / abs(difference)  # infinite if they are equal: the output is the mean
             total[k] += cover if difference > zero else -cover
-        elif len(rule) == 5:
-            total[k] += cover * exponential((a - guide[k]) * exponent, precision)
-        elif len(rule) == 6:
+        elif choice(rule) == POWER:
+            total[k] += cover * exponential((a - guide[k]) * exponent, exact)
+        elif choice(rule) == SQUARE:
             ratio = a * guide[k]
             total[k] += cover * (ratio * ratio)
         else:
-            w = cover * affinity(a, guide[k], exponent, rule, precision)
+            w = cover * affinity(a, guide[k], exponent, rule, exact)
             weight[k] += w
-            total[k] += w * (light[k] if len(lit) == 1 else a - guide[k])
+            total[k] += w * (light[k] if is_set(lit) else a - guide[k])
 
 
 @helper
-def affinity(a, guide, exponent, rule, precision):
+def affinity(a, guide, exponent, rule, exact):
     """Weight of a pixel by the rules SOFT, SIMILAR and OWN."""
-    if len(rule) == 1:
-        return exponential((a - guide) * exponent, precision)
-    if len(rule) == 2:
+    if choice(rule) == SOFT:
+        return exponential((a - guide) * exponent, exact)
+    if choice(rule) == SIMILAR:
         small, large = min(abs(a), abs(guide)), max(abs(a), abs(guide))
         ratio = small / large if large > 0 else exponent  # e is 1
-        return exponential((ratio + ratio) / (exponent + ratio * ratio), precision)
+        return exponential((ratio + ratio) / (exponent + ratio * ratio), exact)
     return a
 
 
 @helper
 def turns(spans):
-    """The smallest n for which every n-th window is apart from the next."""
+    """The smallest n for which every n-th window lies apart from the next."""
     n = 1
     for i in range(len(spans.begin)):
         while i + n < len(spans.begin) and spans.begin[i + n] < spans.end[i]:
@@ -110,7 +109,7 @@ def spread(guide, plane, xs, turn, count, channels):
 
 @helper
 def fold(plane, sums, xs, turn, count, channels):
-    """The coverage-weighted sum of the columns of each window in this turn."""
+    """Add up the columns of each window in this turn, weighted by coverage."""
     for j in range(channels):
         for i in range(turn, len(xs.begin), count):
             begin, last = xs.begin[i], xs.end[i] - 1
@@ -122,16 +121,16 @@ def fold(plane, sums, xs, turn, count, channels):
             sums[channels * i + j] = value
 
 
-@kernel(fastmath=frozenset({"contract", "nsz"}))
+@kernel(fastmath=FUSED)
 def weigh_rows(
-    values, light, ys, xs, guide, exponent, channels, rule, lit, precision, planes, total, weight
+    values, light, ys, xs, guide, exponent, channels, rule, lit, exact, planes, total, weight
 ):  # fmt: skip
-    """Sums over every window.
+    """Sum up every window.
 
     Parameters
     ----------
     values : (H, W * C) ndarray
-        float32 or float64, the precision of everything that is computed; read-only.
+        float32 or float64, the precision of all results; read-only.
     light : (H, W * C) ndarray
         Light of the pixels, like `values`; read if `lit`.
     ys, xs : Spans
@@ -141,39 +140,39 @@ def weigh_rows(
         e of SOFT and POWER, above 0; 1 for the others.
     channels : int
         C.
-    rule, lit, precision : flag
-        One of the rules above; whether SOFT, SIMILAR, INVERSE or OWN add up light; FAST for float32, EXACT
-        for float64.
+    rule, lit, exact : flag
+        One of the rules above; whether rules with weights add up light; whether to compute exponentials
+        exactly, as float64 needs.
     planes : (3, W * C) ndarray
         Working rows.
     total : (rows, w * C) ndarray
-        Filled: the weighted differences from the guide, or the weighted light, or the sums of MEAN, POWER and
-        SQUARE.
+        Filled: the weighted differences from the guide, or the weighted light, or the sums of rules without
+        weights.
     weight : (rows, w * C) ndarray
-        Filled: the weights, by rules that have them.
+        Filled by rules with weights.
     """
-    count = turns(xs) if len(rule) > 0 else 1
+    count = turns(xs) if choice(rule) != MEAN else 1
     near, sums, weights = planes[0], planes[1], planes[2]
     near[:] = 0
     one = values.dtype.type(1)
     for row in range(len(ys.begin)):
         begin, end = ys.begin[row], ys.end[row]
         for turn in range(count):
-            if len(rule) > 0:
+            if choice(rule) != MEAN:
                 spread(guide[row], near, xs, turn, count, channels)
             sums[:] = 0
             weights[:] = 0
             for y in range(begin, end):
                 cover = ys.head[row] if y == begin else ys.tail[row] if y == end - 1 else one
-                add_row(values[y], light[y], near, sums, weights, cover, exponent, rule, lit, precision)
+                add_row(values[y], light[y], near, sums, weights, cover, exponent, rule, lit, exact)
             fold(sums, total[row], xs, turn, count, channels)
-            if 0 < len(rule) < 5:
+            if choice(rule) >= SOFT:
                 fold(weights, weight[row], xs, turn, count, channels)
 
 
 @helper
 def choose(weights, begin, end, channels, j, threshold):
-    """Where the running sum of the weights exceeds the threshold, and how far it is above the sum before."""
+    """Where the running sum of the weights exceeds the threshold, and what is left of the threshold."""
     while begin < end - 1 and threshold >= weights[channels * begin + j]:
         threshold -= weights[channels * begin + j]
         begin += 1
@@ -182,24 +181,24 @@ def choose(weights, begin, end, channels, j, threshold):
 
 @kernel()  # no fastmath: every machine must pick the same pixels
 def pick_rows(values, ys, xs, draws, channels, columns, out):
-    """One pixel of every window and channel, with a probability proportional to its value.
+    """Pick one pixel of every window and channel, with a probability proportional to its value.
 
-    The column is chosen first, by the sums of the columns, then the pixel in it.
+    Pick the column first, by the sums of the columns, then the pixel in it.
 
     Parameters
     ----------
     values : (H, W * C) ndarray
-        Nothing below 0; read-only.
+        0 or more; read-only.
     ys, xs : Spans
-        Coverages are not read.
+        Their coverages are not read.
     draws : (rows, w) float64 ndarray
-        In [0, 1); which pixel is picked. The channels share a number.
+        Random numbers in [0, 1); the channels share them.
     channels : int
         C.
     columns : (W * C,) float64 ndarray
         Working row.
     out : (rows, w * C) ndarray
-        Filled; 0 where all values of a window are.
+        Filled; 0 if all values of a window are 0.
     """
     for row in range(len(ys.begin)):
         top, bottom = ys.begin[row], ys.end[row]

@@ -44,7 +44,7 @@ def gpu(plan: Plan) -> Section:
 
 def _gpu() -> str:
     """The device and its driver."""
-    from dpid_cli.downscaling.gpu import description
+    from dpid_cli.downscaling.gpu.arrays import description
 
     told = Path("/proc/driver/nvidia/version")
     driver = told.read_text(encoding="utf-8").splitlines()[0].strip() if told.exists() else "driver unknown"

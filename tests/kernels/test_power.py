@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dpid_cli.kernels.jit import kernel
-from dpid_cli.kernels.windows import fast_power
+from dpid_cli.kernels.rewards import fast_power
 
 EPSILON = 2.0**-23
 

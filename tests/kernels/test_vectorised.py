@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import dpid_cli
-from dpid_cli.kernels import compiler, jit, windows
+from dpid_cli.kernels import compiler, flags, windows
+from dpid_cli.kernels.rewards import BOX, DETAIL
 
 pytestmark = pytest.mark.skipif(
     platform.machine() not in {"x86_64", "AMD64"}, reason="reads x86 instructions only"
@@ -28,12 +29,12 @@ def assembly(monkeypatch):
     sweep_rows = windows.sweep_rows
 
     def record(*arguments):
-        calls[len(arguments[9])] = arguments
+        calls[flags.choice(arguments[7])] = arguments
 
     monkeypatch.setattr(windows, "sweep_rows", record)
 
     def code(arguments):
-        module, _ = compiler.llvm_module(sweep_rows.function, arguments, sweep_rows.fastmath, jit.helpers())
+        module, _ = compiler.llvm_module(sweep_rows.function, arguments, sweep_rows.fastmath, flags.helpers())
         return compiler.target_machine().emit_assembly(module)
 
     def run(dtype, channels, packed=False, **arguments):
@@ -42,9 +43,6 @@ def assembly(monkeypatch):
         return {task: code(arguments) for task, arguments in calls.items()}
 
     return run
-
-
-BOX, DETAIL = len(windows.BOX), len(windows.DETAIL)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3])

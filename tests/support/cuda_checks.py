@@ -1,6 +1,6 @@
-"""What a GPU computes, against the processor: run on one, or in Numba's simulator.
+"""Compare results of a GPU, or of Numba's simulator, with those of the CPU.
 
-`test_cuda_device.py` imports these tests, `test_cuda_simulator.py` runs them in a process of its own.
+`test_cuda_device.py` imports these tests; `test_cuda_simulator.py` runs them in a process of its own.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from dpid_cli.downscaling.filters import over_pixels  # noqa: E402
 if devices.gpu_trouble() is not None:
     pytest.skip(f"no GPU can be used: {devices.gpu_trouble()}", allow_module_level=True)
 
-from dpid_cli.downscaling import gpu  # noqa: E402
+from dpid_cli.downscaling.gpu import arrays, launch  # noqa: E402
 from dpid_cli.kernels.cuda import target  # noqa: E402
 from dpid_cli.kernels.cuda.target import cuda  # noqa: E402
 from dpid_cli.kernels.cuda.teams import BLOCK, Team  # noqa: E402
@@ -159,9 +159,9 @@ def test_teams_fit_into_blocks_and_cover_every_window():
 def test_strips_change_no_bit(monkeypatch, parameters):
     image = picture("uint8", (10, 8, 3), seed=4)
     whole = dpid_cli.downscale(image, size=(4, 5), device="cuda", **parameters)
-    monkeypatch.setattr(gpu, "STRIP_BYTES", image.nbytes // 3)
+    monkeypatch.setattr(launch, "STRIP_BYTES", image.nbytes // 3)
     np.testing.assert_array_equal(dpid_cli.downscale(image, size=(4, 5), device="cuda", **parameters), whole)
-    monkeypatch.setattr(gpu, "STRIP_ROWS", 2)
+    monkeypatch.setattr(launch, "STRIP_ROWS", 2)
     on_gpu = cuda.to_device(image)
     result = dpid_cli.downscale(on_gpu, size=(4, 5), device="cuda", **parameters)
     np.testing.assert_array_equal(result.copy_to_host(), whole)
@@ -215,7 +215,7 @@ def test_work_is_queued_on_the_stream_that_is_asked_for(monkeypatch):
             waited.append(self.handle)
 
     monkeypatch.setattr(cuda, "external_stream", Stream)
-    monkeypatch.setattr(gpu, "fill", lambda out, method, strip, parameters: seen.append(strip.stream))
+    monkeypatch.setattr(launch, "fill", lambda out, method, strip, parameters: seen.append(strip.stream))
     monkeypatch.setattr(cuda, "device_array", lambda shape, dtype, stream: np.zeros(shape, dtype))
     own = Elsewhere(picture("uint8", (8, 8)), stream=7)
     dpid_cli.downscale(own, scale=2, device="cuda")
@@ -236,9 +236,9 @@ def test_work_is_queued_on_the_stream_that_is_asked_for(monkeypatch):
 @pytest.mark.parametrize(
     ("image", "options", "told"),
     [
-        (np.zeros((8, 8)), {"device": "cuda"}, "device: float64 is computed by the processor only"),
-        (np.zeros((8, 8), np.uint8), {"device": "cuda", "method": "lp"}, "device: lp runs on the CPU only"),
-        (np.zeros((8, 8), np.uint8), {"device": "cuda", "stream": 1}, "stream: is for images in GPU memory"),
+        (np.zeros((8, 8)), {"device": "cuda"}, "device: float64 is not available on the GPU"),
+        (np.zeros((8, 8), np.uint8), {"device": "cuda", "method": "lp"}, "device: lp .*device cpu"),
+        (np.zeros((8, 8), np.uint8), {"device": "cuda", "stream": 1}, "stream: the image does not lie"),
     ],
 )
 def test_errors_of_arrays(image, options, told):
@@ -261,7 +261,7 @@ def test_arrays_that_only_dlpack_shares(monkeypatch):
         asked.append(stream)
         return cuda.to_device(shared.array)
 
-    monkeypatch.setattr(gpu, "from_dlpack", from_dlpack)
+    monkeypatch.setattr(arrays, "from_dlpack", from_dlpack)
     result = dpid_cli.downscale(Shared(image), scale=2, device="cuda")
     close(result.copy_to_host(), dpid_cli.downscale(image, scale=2))
     assert asked == [1]  # DLPack's number of the default stream
@@ -273,17 +273,17 @@ def test_arrays_that_only_dlpack_shares(monkeypatch):
 
 def test_errors_of_arrays_on_the_gpu():
     image = Elsewhere(picture("uint8", (8, 8)))
-    with pytest.raises(dpid_cli.DpidError, match="device: the image is in GPU memory"):
+    with pytest.raises(dpid_cli.DpidError, match="device: the image lies in the memory of a GPU"):
         dpid_cli.downscale(image, scale=2)
-    with pytest.raises(dpid_cli.DpidError, match=r"image: must have shape .*: got \(8, 8, 5\)"):
+    with pytest.raises(dpid_cli.DpidError, match=r"image: shape \(8, 8, 5\) is not allowed"):
         dpid_cli.downscale(Elsewhere(np.zeros((8, 8, 5), np.uint8)), scale=2, device="cuda")
-    with pytest.raises(dpid_cli.DpidError, match="image: its pixels lie apart"):
+    with pytest.raises(dpid_cli.DpidError, match="image: the array on the GPU is not contiguous: give"):
         dpid_cli.downscale(cuda.to_device(np.zeros((8, 9), np.uint8))[:, :8], scale=2, device="cuda")
 
 
 def test_auto_takes_the_gpu_where_it_can(monkeypatch):
     done = []
-    monkeypatch.setattr(gpu, "downscale", lambda out, *rest: done.append(rest[2]))
+    monkeypatch.setattr(launch, "downscale", lambda out, *rest: done.append(rest[2]))
     image = np.zeros((8, 8), np.uint8)
     for method, dtype in (("dpid", "uint8"), ("lp", "uint8"), ("dpid", "float64"), ("max", "float32")):
         dpid_cli.downscale(image.astype(dtype), scale=2, method=method, device="auto")
@@ -294,8 +294,8 @@ def test_a_gpu_without_memory_is_told(monkeypatch):
     def full(*_):
         raise MemoryError("[CUresult.CUDA_ERROR_OUT_OF_MEMORY]")
 
-    monkeypatch.setattr(gpu, "fill", full)
-    with pytest.raises(dpid_cli.DpidError, match="device: the GPU has not enough memory: give"):
+    monkeypatch.setattr(launch, "fill", full)
+    with pytest.raises(dpid_cli.DpidError, match="device: the GPU is out of memory: use"):
         dpid_cli.downscale(np.zeros((8, 8), np.uint8), scale=2, device="cuda")
     monkeypatch.undo()
     assert_same(picture("uint8", (8, 8)), (4, 4))  # nothing is left of the failed call
@@ -315,7 +315,7 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit) as done:
         main(["downscale", "photo.png", "-s", "4", "--device", "cuda", "-m", "lp", "-o", "lp.png"])
     assert done.value.code == 2 and not Path("lp.png").exists()
-    assert "device: lp runs on the CPU only: use device cpu" in capsys.readouterr().err
+    assert "device: lp " in capsys.readouterr().err
 
 
 def test_info_and_warmup(monkeypatch, capsys):
@@ -324,8 +324,7 @@ def test_info_and_warmup(monkeypatch, capsys):
     (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("cuda "))
     assert "none" not in line and ("simulated" in line or "compute capability" in line)
     every = warmup.cases("cuda")
-    settings = sum(len(method.settings) for method in dpid_cli.METHODS.values() if method.gpu)
-    assert len({str(case) for case in every}) == len(every) == 12 * settings
+    assert len({str(case) for case in every}) == len(every) == 12 * (2 * 5 + 4)
     monkeypatch.setattr(warmup, "cases", lambda device: every[:2])
     with pytest.raises(SystemExit) as done:
         main(["warmup", "--device", "cuda"])

@@ -1,8 +1,8 @@
-"""Compile the CUDA kernels that `downscaling.gpu` launches, without a GPU: usage ``cuda_ptx.py MAJOR MINOR``.
+"""Compile the CUDA kernels that `downscaling.gpu` launches, without a GPU: ``cuda_ptx.py MAJOR MINOR``.
 
-NumPy stands in for the memory of a GPU and a list for its kernels. What would be launched is compiled to PTX
-and assembled by NVIDIA's linker; one JSON object a kernel tells of it. A process each, because Numba compiles
-functions of kernels for the first compute capability alone.
+NumPy stands in for the memory of a GPU, and a list for its launches. Each kernel is compiled to PTX and
+assembled by NVIDIA's linker; one JSON object per kernel describes it. Each compute capability needs its own
+process, because Numba compiles functions of kernels for the first one only.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from cuda.bindings import nvjitlink
 from numba import cuda, types
 
 import dpid_cli
-from dpid_cli.downscaling import devices, gpu
+from dpid_cli.downscaling import devices
 from dpid_cli.downscaling.filters import over_pixels
+from dpid_cli.downscaling.gpu import arrays, launch, memory
 from dpid_cli.kernels import cache
 from dpid_cli.kernels.cuda import target
 
@@ -52,7 +53,7 @@ def no_gpu(launched):
     def array(shape, dtype, stream=None):
         return np.zeros(shape, dtype).view(Memory)
 
-    gpu.cuda = SimpleNamespace(
+    stand_in = SimpleNamespace(
         device_array=array,
         pinned_array=array,
         to_device=lambda values, stream=None: values.copy().view(Memory),
@@ -60,6 +61,8 @@ def no_gpu(launched):
         synchronize=lambda: None,
         get_current_device=lambda: SimpleNamespace(id=0),
     )
+    for module in (arrays, launch, memory):
+        module.cuda = stand_in
     devices.gpu_trouble = lambda: None
     target.Kernel.launch = lambda self, grid, block, stream, *arguments: launched.append((self, arguments))
     numba.cuda.dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=CAPABILITY)

@@ -1,4 +1,4 @@
-"""What Numba's CUDA simulator lacks and kernels use: shuffles of a warp, and arrays of other libraries."""
+"""Add to Numba's CUDA simulator what kernels need: shuffles of a warp, and arrays of other libraries."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _as_cuda_array(image, sync=True):
 
 
 def install() -> None:
-    """Add it to the simulator, and run the processor's kernels as Python, faster for small images."""
+    """Patch the simulator, and run kernels for the CPU as Python, which is faster for small images."""
     kernelapi.FakeCUDAModule.shfl_xor_sync = _shfl_xor_sync
     cuda.as_cuda_array = _as_cuda_array
     jit._INTERPRETED = True

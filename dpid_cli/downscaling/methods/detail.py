@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from dpid_cli.downscaling.choices import FilterGrid, Guidance, Normalize, Variant
-from dpid_cli.downscaling.filters import Filter
+from dpid_cli.downscaling.filters import GAUSSIAN, Filter
 from dpid_cli.downscaling.methods import guidance, linear_light
-from dpid_cli.downscaling.methods.sweeps import SAFE_LAMBDA, Reward, finish, power_flag, sweep, window_means
+from dpid_cli.downscaling.methods.sweeps import Reward, finish, sweep, window_means
 from dpid_cli.downscaling.parameters import DetailParameters
 from dpid_cli.downscaling.raster import Array
 from dpid_cli.downscaling.strips import Strip
-from dpid_cli.kernels import windows
+from dpid_cli.kernels.flags import flag
+from dpid_cli.kernels.rewards import DETAIL, RANGE, SAFE_LAMBDA, SCALED_DETAIL, power_for
 
 
 def fill(out: Array, name: str, strip: Strip, parameters: DetailParameters) -> None:
@@ -25,8 +26,8 @@ def means_and_guide(guided_by: Guidance | Filter, strip: Strip) -> tuple[Array, 
     if guided_by == Guidance.BOX:
         means = window_means(strip)
         return means, means
-    filter_ = guided_by if isinstance(guided_by, Filter) else None
-    if filter_ is not None and filter_.grid == FilterGrid.INPUT:
+    filter_ = guided_by if isinstance(guided_by, Filter) else GAUSSIAN
+    if filter_.grid == FilterGrid.INPUT:
         return window_means(strip), guidance.over_pixels(filter_, strip)
     wider = strip.with_neighbours()
     means = window_means(wider)
@@ -54,11 +55,11 @@ def reward_differences(
         constant = np.broadcast_to(alpha * base.astype(np.float64) ** reward.exponent, factor.shape)
         real = strip.raster.real
         least = real(0 if reward.asymmetric else np.finfo(np.float32).min)
-        power = power_flag(windows.DETAIL, parameters.lambda_, real)
+        power = flag(power_for(DETAIL, parameters.lambda_, real))
         scalars = least, real(reward.exponent), real(reward.epsilon2), power
         out[:] = strip.light.encode(linear_light.detail(strip, strip.light, scalars, guide, factor, constant))
         return
-    task = windows.DETAIL if factor is None else windows.SCALED_DETAIL
+    task = DETAIL if factor is None else SCALED_DETAIL
     total, weight = sweep(strip, task, reward, guide, factor)
     blend = None
     if alpha > 0:
@@ -78,7 +79,7 @@ def _factor_of_u(strip: Strip, reward: Reward, guide: Array, normalised: bool) -
     unit2 = strip.raster.unit**2
     if 2 * reward.exponent <= SAFE_LAMBDA and not normalised:
         return None, np.array(unit2)
-    u, largest = sweep(strip, windows.RANGE, reward, guide)
+    u, largest = sweep(strip, RANGE, reward, guide)
     # Below 1e-37 the reciprocal overflows, and no reward matters next to alpha.
     rewarded = largest > 1e-37
     factor = np.divide(1, largest, out=np.zeros_like(largest), where=rewarded)

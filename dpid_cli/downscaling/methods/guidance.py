@@ -7,25 +7,21 @@ import numpy as np
 from dpid_cli.downscaling.filters import Filter
 from dpid_cli.downscaling.raster import Array
 from dpid_cli.downscaling.strips import Strip
-from dpid_cli.kernels import filters, smooth
+from dpid_cli.kernels import filters
 
 
-def over_means(guidance: Filter | None, strip: Strip, means: Array, start: int, stop: int) -> Array:
-    """The response to window means; None smooths them with [1 2 1] along both axes.
+def over_means(guidance: Filter, strip: Strip, means: Array, start: int, stop: int) -> Array:
+    """The response to window means.
 
     Parameters
     ----------
-    guidance : Filter or None
+    guidance : Filter
         On the output grid.
     strip : Strip
     means : (n, C, w) ndarray
         Of the rows of the strip, ``means[start:stop]``, and of the rows above and below it, if they exist.
     """
     guide = strip.workspace.array("guide", strip.shape, strip.raster.real)
-    if guidance is None:
-        column_sums = strip.workspace.array("column sums", (means.shape[2],), means.dtype)
-        smooth.smooth_rows(means, start, stop, column_sums, guide)
-        return guide
     real, channels = means.dtype, strip.raster.channels
     kernels = np.broadcast_to(guidance.at_borders, (channels, 4, 4, 3, 3)).astype(real, order="C")
     bias = (guidance.biases(channels) * strip.raster.unit).astype(real)

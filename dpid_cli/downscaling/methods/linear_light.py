@@ -11,8 +11,8 @@ from dpid_cli.downscaling.light import Light
 from dpid_cli.downscaling.raster import Array
 from dpid_cli.downscaling.strips import Strip
 from dpid_cli.kernels import light as kernels
-from dpid_cli.kernels import windows
-from dpid_cli.kernels.jit import Flag, flag
+from dpid_cli.kernels.flags import Flag, flag
+from dpid_cli.kernels.rewards import LINEAR
 
 # Arguments of `kernels.add_light`: `least`, `exponent`, `epsilon2`, `power`.
 Scalars = tuple[Any, Any, Any, Flag]
@@ -27,7 +27,7 @@ def box(strip: Strip, light: Light) -> Array:
     """Mean light of every window of a strip, (rows, w * C)."""
     real, (rows, c, _) = strip.raster.real, strip.shape
     guide, factor = np.empty((rows, c, 0), real), np.empty((rows, 0, 0), real)
-    total, _ = _sums(strip, light, (real(0), real(0), real(0), windows.LINEAR), guide, factor, factor)
+    total, _ = _sums(strip, light, (real(0), real(0), real(0), flag(LINEAR)), guide, factor, factor)
     return _interleaved(total / strip.raster.real(strip.grid.window_area))
 
 

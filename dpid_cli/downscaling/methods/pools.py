@@ -15,10 +15,7 @@ from dpid_cli.downscaling.light import Light
 from dpid_cli.downscaling.raster import Array, Raster
 from dpid_cli.downscaling.strips import Strip, Workspace
 from dpid_cli.kernels import order, pooling
-from dpid_cli.kernels.jit import Flag, flag
-
-# Distances from the mean that differ by no more than so many units in the last place count as equal.
-TIE = 16
+from dpid_cli.kernels.flags import flag
 
 
 @dataclass(frozen=True)
@@ -92,7 +89,7 @@ class Pool:
         """Pixels per window, including parts."""
         return np.outer(self.ys.extent, np.repeat(self.xs.extent, self.channels))
 
-    def extremes(self, rule: Flag, means: Array | None = None) -> Array:
+    def extremes(self, rule: int, means: Array | None = None) -> Array:
         """Largest or smallest value; or, with `means`, whichever is farther from the mean."""
         dtype = self.values.dtype
         real = np.float32 if means is None else means.dtype.type
@@ -102,15 +99,15 @@ class Pool:
             self.ys,
             self.xs,
             np.empty((0, 0), real) if means is None else means,
-            real(TIE * np.finfo(real).eps),
+            real(order.TIE * np.finfo(real).eps),
             self.channels,
-            rule,
+            flag(rule),
             self.workspace.array(f"{dtype} lines", (4, self.values.shape[1]), dtype),
             out,
         )
         return out
 
-    def sums(self, rule: Flag, guide: Array | None = None, exponent: float = 1.0) -> tuple[Array, Array]:
+    def sums(self, rule: int, guide: Array | None = None, exponent: float = 1.0) -> tuple[Array, Array]:
         """Return `total` and `weight` of `pooling.weigh_rows`."""
         real = self.values.dtype.type
         lit = None if rule == pooling.MEAN else self.lit
@@ -123,9 +120,9 @@ class Pool:
             np.empty((0, 0), real) if guide is None else guide,
             real(exponent),
             self.channels,
-            rule,
+            flag(rule),
             flag(lit is not None),
-            pooling.EXACT if real is np.float64 else pooling.FAST,
+            flag(real is np.float64),
             self.workspace.array("planes", (3, self.values.shape[1]), real),
             total,
             weight,
@@ -138,7 +135,7 @@ class Pool:
         total /= self.areas
         return total
 
-    def weighted(self, rule: Flag, guide: Array, exponent: float = 1.0) -> Array:
+    def weighted(self, rule: int, guide: Array, exponent: float = 1.0) -> Array:
         """Weighted mean of every window; `guide` where all weights are 0 or one is infinite."""
         total, weight = self.sums(rule, guide, exponent)
         if self.light is None:

@@ -1,4 +1,4 @@
-"""Learned guidance on the input grid, on a GPU; `dpid_cli.kernels.filters` has the equation."""
+"""Guidance by a filter on the input grid, on a GPU; `dpid_cli.kernels.filters` has the equation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dpid_cli.kernels.cuda.teams import SUM, WARPS, across, crew_of, my_place, m
 
 @Kernel
 def filter_pixels(pixels, scale, kernels, bias, row_of, column_of, team, out):
-    """K x K pixels at each window, in steps of `scale`.
+    """Filter K x K pixels at each window, in steps of `scale`.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ def filter_pixels(pixels, scale, kernels, bias, row_of, column_of, team, out):
     kernels : (C, K, K) float32 array
     bias : (C,) float32 array
     row_of, column_of : (scale * (rows - 1) + K,), (scale * (w - 1) + K,) int32 array
-        The row and column of `pixels` at each place that the filter meets; -1 for a zero outside.
+        The row and column of `pixels` at each position of the filter; -1 for a zero outside.
     team : Team
     out : (rows, C, w) float32 array
         Filled.

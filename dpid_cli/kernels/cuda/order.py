@@ -1,27 +1,15 @@
-"""Max, min and extremum of the windows on a GPU; the rule of ties is that of `dpid_cli.kernels.order`."""
+"""Max, min and extremum of windows on a GPU; `dpid_cli.kernels.order` has the rule for ties."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from dpid_cli.kernels.cuda import teams
 from dpid_cli.kernels.cuda.target import Kernel, cuda, device
-from dpid_cli.kernels.cuda.teams import (
-    LARGEST,
-    SMALLEST,
-    SUM,
-    WARPS,
-    across,
-    covered,
-    crew_of,
-    extent,
-    my_place,
-    my_window,
-    rows_of,
-    span_of,
-)
-from dpid_cli.kernels.jit import helper
-from dpid_cli.kernels.order import farther
-from dpid_cli.kernels.windows import sample
+from dpid_cli.kernels.cuda.teams import LARGEST, SMALLEST, SUM, WARPS
+from dpid_cli.kernels.flags import choice, count, helper
+from dpid_cli.kernels.order import MAX, MIN, farther
+from dpid_cli.kernels.pixels import sample
 
 _BEYOND = np.float32(3e38)
 
@@ -29,32 +17,32 @@ _BEYOND = np.float32(3e38)
 @device
 def order_of_window(pixels, ys, xs, j, tie, team, layout, rule, rounding):
     """One channel's statistic, for all threads of the team."""
-    column, row = my_place(team)
+    column, row = teams.my_place(team)
     total, most, least = np.float32(0), -_BEYOND, _BEYOND
     x = np.int32(xs[0] + column)
     while x <= xs[1]:
-        cover = covered(xs, x)
+        cover = teams.covered(xs, x)
         y = np.int32(ys[0] + row)
         while y <= ys[1]:
             z = np.int32(y + team.rows)
             upper = np.float32(sample(pixels[np.uint32(y)], np.uint32(x), j, layout))
             lower = np.float32(sample(pixels[np.uint32(min(z, ys[1]))], np.uint32(x), j, layout))
-            total += cover * (covered(ys, y) * upper + covered(ys, z) * lower)
+            total += cover * (teams.covered(ys, y) * upper + teams.covered(ys, z) * lower)
             most, least = max(most, upper, lower), min(least, upper, lower)
             y = np.int32(z + team.rows)
         x = np.int32(x + team.columns)
-    if len(rule) == 0:
-        return across(most, team, LARGEST)
-    least = across(least, team, SMALLEST)
-    if len(rule) == 1:
+    if choice(rule) == MAX:
+        return teams.across(most, team, LARGEST)
+    least = teams.across(least, team, SMALLEST)
+    if choice(rule) == MIN:
         return least
-    mean = across(total, team, SUM) / (extent(ys) * extent(xs))
-    return np.float32(farther(across(most, team, LARGEST), least, mean, tie, rounding))
+    mean = teams.across(total, team, SUM) / (teams.extent(ys) * teams.extent(xs))
+    return np.float32(farther(teams.across(most, team, LARGEST), least, mean, tie, rounding))
 
 
 @Kernel
 def order_windows(pixels, ys, xs, start, top, team, layout, rule, tie, rounding, out):
-    """Order statistic of every window.
+    """Fill in the order statistic of every window.
 
     Parameters
     ----------
@@ -63,22 +51,22 @@ def order_windows(pixels, ys, xs, start, top, team, layout, rule, tie, rounding,
     rule : flag
         MAX, MIN or EXTREMUM.
     tie : float32
-        Relative difference of two distances from the mean that still counts as none.
+        Relative difference up to which two distances from the mean are equal.
     rounding : float32
-        What is added to the mean of two that are equally far: 0.5 for types of integers, which cut it off.
+        Added to the mean of two values that are equally far: 0.5 for integers, which truncate it.
     out : (rows, w * C) array
         Filled.
     """
-    crew = crew_of(team, cuda.shared.array(WARPS, np.float32))
+    crew = teams.crew_of(team, cuda.shared.array(WARPS, np.float32))
     columns = len(xs.begin)
-    row, i = my_window(crew)
-    across_span = span_of(xs, min(i, np.int32(columns - 1)))
-    column, line = my_place(crew)
-    span = rows_of(ys, start + row, top)
-    for j in range(len(layout.channels)):
+    row, i = teams.my_window(crew)
+    across_span = teams.span_of(xs, min(i, np.int32(columns - 1)))
+    column, line = teams.my_place(crew)
+    span = teams.rows_of(ys, start + row, top)
+    for j in range(count(layout.channels)):
         value = order_of_window(pixels, span, across_span, j, tie, crew, layout, rule, rounding)
         if i < columns and column == 0 and line == 0:
-            place(out, row, np.uint32(len(layout.channels)) * np.uint32(i) + np.uint32(j), value)
+            place(out, row, np.uint32(count(layout.channels)) * np.uint32(i) + np.uint32(j), value)
 
 
 @helper

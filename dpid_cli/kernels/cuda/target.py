@@ -1,8 +1,8 @@
-"""How CUDA kernels are defined, compiled, kept and launched. Importing this imports numba.cuda.
+"""Define, compile, cache and launch CUDA kernels. Importing this module imports numba.cuda.
 
-Kernels are specialised like those of the processor (`dpid_cli.kernels.jit`): flags are tuples of None, and
-the helpers of both are the same functions. Numba compiles for the GPU at hand and keeps the machine code in
-a folder whose name stands for the sources of all kernels, so that no helper that was edited is found stale.
+CUDA kernels use the same flags and helpers as kernels for the CPU. Numba compiles them for the GPU at hand
+and caches the machine code in a folder whose name stands for the sources of all kernels, so that edited
+helpers are never missed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numba import cuda, types
 from numba.cuda.core import config
 
 from dpid_cli.kernels import cache
-from dpid_cli.kernels.jit import helpers
+from dpid_cli.kernels.flags import helpers
 
 __all__ = ["SIMULATED", "Kernel", "cuda", "device", "from_dlpack", "register_helpers"]
 
@@ -26,16 +26,16 @@ _registered: set[Callable[..., Any]] = set()
 
 
 class _Nones:
-    """How the Nones of a flag travel to a kernel: each as a null pointer, like on the processor."""
+    """Passes each None of a flag to a kernel as a null pointer, as on the CPU."""
 
     @staticmethod
     def prepare_args(type_: Any, value: Any, stream: Any, retr: list[Any]) -> tuple[Any, Any]:
-        """The type and the value that Numba passes in their place."""
+        """The type and the value that Numba passes instead."""
         return (types.uint64, 0) if value is None else (type_, value)
 
 
 class Kernel:
-    """A function that every thread of a grid runs; it fills arrays and returns nothing."""
+    """A function that every thread of a grid runs. It fills arrays and returns nothing."""
 
     def __init__(self, function: Callable[..., None]) -> None:
         self.function = function
@@ -48,7 +48,7 @@ class Kernel:
         dispatcher[grid, block, stream](*arguments)
 
     def counts(self) -> tuple[int, int]:
-        """How many versions this process has compiled, and how many it has found on disk."""
+        """How many versions this process has compiled, and how many it has found in the cache."""
         if SIMULATED or "_dispatcher" not in vars(self):
             return 0, 0
         stats = self._dispatcher.stats
@@ -67,12 +67,12 @@ class Kernel:
 
 
 def device(function: Callable[..., Any]) -> Any:
-    """Make a function callable from kernels that asks which thread it runs in; others need only `helper`."""
+    """Make a function callable from kernels that uses its thread's number; others are a `helper`."""
     return cuda.jit(function, device=True) if SIMULATED else cuda.jit(function, device=True, fastmath=True)
 
 
 def register_helpers() -> None:
-    """Make the helpers known to the compiler for GPUs; the simulator calls them as they are."""
+    """Register the helpers with the compiler for GPUs; the simulator calls them as Python functions."""
     if SIMULATED:
         return
     from numba.cuda.extending import register_jitable
@@ -86,7 +86,7 @@ class _Shared:
     """Memory that another library shares by DLPack, as CUDA's array interface."""
 
     def __init__(self, view: Any) -> None:
-        self.view = view  # holds the memory
+        self.view = view  # keeps the memory
         strides = view.strides and tuple(stride * view.dtype.itemsize for stride in view.strides)
         self.__cuda_array_interface__ = {
             "shape": tuple(view.shape),
@@ -98,9 +98,9 @@ class _Shared:
 
 
 def from_dlpack(array: Any, stream: int) -> Any:
-    """An array of Numba over the memory of one that has only ``__dlpack__``, ready for a stream's next work.
+    """A Numba array over the memory of an array with ``__dlpack__``, ready for the next work on a stream.
 
-    The stream is given by its address, or as DLPack numbers the default ones, of which 1 is CUDA's.
+    The stream is an address, or DLPack's number of a default stream: 1 is CUDA's.
     """
     from cuda.core.utils import StridedMemoryView
 

@@ -1,8 +1,8 @@
-"""Threads that share a window: which of its pixels each visits, and how their sums come together.
+"""Teams of threads that share a window: which pixels each thread visits, and how their sums are combined.
 
-A team is a power of two of neighbouring threads of a block, as many columns as bring the window's pixels in
-together and, where windows are large and few, several rows; it may be a single thread. Sums are brought
-together in an order that depends on nothing but the size of the team: the same image gives the same bytes.
+A team is a power of two of neighbouring threads of a block. It has as many columns as load the window's
+pixels together and, if windows are large and few, several rows; it may be a single thread. Sums are combined
+in an order that depends only on the size of the team, so that the same image gives the same bytes.
 """
 
 from __future__ import annotations
@@ -12,25 +12,26 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dpid_cli.kernels.cuda.target import cuda, device
-from dpid_cli.kernels.jit import flag, helper
+from dpid_cli.kernels.flags import choice, flag, helper
 
 WARP, WARP_BITS = 32, 5
 BLOCK = 256
 WARPS = BLOCK // WARP
-SUM, LARGEST, SMALLEST = (flag(value) for value in range(3))
+_SUM, _LARGEST, _SMALLEST = range(3)
+SUM, LARGEST, SMALLEST = flag(_SUM), flag(_LARGEST), flag(_SMALLEST)
 _EVERYBODY = 0xFFFFFFFF
-# Threads that keep a large GPU busy, and the rows that a thread should at least have before more join.
+# Threads that keep a large GPU busy, and the fewest rows per thread for which a team grows.
 _BUSY, _LEAST_ROWS = 1 << 18, 4
 
 
 class Team(NamedTuple):
-    """How the threads for one window are laid over it; powers of two.
+    """The layout of a team over its window, in powers of two.
 
     Attributes
     ----------
     columns, rows : int32
     column_bits, bits : int32
-        The exponents of two of the columns, and of all threads.
+        Binary logarithms of the columns and of all threads.
     """
 
     columns: Any
@@ -40,10 +41,12 @@ class Team(NamedTuple):
 
     @classmethod
     def of(cls, windows: int, width: int, height: int) -> Team:
-        """The threads for each of so many windows of `width` x `height` pixels."""
+        """The team for each of some windows of `width` x `height` pixels."""
         column_bits = min(width.bit_length() - 1, WARP_BITS)
         columns = 1 << column_bits
-        if columns > 1 and 10 * width < 7 * columns * -(-width // columns):  # too many would have no pixel
+        if columns > 1 and 10 * width < 7 * columns * -(
+            -width // columns
+        ):  # too many threads would have no pixel
             column_bits -= 1
         bits = column_bits
         while (
@@ -55,16 +58,16 @@ class Team(NamedTuple):
         return cls(*map(np.int32, (1 << column_bits, 1 << (bits - column_bits), column_bits, bits)))
 
     def launch(self, rows: int, columns: int) -> tuple[tuple[int, int], int]:
-        """Grid and block for a result of rows x columns, up to 65535 rows: a row of blocks for each."""
+        """Grid and block for an output of rows x columns, up to 65535 rows: one row of blocks for each."""
         needed = columns << int(self.bits)
         block = min(max(1 << (needed - 1).bit_length(), WARP), BLOCK)
         return (-(-needed // block), rows), block
 
 
 class Crew(NamedTuple):
-    """A team in a kernel, which has an array in shared memory besides, one number for each warp of a block.
+    """A team in a kernel, with an array in shared memory that holds one number per warp of a block.
 
-    Kernels allocate it themselves: Numba gives the shared arrays of other functions the same name.
+    Kernels allocate the array themselves: Numba gives shared arrays of other functions the same name.
     """
 
     columns: Any
@@ -82,7 +85,7 @@ def crew_of(team, values):
 
 @device
 def my_window(team):
-    """Row of the window that this thread works for, and its column, which may lie beyond the last one."""
+    """Row and column of the window of this thread; the column may lie beyond the last one."""
     thread = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
     return np.int32(cuda.blockIdx.y), np.int32(thread >> team.bits)
 
@@ -98,14 +101,14 @@ def my_place(team):
 @helper
 def combined(a, b, rule):
     """Two values as one."""
-    if len(rule) == 0:
+    if choice(rule) == _SUM:
         return a + b
-    return max(a, b) if len(rule) == 1 else min(a, b)
+    return max(a, b) if choice(rule) == _LARGEST else min(a, b)
 
 
 @device
 def across(value, team, rule):
-    """A number of each thread of a team as one, the same for all; every thread of the block must call it."""
+    """Combine one number per thread of a team, for all of them. Every thread of the block must call it."""
     threads = np.int32(team.columns * team.rows)
     step = np.int32(min(threads, np.int32(WARP)) >> 1)
     while step > 0:
@@ -118,9 +121,9 @@ def across(value, team, rule):
 
 @device
 def across_warps(value, warps, values, rule):
-    """A number of each warp as one, for teams of so many warps."""
+    """Combine one number per warp, for teams of several warps."""
     warp = np.int32(cuda.threadIdx.x >> WARP_BITS)
-    cuda.syncthreads()  # all have read what was here before
+    cuda.syncthreads()  # all threads have read the previous values
     if cuda.threadIdx.x & (WARP - 1) == 0:
         values[np.uint32(warp)] = value
     cuda.syncthreads()
@@ -135,9 +138,8 @@ def across_warps(value, warps, values, rule):
 
 
 @device
-def across_all(values, team, rule, channels):
-    """`across` for the first of four numbers."""
-    c = len(channels)
+def across_all(values, team, rule, c):
+    """`across` for the first c of four numbers."""
     v0, v1, v2, v3 = values
     v0 = across(v0, team, rule)
     if c > 1:
@@ -151,7 +153,7 @@ def across_all(values, team, rule, channels):
 
 @helper
 def span_of(spans, i):
-    """First and last pixel of a window along one axis, and their coverages."""
+    """First and last pixel of a window along an axis, and their coverages."""
     k = np.uint32(i)
     return spans.begin[k], np.int32(spans.end[k] - 1), spans.head[k], spans.tail[k]
 
@@ -165,7 +167,7 @@ def rows_of(ys, i, top):
 
 @helper
 def covered(span, pixel):
-    """How much of a pixel, not before the first, belongs to the window; nothing behind the last."""
+    """How much of a pixel, not before the first, belongs to the window: 0 beyond the last."""
     first, last, head, tail = span
     inner = head if pixel == first else tail if pixel == last else np.float32(1)
     return inner if pixel <= last else np.float32(0)
@@ -173,6 +175,6 @@ def covered(span, pixel):
 
 @helper
 def extent(span):
-    """Pixels of the window, parts included."""
+    """Length of the window in pixels."""
     first, last, head, tail = span
     return head + (np.float32(last - first - 1) + tail) if last > first else head

@@ -1,0 +1,78 @@
+"""How kernels read pixels: interleaved channels, or the four bytes of a pixel packed into one number."""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+
+from dpid_cli.kernels.flags import Flag, count, flag, helper, is_set
+
+_BYTE, _HALVES, _LOW = np.uint32(0xFF), np.uint32(0xFF00FF), np.uint32(0xFFFF)
+_2_23, _BITS_OF_2_23 = np.float32(2**23), np.uint32(0x4B000000)
+_EIGHT, _SIXTEEN = np.uint32(8), np.uint32(16)
+
+
+class Layout(NamedTuple):
+    """Flags: the number of channels C, and whether the bytes of a pixel are packed into one number."""
+
+    channels: Flag
+    packed: Flag
+
+
+@functools.cache
+def layout_of(channels: int, packed: bool) -> Layout:
+    """The layout: always the same tuple, so that calls can remember its type."""
+    return Layout(flag(channels), flag(packed))
+
+
+@helper
+def samples(layout):
+    """Numbers per pixel in a row."""
+    return 1 if is_set(layout.packed) else count(layout.channels)
+
+
+@helper
+def as_float(number):
+    """A whole number below 2**23, from the last bits of 2**23 + number. Numba would convert in 64 bits."""
+    return np.uint32(number | _BITS_OF_2_23).view(np.float32) - _2_23
+
+
+@helper
+def sample(row, k, j, layout):
+    """Channel j of pixel k."""
+    if is_set(layout.packed):
+        return as_float((np.uint32(row[k]) >> np.uint32(8 * j)) & _BYTE)
+    return row[count(layout.channels) * k + j]
+
+
+@helper
+def unpacked(row, k):
+    """Pixel k in two numbers of two channels each, in their lower and upper halves."""
+    pixel = np.uint32(row[k])
+    return pixel & _HALVES, (pixel >> _EIGHT) & _HALVES
+
+
+@helper
+def sum_of_rows(rows, scratch, k, layout):
+    """The sums of pixel k over a tuple of two or four rows: four numbers, of which the first C count."""
+    real = scratch.dtype.type
+    c = count(layout.channels)
+    if is_set(layout.packed):
+        even, odd = unpacked(rows[0], k)
+        for row in rows[1:]:
+            e, o = unpacked(row, k)
+            even, odd = np.uint32(even + e), np.uint32(odd + o)
+        v0, v2 = real(as_float(even & _LOW)), real(as_float(even >> _SIXTEEN))
+        return v0, real(as_float(odd & _LOW)), v2, real(as_float(odd >> _SIXTEEN))
+    v0 = v1 = v2 = v3 = real(0)
+    for row in rows:
+        v0 += real(row[c * k])
+        if c > 1:
+            v1 += real(row[c * k + 1])
+        if c > 2:
+            v2 += real(row[c * k + 2])
+        if c > 3:
+            v3 += real(row[c * k + 3])
+    return v0, v1, v2, v3
