@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dpid_cli.downscaling.transfer import SRGB as SRGB
     from dpid_cli.downscaling.transfer import Transfer as Transfer
     from dpid_cli.learning.fit import learn as learn
+    from dpid_cli.learning.gradients import Gradients as Gradients
     from dpid_cli.learning.gradients import gradients as gradients
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "DpidError",
     "DpidWarning",
     "Filter",
+    "Gradients",
     "Transfer",
     "__version__",
     "batch",
@@ -39,6 +41,7 @@ __all__ = [
 
 _ROOMS = {
     "Filter": "downscaling.filters",
+    "Gradients": "learning.gradients",
     "SRGB": "downscaling.transfer",
     "Transfer": "downscaling.transfer",
     "batch": "batching.api",

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 import dpid_cli
-from dpid_cli.compare.intensities import as_bytes, intensities, lightness
-from dpid_cli.compare.metrics import BLOCK, Numbers, Yardstick
-from dpid_cli.compare.regions import Region, crop_of, in_result, spread, telling
-from dpid_cli.compare.table import FIELDS, Measured, as_json, csv_of, formatted, summary
+from dpid_cli.compare.comparison import Comparison, VariantResult
+from dpid_cli.compare.intensities import as_bytes, intensities
+from dpid_cli.compare.metrics import BLOCK, Numbers, Yardstick, lightness
+from dpid_cli.compare.regions import Region, crop_of, in_output, most_different, variance
+from dpid_cli.compare.table import FIELDS, as_json, csv_of, formatted, rows_of, summary
 from dpid_cli.compare.variants import DEFAULT, Variant, sweep_of, variant_of, variants_of
 from dpid_cli.pictures import Picture
 
@@ -63,10 +64,10 @@ def test_words_come_back(name):
         ("lanczso", "'lanczso' is not known"),
         ("dpid:", "sets no parameter"),
         ("dpid:lambda", "'lambda' sets no parameter"),
-        ("dpid:lamda=1", "'lamda' is no parameter"),
-        ("dpid:lambda=x", "'x' is not a number"),
+        ("dpid:lamda=1", "unknown parameter 'lamda'"),
+        ("dpid:lambda=x", "must be a number (got 'x')"),
         ("dpid:lambda=-1", "lambda: -1.0 is not allowed"),
-        ("box:window=2.5", "'2.5' is not a whole number"),
+        ("box:window=2.5", "must be a whole number (got '2.5')"),
         ("box:lambda=1", "method box has no such parameter"),
         ("box:guidance=photo", "method box has no such parameter"),
         ("dpp:variant=both", "variant: 'both' is not allowed"),
@@ -142,20 +143,20 @@ def test_variants_that_cannot_be():
 def test_crops():
     assert crop_of("4, 8,16,32") == Region(4, 8, 20, 40)
     # The smallest part of the result that covers it.
-    assert in_result(Region(4, 8, 20, 40), (100, 100), (25, 25)) == Region(1, 2, 5, 10)
-    assert in_result(Region(5, 9, 6, 10), (100, 100), (25, 25)) == Region(1, 2, 2, 3)
-    assert in_result(Region(0, 0, 100, 100), (100, 100), (7, 9)) == Region(0, 0, 7, 9)
+    assert in_output(Region(4, 8, 20, 40), (100, 100), (25, 25)) == Region(1, 2, 5, 10)
+    assert in_output(Region(5, 9, 6, 10), (100, 100), (25, 25)) == Region(1, 2, 2, 3)
+    assert in_output(Region(0, 0, 100, 100), (100, 100), (7, 9)) == Region(0, 0, 7, 9)
     assert Region(1, 2, 5, 10).on((25, 25), (100, 100)) == Region(4, 8, 20, 40)
     for word in ("1,2,3", "a,b,c,d", "0,0,0,5", "-1,0,4,4", "1.5,0,4,4"):
         with pytest.raises(dpid_cli.DpidError, match="--crop"):
             crop_of(word)
-    with pytest.raises(dpid_cli.DpidError, match="leaves the image, which is 100x100"):
-        in_result(Region(90, 0, 101, 5), (100, 100), (25, 25))
+    with pytest.raises(dpid_cli.DpidError, match="exceeds the image, which has 100x100 pixels"):
+        in_output(Region(90, 0, 101, 5), (100, 100), (25, 25))
 
 
 def test_spread_is_the_variance():
     results = [np.random.default_rng(seed).random((4, 5, 3)) for seed in range(3)]
-    np.testing.assert_allclose(spread(results), np.var(results, axis=0).sum(axis=2))
+    np.testing.assert_allclose(variance(results), np.var(results, axis=0).sum(axis=2))
 
 
 def test_the_most_telling_places_are_found():
@@ -163,18 +164,18 @@ def test_the_most_telling_places_are_found():
     apart[40:44, 60:64] = 3  # less, but elsewhere
     apart[10:16, 10:16] = 5
     apart[10:16, 20:26] = 4.9  # more, but beside the first
-    first, second, *rest = telling(apart, 3)
+    first, second, *rest = most_different(apart, 3)
     assert first.size == second.size == (16, 16) and not rest
     inside = apart[first.top : first.bottom, first.left : first.right].sum()
     every = [apart[y : y + 16, x : x + 16].sum() for y in range(45) for x in range(65)]
     assert inside == pytest.approx(max(every))
     assert second.cut(apart).sum() == 3 * 16
-    assert telling(apart, 0) == []
+    assert most_different(apart, 0) == []
 
 
 def test_places_lie_apart_and_inside():
     apart = np.random.default_rng(3).random((300, 420))
-    found = telling(apart, 26)
+    found = most_different(apart, 26)
     assert len(found) > 4 and found == sorted(found, key=lambda region: (region.top, region.left))
     for i, one in enumerate(found):
         assert one.left >= 0 and one.top >= 0 and one.right <= 420 and one.bottom <= 300
@@ -185,8 +186,8 @@ def test_places_lie_apart_and_inside():
 
 
 def test_places_of_results_that_do_not_differ():
-    assert telling(np.zeros((60, 80)), 2) == [Region(32, 22, 48, 38)]
-    assert telling(np.ones((8, 8)), 2) == []  # it would be all of it
+    assert most_different(np.zeros((60, 80)), 2) == [Region(32, 22, 48, 38)]
+    assert most_different(np.ones((8, 8)), 2) == []  # it would be all of it
 
 
 # Pixels
@@ -194,17 +195,15 @@ def test_places_of_results_that_do_not_differ():
 
 def test_pixels_of_every_kind():
     deep = np.array([[0, 128, 129, 65535]], np.uint16)
-    assert as_bytes(picture(deep))[0][..., 0].tolist() == [[0, 0, 1, 255]]
+    assert as_bytes(picture(deep))[..., 0].tolist() == [[0, 0, 1, 255]]
     assert intensities(picture(deep))[0, 3, 0] == 1
     floats = np.array([[-1, 0.5, 2]], np.float32)
-    assert as_bytes(picture(floats))[0][..., 2].tolist() == [[0, 128, 255]]
+    assert as_bytes(picture(floats))[..., 2].tolist() == [[0, 128, 255]]
     glass = np.array([[[10, 20, 30, 51]]], np.uint8)
-    colours, alpha = as_bytes(picture(glass, alpha=True))
-    assert colours.tolist() == [[[10, 20, 30]]] and alpha.tolist() == [[51]]
+    assert as_bytes(picture(glass, alpha=True)).tolist() == [[[10, 20, 30, 51]]]
     np.testing.assert_allclose(intensities(picture(glass, alpha=True))[0, 0, 0], 10 / 255 * 0.2 + 0.8)
     grey = np.array([[[7, 255]]], np.uint8)
-    colours, alpha = as_bytes(picture(grey, alpha=True))
-    assert colours.tolist() == [[[7, 7, 7]]] and alpha is None
+    assert as_bytes(picture(grey, alpha=True)).tolist() == [[[7, 7, 7]]]
     assert lightness(np.array([[[0.2, 0.4, 0.6]]]))[0, 0] == pytest.approx(
         0.2126 * 0.2 + 0.7152 * 0.4 + 0.0722 * 0.6
     )
@@ -353,7 +352,10 @@ def test_numbers_as_text():
     assert [formatted(v, 2) for v in (None, math.inf, 0.123, 1234.5)] == ["", "∞", "0.12", "1234"]
     numbers = Numbers(None, math.inf, 0, 1, 1, 0, 1, 1, 0, 2.0)
     assert as_json(numbers)["psnr"] is None and as_json(numbers)["noise_gain"] == 2
-    heading, line = csv_of([Measured("a, b.png", (3, 4), (Variant("box"),), (numbers,))]).splitlines()
+    black = picture(np.zeros((4, 3), np.uint8))
+    result = VariantResult(Variant("box"), {}, black, numbers)
+    rows = rows_of(Comparison("a, b.png", black, black, (result,), ()))
+    heading, line = csv_of(rows).splitlines()
     assert heading == ",".join(["input", "width", "height", "variant", *FIELDS])
     assert line == '"a, b.png",3,4,box,,inf,0,1,1,0,1,1,0,2,,'
 

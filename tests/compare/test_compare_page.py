@@ -445,7 +445,7 @@ def test_the_heading_of_an_index_fits_narrow_screens(browser, tmp_path):
     assert CliRunner().invoke(main, words).exit_code == 0
     page = browser.new_page(viewport={"width": 420, "height": 700})
     page.goto(index.as_uri())
-    name = "Means, and standard deviations over the images"
+    name = "Means and standard deviations over the images"
     box = page.get_by_role("heading", name=name, exact=True).bounding_box()
     assert box["x"] >= 0 and box["x"] + box["width"] <= 420
     assert page.evaluate("document.documentElement.scrollWidth") <= 420

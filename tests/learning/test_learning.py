@@ -17,8 +17,10 @@ from skimage.metrics import structural_similarity
 
 from dpid_cli import DpidError, Filter, downscale, learn
 from dpid_cli.downscaling.filters import BOX, GAUSSIAN, over_pixels
-from dpid_cli.learning.fit import Fit, Plan
-from dpid_cli.learning.losses import Example, dissimilarity, interpolation, l2, pairs, ssim
+from dpid_cli.learning.crops import Crop
+from dpid_cli.learning.fit import Fit
+from dpid_cli.learning.losses import dissimilarity, interpolation, l2, pairs, ssim
+from dpid_cli.learning.plan import Plan
 from support.command import DPID, SAMPLES, is_one_error_line, listing
 
 KERNELS = {
@@ -98,7 +100,7 @@ def test_ssim_beats_what_there_was():
     halves = [half for picture in pictures for half in np.array_split(picture, 2, axis=1)]
     options = {"crops": 2, "crop": 96, "seed": 2}
     found = learn(halves, scale=4, iterations=40, **options)
-    plan = Plan.of(4, **options)
+    plan = Plan(4, **options)
     fixed = {"alpha": 0.0, "epsilon": 0.0, "variant": "sym", "normalize": "none"}
 
     def loss(filter_, method="dpid", **parameters):
@@ -154,10 +156,10 @@ def test_interpolation_is_linear_between_centres():
 def test_objectives_have_exact_gradients(objective, channels):
     rng = np.random.default_rng(channels)
     inner = (slice(1, None), slice(0, -1))
-    example = Example(rng.random((20, 24, channels)), (6, 5), rng.random((5, 6, channels)), inner)
+    crop = Crop(rng.random((20, 24, channels)), (6, 5), rng.random((5, 6, channels)), inner)
     result, direction = rng.random((5, 6, channels)), rng.normal(size=(5, 6, channels))
-    _, gradient = objective(example, result)
-    high, low = (objective(example, result + step * direction)[0] for step in (1e-5, -1e-5))
+    _, gradient = objective(crop, result)
+    high, low = (objective(crop, result + step * direction)[0] for step in (1e-5, -1e-5))
     assert (gradient * direction).sum() == pytest.approx((high - low) / 2e-5, rel=1e-7)
 
 
@@ -264,12 +266,12 @@ def test_command_on_the_input_grid(dpid, pictures):
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
-        ("large -s 3 -o out.txt", 2, "ends in .json"),
+        ("large -s 3 -o out.txt", 2, "ending in .json"),
         ("large -s 3 -o none/out.json", 1, "cannot be written"),
         ("large -s 3 -o there.json", 1, "exists already"),
         ("large -s 0.5 -o out.json", 2, "enlarge"),
-        ("large -s 2.5 --grid input -o out.json", 2, "whole scale"),
-        ("large -s 3 --grid output --guidance i.json -o out.json", 2, "input grid"),
+        ("large -s 2.5 --grid input -o out.json", 2, "needs a whole scale"),
+        ("large -s 3 --grid output --guidance i.json -o out.json", 2, "a filter on the input grid"),
         ("large -s 3 --guidance none.json -o out.json", 2, "none.json"),
         ("large -s 3 --targets small -o out.json", 2, "--objective pairs"),
         ("large -s 3 --objective pairs -o out.json", 2, "--targets"),
@@ -279,7 +281,7 @@ def test_command_on_the_input_grid(dpid, pictures):
         ("there.json -s 3 -o out.json", 1, "not an image"),
         ("empty -s 3 -o out.json", 1, "no image"),
         ("clear.png -s 3 -o out.json", 1, "transparent"),
-        ("large -s 3 --objective pairs --targets none -o out.json", 1, "not a directory"),
+        ("large -s 3 --objective pairs --targets none -o out.json", 1, "not a folder"),
         ("large -s 3 --objective pairs --targets empty -o out.json", 1, "no image"),
         ("large -s 4 --objective pairs --targets small -o out.json", 2, "target"),
         ("large -o out.json", 2, "--scale"),
