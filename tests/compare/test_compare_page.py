@@ -186,7 +186,7 @@ def test_blinking(page, results):
     choose(page, "box", "max")
     page.check("input[value=blink]")
     page.click("#blink")  # pause
-    assert page.inner_text("#blink") == "Blink" and not state(page)["blinking"]
+    assert page.inner_text("#blink") == "Resume" and not state(page)["blinking"]
     found = []
     for _ in range(2):
         found.append(
@@ -315,20 +315,20 @@ def test_everything_can_be_reached_by_tab_and_has_a_name(page):
     for told in (
         'combobox "Left"',
         'combobox "Right"',
-        'radio "swipe"',
+        'radio "with a divider"',
         'slider "Divider"',
         'slider "λ on the right"',
         'button "Zoom in"',
-        'button "Go to place A"',
+        'button "Go to region A"',
         'table "Numbers"',
         'rowheader "dpid, λ = 0.5"',
         'columnheader "SSIM"',
-        'button "Exchange left and right"',
-        'application "input and box, divided by a line, ',
+        'button "Swap left and right"',
+        'application "input and box, with a divider, ',
     ):
         assert told in snapshot, told
     assert not re.search(r"- (button|slider|combobox|application|img|radio)( \[[^\]]*\])*:?$", snapshot, re.M)
-    assert page.get_attribute("#view", "aria-label").startswith("input and box, divided by a line, ")
+    assert page.get_attribute("#view", "aria-label").startswith("input and box, with a divider, ")
     page.select_option("#right", label="max")
     assert "max" in page.inner_text("[role=status]") and "max" in page.get_attribute("#view", "aria-label")
 

@@ -302,7 +302,12 @@ def test_command_errors(dpid, pictures, words, code, told):
 def test_ctrl_c_keeps_the_best(pictures):
     """The signal comes while the search runs, which lasts long enough for it by its many crops."""
     words = [DPID, "learn", "large", "-s", "3", "-o", "best.json", "-v", "--crops", "400", "-j", "1"]
-    with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
+    streams = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+
+    def hear_signals():
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # which nohup and background jobs ignore
+
+    with subprocess.Popen(words, preexec_fn=hear_signals, **streams) as running:
         for line in running.stderr:
             if line.startswith("iteration 2"):
                 break
