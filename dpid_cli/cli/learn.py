@@ -138,7 +138,7 @@ def command(
             raise
         interrupted = True
     found = fit.filter()
-    job.save(found)
+    found.save(output, overwrite=overwrite)
     if not quiet:
         _summary(found, interrupted)
         click.echo(json.dumps({"output": output} | found.as_dict()) if as_json else os.fsencode(output))

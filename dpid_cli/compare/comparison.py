@@ -79,10 +79,7 @@ class ComparisonSpec:
     def run(self, source: str) -> Comparison:
         """Read an image and downscale it by every variant.
 
-        Raises
-        ------
-        DpidError
-            If the image cannot be read, is smaller than the output, or does not contain the crops.
+        Raise a `DpidError` if it cannot be read, is smaller than the output, or does not contain the crops.
         """
         name = called(source)
         with opened(source) as stream:
@@ -113,7 +110,10 @@ class ComparisonSpec:
                 replace(result, numbers=yardstick.measure(intensities(result.picture), seconds))
                 for result, seconds in zip(results, times, strict=True)
             ]
-        regions = crops or self._chosen([result.picture for result in results], box)
+        regions = crops
+        if not regions:  # where the outputs differ most; a single output is compared with box
+            compared = [result.picture for result in results] + ([box] if len(results) == 1 else [])
+            regions = most_different(variance([intensities(image) for image in compared]), self.count)
         return Comparison(source, shown, box, tuple(results), tuple(regions))
 
     def _seconds(self, recipe: Recipe, picture: Picture, size: Size, name: str) -> float | None:
@@ -126,8 +126,3 @@ class ComparisonSpec:
             recipe.apply(picture, size, name)
             times.append(perf_counter() - start)
         return min(times)
-
-    def _chosen(self, pictures: Sequence[Picture], box: Picture) -> list[Region]:
-        """The regions where the outputs differ most; a single output is compared with box."""
-        compared = [intensities(picture) for picture in (pictures if len(pictures) > 1 else [*pictures, box])]
-        return most_different(variance(compared), self.count)

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from dpid_cli.compare.sheet import Box, Sheet, Text
+from dpid_cli.compare.sheet import Box, Sheet
 from dpid_cli.compare.sheet import Image as Placed
 from dpid_cli.errors import ArgumentError
 
@@ -68,26 +68,14 @@ def width_of(text: str, size: float, bold: bool) -> float:
     from matplotlib.font_manager import FontProperties
 
     with _settings():
-        font = FontProperties(size=size * _POINT, weight=_weight(bold))
+        font = FontProperties(size=size * _POINT, weight="bold" if bold else "normal")
         return float(RendererAgg(1, 1, _DPI).get_text_width_height_descent(text, font, ismath=False)[0])
 
 
-def _weight(bold: bool) -> str:
-    return "bold" if bold else "normal"
-
-
 def save(sheet: Sheet, stream: IO[bytes], kind: str, title: str, profile: bytes | None = None) -> None:
-    """Draw a sheet.
+    """Draw a sheet into a stream, as a file of this kind: png, jpeg, pdf or svg.
 
-    Parameters
-    ----------
-    sheet : Sheet
-    stream : binary file
-    kind : {'png', 'jpeg', 'pdf', 'svg'}
-    title : str
-        Title in the metadata of the file.
-    profile : bytes, optional
-        Colour profile of the RGB pixels; PDF and SVG cannot store it.
+    The title goes into the metadata. PDF and SVG cannot store the colour `profile` of the pixels.
     """
     from matplotlib.figure import Figure
 
@@ -99,7 +87,16 @@ def save(sheet: Sheet, stream: IO[bytes], kind: str, title: str, profile: bytes 
         for box in sheet.boxes:
             _add_box(figure, box, sheet)
         for text in sheet.texts:
-            _add_text(figure, text, sheet)
+            figure.text(
+                text.left / sheet.width,
+                1 - text.baseline / sheet.height,
+                text.text,
+                fontsize=text.size * _POINT,
+                weight="bold" if text.bold else "normal",
+                color=text.colour,
+                va="baseline",
+                parse_math=False,
+            )
         _write(figure, stream, kind, title, profile)
 
 
@@ -184,16 +181,3 @@ def _add_box(figure: Any, box: Box, sheet: Sheet) -> None:
                 antialiased=False,
             )
         )
-
-
-def _add_text(figure: Any, text: Text, sheet: Sheet) -> None:
-    figure.text(
-        text.left / sheet.width,
-        1 - text.baseline / sheet.height,
-        text.text,
-        fontsize=text.size * _POINT,
-        weight=_weight(text.bold),
-        color=text.colour,
-        va="baseline",
-        parse_math=False,
-    )

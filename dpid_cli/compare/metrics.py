@@ -80,14 +80,6 @@ def gradient_energy(plane: Array) -> float:
     return float(sum(np.mean(step**2) for step in steps if step.size))
 
 
-def restored(plane: Array, shape: tuple[int, int]) -> Array:
-    """Enlarge a plane (h, w) to `shape` (H, W) by bilinear interpolation between pixel centres."""
-    from skimage.transform import resize
-
-    enlarged: Array = resize(plane, shape, order=1, mode="edge", anti_aliasing=False)
-    return enlarged
-
-
 def similarity(reference: Array, plane: Array) -> float | None:
     """SSIM of two planes (H, W) in [0, 1]; None if they are too small."""
     from skimage.metrics import structural_similarity
@@ -99,14 +91,13 @@ def similarity(reference: Array, plane: Array) -> float | None:
 
 
 def likeness(source: Array, result: Array) -> tuple[float | None, float]:
-    """SSIM and PSNR in dB of an output (h, w, C), enlarged to the size of its input (H, W, C).
+    """SSIM and PSNR in dB of an output (h, w, C), enlarged to the size of its input (H, W, C)."""
+    from skimage.transform import resize
 
-    Channels are compared one at a time, because SSIM takes ten times the memory of its arguments.
-    """
     similarities, errors = [], []
-    for c in range(source.shape[2]):
+    for c in range(source.shape[2]):  # one by one, because SSIM takes ten times the memory of its arguments
         reference = source[..., c]
-        enlarged = restored(result[..., c], (source.shape[0], source.shape[1]))
+        enlarged: Array = resize(result[..., c], reference.shape, order=1, mode="edge", anti_aliasing=False)
         similarities.append(similarity(reference, enlarged))
         errors.append(np.mean((reference - enlarged) ** 2))
     known = [value for value in similarities if value is not None]
@@ -139,14 +130,9 @@ def block_deviations(plane: Array, rows: NDArray[np.int64], columns: NDArray[np.
 
 
 class Yardstick:
-    """Measures the outputs of one input against the input and against box.
+    """Measures the outputs of an input, against the input and against the input box-filtered to their size.
 
-    Parameters
-    ----------
-    source : (H, W, C) ndarray
-        The input in float64, [0, 1].
-    box : (h, w, C) ndarray
-        The input, box-filtered to the size of the outputs.
+    The input `source` (H, W, C), `box` (h, w, C) and the outputs are float64 in [0, 1].
     """
 
     def __init__(self, source: Array, box: Array) -> None:
@@ -181,7 +167,7 @@ class Yardstick:
         return float(np.sqrt(np.mean(deviations**2)))
 
     def measure(self, result: Array, seconds: float | None = None) -> Numbers:
-        """Measure an output (h, w, C) in float64, [0, 1], that took `seconds` to compute."""
+        """Measure an output (h, w, C) that took `seconds` to compute."""
         plane = lightness(result)
         (contrast, gradient), noise = self._plain(plane), self._noise(plane)
         ssim, psnr = likeness(self.source, result)

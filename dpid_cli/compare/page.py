@@ -51,17 +51,7 @@ def template(name: str) -> str:
 
 
 def page_of(comparison: Comparison, title: str, theme: str, back: str = "") -> str:
-    """The page of one image.
-
-    Parameters
-    ----------
-    comparison : Comparison
-    title : str
-    theme : {'auto', 'light', 'dark'}
-        Theme in which the page opens.
-    back : str, optional
-        Address of the index.
-    """
+    """The page of one image; it opens in `theme` (auto, light or dark), and links to the index at `back`."""
     preview, note = _preview(comparison.picture)
     results = comparison.results
     data = {
@@ -178,17 +168,9 @@ def index_of(
     title: str,
     theme: str,
 ) -> str:
-    """The index of many pages.
+    """The index of many pages, with the errors in `failed`.
 
-    Parameters
-    ----------
-    entries : sequence of IndexEntry
-    numbers : sequence of (Variant, sequence of Numbers)
-        For every variant the numbers of all images, or none if they were not measured.
-    failed : sequence of str
-        The errors, one line each.
-    title : str
-    theme : {'auto', 'light', 'dark'}
+    `numbers` are those of all images for every variant, or none if they were not measured.
     """
     rows = [
         _row(variant, [_mean(mean, deviation) for mean, deviation in summary(images)])

@@ -61,12 +61,9 @@ def crop_of(word: str) -> Region:
 
 
 def in_output(crop: Region, source: Size, size: Size) -> Region:
-    """The smallest region of an output of this size that covers a crop of the input.
+    """The smallest region of an output that covers a crop of its input, for the sizes of both.
 
-    Raises
-    ------
-    ArgumentError
-        If the crop does not lie inside the input.
+    Raise an `ArgumentError` if the crop does not lie inside the input.
     """
     if crop.right > source[0] or crop.bottom > source[1]:
         raise ArgumentError(

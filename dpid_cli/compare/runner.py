@@ -124,13 +124,7 @@ class ComparisonRunner:
                 )
 
     def run(self, source: str) -> Comparison:
-        """Compare one image, and write its sheet or page.
-
-        Raises
-        ------
-        DpidError
-            If the image cannot be read or is too small, or the output cannot be written.
-        """
+        """Compare one image, and write its sheet or page; raise a `DpidError` if one of them fails."""
         comparison = self.spec.run(source)
         if self.spec.measured:  # keep no pixels: there may be many images
             self._numbers.append(comparison.numbers)

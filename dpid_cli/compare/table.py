@@ -29,23 +29,11 @@ _COLUMNS = (
 )
 HEADINGS = tuple(heading for _, heading, _ in _COLUMNS)
 MEANINGS = (
-    (
-        "SSIM, PSNR",
-        "Similarity to the input of the output, enlarged to the input's size by bilinear interpolation.",
-    ),
-    (
-        "contrast",
-        "Standard deviation of the lightness, relative to that of the box-filtered output or of the input.",
-    ),
-    ("gradient", "Mean squared difference between neighbouring pixels, with the same ratios."),
-    (
-        "noise",
-        "Standard deviation of the lightness in the flattest blocks of 8 by 8 pixels, relative to box.",
-    ),
-    (
-        "time, speed",
-        "Of downscaling alone; speed in megapixels of the input per second. They vary from run to run.",
-    ),
+    ("SSIM, PSNR", "Similarity of input and output, the latter enlarged by bilinear interpolation."),
+    ("contrast", "Standard deviation of the lightness, relative to that of box or of the input."),
+    ("gradient", "Mean squared difference between neighbouring pixels, relative to box or to the input."),
+    ("noise", "Standard deviation of the lightness in the flattest blocks of 8x8 pixels, relative to box."),
+    ("time, speed", "Of downscaling alone; speed counts pixels of the input. They vary from run to run."),
 )
 FIELDS = tuple(field.name for field in fields(Numbers))
 

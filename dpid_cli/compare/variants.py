@@ -143,11 +143,7 @@ def variants_of(words: Sequence[str], sweeps: Sequence[Sweep]) -> tuple[Variant,
     """All variants, each once, in the order of the words, which are replaced by the points of their sweeps.
 
     A sweep applies to every method that has its parameter, unless the word sets it. Two sweeps make a grid.
-
-    Raises
-    ------
-    ArgumentError
-        If a sweep applies to no method, or there are more variants than `MOST`.
+    Raise an `ArgumentError` if a sweep applies to no method, or there are more variants than `MOST`.
     """
     if len(sweeps) > 2 or len({sweep.name for sweep in sweeps}) < len(sweeps):
         raise ArgumentError("--sweep: too many: give at most two, of different parameters")

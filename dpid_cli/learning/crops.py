@@ -35,21 +35,18 @@ def crops_of(
     filter_: Filter,
     random: np.random.Generator,
 ) -> list[Crop]:
-    """Cut crops at random positions.
+    """Cut `count` crops at random positions, or one if no other position is possible.
 
     Parameters
     ----------
     image : (H, W[, C]) array_like
     target : (h, w[, C]) array_like, optional
-        The output that the fit aims at.
+        The output to aim at.
     scale : float
     side : int
         Largest side of a crop in pixels. If only the whole image has windows that fit, it is the crop.
-    count : int
-        Number of crops; there is one if only one position is possible.
     filter_ : Filter
         Determines how far a window sees.
-    random : numpy.random.Generator
 
     Raises
     ------

@@ -18,12 +18,11 @@ from dpid_cli.downscaling.filters import Filter
 from dpid_cli.errors import ArgumentError
 from dpid_cli.learning.crops import Crop, crops_of
 from dpid_cli.learning.gradients import gradients
-from dpid_cli.learning.losses import OBJECTIVES, check_window
+from dpid_cli.learning.losses import OBJECTIVES, SMALLEST_SIDE, Loss
 from dpid_cli.learning.plan import Plan, channels_of, first_filter
 from dpid_cli.learning.variables import HIGHEST, LOWEST, SPREAD, STEP, Variables
 
 Array = NDArray[np.float64]
-Loss = tuple[float, Array]  # a loss and its gradient
 Progress = Callable[[int, float], None]
 
 _TRIAL = 25  # iterations of each start, if there are several
@@ -165,16 +164,8 @@ def learn(
 class Fit:
     """One fit: its crops, the losses before, and the best filter so far.
 
-    Parameters
-    ----------
-    plan : Plan
-    start : Filter
-        See `first_filter`.
-    names : sequence of str
-        Names of the images.
-    images : iterable of (image, target)
-        Both array_like; the target is None except for pairs. Only crops are kept, so that a generator needs
-        memory for one image at a time.
+    `images` are pairs of image and target, which is None except for the objective pairs. Only crops are kept,
+    so that a generator needs memory for one image at a time.
     """
 
     def __init__(
@@ -282,8 +273,10 @@ class Fit:
         random = np.random.default_rng([plan.seed, index])
         try:
             crops = crops_of(image, target, plan.scale, plan.side, plan.crops, self.start, random)
-            for crop in crops if plan.objective == "ssim" else []:
-                check_window(crop)
+            height, width, _ = crops[0].pixels.shape
+            if plan.objective == "ssim" and min(height, width) < SMALLEST_SIDE:
+                least = f"{SMALLEST_SIDE} or more on each side"
+                raise ArgumentError(f"{width}x{height} pixels are too few for SSIM: give {least}")
         except ArgumentError as error:
             raise ArgumentError(f"{self.names[index]}: {error}") from None
         return crops

@@ -163,11 +163,6 @@ def _planes(upstream: ArrayLike, shape: tuple[int, ...]) -> Array:
     return np.ascontiguousarray(values.astype(np.float64).reshape(*shape[:2], -1).swapaxes(1, 2))
 
 
-def _largest_window(grid: Grid) -> int:
-    """Number of pixels in the largest window, including those cut by its border."""
-    return math.prod(int((np.diff(axis.first) + (axis.head[:-1] > 0)).max()) for axis in (grid.ys, grid.xs))
-
-
 class _Backward:
     """The chain rule from the output back to image, filter and parameters."""
 
@@ -184,7 +179,10 @@ class _Backward:
         strip = self.strip
         means, guide = means_and_guide(guidance, strip)
         guide_gradient = np.zeros(guide.shape)
-        pixels, channels = _largest_window(strip.grid), guide.shape[1]
+        # Pixels in the largest window, including those cut by its border.
+        axes = strip.grid.ys, strip.grid.xs
+        pixels = math.prod(int((np.diff(axis.first) + (axis.head[:-1] > 0)).max()) for axis in axes)
+        channels = guide.shape[1]
         kernels.window_gradients(
             strip.raster.rows,
             strip.grid.ys,

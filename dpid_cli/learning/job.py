@@ -54,12 +54,9 @@ class LearnJob:
         return self._first(channels_of(_pixels(path)) if self.per_channel else None)
 
     def images(self, paths: list[Path]) -> Iterator[tuple[NDArray[Any], NDArray[Any] | None]]:
-        """Read one image after another, each with its target if there are targets.
+        """Read one image after another, with its target or None.
 
-        Raises
-        ------
-        FileError
-            If a file cannot be read or is transparent, or, at once, if an image has no target.
+        Raise a `FileError` if a file cannot be read or is transparent, and at once if an image has no target.
         """
         if self.targets is None:
             return ((_pixels(path), None) for path in paths)
@@ -82,10 +79,6 @@ class LearnJob:
                 f"--grid: {first.name} is a filter on the {first.grid} grid: omit --grid or --guidance"
             )
         return first
-
-    def save(self, filter_: Filter) -> None:
-        """Write the filter atomically."""
-        filter_.save(self.output, overwrite=self.overwrite)
 
 
 def _by_stem(folder: Path) -> dict[str, list[Path]]:

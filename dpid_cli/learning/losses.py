@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dpid_cli.errors import ArgumentError
-
 if TYPE_CHECKING:
     from dpid_cli.learning.crops import Crop
 
 Array = NDArray[np.float64]
-Loss = tuple[float, Array]
+Loss = tuple[float, Array]  # a loss and its gradient
 
 SMALLEST_SIDE = 11  # of a crop, in pixels: the window of SSIM must fit
 
@@ -70,15 +68,6 @@ def dissimilarity(reference: Array, image: Array) -> Loss:
         full=True,
     )
     return 1 - float(similarity.mean()), -gradient / image.shape[2]
-
-
-def check_window(crop: Crop) -> None:
-    """Raise an `ArgumentError` if a crop is too small for `ssim`."""
-    height, width, _ = crop.pixels.shape
-    if min(height, width) < SMALLEST_SIDE:
-        raise ArgumentError(
-            f"{width}x{height} pixels are too few for SSIM: give {SMALLEST_SIDE} or more on each side"
-        )
 
 
 def squared_error(reference: Array, image: Array) -> Loss:

@@ -76,13 +76,8 @@ class Plan:
 def first_filter(plan: Plan, given: Mapping[str, Any], channels: int | None = None) -> Filter:
     """The filter from which a fit starts, with every parameter set.
 
-    Parameters
-    ----------
-    plan : Plan
-    given : mapping
-        Parameters by Python name; None means "not given".
-    channels : int, optional
-        Number of kernels, one per channel; None leaves the filter as it is.
+    `given` holds parameters by Python name, None for "not given". With `channels`, the filter gets as many
+    kernels.
     """
     method = method_named(plan.method)
     given = {**given, "guidance": given.get("guidance") or "gaussian"}

@@ -26,16 +26,9 @@ SPREAD = {"kernel": 0.1, "bias": 0.02, "lambda_": 0.4, "alpha": 1.0}
 
 @dataclass(frozen=True)
 class Variables:
-    """Converts between filters and vectors (N,) of the parameters named in `free`.
+    """Converts between filters and vectors (N,) of the parameters named in `free`."""
 
-    Attributes
-    ----------
-    start : Filter
-        Gives the parameters that are not free, and all shapes.
-    free : tuple of str
-    """
-
-    start: Filter
+    start: Filter  # has the parameters that are not free, and all shapes
     free: tuple[str, ...]
 
     def join(self, parts: Mapping[str, Any]) -> Array:
