@@ -73,7 +73,7 @@ class _Layout:
             yield from (run[i : i + count] for i in range(0, len(run), count))
 
     def columns(self) -> int:
-        """The number of columns that brings the sheet near its usual shape and leaves few places empty."""
+        """The number of columns that brings the sheet near its usual shape and leaves few cells empty."""
         height = self.row_height(self.content.cells[:1])
         count = len([cell for cell in self.content.cells if not cell.across])
 
@@ -163,7 +163,7 @@ class _Layout:
         for letter, frame in zip(LETTERS, frames, strict=False):
             free = (
                 box
-                for box in _beside(frame, side)
+                for box in _positions_beside(frame, side)
                 if _is_inside(box, area) and not any(box.meets(other) for other in taken)
             )
             if box := next(free, None):
@@ -191,7 +191,7 @@ def _is_inside(box: Box, area: Box) -> bool:
     )
 
 
-def _beside(frame: Box, side: int) -> Iterator[Box]:
+def _positions_beside(frame: Box, side: int) -> Iterator[Box]:
     """Positions for a letter, the best first; farther from a small frame, in case others are near."""
     for gap in (2 * _FRAME, 2 * _FRAME + side) if _is_small(frame, side) else (0,):
         for y in (frame.top - side - gap, frame.bottom + gap, frame.top, frame.bottom - side):

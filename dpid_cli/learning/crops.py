@@ -59,8 +59,8 @@ def crops_of(
     size = columns.target, rows.target
     filter_.check_fit((columns.source, rows.source), size, whole.channels)
     crops = []
-    for _ in range(count if rows.places * columns.places > 1 else 1):
-        top, left = (int(random.integers(span.places)) * span.step for span in (rows, columns))
+    for _ in range(count if rows.positions * columns.positions > 1 else 1):
+        top, left = (int(random.integers(span.positions)) * span.step for span in (rows, columns))
         pixels = _part(whole, top, left, (columns.source, rows.source))
         if result is None:
             crops.append(Crop(pixels, size))
@@ -81,13 +81,13 @@ def crops_of(
 class _Span:
     """The possible crops along one axis.
 
-    Each has `source` pixels, `target` in the output; there are `places` of them, `step` pixels apart.
+    Each has `source` pixels, `target` in the output; there are `positions` of them, `step` pixels apart.
     """
 
     source: int
     target: int
     step: int
-    places: int
+    positions: int
 
 
 def _free_span(source: int, side: int, scale: float) -> _Span:
