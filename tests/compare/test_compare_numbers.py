@@ -1,4 +1,4 @@
-"""What is compared, where to look, and the numbers: each against a plain computation of its own."""
+"""Variants, regions and numbers, each against an independent, plain computation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def picture(pixels: np.ndarray, alpha: bool = False) -> Picture:
 
 
 def image(height: int, width: int, channels: int = 3, seed: int = 5) -> np.ndarray:
-    """Smooth shades with noise that grows from left to right, in [0, 1], as 8 bits hold them."""
+    """Smooth shades with noise that grows from left to right, in [0, 1], rounded to 8 bits."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width]
     base = 0.5 + 0.3 * np.sin(x / 9)[..., None] * np.cos(y / 7)[..., None] * np.ones(channels)
@@ -34,7 +34,7 @@ def downscaled(source: np.ndarray, scale: float, method: str) -> np.ndarray:
     return dpid_cli.downscale(np.rint(255 * source).astype(np.uint8), scale=scale, method=method) / 255
 
 
-# What is compared
+# Variants
 
 
 def test_words():
@@ -80,7 +80,12 @@ def test_words_that_are_wrong(word, told):
 
 
 def test_sweeps():
-    assert sweep_of("lambda=0:0.3:0.1").values == (0, 0.1, 0.2, 0.3)  # in decimals, to the last
+    assert sweep_of("lambda=0:0.3:0.1").values == (
+        0,
+        0.1,
+        0.2,
+        0.3,
+    )  # in decimal arithmetic, with the last value
     assert sweep_of("lambda=0:2:0.25").values == tuple(i / 4 for i in range(9))
     assert sweep_of("lambda=1:2:0.4").values == (1, 1.4, 1.8)
     assert sweep_of("window=4:8:2").values == (4, 6, 8)
@@ -117,7 +122,7 @@ def test_all_variants():
     grid = variants_of(["dpp", "box"], [sweep_of("lambda=0,1"), sweep_of("alpha=0,0.1,1")])
     assert len(grid) == 7 and grid[1].swept == {"lambda_": 0, "alpha": 0.1}
     assert [v.word for v in variants_of(["box", "box", "max"], ())] == ["box", "max"]
-    both = variants_of(["dpid:lambda=1", "dpid"], [sweep_of("lambda=0,1")])  # without a hole in the sweep
+    both = variants_of(["dpid:lambda=1", "dpid"], [sweep_of("lambda=0,1")])  # the sweep stays complete
     assert [(v.word, v.swept) for v in both] == [
         ("dpid:lambda=1", {"lambda_": 1}),
         ("dpid:lambda=0", {"lambda_": 0}),
@@ -137,12 +142,12 @@ def test_variants_that_cannot_be():
             variants_of(words, sweeps)
 
 
-# Where to look
+# Regions
 
 
 def test_crops():
     assert crop_of("4, 8,16,32") == Region(4, 8, 20, 40)
-    # The smallest part of the result that covers it.
+    # The smallest region of the output that covers the crop.
     assert in_output(Region(4, 8, 20, 40), (100, 100), (25, 25)) == Region(1, 2, 5, 10)
     assert in_output(Region(5, 9, 6, 10), (100, 100), (25, 25)) == Region(1, 2, 2, 3)
     assert in_output(Region(0, 0, 100, 100), (100, 100), (7, 9)) == Region(0, 0, 7, 9)
@@ -159,11 +164,11 @@ def test_spread_is_the_variance():
     np.testing.assert_allclose(variance(results), np.var(results, axis=0).sum(axis=2))
 
 
-def test_the_most_telling_places_are_found():
+def test_the_most_different_regions_are_chosen():
     apart = np.zeros((60, 80))
     apart[40:44, 60:64] = 3  # less, but elsewhere
     apart[10:16, 10:16] = 5
-    apart[10:16, 20:26] = 4.9  # more, but beside the first
+    apart[10:16, 20:26] = 4.9  # more, but next to the first
     first, second, *rest = most_different(apart, 3)
     assert first.size == second.size == (16, 16) and not rest
     inside = apart[first.top : first.bottom, first.left : first.right].sum()
@@ -173,7 +178,7 @@ def test_the_most_telling_places_are_found():
     assert most_different(apart, 0) == []
 
 
-def test_places_lie_apart_and_inside():
+def test_regions_lie_apart_and_inside():
     apart = np.random.default_rng(3).random((300, 420))
     found = most_different(apart, 26)
     assert len(found) > 4 and found == sorted(found, key=lambda region: (region.top, region.left))
@@ -185,9 +190,9 @@ def test_places_lie_apart_and_inside():
             assert max(across, down) >= min(one.size) // 2 - 1
 
 
-def test_places_of_results_that_do_not_differ():
+def test_regions_of_outputs_that_do_not_differ():
     assert most_different(np.zeros((60, 80)), 2) == [Region(32, 22, 48, 38)]
-    assert most_different(np.ones((8, 8)), 2) == []  # it would be all of it
+    assert most_different(np.ones((8, 8)), 2) == []  # a region would be the whole output
 
 
 # Pixels
@@ -213,7 +218,7 @@ def test_pixels_of_every_kind():
 
 
 def by_hand(source: np.ndarray, box: np.ndarray, result: np.ndarray) -> dict[str, float]:
-    """All numbers, slowly, from their definitions."""
+    """All numbers from their definitions, slowly."""
     height, width, channels = source.shape
     enlarged = np.empty_like(source)
     for c in range(channels):
@@ -255,7 +260,7 @@ def by_hand(source: np.ndarray, box: np.ndarray, result: np.ndarray) -> dict[str
 
 
 def ssim_by_hand(a: np.ndarray, b: np.ndarray) -> float:
-    """Wang et al. 2004, with a Gaussian window of 11 by 11 pixels that lies inside."""
+    """Wang et al. 2004, with a Gaussian window of 11 by 11 pixels, inside the image."""
     weights = np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2))
     weights = np.outer(weights, weights) / weights.sum() ** 2
 
@@ -313,7 +318,7 @@ def test_box_is_its_own_measure():
 
 
 def test_noise_of_known_gain():
-    """Flat, with noise of deviation s: four by four pixels averaged keep s / 4, one of them all of it."""
+    """In a flat image with noise of deviation s, means of 4x4 pixels have s / 4, single pixels s."""
     source = 0.5 + 0.1 * np.random.default_rng(0).standard_normal((512, 512, 1))
     yardstick = Yardstick(source, downscaled(source, 4, "box"))
     picked = yardstick.measure(downscaled(source, 4, "subsample"))

@@ -1,4 +1,4 @@
-"""Sheets: every pixel of a result is where it should be, in every format, and no text lies over anything."""
+"""Sheets show every pixel of the outputs in every file format, and no text covers anything."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def enlarged(array: np.ndarray, zoom: int) -> np.ndarray:
 
 
 def panels(noise: np.ndarray) -> list[np.ndarray]:
-    """Every result whole and its crop, as they shall stand on the sheet."""
+    """All outputs and their crops, as a sheet must show them."""
     left, top, width, height = (side // SCALE for side in CROP)
     results = [dpid_cli.downscale(noise, scale=SCALE, **options) for options in VARIANTS.values()]
     crops = [enlarged(result[top : top + height, left : left + width], ZOOM) for result in results]
@@ -99,7 +99,7 @@ def test_svg_shows_every_pixel(dpid, photo, noise):
         data = element.attrib["{http://www.w3.org/1999/xlink}href"].split(",")[1]
         shown = np.array(Image.open(io.BytesIO(base64.b64decode(data))))[::-1, :, :3]
         matrix = [float(value) for value in re.findall(r"-?[\d.]+", element.attrib["transform"])]
-        np.testing.assert_allclose(matrix[:4], (0.5, 0, 0, -0.5))  # one pixel of the screen, upside down
+        np.testing.assert_allclose(matrix[:4], (0.5, 0, 0, -0.5))  # one screen pixel, upside down
         assert all(2 * place == int(2 * place) for place in matrix[4:])
         assert "pixelated" in element.attrib["style"]
         found.append(shown)
@@ -229,7 +229,7 @@ GRID = variants_of(["dpp", "box"], [sweep_of("lambda=0:2:0.5"), sweep_of("alpha=
 
 
 def boxes_of(sheet: Sheet) -> list[tuple[float, float, float, float]]:
-    """What each text covers at most: DejaVu's letters reach 0.76 above the baseline and 0.24 below."""
+    """The area of each text: letters of DejaVu reach 0.76 above the baseline and 0.24 below it."""
     return [
         (
             t.left,
@@ -275,7 +275,7 @@ def test_nothing_lies_over_anything(variants, size, style, measured):
         assert not meet(a, b)
     for a, b in combinations(images, 2):
         assert not meet(a, b)
-    overview = images[0]  # on which the places are marked by letters
+    overview = images[0]  # where letters mark the regions
     for text, box in zip(sheet.texts, texts, strict=True):
         over = [image for image in images if meet(box, image)]
         assert not over or (over == [overview] and text.colour == "#000000")

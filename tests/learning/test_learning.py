@@ -1,4 +1,4 @@
-"""Learning: known parameters are found again, losses fall, and the command behaves."""
+"""Learning recovers known parameters and lowers losses; `dpid learn` equals the library."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def sample(name, gray=True):
 
 @pytest.fixture(scope="module")
 def images():
-    """Three samples, with sides that 4 divides."""
+    """Three samples, cropped to sides that are multiples of 4."""
     found = [sample(name) for name in ("camera.png", "chelsea.png", "page.png")]
     return [image[: len(image) // 4 * 4, : image.shape[1] // 4 * 4] for image in found]
 
@@ -84,7 +84,7 @@ def test_pairs_recover_a_filter_on_the_input_grid(images):
 
 
 def test_pairs_of_a_fractional_scale(images):
-    """Windows begin at whole pixels every five pixels, and crops with them."""
+    """At scale 2.5, windows and crops begin at whole pixels every five pixels."""
     large = [image[:150, :250] for image in images]
     small = [downscale(image, scale=2.5, lambda_=1.6) for image in large]
     options = {"alpha": 0, "hold": ("kernel", "bias", "alpha"), "crop": 83, "held_out": 0}
@@ -94,10 +94,10 @@ def test_pairs_of_a_fractional_scale(images):
 
 
 def test_ssim_beats_what_there_was():
-    """On held-out halves of pictures, most of whose other halves were learned from."""
-    pictures = [sample(name, gray=False) for name in ("camera.png", "chelsea.png", "rocket.jpg")]
-    pictures += [skimage.data.astronaut(), skimage.data.coffee(), skimage.data.gravel()]
-    halves = [half for picture in pictures for half in np.array_split(picture, 2, axis=1)]
+    """On held-out halves of images; the fit has learned from most of the other halves."""
+    photos = [sample(name, gray=False) for name in ("camera.png", "chelsea.png", "rocket.jpg")]
+    photos += [skimage.data.astronaut(), skimage.data.coffee(), skimage.data.gravel()]
+    halves = [half for photo in photos for half in np.array_split(photo, 2, axis=1)]
     options = {"crops": 2, "crop": 96, "seed": 2}
     found = learn(halves, scale=4, iterations=40, **options)
     plan = Plan(4, **options)
@@ -137,8 +137,8 @@ def test_what_is_held_stays(images):
 
 
 def test_a_kernel_for_each_channel():
-    pictures = [sample(name, gray=False)[:200, :200] for name in ("chelsea.png", "rocket.jpg")]
-    found = learn(pictures, scale=4, per_channel=True, method="dpp", crops=1, crop=96, iterations=5)
+    photos = [sample(name, gray=False)[:200, :200] for name in ("chelsea.png", "rocket.jpg")]
+    found = learn(photos, scale=4, per_channel=True, method="dpp", crops=1, crop=96, iterations=5)
     assert found.kernel.shape == (3, 3, 3) and len(found.bias) == 3
     assert np.abs(found.kernel[0] - found.kernel[2]).max() > 1e-4
 
@@ -215,8 +215,8 @@ def test_nothing_to_improve():
 
 
 @pytest.fixture
-def pictures(folder):
-    """Two images in ``large`` and what became of them in ``small``."""
+def files(folder):
+    """Two images in ``large``, and their outputs in ``small``."""
     for name in "large", "small":
         (folder / name).mkdir()
     for name in "camera", "chelsea":
@@ -230,7 +230,7 @@ def pictures(folder):
 QUICK = ["--crops", "1", "--crop", "60", "--iterations", "4", "-j", "1"]
 
 
-def test_command_equals_library(dpid, pictures):
+def test_command_equals_library(dpid, files):
     result = dpid("learn", "large", "-s", "3", "-o", "found.json", *QUICK)
     assert (result.exit_code, result.stdout) == (0, "found.json\n")
     names = ["camera.png", "chelsea.png"]
@@ -246,7 +246,7 @@ def test_command_equals_library(dpid, pictures):
     assert again.exit_code == 0
 
 
-def test_command_with_pairs_and_json(dpid, pictures):
+def test_command_with_pairs_and_json(dpid, files):
     words = "--objective pairs --targets small --alpha 0 --hold alpha --hold kernel --hold bias -v --json"
     result = dpid("learn", "large/camera.png", "large/chelsea.png", "-s", "3", "-o", "p.json", *words.split())
     assert result.exit_code == 0
@@ -256,7 +256,7 @@ def test_command_with_pairs_and_json(dpid, pictures):
     assert result.stderr.startswith("iteration 1: loss ")
 
 
-def test_command_on_the_input_grid(dpid, pictures):
+def test_command_on_the_input_grid(dpid, files):
     result = dpid("learn", "large", "-s", "3", "--grid", "input", "-o", "i.json", "-q", *QUICK)
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
     found = Filter.load("i.json")
@@ -287,20 +287,20 @@ def test_command_on_the_input_grid(dpid, pictures):
         ("large -o out.json", 2, "--scale"),
     ],
 )
-def test_command_errors(dpid, pictures, words, code, told):
-    (pictures / "empty").mkdir()
+def test_command_errors(dpid, files, words, code, told):
+    (files / "empty").mkdir()
     Path("there.json").write_text("{}")
     over_pixels(3).save("i.json")
     Image.fromarray(np.full((40, 40, 4), 100, np.uint8)).save("clear.png")
-    before = listing(pictures)
+    before = listing(files)
     result = dpid("learn", *words.split(), *QUICK)
     assert (result.exit_code, result.stdout) == (code, "")
     assert is_one_error_line(result.stderr) and told in result.stderr
-    assert listing(pictures) == before
+    assert listing(files) == before
 
 
-def test_ctrl_c_keeps_the_best(pictures):
-    """The signal comes while the search runs, which lasts long enough for it by its many crops."""
+def test_ctrl_c_keeps_the_best(files):
+    """The signal arrives while the search runs, which takes long because of its many crops."""
     words = [DPID, "learn", "large", "-s", "3", "-o", "best.json", "-v", "--crops", "400", "-j", "1"]
     streams = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
 
