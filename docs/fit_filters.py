@@ -1,8 +1,8 @@
-"""Fit the filters that come with the package: `python docs/fit_filters.py [NAME...]`, some minutes.
+"""Fit the filters that come with the package: `python docs/fit_filters.py [NAME...]`; takes minutes.
 
 Writes dpid_cli/downscaling/data/NAME.json, and prints the tables of docs/learning.md: losses on parts of
-pictures that no filter was fitted on, and for `photo` on other pictures. The same versions of NumPy, SciPy
-and scikit-image give the same files.
+images that no filter was fitted on, and for `photo` on other images. The same versions of NumPy, SciPy and
+scikit-image give the same files.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ from PIL import Image
 
 import dpid_cli
 from dpid_cli.downscaling.filters import BOX, GAUSSIAN, Filter
-from dpid_cli.learning.fit import Fit, Plan
+from dpid_cli.learning.fit import Fit
+from dpid_cli.learning.plan import Plan
 
 ROOT = Path(__file__).resolve().parent.parent
 OPTIONS: dict[str, Any] = {"crops": 6, "held_out": 0.3, "seed": 1, "starts": 2}
 
 
 @dataclass(frozen=True)
-class Course:
-    """What a filter is fitted on: samples, images of scikit-image, and parts that each is cut into."""
+class Training:
+    """What to fit a filter on: samples and images of scikit-image, each cut into parts (rows, columns)."""
 
     scale: int
     samples: tuple[str, ...]
@@ -48,19 +49,19 @@ class Course:
         return cut
 
 
-COURSES = {
-    "photo": Course(
+TRAINING = {
+    "photo": Training(
         4,
         ("camera.png", "chelsea.png", "rocket.jpg"),
         ("astronaut", "coffee", "brick", "grass", "gravel"),
         (1, 2),
     ),
-    "text": Course(2, ("page.png", "text.png"), (), (2, 3)),
-    "stars": Course(4, ("hubble_deep_field.jpg",), (), (3, 4)),
+    "text": Training(2, ("page.png", "text.png"), (), (2, 3)),
+    "stars": Training(4, ("hubble_deep_field.jpg",), (), (3, 4)),
 }
 SCALES = (2, 4, 8)
 OTHERS = ("coins", "moon", "clock", "cell")
-# What the table compares with: the same loss, on the same held-out crops.
+# What the table compares the filter with, on the same held-out crops.
 PLAIN: dict[str, tuple[str, Filter, dict[str, float]]] = {
     "box": ("dpid", BOX, {"lambda_": 0.0}),
     "dpid": ("dpid", GAUSSIAN, {"lambda_": 1.0}),
@@ -69,35 +70,38 @@ PLAIN: dict[str, tuple[str, Filter, dict[str, float]]] = {
 
 
 def losses(images: list[np.ndarray], scale: int, fitted: Filter, **options: Any) -> str:
-    """Loss of every contestant, on the images that a fit with these options holds out, or on the only one."""
-    plan = Plan.of(scale, method="dpid", **options)
+    """Losses of the plain methods and the filter, on the images that a fit with these options holds out.
+
+    A single image is not held out, but measured itself.
+    """
+    plan = Plan(scale, method="dpid", **options)
     plain = {"alpha": 0.0, "epsilon": 0.0, "variant": "sym", "normalize": "none"}
     names, alone = [str(i) for i in range(len(images))], [(image, None) for image in images]
-    told = []
+    values = []
     for method, filter_, parameters in PLAIN.values():
         fit = Fit(replace(plan, method=method), replace(filter_, **plain | parameters), names, alone)
-        told.append(fit.loss(fit.start, fit.testing or fit.training))
+        values.append(fit.loss(fit.start, fit.testing or fit.training))
     fit = Fit(plan, fitted, names, alone)
-    told.append(fit.loss(fitted, fit.testing or fit.training))
-    return " | ".join(f"{value:.4f}" for value in told)
+    values.append(fit.loss(fitted, fit.testing or fit.training))
+    return " | ".join(f"{value:.4f}" for value in values)
 
 
 def main() -> None:
-    """Fit what the command line names, or all."""
-    names = sys.argv[1:] or list(COURSES)
+    """Fit the filters named on the command line, or all."""
+    names = sys.argv[1:] or list(TRAINING)
     rule = "|---|---|---|---|---|---|"
     print("| filter | scale | " + " | ".join([*PLAIN, "learned"]) + f" |\n{rule}", flush=True)
     for name in names:
-        course, images = COURSES[name], COURSES[name].images()
+        training, images = TRAINING[name], TRAINING[name].images()
         arrays = list(images.values())
-        fitted = dpid_cli.learn(arrays, scale=course.scale, names=list(images), **OPTIONS)
+        fitted = dpid_cli.learn(arrays, scale=training.scale, names=list(images), **OPTIONS)
         fitted.save(ROOT / "dpid_cli" / "downscaling" / "data" / f"{name}.json", overwrite=True)
         for scale in SCALES:
             print(f"| `{name}` | {scale} | {losses(arrays, scale, fitted, **OPTIONS)} |", flush=True)
-    print("\n| picture | scale | " + " | ".join([*PLAIN, "`photo`"]) + f" |\n{rule}")
+    print("\n| image | scale | " + " | ".join([*PLAIN, "`photo`"]) + f" |\n{rule}")
     for name in OTHERS:
-        picture = getattr(skimage.data, name)()
-        print(f"| `{name}` | 4 | {losses([picture], 4, Filter.load('photo'))} |")
+        image = getattr(skimage.data, name)()
+        print(f"| `{name}` | 4 | {losses([image], 4, Filter.load('photo'))} |")
 
 
 if __name__ == "__main__":

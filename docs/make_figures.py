@@ -1,99 +1,105 @@
-"""Draw the pictures in the README and in docs/methods.md: `python docs/make_figures.py`.
+"""Draw the figures of README.md, docs/methods.md and docs/gallery.md: `python docs/make_figures.py`.
 
-docs/figures/detail.png compares methods; docs/figures/methods/ has the same three places by each method. Each
-sample is downscaled whole by the library; the panels then show a part of the input and of every
-result. Pixels are only ever repeated a whole number of times, never interpolated.
+Needs Matplotlib for its font. Each sample is downscaled whole by the library; the panels show a crop of the
+input and of every output. Pixels are repeated a whole number of times, never interpolated.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib import font_manager
 from PIL import Image, ImageCms, ImageDraw, ImageFont
 
 import dpid_cli
+from dpid_cli.compare.variants import Variant
 
 ROOT = Path(__file__).resolve().parent.parent
-TARGET = ROOT / "docs" / "figures"
-
-WIDTH, HEIGHT = 264, 216  # of a panel; multiples of every zoom below
-SMALL = 192, 152  # of a panel of one method's picture
-GAP, HEADER, CAPTION = 8, 44, 40
-PAPER, INK, FAINT = (36, 40, 46), (240, 243, 246), (176, 184, 193)
-
-COLUMNS: dict[str, dict[str, Any]] = {
-    "box": {"method": "box"},
-    "max": {"method": "max"},
-    "DPID, lambda 0.5": {"method": "dpid", "lambda_": 0.5},
-    "DPID, lambda 1": {"method": "dpid", "lambda_": 1},
-    "DPP": {"method": "dpp"},
-}
+FIGURES = ROOT / "docs" / "figures"
+GAP = 8
+PAPER, INK, FAINT = (36, 40, 46), (240, 243, 246), (190, 198, 207)
 
 
 @dataclass(frozen=True)
-class Row:
-    """A place in a sample: `left` and `top` count pixels of the result, each shown `zoom` by `zoom`."""
+class Crop:
+    """A part of a sample, in pixels of the output; each is shown as `zoom` by `zoom` pixels."""
 
     sample: str
-    what: str
+    title: str
     scale: int
     left: int
     top: int
+    width: int
+    height: int
     zoom: int
 
-    def panels(self, size: tuple[int, int], *columns: dict[str, Any] | None) -> Iterator[Image.Image]:
-        """The result of every column's options, or the input for None, each panel of that size."""
-        with Image.open(ROOT / "samples" / self.sample) as image:
-            image.load()
-        # Whole windows only, so that a place in the result is exactly `scale` times one in the input.
-        width, height = (side - side % self.scale for side in image.size)
-        pixels = np.asarray(image)[:height, :width]
-        profile = image.info.get("icc_profile")
-        for options in columns:
-            if options is None:
-                yield self._panel(pixels, size, self.scale, profile)
-            else:
-                result = dpid_cli.downscale(pixels, scale=self.scale, **options)
-                yield self._panel(result, size, 1, profile)
+    @property
+    def caption(self) -> str:
+        return f"{self.title}, {self.scale} times smaller"
 
-    def _panel(
-        self, pixels: np.ndarray, size: tuple[int, int], density: int, profile: bytes | None
-    ) -> Image.Image:
-        zoom, (width, height) = self.zoom // density, size
-        left, top = self.left * density, self.top * density
-        part = pixels[top : top + height // zoom, left : left + width // zoom]
-        shown = np.repeat(np.repeat(part, zoom, axis=0), zoom, axis=1)
-        if shown.shape[:2] != (height, width):
-            raise ValueError(f"{self.sample}: the crop leaves the image or does not fill its panel")
-        return _srgb(Image.fromarray(shown), profile)
+    def panel(self, options: dict[str, Any] | None) -> Image.Image:
+        """The crop of the output with these options, or of the input for None, in sRGB."""
+        pixels, profile = sample(self.sample, self.scale)
+        density = self.scale if options is None else 1
+        if options is not None:
+            pixels = dpid_cli.downscale(pixels, scale=self.scale, **options)
+        left, top, width, height = (n * density for n in (self.left, self.top, self.width, self.height))
+        part = pixels[top : top + height, left : left + width]
+        if part.shape[:2] != (height, width) or self.zoom % density:
+            raise ValueError(f"{self.sample}: the crop leaves the image, or zoom is no multiple of scale")
+        return srgb(Image.fromarray(part), profile).resize(
+            (self.width * self.zoom, self.height * self.zoom), Image.Resampling.NEAREST
+        )
 
 
-ROWS = (
-    Row("hubble_deep_field.jpg", "Stars and galaxies", scale=4, left=115, top=112, zoom=4),
-    Row("page.png", "Printed text", scale=2, left=0, top=24, zoom=4),
-    Row("rocket.jpg", "Lattice masts", scale=4, left=0, top=46, zoom=4),
+# The columns of detail.png: a title of two lines, and options; None for the input.
+COLUMNS: tuple[tuple[str, str, dict[str, Any] | None], ...] = (
+    ("input", "", None),
+    ("box", "", {"method": "box"}),
+    ("Lanczos", "", {"method": "lanczos"}),
+    ("max", "", {"method": "max"}),
+    ("DPID", "λ = 0.5", {"method": "dpid", "lambda_": 0.5}),
+    ("DPID", "λ = 1", {"method": "dpid", "lambda_": 1}),
+    ("DPP", "λ = 1", {"method": "dpp"}),
+)
+DETAILS = (
+    Crop("hubble_deep_field.jpg", "Stars and galaxies", 4, 120, 112, 57, 50, 4),
+    Crop("page.png", "Printed text", 2, 0, 24, 57, 50, 4),
+    Crop("rocket.jpg", "Lattice masts", 4, 0, 48, 57, 50, 4),
 )
 
-# The places in the pictures of single methods: parts of those above.
-PLACES = (
-    Row("hubble_deep_field.jpg", "Stars and galaxies", scale=4, left=140, top=118, zoom=4),
-    Row("page.png", "Printed text", scale=2, left=0, top=24, zoom=4),
-    Row("rocket.jpg", "Lattice masts", scale=4, left=14, top=54, zoom=4),
+# The crops in the figures of single methods, and variants that have a figure, too.
+CROPS = (
+    Crop("hubble_deep_field.jpg", "Stars", 4, 140, 118, 54, 44, 4),
+    Crop("page.png", "Text", 2, 0, 24, 54, 44, 4),
+    Crop("rocket.jpg", "Masts", 4, 8, 54, 54, 44, 4),
 )
-VARIANTS: dict[str, dict[str, Any]] = {
-    "softpool-window": {"method": "softpool", "window": 6},
-    "stochastic-expected": {"method": "stochastic", "form": "expected"},
-    "s3dpp-expected": {"method": "s3dpp", "form": "expected"},
+VARIANTS = {
+    "softpool-window": Variant("softpool", {"window": 6}),
+    "stochastic-expected": Variant("stochastic", {"form": "expected"}),
+    "s3dpp-expected": Variant("s3dpp", {"form": "expected"}),
 }
 
+GALAXIES = Crop("hubble_deep_field.jpg", "Stars and galaxies", 4, 120, 112, 30, 27, 8)
+LAMBDAS, ALPHAS = (0.5, 1, 2), (0, 0.01, 0.1)
 
-def _srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """What a viewer that knows the image's colour profile shows."""
+
+@cache
+def sample(name: str, scale: int) -> tuple[np.ndarray, bytes | None]:
+    """Pixels and colour profile of a sample, without what is left over by windows of `scale` pixels."""
+    with Image.open(ROOT / "samples" / name) as image:
+        width, height = (side - side % scale for side in image.size)
+        return np.asarray(image)[:height, :width], image.info.get("icc_profile")
+
+
+def srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Convert an image through its colour profile to sRGB."""
     if profile is None:
         return image.convert("RGB")
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
@@ -102,56 +108,107 @@ def _srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     return converted
 
 
-def figure() -> Image.Image:
-    """All rows under one line of column titles."""
-    titles = ["input", *COLUMNS]
-    size = (
-        GAP + len(titles) * (WIDTH + GAP),
-        HEADER + len(ROWS) * (CAPTION + HEIGHT + GAP),
-    )
-    canvas = Image.new("RGB", size, PAPER)
-    draw = ImageDraw.Draw(canvas)
-    large, small = ImageFont.load_default(size=28), ImageFont.load_default(size=23)
-    for i, title in enumerate(titles):
-        centre = GAP + i * (WIDTH + GAP) + WIDTH // 2
-        draw.text((centre, HEADER // 2 + 2), title, INK, large, anchor="mm")
-    top = HEADER
-    for row in ROWS:
-        scales = f"{row.scale} times smaller; results enlarged {row.zoom} times, the input to match"
-        draw.text((GAP, top + CAPTION // 2), f"{row.what}: {scales}", FAINT, small, anchor="lm")
-        top += CAPTION
-        for i, panel in enumerate(row.panels((WIDTH, HEIGHT), None, *COLUMNS.values())):
-            canvas.paste(panel, (GAP + i * (WIDTH + GAP), top))
-        top += HEIGHT + GAP
-    return canvas
+class Figure:
+    """A dark canvas for panels and text."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.image = Image.new("RGB", (width, height), PAPER)
+        self.draw = ImageDraw.Draw(self.image)
+
+    def write(
+        self,
+        at: tuple[float, float],
+        text: str,
+        size: int,
+        *,
+        bold: bool = False,
+        anchor: str = "lm",
+        colour: tuple[int, int, int] = INK,
+    ) -> None:
+        weight = "bold" if bold else "normal"
+        path = font_manager.findfont(font_manager.FontProperties(family="DejaVu Sans", weight=weight))
+        self.draw.text(at, text, colour, ImageFont.truetype(path, size), anchor=anchor)
+
+    def put(self, panels: Sequence[Image.Image], left: int, top: int) -> None:
+        """Put panels of one size side by side."""
+        for index, panel in enumerate(panels):
+            self.image.paste(panel, (left + index * (panel.width + GAP), top))
+
+    def save(self, name: str) -> None:
+        path = FIGURES / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.image.save(path, optimize=True)
+        print(path.relative_to(ROOT), path.stat().st_size, "bytes")
 
 
-def strip(options: dict[str, Any] | None) -> Image.Image:
-    """The places of `PLACES` by one method, or in the input for None, side by side."""
-    width, height = SMALL
-    canvas = Image.new("RGB", (len(PLACES) * (width + GAP) - GAP, height), PAPER)
-    for i, place in enumerate(PLACES):
-        (panel,) = place.panels(SMALL, options)
-        canvas.paste(panel, (i * (width + GAP), 0))
-    return canvas
+def details() -> Figure:
+    """Three samples by several methods, under one line of column titles."""
+    header, caption = 84, 48
+    rows = [[crop.panel(options) for *_, options in COLUMNS] for crop in DETAILS]
+    width, height = rows[0][0].size
+    figure = Figure(GAP + len(COLUMNS) * (width + GAP), header + len(rows) * (caption + height + GAP))
+    for index, (name, detail, _) in enumerate(COLUMNS):
+        centre = GAP + index * (width + GAP) + width // 2
+        if detail:
+            figure.write((centre, 28), name, 34, bold=True, anchor="mm")
+            figure.write((centre, 64), detail, 28, anchor="mm")
+        else:
+            figure.write((centre, header // 2 + 2), name, 34, bold=True, anchor="mm")
+    top = header
+    for crop, panels in zip(DETAILS, rows, strict=True):
+        figure.write((GAP, top + caption // 2), crop.caption, 28, colour=FAINT)
+        figure.put(panels, GAP, top + caption)
+        top += caption + height + GAP
+    return figure
 
 
-def save(image: Image.Image, name: str) -> None:
-    """Write a figure and tell its size."""
-    path = TARGET / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image.save(path, optimize=True)
-    print(path.relative_to(ROOT), path.stat().st_size, "bytes")
+def strip(title: str, options: dict[str, Any] | None) -> Figure:
+    """The three crops by one method, or of the input for None, below the name of the method."""
+    header, caption = 36, 26
+    panels = [crop.panel(options) for crop in CROPS]
+    width, height = panels[0].size
+    figure = Figure(GAP + len(panels) * (width + GAP), header + caption + height + GAP)
+    figure.write((GAP, header // 2 + 2), title, 19, bold=True)
+    for index, crop in enumerate(CROPS):
+        text = crop.title if options is None else crop.caption
+        figure.write((GAP + index * (width + GAP), header + caption // 2), text, 15, colour=FAINT)
+    figure.put(panels, GAP, header + caption)
+    return figure
+
+
+def grid() -> Figure:
+    """Galaxies by `dpp`, one row for each lambda and one column for each alpha, below the input and `box`."""
+    side, header = 112, 40
+    width, height = GALAXIES.width * GALAXIES.zoom, GALAXIES.height * GALAXIES.zoom
+    first = header + height + 3 * GAP  # top of the grid
+    figure = Figure(side + 3 * (width + GAP), first + header + len(LAMBDAS) * (height + GAP))
+    references = {"input": None, "box": {"method": "box"}}
+    for index, name in enumerate(references):
+        figure.write(
+            (side + index * (width + GAP) + width // 2, header // 2), name, 22, bold=True, anchor="mm"
+        )
+    figure.put([GALAXIES.panel(options) for options in references.values()], side, header)
+    figure.write((GAP, first + header // 2), "dpp", 22, bold=True)
+    for index, alpha in enumerate(ALPHAS):
+        centre = side + index * (width + GAP) + width // 2
+        figure.write((centre, first + header // 2), f"α = {alpha}", 22, bold=True, anchor="mm")
+    for index, lambda_ in enumerate(LAMBDAS):
+        top = first + header + index * (height + GAP)
+        figure.write((GAP, top + height // 2), f"λ = {lambda_}", 22, bold=True)
+        panels = [GALAXIES.panel({"method": "dpp", "lambda_": lambda_, "alpha": alpha}) for alpha in ALPHAS]
+        figure.put(panels, side, top)
+    return figure
 
 
 def main() -> None:
-    """Write all figures."""
-    save(figure(), "detail.png")
-    save(strip(None), "methods/input.png")
-    for name in sorted(dpid_cli.METHODS.keys() - {"gated"}):  # which is "mixed" without a filter
-        save(strip({"method": name}), f"methods/{name}.png")
-    for name, options in VARIANTS.items():
-        save(strip(options), f"methods/{name}.png")
+    """Draw all figures."""
+    details().save("detail.png")
+    grid().save("gallery/grid.png")
+    strip("input", None).save("methods/input.png")
+    # Without a gate, gated is mixed.
+    methods = {name: Variant(name) for name in sorted(dpid_cli.METHODS.keys() - {"gated"})}
+    for name, variant in (methods | VARIANTS).items():
+        strip(variant.label, {"method": variant.method, **variant.given}).save(f"methods/{name}.png")
 
 
 if __name__ == "__main__":

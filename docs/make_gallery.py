@@ -1,4 +1,4 @@
-"""Draw the sheets of docs/gallery.md by the commands that stand there: `python docs/make_gallery.py`."""
+"""Draw the sheets of docs/gallery.md by running its commands: `python docs/make_gallery.py`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def commands() -> list[list[str]]:
-    """The words of every command of the gallery, without the name of the program."""
+    """The arguments of every `dpid` command in the gallery."""
     text = (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8")
     lines = "".join(re.findall(r"^```sh\n(.*?)^```$", text, re.M | re.S)).splitlines()
     return [shlex.split(line)[1:] for line in lines]

@@ -14,7 +14,7 @@ from dpid_cli.cli.options import colour_options, reading_options, size_options, 
 from dpid_cli.errors import ArgumentError, DpidError, collected
 
 if TYPE_CHECKING:
-    from dpid_cli.compare.comparison import Comparison
+    from dpid_cli.compare.runner import ComparisonRunner
 
 _OF_SHEETS = ("columns", "zoom", "font_size")
 _OF_FIGURES = ("title", "theme", *_OF_SHEETS)
@@ -120,19 +120,19 @@ def command(
       dpid compare photo.jpg -s 4 -m dpp --sweep lambda=0:2:0.5 --sweep alpha=0,0.1,1 -o grid.svg
       dpid compare photos/ -s 4 -o report.html
     """
-    comparison = _comparison(inputs, options, as_json)
-    comparison.check()
+    runner = _runner(inputs, options, as_json)
+    runner.check()
 
     from dpid_cli.kernels.jit import before_compiling
 
     if not quiet and on_terminal():
         before_compiling(announce)
-    failures = [e for source in comparison.paths if (e := _run(comparison, source, as_json, quiet, debug))]
-    comparison.finish([str(error) for error in failures])
-    if not quiet and not as_json and comparison.is_index and len(failures) < len(comparison.paths):
-        click.echo(os.fsencode(str(comparison.output)))
+    failures = [e for source in runner.paths if (e := _run(runner, source, as_json, quiet, debug))]
+    runner.finish([str(error) for error in failures])
+    if not quiet and not as_json and runner.is_index and len(failures) < len(runner.paths):
+        click.echo(os.fsencode(str(runner.output)))
     if failures:
-        ctx.exit(2 if len(comparison.paths) == 1 and isinstance(failures[0], ArgumentError) else 1)
+        ctx.exit(2 if len(runner.paths) == 1 and isinstance(failures[0], ArgumentError) else 1)
 
 
 def _refuse_unused(options: dict[str, Any], page: bool, measured: bool, as_json: bool) -> None:
@@ -155,12 +155,12 @@ def _refuse_unused(options: dict[str, Any], page: bool, measured: bool, as_json:
         raise click.UsageError("--crops: it finds places, where --crop gives them: leave one out")
 
 
-def _comparison(inputs: tuple[str, ...], options: dict[str, Any], as_json: bool) -> Comparison:
+def _runner(inputs: tuple[str, ...], options: dict[str, Any], as_json: bool) -> ComparisonRunner:
     """What the options ask for."""
-    from dpid_cli.compare.comparison import PAGES, Comparison
-    from dpid_cli.compare.layout import Style
+    from dpid_cli.compare.comparison import ComparisonSpec
     from dpid_cli.compare.regions import crop_of
-    from dpid_cli.compare.study import Inquiry
+    from dpid_cli.compare.runner import PAGES, ComparisonRunner
+    from dpid_cli.compare.sheet import Style
     from dpid_cli.compare.variants import sweep_of, variants_of
     from dpid_cli.convert.recipe import Recipe
 
@@ -174,7 +174,7 @@ def _comparison(inputs: tuple[str, ...], options: dict[str, Any], as_json: bool)
     style = Style(**{name: value for name, value in chosen.items() if value is not None})
     variants = variants_of(options.pop("words"), [sweep_of(word) for word in options.pop("sweeps")])
     timed, size = options.pop("timing"), size_request(options)
-    inquiry = Inquiry(
+    spec = ComparisonSpec(
         Recipe(size=size, **options),
         variants,
         tuple(crop_of(word) for word in crops),
@@ -182,32 +182,32 @@ def _comparison(inputs: tuple[str, ...], options: dict[str, Any], as_json: bool)
         metrics,
         timed,
     )
-    return Comparison(inputs, inquiry, style, output, csv, chosen["theme"] or "auto", overwrite)
+    return ComparisonRunner(inputs, spec, style, output, csv, chosen["theme"] or "auto", overwrite)
 
 
-def _run(comparison: Comparison, source: str, as_json: bool, quiet: bool, debug: bool) -> DpidError | None:
+def _run(runner: ComparisonRunner, source: str, as_json: bool, quiet: bool, debug: bool) -> DpidError | None:
     """Compare one image and print what is asked for; the error, already told, if it fails."""
-    from dpid_cli.compare.comparison import as_dict
+    from dpid_cli.compare.runner import as_dict
     from dpid_cli.compare.table import lines_of
 
     with collected() as warnings:
         try:
-            study = comparison.run(source)
+            comparison = runner.run(source)
         except DpidError as error:
             if debug:
                 traceback.print_exc()
             say(str(error))
             return error
-    target = comparison.target(source)
+    target = runner.output_of(source)
     if quiet:
         return None
     for warning in dict.fromkeys(warnings):  # every variant may say the same
         say(warning)
     if as_json:
-        click.echo(json.dumps(as_dict(study, target)))
+        click.echo(json.dumps(as_dict(comparison, target)))
         return None
-    if comparison.inquiry.measured and not comparison.is_index:
-        click.echo("\n".join(lines_of(study)))
+    if runner.spec.measured and not runner.is_index:
+        click.echo("\n".join(lines_of(comparison)))
     if target is not None:
         click.echo(os.fsencode(target))
     return None

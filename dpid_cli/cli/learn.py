@@ -119,16 +119,19 @@ def command(
       dpid learn photos/ -s 3 --lambda 1 --hold lambda --guidance mine.json -o other.json
     """
     from dpid_cli.kernels.jit import before_compiling
-    from dpid_cli.learning.fit import Plan
-    from dpid_cli.learning.job import Lesson
+    from dpid_cli.learning.fit import Fit
+    from dpid_cli.learning.job import LearnJob
+    from dpid_cli.learning.plan import Plan
 
     parameters = {name: options.pop(name) for name in _START}
-    plan = Plan.of(**options)
-    lesson = Lesson(inputs, output, plan, parameters, targets, grid, per_channel, overwrite)
-    lesson.check()
+    plan = Plan(**options)
+    job = LearnJob(inputs, output, plan, parameters, targets, grid, per_channel, overwrite)
+    job.check()
     if not quiet and on_terminal():
         before_compiling(announce)
-    fit = lesson.fit()
+    paths = job.paths()
+    images = job.images(paths)
+    fit = Fit(plan, job.first(paths[0]), [path.name for path in paths], images)
     interrupted = False
     try:
         fit.run(None if quiet else _progress(verbose))
@@ -137,7 +140,7 @@ def command(
             raise
         interrupted = True
     found = fit.filter()
-    lesson.save(found)
+    found.save(output, overwrite=overwrite)
     if not quiet:
         _summary(found, interrupted)
         click.echo(json.dumps({"output": output} | found.as_dict()) if as_json else os.fsencode(output))

@@ -1,4 +1,4 @@
-"""Sheets to files, by Matplotlib: every pixel of an image becomes exactly one pixel."""
+"""Draw sheets into files with Matplotlib, so that every pixel of an image becomes exactly one pixel."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from dpid_cli.compare.layout import Box, Sheet, Text
-from dpid_cli.compare.layout import Image as Placed
+from dpid_cli.compare.sheet import Box, Sheet
+from dpid_cli.compare.sheet import Image as Placed
 from dpid_cli.errors import ArgumentError
 
-_DPI = 144  # a pixel is half a point, so that text of 16 pixels has 8 points in a paper
+_DPI = 144  # a pixel is half a point: text of 16 pixels has 8 points in a paper
 _POINT = 72 / _DPI
-# Poppler draws an image whose edges lie exactly on pixel borders one pixel too large.
+# Poppler draws an image one pixel too large if its edges lie exactly on pixel borders.
 _INSET = {"pdf": 2**-10}
 _SVG = "http://www.w3.org/2000/svg"
 _SETTINGS = {
-    "font.family": ["DejaVu Sans"],  # which Matplotlib brings with it
+    "font.family": ["DejaVu Sans"],  # part of Matplotlib
     "svg.fonttype": "none",
-    "svg.hashsalt": "dpid",  # the same sheet, the same bytes
+    "svg.hashsalt": "dpid",  # the same sheet gives the same bytes
     "pdf.fonttype": 42,
     "image.composite_image": False,
     "text.parse_math": False,
@@ -38,14 +38,14 @@ def check() -> None:
         import matplotlib  # noqa: F401
     except ImportError:
         raise ArgumentError(
-            "--output: drawing needs Matplotlib: install it with: pip install 'dpid-cli[figures]', "
-            "or write a page: -o NAME.html"
+            "--output: sheets need Matplotlib: run pip install 'dpid-cli[figures]', or write a page with "
+            "-o NAME.html"
         ) from None
 
 
 @contextmanager
 def _settings() -> Iterator[None]:
-    """Ours instead of the user's, and no remarks about letters that no font has."""
+    """Ignore the user's Matplotlib settings, and silence warnings about characters that no font has."""
     import matplotlib as mpl
 
     logger = logging.getLogger("matplotlib")
@@ -63,31 +63,19 @@ def _settings() -> Iterator[None]:
 
 @cache
 def width_of(text: str, size: float, bold: bool) -> float:
-    """The width of a line of text, in pixels."""
+    """Width of a line of text, in pixels."""
     from matplotlib.backends.backend_agg import RendererAgg
     from matplotlib.font_manager import FontProperties
 
     with _settings():
-        font = FontProperties(size=size * _POINT, weight=_weight(bold))
+        font = FontProperties(size=size * _POINT, weight="bold" if bold else "normal")
         return float(RendererAgg(1, 1, _DPI).get_text_width_height_descent(text, font, ismath=False)[0])
 
 
-def _weight(bold: bool) -> str:
-    return "bold" if bold else "normal"
-
-
 def save(sheet: Sheet, stream: IO[bytes], kind: str, title: str, profile: bytes | None = None) -> None:
-    """Draw a sheet.
+    """Draw a sheet into a stream, as a file of this kind: png, jpeg, pdf or svg.
 
-    Parameters
-    ----------
-    sheet : Sheet
-    stream : binary file
-    kind : {'png', 'jpeg', 'pdf', 'svg'}
-    title : str
-        For the file's metadata.
-    profile : bytes, optional
-        Colour profile of RGB pixels; PDF and SVG have no place for it.
+    The title goes into the metadata. PDF and SVG cannot store the colour `profile` of the pixels.
     """
     from matplotlib.figure import Figure
 
@@ -99,7 +87,16 @@ def save(sheet: Sheet, stream: IO[bytes], kind: str, title: str, profile: bytes 
         for box in sheet.boxes:
             _add_box(figure, box, sheet)
         for text in sheet.texts:
-            _add_text(figure, text, sheet)
+            figure.text(
+                text.left / sheet.width,
+                1 - text.baseline / sheet.height,
+                text.text,
+                fontsize=text.size * _POINT,
+                weight="bold" if text.bold else "normal",
+                color=text.colour,
+                va="baseline",
+                parse_math=False,
+            )
         _write(figure, stream, kind, title, profile)
 
 
@@ -120,10 +117,10 @@ def _write(figure: Any, stream: IO[bytes], kind: str, title: str, profile: bytes
 
 
 def _in_pixels(svg: bytes, title: str) -> bytes:
-    """The same SVG with a size in pixels instead of points, which no screen could show exactly."""
+    """Give an SVG a size in pixels, because screens cannot show one in points exactly."""
     ElementTree.register_namespace("", _SVG)
     ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
-    root = ElementTree.fromstring(svg)  # noqa: S314 - just drawn
+    root = ElementTree.fromstring(svg)  # noqa: S314 - our own output
     width, height = (float(value) for value in root.attrib["viewBox"].split()[2:])
     root.set("width", f"{width / _POINT:g}")
     root.set("height", f"{height / _POINT:g}")
@@ -135,12 +132,12 @@ def _in_pixels(svg: bytes, title: str) -> bytes:
 
 
 def _pixels(placed: Placed, height: int, inset: float) -> Any:
-    """An artist that hands pixels to the renderer as they are; Matplotlib's own ones resample them."""
+    """An artist that passes pixels to the renderer unchanged; Matplotlib's own artists resample them."""
     from matplotlib.artist import Artist
     from matplotlib.transforms import Affine2D
 
     rows, columns = placed.pixels.shape[:2]
-    # Renderers want a fourth channel, and begin at the bottom.
+    # Renderers expect four channels and the bottom row first.
     opaque = np.dstack([placed.pixels, np.full((rows, columns), 255, np.uint8)])[::-1]
     left, bottom = placed.left, height - placed.top - rows
 
@@ -158,7 +155,7 @@ def _pixels(placed: Placed, height: int, inset: float) -> Any:
 
 
 def _add_box(figure: Any, box: Box, sheet: Sheet) -> None:
-    """A filled rectangle, or four that make a border: strokes would be blurred, or moved by half a pixel."""
+    """Add a filled rectangle, or four for a border, because strokes are blurred or half a pixel off."""
     from matplotlib.patches import Rectangle
 
     left, top, right, bottom = box.left, box.top, box.right, box.bottom
@@ -184,16 +181,3 @@ def _add_box(figure: Any, box: Box, sheet: Sheet) -> None:
                 antialiased=False,
             )
         )
-
-
-def _add_text(figure: Any, text: Text, sheet: Sheet) -> None:
-    figure.text(
-        text.left / sheet.width,
-        1 - text.baseline / sheet.height,
-        text.text,
-        fontsize=text.size * _POINT,
-        weight=_weight(text.bold),
-        color=text.colour,
-        va="baseline",
-        parse_math=False,
-    )

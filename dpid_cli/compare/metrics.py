@@ -1,4 +1,4 @@
-"""What can be said of a result in numbers, against its input and against the box filter."""
+"""Measure an output against its input and against the box filter."""
 
 from __future__ import annotations
 
@@ -9,36 +9,37 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dpid_cli.compare.intensities import Array, lightness
+Array = NDArray[np.float64]
 
-SMALLEST_SIDE = 11  # of the input, so that the window of SSIM lies inside
-BLOCK = 8  # pixels of the result on each side of a block in which noise is measured
-FLATTEST = 0.1  # part of the blocks that count as flat
+SMALLEST_SIDE = 11  # of an input, in pixels: the window of SSIM must fit
+BLOCK = 8  # side of the blocks in which noise is measured, in pixels of the output
+FLATTEST = 0.1  # share of the blocks that count as flat
+_LUMA = np.array([0.2126, 0.7152, 0.0722])  # ITU-R BT.709
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """One result, measured; None where a number is not defined.
+    """The measurements of one output; None where a number is not defined.
 
     Attributes
     ----------
     ssim, psnr : float or None
-        Of the result, brought back to the size of the input by bilinear interpolation, against the input.
-        SSIM after Wang et al. 2004, over a Gaussian of sigma 1.5, and only where both sides have 11 pixels;
-        PSNR in dB, infinite where both are equal. Over all channels.
+        Similarity of the output, enlarged to the size of the input by bilinear interpolation, to the input,
+        over all channels. SSIM after Wang et al. 2004, with a Gaussian window of sigma 1.5, needs 11 pixels
+        on both sides; PSNR in dB is infinite for equal images.
     contrast : float
         RMS contrast: the standard deviation of the lightness.
     gradient : float
-        Gradient energy: the mean of the squared differences between horizontal neighbours, and of those
-        between vertical ones, added.
+        Gradient energy: the mean squared difference between horizontal neighbours plus that between vertical
+        neighbours.
     contrast_to_box, gradient_to_box, contrast_to_input, gradient_to_input : float
-        Ratios to the same number of the box-filtered result and of the input.
+        Ratios to the same number of the box-filtered input and of the input.
     noise : float
         Standard deviation of the lightness within the flattest blocks.
     noise_gain : float
-        Its ratio to that of the box-filtered result.
+        Ratio of the noise to that of the box-filtered input.
     seconds, megapixels_per_second : float or None
-        Time of downscaling alone, and pixels of the input in that time; None where it was not measured.
+        Time of downscaling alone, and megapixels of the input per second; None if it was not timed.
     """
 
     ssim: float | None
@@ -56,14 +57,20 @@ class Numbers:
 
 
 def ratio(value: float, reference: float) -> float:
-    """``value / reference``; 1 where both are 0, as nothing was there to keep, infinite where that one is."""
+    """``value / reference``; 1 if both are 0, infinite if only the reference is 0."""
     if reference == 0:
         return 1.0 if value == 0 else math.inf
     return value / reference
 
 
+def lightness(values: Array) -> Array:
+    """The luma (H, W) of intensities (H, W, C), C 1 or 3."""
+    plane: Array = values[..., 0] if values.shape[2] == 1 else values @ _LUMA
+    return plane
+
+
 def rms_contrast(plane: Array) -> float:
-    """Standard deviation of a plane (H, W); exactly 0 where it is constant."""
+    """Standard deviation of a plane (H, W); exactly 0 if it is constant."""
     return float(plane.std()) if np.ptp(plane) else 0.0
 
 
@@ -73,16 +80,8 @@ def gradient_energy(plane: Array) -> float:
     return float(sum(np.mean(step**2) for step in steps if step.size))
 
 
-def restored(plane: Array, shape: tuple[int, int]) -> Array:
-    """A plane (h, w) enlarged to (H, W) by bilinear interpolation between pixel centres."""
-    from skimage.transform import resize
-
-    enlarged: Array = resize(plane, shape, order=1, mode="edge", anti_aliasing=False)
-    return enlarged
-
-
 def similarity(reference: Array, plane: Array) -> float | None:
-    """SSIM of two planes (H, W) in [0, 1]; None where they are too small."""
+    """SSIM of two planes (H, W) in [0, 1]; None if they are too small."""
     from skimage.metrics import structural_similarity
 
     if min(reference.shape) < SMALLEST_SIDE:
@@ -92,14 +91,13 @@ def similarity(reference: Array, plane: Array) -> float | None:
 
 
 def likeness(source: Array, result: Array) -> tuple[float | None, float]:
-    """SSIM and PSNR in dB of a result (h, w, C), brought back to the size of its source (H, W, C).
+    """SSIM and PSNR in dB of an output (h, w, C), enlarged to the size of its input (H, W, C)."""
+    from skimage.transform import resize
 
-    A channel at a time, as SSIM takes ten times the memory of what it compares.
-    """
     similarities, errors = [], []
-    for c in range(source.shape[2]):
+    for c in range(source.shape[2]):  # one by one, because SSIM takes ten times the memory of its arguments
         reference = source[..., c]
-        enlarged = restored(result[..., c], (source.shape[0], source.shape[1]))
+        enlarged: Array = resize(result[..., c], reference.shape, order=1, mode="edge", anti_aliasing=False)
         similarities.append(similarity(reference, enlarged))
         errors.append(np.mean((reference - enlarged) ** 2))
     known = [value for value in similarities if value is not None]
@@ -108,13 +106,13 @@ def likeness(source: Array, result: Array) -> tuple[float | None, float]:
 
 
 def block_edges(length: int) -> NDArray[np.int64]:
-    """Where whole blocks begin along one side, and where the last ends; one block where none is whole."""
+    """Borders of the whole blocks along one side; a side shorter than a block is one block."""
     count = max(1, length // BLOCK)
     return np.arange(count + 1) * BLOCK if length >= BLOCK else np.array([0, length])
 
 
 def block_deviations(plane: Array, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Array:
-    """Standard deviation within each block of a plane; exactly 0 where a block is constant."""
+    """Standard deviation within each block of a plane; exactly 0 in constant blocks."""
     part = plane[: rows[-1], : columns[-1]]
     heights, widths = np.diff(rows), np.diff(columns)
 
@@ -132,14 +130,9 @@ def block_deviations(plane: Array, rows: NDArray[np.int64], columns: NDArray[np.
 
 
 class Yardstick:
-    """What all results of one input are measured against.
+    """Measures the outputs of an input, against the input and against the input box-filtered to their size.
 
-    Parameters
-    ----------
-    source : (H, W, C) ndarray
-        The input in float64, [0, 1].
-    box : (h, w, C) ndarray
-        The same, box-filtered to the size of the results.
+    The input `source` (H, W, C), `box` (h, w, C) and the outputs are float64 in [0, 1].
     """
 
     def __init__(self, source: Array, box: Array) -> None:
@@ -156,8 +149,8 @@ class Yardstick:
     def _flattest(self, plane: Array, height: int, width: int) -> NDArray[np.bool_]:
         """Which blocks are flat in the input: the tenth that varies least.
 
-        Blocks without any variation, clipped or drawn, tell nothing of noise and are passed over, unless
-        there are no others.
+        Constant blocks are clipped or drawn and say nothing about noise; they count only if all blocks are
+        constant.
         """
         rows = self.blocks[0] * plane.shape[0] // height
         columns = self.blocks[1] * plane.shape[1] // width
@@ -174,7 +167,7 @@ class Yardstick:
         return float(np.sqrt(np.mean(deviations**2)))
 
     def measure(self, result: Array, seconds: float | None = None) -> Numbers:
-        """Measure a result (h, w, C) in float64, [0, 1], that took so many seconds."""
+        """Measure an output (h, w, C) that took `seconds` to compute."""
         plane = lightness(result)
         (contrast, gradient), noise = self._plain(plane), self._noise(plane)
         ssim, psnr = likeness(self.source, result)

@@ -1,15 +1,15 @@
-"""What is compared: methods with their parameters, as words of the command line, sweeps and labels."""
+"""The variants to compare: methods with parameters, parsed from the command line, with their labels."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from itertools import product
 from typing import Any
 
-from dpid_cli.downscaling.registry import PARAMETERS, Method, Parameter, method_named
+from dpid_cli.downscaling.registry import PARAMETERS, Parameter, method_named
 from dpid_cli.errors import ArgumentError
 
 DEFAULT = ("dpid", "dpp", "box", "max")
@@ -21,33 +21,22 @@ _SYMBOLS = {"lambda": "λ", "alpha": "α", "epsilon": "ε", "beta": "β"}
 
 @dataclass(frozen=True)
 class Variant:
-    """A method and the parameters it is given.
-
-    Attributes
-    ----------
-    method : str
-    given : mapping
-        By Python name; the method's defaults stand for the others.
-    swept : mapping
-        Those of `given` that come from a sweep.
-    family : int
-        Which of the words of the command line it comes from; the variants of a sweep share one.
-    """
+    """A method with parameters; those that are not given have the method's defaults."""
 
     method: str
-    given: Mapping[str, Any] = field(default_factory=dict)
-    swept: Mapping[str, Any] = field(default_factory=dict)
-    family: int = 0
+    given: Mapping[str, Any] = field(default_factory=dict)  # by Python name
+    swept: Mapping[str, Any] = field(default_factory=dict)  # those of `given` that come from a sweep
+    family: int = 0  # index of the -m option; the variants of a sweep share it
 
     @property
     def word(self) -> str:
-        """As the command line has it: ``dpid:lambda=0.5``."""
-        told = [f"{PARAMETERS[name].label}={shown(value)}" for name, value in self.given.items()]
-        return ":".join([self.method, *([",".join(told)] if told else [])])
+        """The argument of ``-m``: ``dpid:lambda=0.5``."""
+        settings = ",".join(f"{PARAMETERS[name].label}={shown(value)}" for name, value in self.given.items())
+        return f"{self.method}:{settings}" if settings else self.method
 
     @property
     def detail(self) -> str:
-        """The parameters that matter, as figures have them; lambda always, where there is one."""
+        """The parameters for a label: those that were set, and always lambda."""
         method = method_named(self.method)
         chosen = {"lambda_": method.defaults["lambda_"]} if "lambda_" in method.defaults else {}
         return ", ".join(
@@ -56,86 +45,81 @@ class Variant:
 
     @property
     def label(self) -> str:
-        """Method and parameters in one line."""
+        """Method and parameters for a label in one line."""
         return f"{self.method}, {self.detail}" if self.detail else self.method
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """A parameter and the values it runs through."""
+    """A parameter, by Python name, and the values that it takes."""
 
     name: str
     values: tuple[Any, ...]
 
-    @property
-    def word(self) -> str:
-        """The parameter as the command line calls it."""
-        return PARAMETERS[self.name].label
+    def applies_to(self, variant: Variant) -> bool:
+        """Whether the method has the parameter, and the variant does not set it."""
+        return self.name in method_named(variant.method).defaults and self.name not in variant.given
 
 
 def symbol(name: str) -> str:
-    """A parameter as papers write it."""
+    """The symbol of a parameter, as papers write it, or its name."""
     label = PARAMETERS[name].label
     return _SYMBOLS.get(label, label)
 
 
 def shown(value: Any) -> str:
-    """A parameter's value as people write it, with all its digits."""
+    """A value with all its digits, but without a trailing ``.0``."""
     return str(value).removesuffix(".0")
 
 
 def variant_of(word: str) -> Variant:
-    """``METHOD`` or ``METHOD:NAME=VALUE,NAME=VALUE`` as a variant, or an `ArgumentError`."""
+    """Parse ``METHOD`` or ``METHOD:NAME=VALUE,...``; raise an `ArgumentError` if it is malformed."""
     name, colon, rest = word.partition(":")
     try:
         method = method_named(name)
         given = dict(_assignment(part) for part in rest.split(",")) if colon else {}
-        method.parameters({name: value for name, value in given.items() if not PARAMETERS[name].filters})
-        _check_names(method, given)
+        # A filter's file is read later; only its name is checked here.
+        is_unknown = given.keys() - method.defaults.keys()
+        method.parameters({k: v for k, v in given.items() if k in is_unknown or not PARAMETERS[k].filters})
     except ArgumentError as error:
         raise ArgumentError(f"--method {word}: {error}") from None
     return Variant(name, given)
 
 
-def _check_names(method: Method, given: Mapping[str, Any]) -> None:
-    for name in given.keys() - method.defaults.keys():
-        method.parameters({name: given[name]})  # raises what says where the parameter belongs
-
-
 def _assignment(text: str) -> tuple[str, Any]:
     label, equals, value = text.partition("=")
     if not equals:
-        raise ArgumentError(f"{text!r} sets no parameter: write NAME=VALUE, and commas between them")
+        raise ArgumentError(f"{text!r} sets no parameter: write NAME=VALUE, separated by commas")
     parameter = _parameter(label.strip())
     return parameter.name, _value(parameter, value.strip())
 
 
 def _parameter(label: str) -> Parameter:
     if label not in _BY_LABEL:
-        raise ArgumentError(f"{label!r} is no parameter: give one of {', '.join(_BY_LABEL)}")
+        raise ArgumentError(f"unknown parameter {label!r}: use one of {', '.join(_BY_LABEL)}")
     return _BY_LABEL[label]
 
 
 def _value(parameter: Parameter, text: str) -> Any:
-    """A word of the command line in the type of the parameter."""
+    """Convert text to the type of the parameter."""
     if parameter.choices or parameter.filters:
         return text
     try:
         return int(text) if parameter.whole else float(text)
     except ValueError:
-        sort = "a whole number" if parameter.whole else "a number"
-        raise ArgumentError(f"{parameter.label}: {text!r} is not {sort}: give one") from None
+        kind = "a whole number" if parameter.whole else "a number"
+        raise ArgumentError(f"{parameter.label}: must be {kind} (got {text!r})") from None
 
 
 def sweep_of(word: str) -> Sweep:
-    """``NAME=FIRST:LAST:STEP`` or ``NAME=VALUE,VALUE,...`` as a sweep, or an `ArgumentError`."""
+    """Parse ``NAME=FIRST:LAST:STEP`` or ``NAME=VALUE,VALUE,...``; raise an `ArgumentError` otherwise."""
     label, equals, text = word.partition("=")
     try:
         if not equals:
-            raise ArgumentError("it names no values: write NAME=FIRST:LAST:STEP or NAME=VALUE,VALUE")
+            raise ArgumentError("no values: write NAME=FIRST:LAST:STEP or NAME=VALUE,VALUE")
         parameter = _parameter(label.strip())
-        found = re.fullmatch(r"\s*([^:]+):([^:]+):([^:]+)\s*", text)
-        parts = _steps(*found.groups()) if found else [part.strip() for part in text.split(",")]
+        match = re.fullmatch(r"\s*([^:]+):([^:]+):([^:]+)\s*", text)
+        parts = _steps(*match.groups()) if match else [part.strip() for part in text.split(",")]
         values = tuple(dict.fromkeys(_value(parameter, part) for part in parts))
     except ArgumentError as error:
         raise ArgumentError(f"--sweep {word}: {error}") from None
@@ -143,56 +127,45 @@ def sweep_of(word: str) -> Sweep:
 
 
 def _steps(*words: str) -> list[str]:
-    """First to last value in decimal steps, so that 0:0.3:0.1 ends at 0.3."""
+    """First to last value, in decimal arithmetic, so that 0:0.3:0.1 ends at 0.3."""
     try:
         first, last, step = (Decimal(word.strip()) for word in words)
     except InvalidOperation:
-        raise ArgumentError(f"{':'.join(words)!r} is not FIRST:LAST:STEP: give three numbers") from None
+        raise ArgumentError(f"{':'.join(words)!r}: must be three numbers, FIRST:LAST:STEP") from None
     if not (first.is_finite() and last.is_finite() and step.is_finite()) or step <= 0 or last < first:
-        raise ArgumentError("it has no values: give FIRST:LAST:STEP with FIRST <= LAST and STEP above 0")
+        raise ArgumentError("no values: give FIRST:LAST:STEP with FIRST <= LAST and STEP > 0")
     if (last - first) / step >= MOST:
-        raise ArgumentError(f"it has more than {MOST} values: give a larger step")
+        raise ArgumentError(f"more than {MOST} values: give a larger step")
     return [str(first + i * step) for i in range(int((last - first) / step) + 1)]
 
 
 def variants_of(words: Sequence[str], sweeps: Sequence[Sweep]) -> tuple[Variant, ...]:
-    """All variants, each once, in the order of the words; sweeps take the place of what they go through.
+    """All variants, each once, in the order of the words, which are replaced by the points of their sweeps.
 
-    A sweep applies to every method that has its parameter and is not given it. Two make a grid.
-
-    Raises
-    ------
-    ArgumentError
-        If a sweep applies to no method, or there are more variants than `MOST`.
+    A sweep applies to every method that has its parameter, unless the word sets it. Two sweeps make a grid.
+    Raise an `ArgumentError` if a sweep applies to no method, or there are more variants than `MOST`.
     """
     if len(sweeps) > 2 or len({sweep.name for sweep in sweeps}) < len(sweeps):
-        raise ArgumentError("--sweep: give at most two, of different parameters")
+        raise ArgumentError("--sweep: too many: give at most two, of different parameters")
     chosen = [variant_of(word) for word in words or (("dpid",) if sweeps else DEFAULT)]
-    unused = {sweep.name: sweep for sweep in sweeps}
-    every: list[Variant] = []
+    for sweep in sweeps:
+        if not any(sweep.applies_to(variant) for variant in chosen):
+            raise ArgumentError(
+                f"--sweep {PARAMETERS[sweep.name].label}: applies to no method: add -m METHOD that has "
+                "this parameter and does not set it"
+            )
+    unique: dict[str, Variant] = {}
     for family, variant in enumerate(chosen):
-        own = [sweep for sweep in sweeps if _applies(sweep, variant)]
-        for sweep in own:
-            unused.pop(sweep.name, None)
-        every += _swept(variant, own, family)
-    for sweep in unused.values():
-        raise ArgumentError(
-            f"--sweep {sweep.word}: no method has it open: give -m METHOD with this parameter unset"
-        )
-    found: dict[str, Variant] = {}
-    for variant in every:
-        if variant.word not in found or variant.swept:  # a sweep has no holes
-            found[variant.word] = variant
-    if len(found) > MOST:
-        raise ArgumentError(f"--method: {len(found)} variants are more than {MOST}: give fewer")
-    return tuple(found.values())
+        for point in _swept(variant, [sweep for sweep in sweeps if sweep.applies_to(variant)], family):
+            if point.word not in unique or point.swept:  # keep the sweep complete
+                unique[point.word] = point
+    if len(unique) > MOST:
+        raise ArgumentError(f"--method: {len(unique)} variants are more than {MOST}: give fewer")
+    return tuple(unique.values())
 
 
-def _applies(sweep: Sweep, variant: Variant) -> bool:
-    return sweep.name in method_named(variant.method).defaults and sweep.name not in variant.given
-
-
-def _swept(variant: Variant, sweeps: Sequence[Sweep], family: int) -> list[Variant]:
-    names = [sweep.name for sweep in sweeps]
-    points = [dict(zip(names, values, strict=True)) for values in product(*(s.values for s in sweeps))]
-    return [Variant(variant.method, {**variant.given, **point}, point, family) for point in points]
+def _swept(variant: Variant, sweeps: Sequence[Sweep], family: int) -> Iterator[Variant]:
+    """The variants of a sweep or a grid; without sweeps, the variant alone."""
+    for values in product(*(sweep.values for sweep in sweeps)):
+        point = {sweep.name: value for sweep, value in zip(sweeps, values, strict=True)}
+        yield Variant(variant.method, {**variant.given, **point}, point, family)

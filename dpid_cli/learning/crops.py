@@ -1,4 +1,4 @@
-"""What a fit learns from: crops of images, cut where their windows are windows of the whole."""
+"""Cut the crops that a fit learns from, so that their windows are windows of the whole image."""
 
 from __future__ import annotations
 
@@ -17,69 +17,53 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Example:
-    """A crop, and what its result is measured against.
+class Crop:
+    """A part of an image, and the same part of its target."""
 
-    Attributes
-    ----------
-    pixels : (H, W, C) ndarray
-        Intensities.
-    size : (int, int)
-        (width, height) of the result.
-    target : (h, w, C) ndarray or None
-        The small image that the result should be.
-    inner : (slice, slice)
-        Rows and columns of the result that do not depend on what lies beyond the crop.
-    """
-
-    pixels: Array
-    size: Size
-    target: Array | None = None
-    inner: tuple[slice, slice] = (slice(None), slice(None))
+    pixels: Array  # intensities (H, W, C) in [0, 1]
+    size: Size  # (w, h) of the output
+    target: Array | None = None  # the output to aim at, (h, w, C)
+    inner: tuple[slice, slice] = (slice(None), slice(None))  # rows and columns that depend on the crop alone
 
 
-def examples_of(
+def crops_of(
     image: ArrayLike,
     target: ArrayLike | None,
     scale: float,
-    crop: int,
+    side: int,
     count: int,
     filter_: Filter,
     random: np.random.Generator,
-) -> list[Example]:
-    """Cut crops at random places.
+) -> list[Crop]:
+    """Cut `count` crops at random positions, or one if no other position is possible.
 
     Parameters
     ----------
     image : (H, W[, C]) array_like
     target : (h, w[, C]) array_like, optional
-        What the image should become.
+        The output to aim at.
     scale : float
-    crop : int
-        Side of a crop in pixels, at most. Where no smaller crop would have the windows of the whole image,
-        it is the whole image.
-    count : int
-        How many crops; one, where there is only one place.
+    side : int
+        Largest side of a crop in pixels. If only the whole image has windows that fit, it is the crop.
     filter_ : Filter
-        Sets how far a window sees.
-    random : numpy.random.Generator
+        Determines how far a window sees.
 
     Raises
     ------
     ArgumentError
-        If the image, its target or the filter do not fit each other, or crops are too small.
+        If image, target and filter do not fit each other, or crops are too small.
     """
     whole = Raster.of(image).unpacked()
     result = None if target is None else Raster.of(target).unpacked()
-    columns, rows = _spans(whole, result, scale, crop)
+    columns, rows = _spans(whole, result, scale, side)
     size = columns.target, rows.target
     filter_.check_fit((columns.source, rows.source), size, whole.channels)
-    cut = []
-    for _ in range(count if rows.places * columns.places > 1 else 1):
-        top, left = (int(random.integers(span.places)) * span.step for span in (rows, columns))
+    crops = []
+    for _ in range(count if rows.positions * columns.positions > 1 else 1):
+        top, left = (int(random.integers(span.positions)) * span.step for span in (rows, columns))
         pixels = _part(whole, top, left, (columns.source, rows.source))
         if result is None:
-            cut.append(Example(pixels, size))
+            crops.append(Crop(pixels, size))
             continue
         small_left, small_top = (
             at * small // large for at, small, large in zip((left, top), result.size, whole.size, strict=True)
@@ -89,61 +73,61 @@ def examples_of(
             _inside(small_top, rows.target, result.size[1], reach),
             _inside(small_left, columns.target, result.size[0], reach),
         )
-        cut.append(Example(pixels, size, _part(result, small_top, small_left, size), inner))
-    return cut
+        crops.append(Crop(pixels, size, _part(result, small_top, small_left, size), inner))
+    return crops
 
 
 @dataclass(frozen=True)
 class _Span:
-    """Where crops can lie along one axis.
+    """The possible crops along one axis.
 
-    They are `source` pixels long, `target` in the result, and begin at every `step`-th pixel.
+    Each has `source` pixels, `target` in the output; there are `positions` of them, `step` pixels apart.
     """
 
     source: int
     target: int
     step: int
-    places: int
+    positions: int
 
 
-def _free_span(source: int, crop: int, scale: float) -> _Span:
-    target = max(1, math.floor(min(source, crop) / scale + 1e-9))
+def _free_span(source: int, side: int, scale: float) -> _Span:
+    target = max(1, math.floor(min(source, side) / scale + 1e-9))
     length = min(source, math.floor(target * scale + 0.5))
     return _Span(length, target, 1, source - length + 1)
 
 
-def _aligned_span(source: int, target: int, crop: int) -> _Span:
-    """Crops whose windows are windows of the whole: these begin at whole pixels every so many windows."""
+def _aligned_span(source: int, target: int, side: int) -> _Span:
+    """Crops whose windows are windows of the whole, which begin at whole pixels once in each `period`."""
     period = target // math.gcd(source, target)
-    count = crop * target // source // period * period
+    count = side * target // source // period * period
     if count == 0 or count >= target:
         return _Span(source, target, source, 1)
     return _Span(count * source // target, count, period * source // target, (target - count) // period + 1)
 
 
-def _spans(whole: Raster, result: Raster | None, scale: float, crop: int) -> list[_Span]:
-    """Where crops can lie, along columns and rows."""
+def _spans(whole: Raster, result: Raster | None, scale: float, side: int) -> list[_Span]:
+    """The possible crops along columns and rows."""
     if result is None:
-        return [_free_span(source, crop, scale) for source in whole.size]
+        return [_free_span(source, side, scale) for source in whole.size]
     expected = by_scale(whole.size, scale)
     if (result.size, result.channels) != (expected, whole.channels):
         raise ArgumentError(
-            f"target: {result.size[0]}x{result.size[1]} pixels of {result.channels} channels: give "
-            f"{expected[0]}x{expected[1]} of {whole.channels}, {scale:g} times smaller"
+            f"target: has {result.size[0]}x{result.size[1]} pixels and {result.channels} channels: give "
+            f"{expected[0]}x{expected[1]} pixels and {whole.channels}, {scale:g} times smaller"
         )
-    return [_aligned_span(*sides, crop) for sides in zip(whole.size, result.size, strict=True)]
+    return [_aligned_span(*lengths, side) for lengths in zip(whole.size, result.size, strict=True)]
 
 
 def _inside(first: int, count: int, whole: int, reach: int) -> slice:
-    """Windows of a crop that see nothing beyond it, except at the border of the whole."""
+    """The windows of a crop that see only the crop; at the borders of the whole image, all do."""
     low, high = reach if first > 0 else 0, reach if first + count < whole else 0
     if low + high >= count:
-        raise ArgumentError(f"crops of {count} windows a side see beyond themselves: give larger crops")
+        raise ArgumentError(f"crop: {count} windows on a side are too few for this filter: give larger crops")
     return slice(low, count - high)
 
 
 def _reach(filter_: Filter) -> int:
-    """How many windows beyond its own a filter sees."""
+    """How many windows around its own a filter sees."""
     if filter_.grid == "output":
         return 1
     side, step = filter_.kernel.shape[-1], filter_.step
@@ -152,7 +136,7 @@ def _reach(filter_: Filter) -> int:
 
 
 def _part(raster: Raster, top: int, left: int, size: Size) -> Array:
-    """A part of an image as float64 (H, W, C) in [0, 1]; only the part is converted."""
+    """A part of an image as intensities (H, W, C), float64 in [0, 1]; only the part is converted."""
     channels = raster.channels
     rows = raster.rows[top : top + size[1], channels * left : channels * (left + size[0])]
     return (rows / np.float64(raster.unit)).reshape(size[1], size[0], channels)

@@ -1,13 +1,12 @@
-"""Fitting a filter, lambda and alpha to images: crops, their losses, and L-BFGS-B. No files, no printing."""
+"""Fit a filter, lambda and alpha to images: crops, their losses, and L-BFGS-B. No files, no printing."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from itertools import starmap
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,98 +14,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from dpid_cli.downscaling.api import downscale
 from dpid_cli.downscaling.devices import thread_count
-from dpid_cli.downscaling.filters import Filter, as_filter, resolved
-from dpid_cli.downscaling.registry import METHODS, method_named
-from dpid_cli.downscaling.sizes import by_scale, pixels, positive
+from dpid_cli.downscaling.filters import Filter
 from dpid_cli.errors import ArgumentError
-from dpid_cli.learning.crops import Example, examples_of
+from dpid_cli.learning.crops import Crop, crops_of
 from dpid_cli.learning.gradients import gradients
-from dpid_cli.learning.losses import OBJECTIVES, SMALLEST_SIDE, check_window
+from dpid_cli.learning.losses import OBJECTIVES, SMALLEST_SIDE, Loss
+from dpid_cli.learning.plan import Plan, channels_of, first_filter
+from dpid_cli.learning.variables import HIGHEST, LOWEST, SPREAD, STEP, Variables
 
 Array = NDArray[np.float64]
 Progress = Callable[[int, float], None]
 
-# What can be fitted, in the order of the vector that is optimised; alpha by its logarithm.
-FREE = ("kernel", "bias", "lambda_", "alpha")
-LOWEST = {"kernel": -2.0, "bias": -2.0, "lambda_": 0.0, "alpha": math.log(1e-6)}
-HIGHEST = {"kernel": 2.0, "bias": 2.0, "lambda_": 16.0, "alpha": math.log(1e3)}
-# How far the search goes in its first step, about. Longer ones end in poor minima far away, with kernels at
-# their bounds: of 18 fits to known filters from random starts 15 were right with these, 1 with steps of 1.
-STEP = {"kernel": 0.01, "bias": 0.01, "lambda_": 0.1, "alpha": 1.0}
-# Further starts, drawn around the first, are tried for so many iterations, and the best goes on.
-TRIAL, SPREAD = 25, {"kernel": 0.1, "bias": 0.02, "lambda_": 0.4, "alpha": 1.0}
-START_ALPHA = 0.01
-# The fit ends when a step improves the loss by less than this part of what it was at the start.
-TOLERANCE = {"ssim": 1e-7, "l2": 1e-7, "pairs": 1e-11}
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How a filter is fitted; see `learn` for the meaning of all fields."""
-
-    scale: float
-    objective: str
-    method: str
-    hold: frozenset[str]
-    crop: int
-    crops: int
-    held_out: float
-    seed: int
-    iterations: int
-    starts: int
-    threads: int
-
-    @classmethod
-    def of(
-        cls,
-        scale: Any,
-        *,
-        objective: Any = "ssim",
-        method: Any = "dpid",
-        hold: Collection[str] = (),
-        crop: Any = None,
-        crops: Any = 8,
-        held_out: Any = 0.25,
-        seed: Any = 0,
-        iterations: Any = 200,
-        starts: Any = 1,
-        threads: Any = None,
-    ) -> Plan:
-        """A plan, all of it checked."""
-        able = [m.name for m in METHODS.values() if m.differentiable]
-        for name, value, allowed in (("objective", objective, [*OBJECTIVES]), ("method", method, able)):
-            if value not in allowed:
-                raise ArgumentError(f"{name}: {value!r} is not allowed: give {' or '.join(allowed)}")
-        held = frozenset("lambda_" if name == "lambda" else name for name in hold)
-        labels = ", ".join(name.rstrip("_") for name in FREE)
-        if not held <= set(FREE):
-            raise ArgumentError(f"hold: {sorted(held - set(FREE))} cannot be held: give some of {labels}")
-        if held == set(FREE):
-            raise ArgumentError(f"hold: nothing is left to learn: leave out one of {labels}")
-        factor = positive("scale", scale)
-        by_scale((1, 1), factor)
-        share = positive("held-out", held_out) if held_out != 0 else 0.0
-        if share >= 1:
-            raise ArgumentError(f"held-out: {held_out!r} is not allowed: give a share from 0 to below 1")
-        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-            raise ArgumentError(f"seed: {seed!r} is not allowed: give a whole number, 0 or more")
-        side = max(128, math.ceil(24 * factor)) if crop is None else pixels("crop", crop)
-        if side < max(SMALLEST_SIDE, 2 * factor):
-            least = max(SMALLEST_SIDE, math.ceil(2 * factor))
-            raise ArgumentError(f"crop: {crop!r} is not allowed: give {least} pixels or more")
-        return cls(
-            factor,
-            objective,
-            method,
-            held,
-            side,
-            pixels("crops", crops),
-            share,
-            seed,
-            pixels("iterations", iterations),
-            pixels("starts", starts),
-            thread_count(threads),
-        )
+_TRIAL = 25  # iterations of each start, if there are several
+# The fit ends when a step improves the loss by less than this share of the loss at the start.
+_TOLERANCE = {"ssim": 1e-7, "l2": 1e-7, "pairs": 1e-11}
 
 
 def learn(
@@ -134,56 +55,58 @@ def learn(
     names: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> Filter:
-    """Fit kernel, bias, lambda and alpha to images.
+    """Fit a filter, lambda and alpha to images.
 
     Parameters
     ----------
     images : sequence of (H, W[, C]) array_like
         As for `downscale`.
     scale : float
-        How many times smaller each side becomes, any real number >= 1; whole for a filter on the input grid.
+        How many times smaller each side becomes: 1 or more, a whole number for a filter on the input grid.
     targets : sequence of (h, w[, C]) array_like, optional
-        For the objective "pairs" alone: what each image should become.
+        Only for the objective "pairs": the output to aim at for each image.
     objective : {"ssim", "l2", "pairs"}, default "ssim"
-        What is made small: 1 - SSIM, or the mean squared difference, between an image and its result
-        brought back to full size by bilinear interpolation; or the mean squared difference between the
-        results and the targets.
+        The loss to minimise. "ssim" and "l2" enlarge the output to the size of the image by bilinear
+        interpolation and compare them by 1 - SSIM or by the mean squared difference. "pairs" is the mean
+        squared difference between output and target.
     method : {"dpid", "dpp"}, default "dpid"
-        The method that the filter is fitted for.
+        The method to fit the filter for.
     guidance : {"gaussian", "box"}, str, path or Filter, default "gaussian"
-        Where the kernel starts, and the grid that it lies on; see `filters.over_pixels` for the input grid.
+        The kernel to start from, and its grid; see `filters.over_pixels` for the input grid.
     per_channel : bool, default False
-        Whether each channel gets a kernel and a bias of its own. All images must have equally many.
+        Whether to fit a kernel and a bias for each channel. All images need the same number of channels.
     lambda_, alpha : float, optional
-        Where they start, or what they are if held; by default as the filter or the method has them, but a
-        free alpha starts at 0.01 at least.
+        Values to start from, or to keep if held. By default those of the filter or the method, but a free
+        alpha starts at 0.01 or more.
     epsilon, variant, normalize : optional
-        Kept as they are; by default the filter's or the method's.
+        Values to keep. By default those of the filter or the method.
     hold : collection of str
-        What is not fitted: some of "kernel", "bias", "lambda", "alpha".
+        Parameters not to fit: some of "kernel", "bias", "lambda", "alpha".
     crop : int, optional
-        Side of the square crops in pixels, by default 128 or 24 scales; at least 11.
+        Side of the square crops in pixels, at least 11. By default 128, or 24 times the scale if that is
+        more.
     crops : int, default 8
-        How many crops of each image, at places drawn at random; fewer where the image is no larger.
+        Number of crops from each image, at random positions; fewer if the image is no larger than a crop.
     held_out : float, default 0.25
-        The share of the images, drawn at random, that is only used to report the loss on what was not
-        learned from. At least one image if it is not 0 and there are two.
+        Share of the images, chosen at random, that the fit does not learn from, only measures. If it is not
+        0, at least one of two or more images is held out.
     seed : int, default 0
+        Seed of all random choices.
     iterations : int, default 200
-        At most; the fit ends earlier when the loss no longer falls.
+        Largest number of iterations; the fit ends earlier when the loss no longer falls.
     starts : int, default 1
-        How many starts are tried, the others drawn around the first; the best one goes on.
+        Number of starts to try, the others drawn around the first; the fit continues from the best.
     threads : int, optional
-        By default one for each available processor; the result does not depend on it.
+        By default one for each available CPU core; the filter does not depend on it.
     names : sequence of str, optional
-        What the file of the filter calls the images.
+        Names of the images in the file of the filter.
     progress : callable, optional
         Called with the number of each iteration and its training loss.
 
     Returns
     -------
     Filter
-        With the parameters, the objective, what it was fitted on, and the losses before and after.
+        The filter with its parameters, the objective, what it was fitted on, and the losses before and after.
 
     Raises
     ------
@@ -192,9 +115,9 @@ def learn(
 
     Notes
     -----
-    L-BFGS-B (SciPy) on the vector of kernel and bias in [-2, 2], lambda in [0, 16] and log(alpha), with the
-    exact gradients of `gradients`. The loss has several minima: compare `starts`. The same arguments give
-    the same filter.
+    L-BFGS-B (SciPy) searches kernel and bias in [-2, 2], lambda in [0, 16] and log(alpha), with the exact
+    gradients of `gradients`. The loss has several minima: try more `starts`. The same arguments give the same
+    filter.
 
     References
     ----------
@@ -204,30 +127,18 @@ def learn(
 
     Examples
     --------
-    How were these small images made?
+    Find the lambda that made these small images:
 
     >>> import numpy as np, dpid_cli
     >>> images = [np.random.default_rng(i).random((64, 64)) for i in range(2)]
     >>> targets = [dpid_cli.downscale(image, scale=4, method="dpp", lambda_=1.7) for image in images]
     >>> hold = ("kernel", "bias", "alpha")
-    >>> found = dpid_cli.learn(images, scale=4, targets=targets, objective="pairs", method="dpp",
-    ...                        guidance="box", alpha=0, hold=hold)
-    >>> round(found.lambda_, 3)
+    >>> fitted = dpid_cli.learn(images, scale=4, targets=targets, objective="pairs", method="dpp",
+    ...                         guidance="box", alpha=0, hold=hold)
+    >>> round(fitted.lambda_, 3)
     1.7
     """
-    plan = Plan.of(
-        scale,
-        objective=objective,
-        method=method,
-        hold=hold,
-        crop=crop,
-        crops=crops,
-        held_out=held_out,
-        seed=seed,
-        iterations=iterations,
-        starts=starts,
-        threads=threads,
-    )
+    plan = Plan(scale, objective, method, hold, crop, crops, held_out, seed, iterations, starts, threads)
     given = {
         "lambda_": lambda_,
         "alpha": alpha,
@@ -238,59 +149,23 @@ def learn(
     }
     names = [f"image {i}" for i in range(1, len(images) + 1)] if names is None else names
     if len(images) == 0 or len(names) != len(images):
-        raise ArgumentError(f"images: {len(images)} of them: give at least one, and a name for each")
+        raise ArgumentError(f"images: got {len(images)}: give one or more, and a name for each")
     if (targets is not None) != (plan.objective == "pairs"):
-        raise ArgumentError("targets: they go with the objective pairs: give both or neither")
+        raise ArgumentError("targets: needed for the objective pairs, and only for it: give both or neither")
     if targets is not None and len(targets) != len(images):
-        raise ArgumentError(f"targets: {len(targets)} for {len(images)} images: give one for each")
-    first = start(plan, given, channels_of(images[0]) if per_channel else None)
-    wanted: Sequence[ArrayLike | None] = [None] * len(images) if targets is None else targets
-    fit = Fit(plan, first, names, zip(images, wanted, strict=True))
+        raise ArgumentError(f"targets: got {len(targets)} for {len(images)} images: give one for each")
+    first = first_filter(plan, given, channels_of(images[0]) if per_channel else None)
+    aims: Sequence[ArrayLike | None] = [None] * len(images) if targets is None else targets
+    fit = Fit(plan, first, names, zip(images, aims, strict=True))
     fit.run(progress)
     return fit.filter()
 
 
-def channels_of(image: ArrayLike) -> int:
-    """How many channels an image has."""
-    shape = np.shape(image)
-    return shape[2] if len(shape) == 3 else 1
-
-
-def start(plan: Plan, given: Mapping[str, Any], channels: int | None = None) -> Filter:
-    """The filter from which a fit starts, with every parameter set.
-
-    Parameters
-    ----------
-    plan : Plan
-    given : mapping
-        Parameters, by Python name; None means "not given".
-    channels : int, optional
-        How many kernels there are to be; None leaves the filter as it is.
-    """
-    method = method_named(plan.method)
-    given = {**given, "guidance": given.get("guidance") or "gaussian"}
-    chosen = method.parameters(resolved(method, given)).as_dict()
-    filter_ = as_filter(chosen.pop("guidance"))
-    if "alpha" not in plan.hold:
-        chosen["alpha"] = max(chosen["alpha"], START_ALPHA)
-    if channels is not None:
-        planes = filter_.planes(channels) if filter_.kernel.ndim == 2 else filter_.kernel
-        filter_ = replace(filter_, kernel=planes, bias=tuple(filter_.biases(len(planes)).tolist()))
-    return replace(filter_, **chosen, objective=None, fitted_on=None, loss=None)
-
-
 class Fit:
-    """One fit: the crops, the best filter so far, and the losses before.
+    """One fit: its crops, the losses before, and the best filter so far.
 
-    Parameters
-    ----------
-    plan : Plan
-    start : Filter
-    names : sequence of str
-        Of the images.
-    images : iterable of (image, target)
-        Both array_like, the target None but for pairs. Only crops are kept, so a generator needs memory for
-        one image at a time.
+    `images` are pairs of image and target, which is None except for the objective pairs. Only crops are kept,
+    so that a generator needs memory for one image at a time.
     """
 
     def __init__(
@@ -301,171 +176,139 @@ class Fit:
         images: Iterable[tuple[ArrayLike, ArrayLike | None]],
     ) -> None:
         self.plan, self.start, self.names = plan, start, list(names)
-        self.held = self._drawn()
-        examples = [self._examples(index, *pair) for index, pair in enumerate(images)]
-        self.training = [e for i, group in enumerate(examples) if i not in self.held for e in group]
-        self.testing = [e for i in self.held for e in examples[i]]
-        self.before: tuple[float, float | None] | None = None
+        self.variables = Variables(start, plan.free)
+        self.held_out = self._draw_held_out()
+        crops = [self._crops(index, *pair) for index, pair in enumerate(images)]
+        self.training = [crop for i, group in enumerate(crops) if i not in self.held_out for crop in group]
+        self.testing = [crop for i in self.held_out for crop in crops[i]]
+        self.before: tuple[float, float | None] | None = None  # loss of the training, and of what is held out
         self._best: tuple[float, Filter] = (math.inf, start)
 
     def run(self, progress: Progress | None = None) -> None:
-        """Minimise. An exception, `KeyboardInterrupt` too, leaves what was best so far."""
-        self.before = self.loss(self.start, self.training), self._held_out_loss(self.start)
-        self._best = self.before[0], self.start
-        if self.before[0] == 0:
+        """Minimise the loss. After an exception, Ctrl-C included, `filter` still gives the best so far."""
+        loss = self.loss(self.start, self.training)
+        self.before = loss, self._held_out_loss(self.start)
+        self._best = loss, self.start
+        if loss == 0:
             return
-        first = self._packed(self.start)
+        first = self.variables.pack(self.start)
         random = np.random.default_rng([self.plan.seed, len(self.names)])
-        around = [random.normal(first, self._of_each(SPREAD)) for _ in range(self.plan.starts - 1)]
-        trial = min(TRIAL, self.plan.iterations)
+        spread = self.variables.each(SPREAD)
+        around = [random.normal(first, spread) for _ in range(self.plan.starts - 1)]
         for vector in [first, *around] if around else []:
-            self._minimise(vector, trial, None)
-        self._minimise(self._packed(self._best[1]), self.plan.iterations, progress)
+            self._minimise(vector, loss, min(_TRIAL, self.plan.iterations), None)
+        self._minimise(self.variables.pack(self._best[1]), loss, self.plan.iterations, progress)
 
-    def _minimise(self, vector: Array, iterations: int, progress: Progress | None) -> None:
-        """One search by L-BFGS-B, of the loss in units of the one before, on variables in units of STEP."""
+    def _minimise(self, vector: Array, unit: float, iterations: int, progress: Progress | None) -> None:
+        """One search by L-BFGS-B, with losses in units of `unit` and variables in units of STEP."""
         from scipy.optimize import minimize
 
-        steps, low, high = (self._of_each(values) for values in (STEP, LOWEST, HIGHEST))
-        unit = self.before[0] if self.before else 1.0
+        steps, low, high = (self.variables.each(values) for values in (STEP, LOWEST, HIGHEST))
         count = 0
 
-        def function(scaled: Array) -> tuple[float, Array]:
-            loss, gradient = self._loss_and_gradient(scaled * steps)
+        def function(scaled: Array) -> Loss:
+            loss, gradient = self._training_loss(scaled * steps)
             return loss / unit, gradient * steps / unit
 
-        def told(intermediate_result: Any) -> None:
+        def report(intermediate_result: Any) -> None:
             nonlocal count
             count += 1
             if progress is not None:
                 progress(count, float(intermediate_result.fun) * unit)
 
-        tolerance = TOLERANCE[self.plan.objective]
         minimize(
             function,
             np.clip(vector, low, high) / steps,
             jac=True,
             method="L-BFGS-B",
             bounds=list(zip(low / steps, high / steps, strict=True)),
-            callback=told,
-            options={"maxiter": iterations, "ftol": tolerance, "gtol": 1e-9, "maxcor": 30},
+            callback=report,
+            options={
+                "maxiter": iterations,
+                "ftol": _TOLERANCE[self.plan.objective],
+                "gtol": 1e-9,
+                "maxcor": 30,
+            },
         )
 
     def filter(self) -> Filter:
-        """The best filter so far, with how it came about."""
-        loss, best = self._best
+        """The best filter so far, with what it was fitted on and its losses."""
         if self.before is None:
-            raise ArgumentError("fit: nothing has been computed yet: run it")
-        after = self._held_out_loss(best)
-        held_out = None if after is None else {"before": self.before[1], "after": after}
-        plan = self.plan
+            raise ArgumentError("fit: nothing is fitted yet: call run first")
+        loss, best = self._best
+        plan, after = self.plan, self._held_out_loss(best)
         fitted_on = {
             "method": plan.method,
             "scale": plan.scale,
-            "images": [name for i, name in enumerate(self.names) if i not in self.held],
-            "held_out": [self.names[i] for i in self.held],
-            "hold": sorted(name.rstrip("_") for name in plan.hold),
-            "crop": plan.crop,
+            "images": [name for i, name in enumerate(self.names) if i not in self.held_out],
+            "held_out": [self.names[i] for i in self.held_out],
+            "hold": sorted({name.rstrip("_") for name in plan.hold}),
+            "crop": plan.side,
             "crops": plan.crops,
             "seed": plan.seed,
             "starts": plan.starts,
         }
-        told = {"training": {"before": self.before[0], "after": loss}, "held_out": held_out}
-        return replace(best, objective=plan.objective, fitted_on=fitted_on, loss=told)
+        losses = {
+            "training": {"before": self.before[0], "after": loss},
+            "held_out": None if after is None else {"before": self.before[1], "after": after},
+        }
+        return replace(best, objective=plan.objective, fitted_on=fitted_on, loss=losses)
 
-    def loss(self, filter_: Filter, examples: Sequence[Example]) -> float:
-        """Mean loss of the results that a filter gives."""
-        return math.fsum(loss for loss, _ in self._each(self._judge, examples, filter_)) / len(examples)
+    def loss(self, filter_: Filter, crops: Sequence[Crop]) -> float:
+        """Mean loss of the crops with a filter."""
+        return math.fsum(loss for loss, _ in self._map(self._measure, crops, filter_)) / len(crops)
 
     def _held_out_loss(self, filter_: Filter) -> float | None:
         return self.loss(filter_, self.testing) if self.testing else None
 
-    def _drawn(self) -> list[int]:
+    def _draw_held_out(self) -> list[int]:
         """Indices of the images that are held out."""
-        count = len(self.names)
-        share = self.plan.held_out
-        held = min(max(round(share * count), 1), count - 1) if share > 0 else 0
-        return sorted(np.random.default_rng(self.plan.seed).permutation(count)[:held].tolist())
+        count, share = len(self.names), self.plan.held_out
+        held_out = min(max(round(share * count), 1), count - 1) if share > 0 else 0
+        return sorted(np.random.default_rng(self.plan.seed).permutation(count)[:held_out].tolist())
 
-    def _examples(self, index: int, image: ArrayLike, target: ArrayLike | None) -> list[Example]:
-        """Crops of one image, at places that depend on nothing but the seed and its index."""
+    def _crops(self, index: int, image: ArrayLike, target: ArrayLike | None) -> list[Crop]:
+        """Crops of one image, at positions that depend on the seed and the index alone."""
         plan = self.plan
         random = np.random.default_rng([plan.seed, index])
         try:
-            cut = examples_of(image, target, plan.scale, plan.crop, plan.crops, self.start, random)
-            for example in cut if plan.objective == "ssim" else []:
-                check_window(example)
+            crops = crops_of(image, target, plan.scale, plan.side, plan.crops, self.start, random)
+            height, width, _ = crops[0].pixels.shape
+            if plan.objective == "ssim" and min(height, width) < SMALLEST_SIDE:
+                least = f"{SMALLEST_SIDE} or more on each side"
+                raise ArgumentError(f"{width}x{height} pixels are too few for SSIM: give {least}")
         except ArgumentError as error:
             raise ArgumentError(f"{self.names[index]}: {error}") from None
-        return cut
+        return crops
 
-    def _judge(self, filter_: Filter, example: Example) -> tuple[float, Array]:
-        result = downscale(
-            example.pixels, size=example.size, method=self.plan.method, guidance=filter_, threads=1
-        )
-        return OBJECTIVES[self.plan.objective](example, result)
+    def _measure(self, filter_: Filter, crop: Crop) -> Loss:
+        """The loss of a crop, and its gradient with respect to the output."""
+        result = downscale(crop.pixels, size=crop.size, method=self.plan.method, guidance=filter_, threads=1)
+        return OBJECTIVES[self.plan.objective](crop, result)
 
-    def _differentiate(self, filter_: Filter, example: Example) -> tuple[float, Array]:
-        loss, upstream = self._judge(filter_, example)
-        found = gradients(
-            example.pixels, upstream, size=example.size, method=self.plan.method, guidance=filter_
-        )
-        of_alpha = found.alpha * (filter_.alpha or 0)  # by the logarithm of alpha
-        parts = {"kernel": found.kernel, "bias": found.bias, "lambda_": found.lambda_, "alpha": of_alpha}
-        return loss, self._joined(parts)
+    def _differentiate(self, filter_: Filter, crop: Crop) -> Loss:
+        """The loss of a crop, and its gradient with respect to the variables."""
+        loss, upstream = self._measure(filter_, crop)
+        of = gradients(crop.pixels, upstream, size=crop.size, method=self.plan.method, guidance=filter_)
+        of_log_alpha = of.alpha * (filter_.alpha or 0)
+        parts = {"kernel": of.kernel, "bias": of.bias, "lambda_": of.lambda_, "alpha": of_log_alpha}
+        return loss, self.variables.join(parts)
 
-    def _each(
-        self,
-        task: Callable[[Filter, Example], tuple[float, Array]],
-        examples: Sequence[Example],
-        filter_: Filter,
-    ) -> list[tuple[float, Array]]:
-        """`task` for all examples, in their order whatever the number of threads."""
-        work = [(filter_, example) for example in examples]
-        if self.plan.threads == 1:
-            return list(starmap(task, work))
-        with ThreadPoolExecutor(self.plan.threads, thread_name_prefix="dpid") as pool:
-            return list(pool.map(lambda arguments: task(*arguments), work))
+    def _map(
+        self, task: Callable[[Filter, Crop], Loss], crops: Sequence[Crop], filter_: Filter
+    ) -> list[Loss]:
+        """`task` for all crops, in their order whatever the number of threads."""
+        threads = thread_count(self.plan.threads)
+        if threads == 1:
+            return [task(filter_, crop) for crop in crops]
+        with ThreadPoolExecutor(threads, thread_name_prefix="dpid") as pool:
+            return list(pool.map(lambda crop: task(filter_, crop), crops))
 
-    def _loss_and_gradient(self, vector: Array) -> tuple[float, Array]:
-        filter_ = self._unpacked(vector)
-        parts = self._each(self._differentiate, self.training, filter_)
-        loss = math.fsum(loss for loss, _ in parts) / len(parts)
+    def _training_loss(self, vector: Array) -> Loss:
+        """The mean loss and its gradient at a vector; remembers the best."""
+        filter_ = self.variables.unpack(vector)
+        losses = self._map(self._differentiate, self.training, filter_)
+        loss = math.fsum(loss for loss, _ in losses) / len(losses)
         if loss < self._best[0]:
             self._best = loss, filter_
-        return loss, np.sum([gradient for _, gradient in parts], axis=0) / len(parts)
-
-    def _joined(self, parts: Mapping[str, Any]) -> Array:
-        free = [np.ravel(parts[name]) for name in FREE if name not in self.plan.hold]
-        return np.concatenate(free).astype(np.float64)
-
-    def _packed(self, filter_: Filter) -> Array:
-        """The free parameters as one vector."""
-        alpha = math.log(filter_.alpha) if filter_.alpha else LOWEST["alpha"]
-        values = {"kernel": filter_.kernel, "bias": filter_.bias, "lambda_": filter_.lambda_, "alpha": alpha}
-        return self._joined(values)
-
-    def _unpacked(self, vector: Array) -> Filter:
-        """The filter that a vector stands for."""
-        sizes = self._sizes()
-        changed: dict[str, Any] = {}
-        first = 0
-        for name in FREE:
-            if name not in self.plan.hold:
-                part = vector[first : first + sizes[name]]
-                changed[name] = part if part.size > 1 else float(part[0])
-                first += sizes[name]
-        if "kernel" in changed:
-            changed["kernel"] = np.reshape(changed["kernel"], self.start.kernel.shape)
-        if "bias" in changed and isinstance(self.start.bias, tuple):
-            changed["bias"] = tuple(np.ravel(changed["bias"]).tolist())
-        if "alpha" in changed:
-            changed["alpha"] = math.exp(changed["alpha"])
-        return replace(self.start, **changed)
-
-    def _of_each(self, values: Mapping[str, float]) -> Array:
-        """A vector of the value that belongs to each free parameter."""
-        return self._joined({name: np.full(size, values[name]) for name, size in self._sizes().items()})
-
-    def _sizes(self) -> dict[str, int]:
-        return {"kernel": self.start.kernel.size, "bias": np.size(self.start.bias), "lambda_": 1, "alpha": 1}
+        return loss, np.sum([gradient for _, gradient in losses], axis=0) / len(losses)

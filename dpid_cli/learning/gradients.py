@@ -1,4 +1,4 @@
-"""What a loss of the result says about the image, the filter and the parameters: reverse-mode gradients."""
+"""Differentiate a loss of the output with respect to the image, the filter and the parameters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dpid_cli.downscaling.borders import from_borders
-from dpid_cli.downscaling.choices import Normalize, Variant
+from dpid_cli.downscaling.choices import FilterGrid, Normalize, Variant
 from dpid_cli.downscaling.filters import Filter, as_filter, resolved
 from dpid_cli.downscaling.grid import Grid
 from dpid_cli.downscaling.methods.detail import means_and_guide
@@ -29,18 +29,19 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Gradients:
-    """Derivatives of a loss, all float64.
+    """Derivatives of a loss, float64; what `gradients` returns.
 
     Attributes
     ----------
     image : (H, W[, C]) ndarray
         With respect to the intensities of the image, in [0, 1].
     kernel : (K, K) or (C, K, K) ndarray
-        With respect to the filter, shaped like its kernel; (3, 3) for ``box`` and ``gaussian``, which are
-        filters on the output grid.
+        With respect to the kernel of the filter; (3, 3) for ``box`` and ``gaussian``, which are filters on
+        the output grid.
     bias : float or (C,) ndarray
-        With respect to the bias, as the filter has it.
+        With respect to the bias of the filter.
     lambda_, alpha : float
+        With respect to the parameters.
     """
 
     image: Array
@@ -71,13 +72,13 @@ def gradients(
     image : (H, W[, C]) array_like
         As for `downscale`; integers are divided by 255 or 65535 first.
     upstream : (h, w[, C]) array_like
-        Derivatives of the loss L with respect to the result's intensities in [0, 1], unrounded.
+        Derivatives of the loss L with respect to the intensities of the output, in [0, 1] and unrounded.
     scale, size : optional
-        As for `downscale`: give one.
+        As for `downscale`; give one of them.
     method : {"dpp", "dpid"}, default "dpp"
-        Distance by channel or joint.
+        Whether distances are computed by channel or over all channels.
     lambda_, alpha, epsilon, variant, guidance, normalize : optional
-        As for `downscale`, with its defaults.
+        As for `downscale`, with the same defaults.
 
     Returns
     -------
@@ -87,19 +88,19 @@ def gradients(
     Raises
     ------
     DpidError
-        If an argument is wrong, or the shape of `upstream` is not the result's.
+        If an argument is wrong, or `upstream` does not have the shape of the output.
 
     Notes
     -----
-    Computed in float64 on one thread. With weights :math:`w = \\alpha + (u/N)^{\\lambda/2}`,
+    Computed in float64 on one thread. With the weights :math:`w = \\alpha + (u/N)^{\\lambda/2}`,
     :math:`S = \\sum c\\,w` and :math:`a = c\\,(I - O)/S`,
 
     .. math:: \\frac{\\partial O}{\\partial \\alpha} = \\sum a, \\qquad
         \\frac{\\partial O}{\\partial \\lambda} = \\frac12 \\sum a\\,(u/N)^{\\lambda/2} \\ln (u/N)
 
-    and the chain rule through m and the guidance gives the others. Derivatives do not exist where a pixel
-    equals its guidance and epsilon is 0 (any variant with lambda up to 1), and jump there for lambda < 2
-    (``asym``: also with epsilon, in the second order); such a pixel's reward counts as constant.
+    and the chain rule through m and the guidance gives the others. Where a pixel equals its guidance, the
+    reward of the pixel counts as constant: with epsilon 0, derivatives do not exist there for lambda up to 1,
+    and jump for lambda < 2 (``asym``: also with epsilon, in the second order).
 
     References
     ----------
@@ -107,19 +108,19 @@ def gradients(
 
     Examples
     --------
-    The derivative of the result's mean adds up to 1 over the image, because a brighter image has a brighter
-    result:
+    The derivatives of the output's mean add up to 1 over the image, because a brighter image has a brighter
+    output:
 
     >>> import numpy as np, dpid_cli
     >>> image = np.random.default_rng(0).random((8, 12))
-    >>> of = dpid_cli.gradients(image, np.full((2, 3), 1 / 6), scale=4)
-    >>> round(float(of.image.sum()), 12)
+    >>> derivatives = dpid_cli.gradients(image, np.full((2, 3), 1 / 6), scale=4)
+    >>> round(float(derivatives.image.sum()), 12)
     1.0
     """
     chosen = method_named(method)
     if not chosen.differentiable:
         able = " or ".join(m.name for m in METHODS.values() if m.differentiable)
-        raise ArgumentError(f"method: {method} has no gradients: give {able}")
+        raise ArgumentError(f"method: {method} has no gradients: use {able}")
     given = {
         "lambda_": lambda_,
         "alpha": alpha,
@@ -129,13 +130,16 @@ def gradients(
         "normalize": normalize,
     }
     parameters = cast(DetailParameters, chosen.parameters(resolved(chosen, given)))
-    raster = _intensities(Raster.of(image).unpacked())
+    raster = Raster.of(image).unpacked()
+    rows = raster.rows / np.float64(raster.unit)
+    rows.flags.writeable = False
+    raster = Raster(rows, raster.channels)
     target = requested(raster.size, scale, size)
     filter_ = as_filter(parameters.guidance)
     filter_.check_fit(raster.size, target, raster.channels)
     strip = Strip(raster, Grid.of(raster.size, target, np.float64), 0, target[1], Workspace())
     backward = _Backward(strip, filter_, _planes(upstream, (target[1], target[0], *np.shape(image)[2:])))
-    if target == raster.size:  # the result is the image
+    if target == raster.size:  # the output is the image
         backward.image += backward.upstream.swapaxes(1, 2).reshape(backward.image.shape)
     else:
         backward.windows(parameters, joint=method == "dpid")
@@ -148,30 +152,19 @@ def gradients(
     )
 
 
-def _intensities(raster: Raster) -> Raster:
-    rows = raster.rows / np.float64(raster.unit)
-    rows.flags.writeable = False
-    return Raster(rows, raster.channels)
-
-
 def _planes(upstream: ArrayLike, shape: tuple[int, ...]) -> Array:
-    """Upstream as the kernels read it, (h, C, w)."""
+    """Check `upstream`, and return it as the kernels read it, (h, C, w)."""
     values = np.asarray(upstream)
     if values.shape != shape or values.dtype.kind not in "fiu" or not np.isfinite(values).all():
         raise ArgumentError(
-            f"upstream: {values.dtype} of shape {values.shape} is not allowed: give finite numbers of the "
-            f"result's shape, {shape}"
+            f"upstream: must be finite numbers of shape {shape}, that of the output "
+            f"(got {values.dtype} of shape {values.shape})"
         )
     return np.ascontiguousarray(values.astype(np.float64).reshape(*shape[:2], -1).swapaxes(1, 2))
 
 
-def _largest_window(grid: Grid) -> int:
-    """Pixels in it, those cut by its border included."""
-    return math.prod(int((np.diff(axis.first) + (axis.head[:-1] > 0)).max()) for axis in (grid.ys, grid.xs))
-
-
 class _Backward:
-    """The chain rule from the result back to image, filter and parameters."""
+    """The chain rule from the output back to image, filter and parameters."""
 
     def __init__(self, strip: Strip, filter_: Filter, upstream: Array) -> None:
         channels = strip.raster.channels
@@ -182,11 +175,14 @@ class _Backward:
         self.parameters = np.zeros(2)
 
     def windows(self, parameters: DetailParameters, *, joint: bool) -> None:
-        """Through the weighted means, then through the guidance."""
+        """Go back through the weighted means, then through the guidance."""
         strip = self.strip
         means, guide = means_and_guide(parameters.guidance, strip)
         guide_gradient = np.zeros(guide.shape)
-        pixels, channels = _largest_window(strip.grid), guide.shape[1]
+        # Pixels in the largest window, including those cut by its border.
+        axes = strip.grid.ys, strip.grid.xs
+        pixels = math.prod(int((np.diff(axis.first) + (axis.head[:-1] > 0)).max()) for axis in axes)
+        channels = guide.shape[1]
         kernels.window_gradients(
             strip.raster.rows,
             strip.grid.ys,
@@ -207,7 +203,7 @@ class _Backward:
             self.parameters,
         )
         self.bias += guide_gradient.sum((0, 2))
-        if self.filter.grid == "input":
+        if self.filter.grid == FilterGrid.INPUT:
             self._input_grid(guide_gradient)
         else:
             self._output_grid(means, guide_gradient)

@@ -1,125 +1,113 @@
-"""Learning from files: which images, what they should become, and the filter that is written."""
+"""Fit a filter to files: find the images and their targets, read them, and write the filter."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from dpid_cli.convert.folders import EXTENSIONS, images_of
 from dpid_cli.downscaling.filters import Filter, over_pixels
 from dpid_cli.errors import ArgumentError, FileError
 from dpid_cli.files.streams import check_paths, opened
 from dpid_cli.files.targets import check_target
-from dpid_cli.learning.fit import Fit, Plan, channels_of, start
+from dpid_cli.learning.plan import Plan, channels_of, first_filter
 from dpid_cli.pictures import read
 
 
 @dataclass
-class Lesson:
-    """A filter fitted to files.
+class LearnJob:
+    """What to fit a filter to, and where to write it."""
 
-    Attributes
-    ----------
-    inputs : tuple of str
-        Image files, or directories, whose images are taken in the order of their names.
-    output : str
-        Path of the filter's file.
-    plan : Plan
-    parameters : mapping
-        Those given, the starting guidance too, by Python name.
-    targets : str or None
-        The directory with the small images, which go by the names of the inputs without extension.
-    grid : str or None
-        ``output`` or ``input``; None for that of the starting guidance.
-    per_channel, overwrite : bool
-    """
-
-    inputs: tuple[str, ...]
-    output: str
+    inputs: tuple[str, ...]  # image files, or folders of images
+    output: str  # path of the filter
     plan: Plan
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    targets: str | None = None
-    grid: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)  # those that were set, by Python name
+    targets: str | None = None  # folder of the target images, named like the inputs but for the extension
+    grid: str | None = None  # output or input; None for that of the guidance
     per_channel: bool = False
     overwrite: bool = False
 
     def check(self) -> None:
-        """Raise a `DpidError` if this cannot work whatever the files hold."""
+        """Raise a `DpidError` for arguments that fit no images, or if the output cannot be written."""
         check_paths("INPUT", *self.inputs)
         check_paths("--output", self.output)
         check_paths("--targets", self.targets)
         if (self.targets is not None) != (self.plan.objective == "pairs"):
-            raise ArgumentError("--targets: they go with --objective pairs: give both or neither")
+            raise ArgumentError("--targets: goes with --objective pairs: give both or neither")
         if Path(self.output).suffix != ".json":
-            raise ArgumentError(f"--output: {self.output}: a filter's file ends in .json: give such a name")
-        self._start(None)
+            raise ArgumentError(
+                f"--output: {self.output}: a filter is a JSON file: use a name ending in .json"
+            )
+        self._first(None)
         check_target(Path(self.output), map(Path, self.inputs), (), self.overwrite)
 
-    def fit(self) -> Fit:
-        """Read all files; the fit is ready to run.
+    def paths(self) -> list[Path]:
+        """The images, those of folders in the order of their names."""
+        return [Path(name) for name in images_of(self.inputs)]
 
-        Raises
-        ------
-        DpidError
-            If a file cannot be read, has no target, or does not fit.
+    def first(self, path: Path) -> Filter:
+        """The filter from which the fit starts; its channels are those of the image at `path`."""
+        return self._first(channels_of(_pixels(path)) if self.per_channel else None)
+
+    def images(self, paths: list[Path]) -> Iterator[tuple[NDArray[Any], NDArray[Any] | None]]:
+        """Read one image after another, with its target or None.
+
+        Raise a `FileError` if a file cannot be read or is transparent, and at once if an image has no target.
         """
-        paths = [Path(name) for name in images_of(self.inputs)]
-        images: Iterable[tuple[ArrayLike, ArrayLike | None]] = ((_pixels(path), None) for path in paths)
-        if self.targets is not None:
-            named = _by_stem(Path(self.targets))
-            partners = [_partner(path, named, self.targets) for path in paths]
-            images = ((_pixels(path), _pixels(small)) for path, small in zip(paths, partners, strict=True))
-        first = self._start(channels_of(_pixels(paths[0])) if self.per_channel else None)
-        return Fit(self.plan, first, [path.name for path in paths], images)
+        if self.targets is None:
+            return ((_pixels(path), None) for path in paths)
+        by_stem = _by_stem(Path(self.targets))
+        targets = [_target(path, by_stem, self.targets) for path in paths]
+        return ((_pixels(path), _pixels(target)) for path, target in zip(paths, targets, strict=True))
 
-    def _start(self, channels: int | None) -> Filter:
-        """Where the fit starts: on the input grid, a filter for the scale unless another is given."""
-        given = dict(self.parameters)
-        if self.grid == "input" and given.get("guidance") is None:
-            if self.plan.scale != int(self.plan.scale):
+    def _first(self, channels: int | None) -> Filter:
+        parameters = dict(self.parameters)
+        if self.grid == "input" and parameters.get("guidance") is None:
+            scale = int(self.plan.scale)
+            if scale != self.plan.scale:
                 raise ArgumentError(
-                    f"--grid: input needs a whole scale, not {self.plan.scale:g}: give output"
+                    f"--grid: input needs a whole scale (got {self.plan.scale:g}): use --grid output"
                 )
-            given["guidance"] = over_pixels(int(self.plan.scale))
-        first = start(self.plan, given, channels)
+            parameters["guidance"] = over_pixels(scale)
+        first = first_filter(self.plan, parameters, channels)
         if self.grid not in (None, first.grid):
-            raise ArgumentError(f"--grid: {first.name} is for the {first.grid} grid: leave out one of them")
+            raise ArgumentError(
+                f"--grid: {first.name} is a filter on the {first.grid} grid: omit --grid or --guidance"
+            )
         return first
-
-    def save(self, filter_: Filter) -> None:
-        """Write the filter, whole or not at all."""
-        filter_.save(self.output, overwrite=self.overwrite)
 
 
 def _by_stem(folder: Path) -> dict[str, list[Path]]:
-    """The images of the directory of targets."""
-    named: dict[str, list[Path]] = {}
+    """The images in the folder of targets, by name without extension."""
+    by_stem: dict[str, list[Path]] = {}
     if not folder.is_dir():
-        raise FileError(f"{folder}: not a directory: give the one with the small images")
+        raise FileError(f"{folder}: not a folder: give the folder of the target images")
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in EXTENSIONS:
-            named.setdefault(path.stem, []).append(path)
-    return named
+            by_stem.setdefault(path.stem, []).append(path)
+    return by_stem
 
 
-def _partner(path: Path, named: Mapping[str, list[Path]], folder: str) -> Path:
-    found = named.get(path.stem, [])
-    if len(found) != 1:
-        what = "no image" if not found else f"{len(found)} images"
-        raise FileError(f"{path}: {what} of {folder} has its name: give one {path.stem}.png or the like")
-    return found[0]
+def _target(path: Path, by_stem: Mapping[str, list[Path]], folder: str) -> Path:
+    targets = by_stem.get(path.stem, [])
+    if len(targets) != 1:
+        count = "no image" if not targets else f"{len(targets)} images"
+        raise FileError(
+            f"{path}: {count} in {folder} with its name: give one target, such as {path.stem}.png"
+        )
+    return targets[0]
 
 
 def _pixels(path: Path) -> NDArray[Any]:
-    """The pixels of a file without transparency."""
+    """The pixels of an opaque image, without alpha."""
     with opened(str(path)) as stream:
         picture = read(stream, str(path))
     if not picture.alpha:
         return picture.pixels
     if not picture.opaque:
-        raise FileError(f"{path}: parts of it are transparent: give an opaque image")
+        raise FileError(f"{path}: has transparent pixels: give an opaque image")
     return picture.pixels[..., :-1]

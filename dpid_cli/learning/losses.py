@@ -1,26 +1,26 @@
-"""What a fit makes small: losses of one downscaled crop, each with its gradient."""
+"""The losses that a fit can minimise, each with its gradient with respect to the output of a crop."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dpid_cli.errors import ArgumentError
-from dpid_cli.learning.crops import Example
+if TYPE_CHECKING:
+    from dpid_cli.learning.crops import Crop
 
 Array = NDArray[np.float64]
-Loss = tuple[float, Array]
+Loss = tuple[float, Array]  # a loss and its gradient
 
-SMALLEST_SIDE = 11  # of an image, so that the window of SSIM lies inside
+SMALLEST_SIDE = 11  # of a crop, in pixels: the window of SSIM must fit
 
 
 def interpolation(source: int, target: int) -> Any:
-    """Linear interpolation between pixel centres along one axis, as a sparse (target, source) matrix.
+    """Linear interpolation between pixel centres along one axis, as a sparse matrix (target, source).
 
-    Beyond the outermost centres their values are repeated. Its transpose is its adjoint.
+    Beyond the outermost centres, their values are repeated. The transpose is the adjoint.
     """
     from scipy.sparse import csr_array
 
@@ -34,25 +34,25 @@ def interpolation(source: int, target: int) -> Any:
 
 
 def _spread(rows: Any, columns: Any, image: Array) -> Array:
-    """Each channel of an image between two matrices: ``rows @ image @ columns.T``."""
+    """Multiply each channel of an image (H, W, C) by two matrices: ``rows @ channel @ columns.T``."""
     planes = [(columns @ (rows @ plane).T).T for plane in np.moveaxis(image, 2, 0)]
     return np.stack(planes, axis=2)
 
 
-def _restored(example: Example, result: Array, measure: Callable[[Array, Array], Loss]) -> Loss:
-    """`measure` of the crop and of the result brought back to its size by bilinear interpolation."""
-    height, width, _ = example.pixels.shape
+def _enlarged(crop: Crop, result: Array, measure: Callable[[Array, Array], Loss]) -> Loss:
+    """`measure` of the crop and its output, enlarged to the same size by bilinear interpolation."""
+    height, width, _ = crop.pixels.shape
     rows, columns = interpolation(len(result), height), interpolation(result.shape[1], width)
-    loss, gradient = measure(example.pixels, _spread(rows, columns, result))
+    loss, gradient = measure(crop.pixels, _spread(rows, columns, result))
     return loss, _spread(rows.T, columns.T, gradient)
 
 
 def dissimilarity(reference: Array, image: Array) -> Loss:
-    """``1 - SSIM`` of two images (H, W, C) in [0, 1], and its gradient by the second.
+    """``1 - SSIM`` of two images (H, W, C) in [0, 1], and its gradient with respect to the second.
 
-    The mean of the whole map, with the weights of Wang et al. 2004 (a Gaussian, sigma 1.5) and images
-    mirrored at the border. scikit-image's gradient is exactly that of this mean, with Gaussian weights only;
-    the mean that it returns leaves the border out.
+    SSIM is the mean of the whole map, with the Gaussian weights of Wang et al. 2004 (sigma 1.5) and images
+    mirrored at the border. With these weights, scikit-image's gradient is exactly that of this mean; the mean
+    that it returns leaves out the border.
     """
     from skimage.metrics import structural_similarity
 
@@ -70,37 +70,28 @@ def dissimilarity(reference: Array, image: Array) -> Loss:
     return 1 - float(similarity.mean()), -gradient / image.shape[2]
 
 
-def check_window(example: Example) -> None:
-    """Raise an `ArgumentError` if a crop is too small for `ssim`."""
-    height, width, _ = example.pixels.shape
-    if min(height, width) < SMALLEST_SIDE:
-        raise ArgumentError(
-            f"{width}x{height} pixels are too few for SSIM: give {SMALLEST_SIDE} a side or more"
-        )
-
-
 def squared_error(reference: Array, image: Array) -> Loss:
-    """Mean squared difference, and its gradient by the second image."""
+    """Mean squared difference, and its gradient with respect to the second image."""
     difference = image - reference
     return float(np.mean(difference**2)), 2 * difference / difference.size
 
 
-def ssim(example: Example, result: Array) -> Loss:
-    """1 - SSIM between the crop and the result brought back to its size."""
-    return _restored(example, result, dissimilarity)
+def ssim(crop: Crop, result: Array) -> Loss:
+    """1 - SSIM between the crop and its output, enlarged to the size of the crop."""
+    return _enlarged(crop, result, dissimilarity)
 
 
-def l2(example: Example, result: Array) -> Loss:
-    """Mean squared difference between the crop and the result brought back to its size."""
-    return _restored(example, result, squared_error)
+def l2(crop: Crop, result: Array) -> Loss:
+    """Mean squared difference between the crop and its output, enlarged to the size of the crop."""
+    return _enlarged(crop, result, squared_error)
 
 
-def pairs(example: Example, result: Array) -> Loss:
-    """Mean squared difference between the result and the example's target."""
+def pairs(crop: Crop, result: Array) -> Loss:
+    """Mean squared difference between the output of a crop and its target."""
     upstream = np.zeros(result.shape)
-    assert example.target is not None  # noqa: S101  # every example of pairs has one
-    loss, upstream[example.inner] = squared_error(example.target[example.inner], result[example.inner])
+    assert crop.target is not None  # noqa: S101  # every crop of pairs has one
+    loss, upstream[crop.inner] = squared_error(crop.target[crop.inner], result[crop.inner])
     return loss, upstream
 
 
-OBJECTIVES: dict[str, Callable[[Example, Array], Loss]] = {"ssim": ssim, "l2": l2, "pairs": pairs}
+OBJECTIVES: dict[str, Callable[[Crop, Array], Loss]] = {"ssim": ssim, "l2": l2, "pairs": pairs}

@@ -1,4 +1,4 @@
-"""dpid compare as people run it: what it prints, writes and refuses."""
+"""`dpid compare` on the command line: its output, its files and its errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from support.command import SAMPLES, is_one_error_line, listing, pixels, process
 
 
 def data_of(page: str) -> dict:
-    """What the page's script reads."""
+    """The data for the script of a page."""
     return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)[1])
 
 
@@ -34,7 +34,7 @@ def embedded(source: str) -> np.ndarray:
 
 
 def results_of(page: str) -> list[np.ndarray]:
-    """The results that a page holds, their differences added up."""
+    """The outputs in a page, summed up from their differences."""
     found, colours = [], 0
     for layer in data_of(page)["layers"]:
         difference = embedded(layer["colours"])
@@ -46,7 +46,7 @@ def results_of(page: str) -> list[np.ndarray]:
 
 
 class Page(HTMLParser):
-    """Every tag with its attributes, and every text."""
+    """The tags of a page with their attributes, and its texts."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -171,7 +171,7 @@ def test_sweeps_on_pages(dpid, photo):
 
 
 def test_page_of_a_megapixel_is_small(dpid, folder):
-    """Twelve variants of a result of a megapixel, made of a photograph's shades, edges and noise."""
+    """Twelve outputs of a megapixel from an image with the shades, edges and noise of a photograph."""
     rng = np.random.default_rng(1)
     with Image.open(SAMPLES / "chelsea.png") as cat:
         base = np.array(cat.convert("RGB").resize((2000, 2000), Image.Resampling.BICUBIC)).astype(float)
@@ -195,7 +195,7 @@ def test_colours_are_treated_as_by_downscale(dpid, folder, noise, treatment):
 
 
 def test_the_input_is_in_the_colours_of_the_results(dpid, folder):
-    """At the scale 1 a result is the input, also where colours are converted."""
+    """At scale 1, the output equals the input, even if colours are converted."""
     sample = SAMPLES / "rocket.jpg"
     with Image.open(sample) as rocket:  # in Adobe RGB
         rocket.crop((0, 200, 64, 264)).save("crop.png")
@@ -271,7 +271,7 @@ def test_standard_input(photo):
 
 def test_found_places_are_where_methods_differ(dpid, folder):
     flat = np.full((320, 480), 90, np.uint8)
-    flat[40:72:4, 360:392:4] = 255  # stars, which max and min tell most differently
+    flat[40:72:4, 360:392:4] = 255  # stars, where max and box differ most
     Image.fromarray(flat).save("stars.png")
     result = dpid("compare", "stars.png", "-s", "4", "-m", "max", "-m", "box", "--crops", "1", "--json")
     (found,) = json.loads(result.stdout)["regions"]
@@ -281,21 +281,18 @@ def test_found_places_are_where_methods_differ(dpid, folder):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("photo.png -s 4 -o a.gif", "no figure is known by this extension"),
-        ("photo.png -s 4 -o a", "no figure is known by this extension"),
+        ("photo.png -s 4 -o a.gif", "unknown extension"),
+        ("photo.png -s 4 -o a", "unknown extension"),
         ("photo.png photo.png -s 4 -o a.png", "a sheet shows one image"),
         (". -s 4 -o a.png", "a sheet shows one image"),
         ("photo.png -o a.png", "no size is given"),
         ("photo.png -s 4 --width 9 -o a.png", "give only one kind of size"),
         ("photo.png -s 4 -m dpidd -o a.png", "--method dpidd"),
         ("photo.png -s 4 -m dpid:guidance=none -o a.png", "guidance: 'none' is not known"),
-        ("photo.png -s 4 --sweep power=1,2 -o a.png", "no method has it open"),
-        (
-            "photo.png -s 4 --sweep lambda=-1:1:1 -o a.png",
-            "lambda: must be a finite number, 0 or more",
-        ),
+        ("photo.png -s 4 --sweep power=1,2 -o a.png", "applies to no method"),
+        ("photo.png -s 4 --sweep lambda=-1:1:1 -o a.png", "lambda: must be"),
         ("photo.png -s 4 --crop 1,2,3 -o a.png", "is not X,Y,W,H"),
-        ("photo.png -s 4 --crop 55,0,10,10 -o a.png", "leaves the image, which is 60x40"),
+        ("photo.png -s 4 --crop 55,0,10,10 -o a.png", "exceeds the image, which has 60x40 pixels"),
         ("photo.png -s 4 --crop 0,0,9,9 --crops 3 -o a.png", "leave one out"),
         ("photo.png -s 4 --no-metrics", "nothing to do"),
         ("photo.png -s 4 --no-timing -o a.png", "nothing is measured"),
@@ -304,7 +301,7 @@ def test_found_places_are_where_methods_differ(dpid, folder):
         ("photo.png -s 4 --title x", "--title: it goes with a figure"),
         ("photo.png -s 4 --zoom 3", "--zoom: it goes with a figure"),
         ("photo.png -s 4 --crops 3", "no figure shows it"),
-        ("photo.png -s 4 --no-metrics --csv a.csv -o a.html", "there are no numbers"),
+        ("photo.png -s 4 --no-metrics --csv a.csv -o a.html", "there are no numbers to write"),
         ("photo.png -s 0.5 -o a.png", "would enlarge the image"),
         ("photo.png -s 4 --zoom 0 -o a.png", "--zoom"),
         ("photo.png -s 4 -o photo.png", "never overwritten"),

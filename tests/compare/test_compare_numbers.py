@@ -1,4 +1,4 @@
-"""What is compared, where to look, and the numbers: each against a plain computation of its own."""
+"""Variants, regions and numbers, each against an independent, plain computation."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 import dpid_cli
-from dpid_cli.compare.intensities import as_bytes, intensities, lightness
-from dpid_cli.compare.metrics import BLOCK, Numbers, Yardstick
-from dpid_cli.compare.regions import Region, crop_of, in_result, spread, telling
-from dpid_cli.compare.table import FIELDS, Measured, as_json, csv_of, formatted, summary
+from dpid_cli.compare.comparison import Comparison, VariantResult
+from dpid_cli.compare.intensities import as_bytes, intensities
+from dpid_cli.compare.metrics import BLOCK, Numbers, Yardstick, lightness
+from dpid_cli.compare.regions import Region, crop_of, in_output, most_different, variance
+from dpid_cli.compare.table import FIELDS, as_json, csv_of, formatted, rows_of, summary
 from dpid_cli.compare.variants import DEFAULT, Variant, sweep_of, variant_of, variants_of
 from dpid_cli.pictures import Picture
 
@@ -21,7 +22,7 @@ def picture(pixels: np.ndarray, alpha: bool = False) -> Picture:
 
 
 def image(height: int, width: int, channels: int = 3, seed: int = 5) -> np.ndarray:
-    """Smooth shades with noise that grows from left to right, in [0, 1], as 8 bits hold them."""
+    """Smooth shades with noise that grows from left to right, in [0, 1], rounded to 8 bits."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width]
     base = 0.5 + 0.3 * np.sin(x / 9)[..., None] * np.cos(y / 7)[..., None] * np.ones(channels)
@@ -33,7 +34,7 @@ def downscaled(source: np.ndarray, scale: float, method: str) -> np.ndarray:
     return dpid_cli.downscale(np.rint(255 * source).astype(np.uint8), scale=scale, method=method) / 255
 
 
-# What is compared
+# Variants
 
 
 def test_words():
@@ -63,13 +64,13 @@ def test_words_come_back(name):
         ("lanczso", "'lanczso' is not known"),
         ("dpid:", "sets no parameter"),
         ("dpid:lambda", "'lambda' sets no parameter"),
-        ("dpid:lamda=1", "'lamda' is no parameter"),
-        ("dpid:lambda=x", "'x' is not a number"),
-        ("dpid:lambda=-1", "lambda: must be a finite number, 0 or more: got -1.0"),
-        ("box:window=2.5", "'2.5' is not a whole number"),
+        ("dpid:lamda=1", "unknown parameter 'lamda'"),
+        ("dpid:lambda=x", "must be a number (got 'x')"),
+        ("dpid:lambda=-1", "lambda: must be"),
+        ("box:window=2.5", "must be a whole number (got '2.5')"),
         ("box:lambda=1", "method box has no such parameter"),
         ("box:guidance=photo", "method box has no such parameter"),
-        ("dpp:variant=both", "variant: must be sym or asym: got 'both'"),
+        ("dpp:variant=both", "variant: must be sym or asym"),
     ],
 )
 def test_words_that_are_wrong(word, told):
@@ -79,7 +80,12 @@ def test_words_that_are_wrong(word, told):
 
 
 def test_sweeps():
-    assert sweep_of("lambda=0:0.3:0.1").values == (0, 0.1, 0.2, 0.3)  # in decimals, to the last
+    assert sweep_of("lambda=0:0.3:0.1").values == (
+        0,
+        0.1,
+        0.2,
+        0.3,
+    )  # in decimal arithmetic, with the last value
     assert sweep_of("lambda=0:2:0.25").values == tuple(i / 4 for i in range(9))
     assert sweep_of("lambda=1:2:0.4").values == (1, 1.4, 1.8)
     assert sweep_of("window=4:8:2").values == (4, 6, 8)
@@ -116,7 +122,7 @@ def test_all_variants():
     grid = variants_of(["dpp", "box"], [sweep_of("lambda=0,1"), sweep_of("alpha=0,0.1,1")])
     assert len(grid) == 7 and grid[1].swept == {"lambda_": 0, "alpha": 0.1}
     assert [v.word for v in variants_of(["box", "box", "max"], ())] == ["box", "max"]
-    both = variants_of(["dpid:lambda=1", "dpid"], [sweep_of("lambda=0,1")])  # without a hole in the sweep
+    both = variants_of(["dpid:lambda=1", "dpid"], [sweep_of("lambda=0,1")])  # the sweep stays complete
     assert [(v.word, v.swept) for v in both] == [
         ("dpid:lambda=1", {"lambda_": 1}),
         ("dpid:lambda=0", {"lambda_": 0}),
@@ -136,45 +142,45 @@ def test_variants_that_cannot_be():
             variants_of(words, sweeps)
 
 
-# Where to look
+# Regions
 
 
 def test_crops():
     assert crop_of("4, 8,16,32") == Region(4, 8, 20, 40)
-    # The smallest part of the result that covers it.
-    assert in_result(Region(4, 8, 20, 40), (100, 100), (25, 25)) == Region(1, 2, 5, 10)
-    assert in_result(Region(5, 9, 6, 10), (100, 100), (25, 25)) == Region(1, 2, 2, 3)
-    assert in_result(Region(0, 0, 100, 100), (100, 100), (7, 9)) == Region(0, 0, 7, 9)
+    # The smallest region of the output that covers the crop.
+    assert in_output(Region(4, 8, 20, 40), (100, 100), (25, 25)) == Region(1, 2, 5, 10)
+    assert in_output(Region(5, 9, 6, 10), (100, 100), (25, 25)) == Region(1, 2, 2, 3)
+    assert in_output(Region(0, 0, 100, 100), (100, 100), (7, 9)) == Region(0, 0, 7, 9)
     assert Region(1, 2, 5, 10).on((25, 25), (100, 100)) == Region(4, 8, 20, 40)
     for word in ("1,2,3", "a,b,c,d", "0,0,0,5", "-1,0,4,4", "1.5,0,4,4"):
         with pytest.raises(dpid_cli.DpidError, match="--crop"):
             crop_of(word)
-    with pytest.raises(dpid_cli.DpidError, match="leaves the image, which is 100x100"):
-        in_result(Region(90, 0, 101, 5), (100, 100), (25, 25))
+    with pytest.raises(dpid_cli.DpidError, match="exceeds the image, which has 100x100 pixels"):
+        in_output(Region(90, 0, 101, 5), (100, 100), (25, 25))
 
 
 def test_spread_is_the_variance():
     results = [np.random.default_rng(seed).random((4, 5, 3)) for seed in range(3)]
-    np.testing.assert_allclose(spread(results), np.var(results, axis=0).sum(axis=2))
+    np.testing.assert_allclose(variance(results), np.var(results, axis=0).sum(axis=2))
 
 
-def test_the_most_telling_places_are_found():
+def test_the_most_different_regions_are_chosen():
     apart = np.zeros((60, 80))
     apart[40:44, 60:64] = 3  # less, but elsewhere
     apart[10:16, 10:16] = 5
-    apart[10:16, 20:26] = 4.9  # more, but beside the first
-    first, second, *rest = telling(apart, 3)
+    apart[10:16, 20:26] = 4.9  # more, but next to the first
+    first, second, *rest = most_different(apart, 3)
     assert first.size == second.size == (16, 16) and not rest
     inside = apart[first.top : first.bottom, first.left : first.right].sum()
     every = [apart[y : y + 16, x : x + 16].sum() for y in range(45) for x in range(65)]
     assert inside == pytest.approx(max(every))
     assert second.cut(apart).sum() == 3 * 16
-    assert telling(apart, 0) == []
+    assert most_different(apart, 0) == []
 
 
-def test_places_lie_apart_and_inside():
+def test_regions_lie_apart_and_inside():
     apart = np.random.default_rng(3).random((300, 420))
-    found = telling(apart, 26)
+    found = most_different(apart, 26)
     assert len(found) > 4 and found == sorted(found, key=lambda region: (region.top, region.left))
     for i, one in enumerate(found):
         assert one.left >= 0 and one.top >= 0 and one.right <= 420 and one.bottom <= 300
@@ -184,9 +190,9 @@ def test_places_lie_apart_and_inside():
             assert max(across, down) >= min(one.size) // 2 - 1
 
 
-def test_places_of_results_that_do_not_differ():
-    assert telling(np.zeros((60, 80)), 2) == [Region(32, 22, 48, 38)]
-    assert telling(np.ones((8, 8)), 2) == []  # it would be all of it
+def test_regions_of_outputs_that_do_not_differ():
+    assert most_different(np.zeros((60, 80)), 2) == [Region(32, 22, 48, 38)]
+    assert most_different(np.ones((8, 8)), 2) == []  # a region would be the whole output
 
 
 # Pixels
@@ -194,17 +200,15 @@ def test_places_of_results_that_do_not_differ():
 
 def test_pixels_of_every_kind():
     deep = np.array([[0, 128, 129, 65535]], np.uint16)
-    assert as_bytes(picture(deep))[0][..., 0].tolist() == [[0, 0, 1, 255]]
+    assert as_bytes(picture(deep))[..., 0].tolist() == [[0, 0, 1, 255]]
     assert intensities(picture(deep))[0, 3, 0] == 1
     floats = np.array([[-1, 0.5, 2]], np.float32)
-    assert as_bytes(picture(floats))[0][..., 2].tolist() == [[0, 128, 255]]
+    assert as_bytes(picture(floats))[..., 2].tolist() == [[0, 128, 255]]
     glass = np.array([[[10, 20, 30, 51]]], np.uint8)
-    colours, alpha = as_bytes(picture(glass, alpha=True))
-    assert colours.tolist() == [[[10, 20, 30]]] and alpha.tolist() == [[51]]
+    assert as_bytes(picture(glass, alpha=True)).tolist() == [[[10, 20, 30, 51]]]
     np.testing.assert_allclose(intensities(picture(glass, alpha=True))[0, 0, 0], 10 / 255 * 0.2 + 0.8)
     grey = np.array([[[7, 255]]], np.uint8)
-    colours, alpha = as_bytes(picture(grey, alpha=True))
-    assert colours.tolist() == [[[7, 7, 7]]] and alpha is None
+    assert as_bytes(picture(grey, alpha=True)).tolist() == [[[7, 7, 7]]]
     assert lightness(np.array([[[0.2, 0.4, 0.6]]]))[0, 0] == pytest.approx(
         0.2126 * 0.2 + 0.7152 * 0.4 + 0.0722 * 0.6
     )
@@ -214,7 +218,7 @@ def test_pixels_of_every_kind():
 
 
 def by_hand(source: np.ndarray, box: np.ndarray, result: np.ndarray) -> dict[str, float]:
-    """All numbers, slowly, from their definitions."""
+    """All numbers from their definitions, slowly."""
     height, width, channels = source.shape
     enlarged = np.empty_like(source)
     for c in range(channels):
@@ -256,7 +260,7 @@ def by_hand(source: np.ndarray, box: np.ndarray, result: np.ndarray) -> dict[str
 
 
 def ssim_by_hand(a: np.ndarray, b: np.ndarray) -> float:
-    """Wang et al. 2004, with a Gaussian window of 11 by 11 pixels that lies inside."""
+    """Wang et al. 2004, with a Gaussian window of 11 by 11 pixels, inside the image."""
     weights = np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2))
     weights = np.outer(weights, weights) / weights.sum() ** 2
 
@@ -314,7 +318,7 @@ def test_box_is_its_own_measure():
 
 
 def test_noise_of_known_gain():
-    """Flat, with noise of deviation s: four by four pixels averaged keep s / 4, one of them all of it."""
+    """In a flat image with noise of deviation s, means of 4x4 pixels have s / 4, single pixels s."""
     source = 0.5 + 0.1 * np.random.default_rng(0).standard_normal((512, 512, 1))
     yardstick = Yardstick(source, downscaled(source, 4, "box"))
     picked = yardstick.measure(downscaled(source, 4, "subsample"))
@@ -353,7 +357,10 @@ def test_numbers_as_text():
     assert [formatted(v, 2) for v in (None, math.inf, 0.123, 1234.5)] == ["", "∞", "0.12", "1234"]
     numbers = Numbers(None, math.inf, 0, 1, 1, 0, 1, 1, 0, 2.0)
     assert as_json(numbers)["psnr"] is None and as_json(numbers)["noise_gain"] == 2
-    heading, line = csv_of([Measured("a, b.png", (3, 4), (Variant("box"),), (numbers,))]).splitlines()
+    black = picture(np.zeros((4, 3), np.uint8))
+    result = VariantResult(Variant("box"), {}, black, numbers)
+    rows = rows_of(Comparison("a, b.png", black, black, (result,), ()))
+    heading, line = csv_of(rows).splitlines()
     assert heading == ",".join(["input", "width", "height", "variant", *FIELDS])
     assert line == '"a, b.png",3,4,box,,inf,0,1,1,0,1,1,0,2,,'
 

@@ -1,4 +1,4 @@
-"""The page of a comparison, used in a real browser: Chromium, driven by Playwright."""
+"""The page of a comparison in a real browser: Chromium, driven by Playwright."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def source() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory, source) -> Path:
-    """The page of noise, in which no pixel is like its neighbour."""
+    """The page of a noisy image, in which neighbouring pixels differ."""
     from click.testing import CliRunner
 
     from dpid_cli.cli import main
@@ -68,7 +68,7 @@ def written(tmp_path_factory, source) -> Path:
 
 @pytest.fixture(scope="module")
 def results(source) -> dict[str, np.ndarray]:
-    """What the library makes of it, by the labels of the page."""
+    """The outputs of the library, by the labels of the page."""
     made = {"box": {"method": "box"}, "max": {"method": "max"}}
     made |= {f"dpid, λ = {value}": {"lambda_": float(value)} for value in ("0", "0.5", "1")}
     return {label: dpid_cli.downscale(source, scale=SCALE, **options) for label, options in made.items()}
@@ -76,7 +76,7 @@ def results(source) -> dict[str, np.ndarray]:
 
 @pytest.fixture
 def page(browser, written, request):
-    """The page, open and ready; nothing may be said on its console or asked of a network."""
+    """The page, open and ready; it must not print to the console or use the network."""
     options = {"viewport": {"width": 1000, "height": 900}} | getattr(request, "param", {})
     context = browser.new_context(**options)
     opened = context.new_page()
@@ -101,7 +101,7 @@ def shown(page) -> np.ndarray:
 
 
 def until(page, expression: str) -> None:
-    """Wait for what is true soon; the page's policy forbids what Playwright would do for it."""
+    """Wait until an expression is true; the policy of the page forbids Playwright's own way to wait."""
     for _ in range(100):
         if page.evaluate(expression):
             return
@@ -126,15 +126,15 @@ def state(page) -> dict:
 
 
 def expected(page, result: np.ndarray, offset: int = 0) -> np.ndarray:
-    """The view's pixels if it showed only this result, -1 where there is none of it."""
+    """The pixels of the view if it showed only this output, and -1 outside the output."""
     now = state(page)
     width, height = page.evaluate("[view.width, view.height]")
     y, x = np.mgrid[0:height, 0:width]
     row, column = (y - now["y"]) // now["zoom"], (x - now["x"] - offset) // now["zoom"]
     inside = (row >= 0) & (row < result.shape[0]) & (column >= 0) & (column < result.shape[1])
-    picture = np.full((height, width, 3), -1)
-    picture[inside] = result[row[inside], column[inside]]
-    return picture
+    wanted = np.full((height, width, 3), -1)
+    wanted[inside] = result[row[inside], column[inside]]
+    return wanted
 
 
 def agree(seen: np.ndarray, wanted: np.ndarray) -> bool:
@@ -186,7 +186,7 @@ def test_blinking(page, results):
     choose(page, "box", "max")
     page.check("input[value=blink]")
     page.click("#blink")  # pause
-    assert page.inner_text("#blink") == "Blink" and not state(page)["blinking"]
+    assert page.inner_text("#blink") == "Resume" and not state(page)["blinking"]
     found = []
     for _ in range(2):
         found.append(
@@ -315,26 +315,26 @@ def test_everything_can_be_reached_by_tab_and_has_a_name(page):
     for told in (
         'combobox "Left"',
         'combobox "Right"',
-        'radio "swipe"',
+        'radio "with a divider"',
         'slider "Divider"',
         'slider "λ on the right"',
         'button "Zoom in"',
-        'button "Go to place A"',
+        'button "Go to region A"',
         'table "Numbers"',
         'rowheader "dpid, λ = 0.5"',
         'columnheader "SSIM"',
-        'button "Exchange left and right"',
-        'application "input and box, divided by a line, ',
+        'button "Swap left and right"',
+        'application "input and box, with a divider, ',
     ):
         assert told in snapshot, told
     assert not re.search(r"- (button|slider|combobox|application|img|radio)( \[[^\]]*\])*:?$", snapshot, re.M)
-    assert page.get_attribute("#view", "aria-label").startswith("input and box, divided by a line, ")
+    assert page.get_attribute("#view", "aria-label").startswith("input and box, with a divider, ")
     page.select_option("#right", label="max")
     assert "max" in page.inner_text("[role=status]") and "max" in page.get_attribute("#view", "aria-label")
 
 
 def contrast(one: str, other: str) -> float:
-    """Of two colours ``rgb(r, g, b)``, by WCAG 2."""
+    """Contrast of two colours ``rgb(r, g, b)`` by WCAG 2."""
 
     def luminance(colour):
         values = [int(v) / 255 for v in re.findall(r"\d+", colour)[:3]]
@@ -381,7 +381,7 @@ def test_the_input_is_there_to_compare_with(page, source):
 
 @pytest.fixture
 def glass(tmp_path, dpid) -> Path:
-    """A page of a picture that is clear on its left half."""
+    """A page of an image whose left half is transparent."""
     pixels = np.full((40, 80, 4), 255, np.uint8)
     pixels[:, :40, 3] = 0
     Image.fromarray(pixels).save(tmp_path / "glass.png")
@@ -437,15 +437,15 @@ def test_the_heading_of_an_index_fits_narrow_screens(browser, tmp_path):
 
     from dpid_cli.cli import main
 
-    pictures, index = tmp_path / "pictures", tmp_path / "index.html"
-    pictures.mkdir()
+    images, index = tmp_path / "images", tmp_path / "index.html"
+    images.mkdir()
     for name in "a.png", "b.png":
-        Image.new("RGB", (32, 32)).save(pictures / name)
-    words = ["compare", str(pictures), "-s", str(SCALE), "-m", "box", "-o", str(index)]
+        Image.new("RGB", (32, 32)).save(images / name)
+    words = ["compare", str(images), "-s", str(SCALE), "-m", "box", "-o", str(index)]
     assert CliRunner().invoke(main, words).exit_code == 0
     page = browser.new_page(viewport={"width": 420, "height": 700})
     page.goto(index.as_uri())
-    name = "Means, and standard deviations over the images"
+    name = "Means and standard deviations over the images"
     box = page.get_by_role("heading", name=name, exact=True).bounding_box()
     assert box["x"] >= 0 and box["x"] + box["width"] <= 420
     assert page.evaluate("document.documentElement.scrollWidth") <= 420

@@ -1,4 +1,4 @@
-"""Sheets: every pixel of a result is where it should be, in every format, and no text lies over anything."""
+"""Sheets show every pixel of the outputs in every file format, and no text covers anything."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ from PIL import Image, ImageCms
 
 import dpid_cli
 from dpid_cli.compare import drawing
-from dpid_cli.compare.layout import THEMES, Sheet, Style, sheet_of, wrapped
+from dpid_cli.compare.comparison import Comparison, VariantResult
+from dpid_cli.compare.layout import sheet_of, wrapped
 from dpid_cli.compare.metrics import Numbers
+from dpid_cli.compare.panels import content_of
 from dpid_cli.compare.regions import Region
-from dpid_cli.compare.study import Result, Study
+from dpid_cli.compare.sheet import THEMES, Sheet, Style
 from dpid_cli.compare.variants import Variant, sweep_of, variants_of
 from dpid_cli.pictures import Picture
 from support.command import SAMPLES, is_one_error_line, pixels, places
@@ -41,7 +43,7 @@ def enlarged(array: np.ndarray, zoom: int) -> np.ndarray:
 
 
 def panels(noise: np.ndarray) -> list[np.ndarray]:
-    """Every result whole and its crop, as they shall stand on the sheet."""
+    """All outputs and their crops, as a sheet must show them."""
     left, top, width, height = (side // SCALE for side in CROP)
     results = [dpid_cli.downscale(noise, scale=SCALE, **options) for options in VARIANTS.values()]
     crops = [enlarged(result[top : top + height, left : left + width], ZOOM) for result in results]
@@ -97,7 +99,7 @@ def test_svg_shows_every_pixel(dpid, photo, noise):
         data = element.attrib["{http://www.w3.org/1999/xlink}href"].split(",")[1]
         shown = np.array(Image.open(io.BytesIO(base64.b64decode(data))))[::-1, :, :3]
         matrix = [float(value) for value in re.findall(r"-?[\d.]+", element.attrib["transform"])]
-        np.testing.assert_allclose(matrix[:4], (0.5, 0, 0, -0.5))  # one pixel of the screen, upside down
+        np.testing.assert_allclose(matrix[:4], (0.5, 0, 0, -0.5))  # one screen pixel, upside down
         assert all(2 * place == int(2 * place) for place in matrix[4:])
         assert "pixelated" in element.attrib["style"]
         found.append(shown)
@@ -177,7 +179,7 @@ def test_the_profile_goes_with_the_sheet(dpid, folder):
         words = ("compare", "photo.png", "-s", "4", "-m", "box", "--overwrite", "-o", f"sheet.{kind}")
         result = dpid(*words)
         assert is_one_error_line(result.stderr)
-        assert result.stderr.startswith(f"sheet.{kind}: it cannot hold the colour profile")
+        assert result.stderr.startswith(f"sheet.{kind}: cannot store the input's colour profile")
         assert dpid(*words, "--to-srgb").stderr == ""
         part.save("srgb.png", icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
         assert dpid("compare", "srgb.png", *words[2:]).stderr == ""
@@ -193,8 +195,10 @@ def test_warnings_are_told_once(dpid, photo, noise):
 # Layout
 
 
-def study_of(size: tuple[int, int], scale: int, variants: tuple[Variant, ...], measured: bool) -> Study:
-    """A study whose pictures are black; only their sizes matter."""
+def comparison_of(
+    size: tuple[int, int], scale: int, variants: tuple[Variant, ...], measured: bool
+) -> Comparison:
+    """A comparison of black images; only their sizes matter."""
     width, height = size
     small = max(1, width // scale), max(1, height // scale)
     numbers = Numbers(0.1234, 45.67, 0.1, 123.456, 1, 0.1, 1234.5, math.inf, 0.1, 1, 12.345, 123.4)
@@ -204,8 +208,12 @@ def study_of(size: tuple[int, int], scale: int, variants: tuple[Variant, ...], m
     regions = tuple(
         Region(x, y, min(x + side, small[0]), min(y + side, small[1])) for x, y in dict.fromkeys(spots)
     )
-    results = tuple(Result(v, {}, black[1], numbers if measured else None) for v in variants)
-    return Study("photo.png", black[0], black[1], results, regions)
+    results = tuple(VariantResult(v, {}, black[1], numbers if measured else None) for v in variants)
+    return Comparison("photo.png", black[0], black[1], results, regions)
+
+
+def laid_out(comparison: Comparison, style: Style) -> Sheet:
+    return sheet_of(content_of(comparison, style), style, drawing.width_of)
 
 
 def many(count: int) -> tuple[Variant, ...]:
@@ -221,7 +229,7 @@ GRID = variants_of(["dpp", "box"], [sweep_of("lambda=0:2:0.5"), sweep_of("alpha=
 
 
 def boxes_of(sheet: Sheet) -> list[tuple[float, float, float, float]]:
-    """What each text covers at most: DejaVu's letters reach 0.76 above the baseline and 0.24 below."""
+    """The area of each text: letters of DejaVu reach 0.76 above the baseline and 0.24 below it."""
     return [
         (
             t.left,
@@ -258,7 +266,7 @@ CASES = [
 @pytest.mark.parametrize("measured", [False, True])
 @pytest.mark.parametrize(("variants", "size", "style"), CASES)
 def test_nothing_lies_over_anything(variants, size, style, measured):
-    sheet = sheet_of(study_of(size, 4, variants, measured), style, drawing.width_of)
+    sheet = laid_out(comparison_of(size, 4, variants, measured), style)
     texts = boxes_of(sheet)
     images = [(i.left, i.top, i.left + i.pixels.shape[1], i.top + i.pixels.shape[0]) for i in sheet.images]
     for left, top, right, bottom in texts + images:
@@ -267,7 +275,7 @@ def test_nothing_lies_over_anything(variants, size, style, measured):
         assert not meet(a, b)
     for a, b in combinations(images, 2):
         assert not meet(a, b)
-    overview = images[0]  # on which the places are marked by letters
+    overview = images[0]  # where letters mark the regions
     for text, box in zip(sheet.texts, texts, strict=True):
         over = [image for image in images if meet(box, image)]
         assert not over or (over == [overview] and text.colour == "#000000")
@@ -281,7 +289,7 @@ def test_nothing_lies_over_anything(variants, size, style, measured):
 
 def test_all_variants_and_labels_are_there():
     for count in range(1, 17):
-        sheet = sheet_of(study_of((400, 300), 4, many(count), False), Style(), drawing.width_of)
+        sheet = laid_out(comparison_of((400, 300), 4, many(count), False), Style())
         texts = [text.text for text in sheet.texts]
         assert texts.count("dpid") == count and f"λ = {(count - 1) / 8:g}" in texts
         assert len(sheet.images) == (count + 1) * 4
@@ -289,7 +297,7 @@ def test_all_variants_and_labels_are_there():
 
 def test_columns_and_grids():
     def columns(variants, style):
-        sheet = sheet_of(study_of((400, 300), 4, variants, False), style, drawing.width_of)
+        sheet = laid_out(comparison_of((400, 300), 4, variants, False), style)
         rows = {}
         for text in (text for text in sheet.texts if text.bold and text.colour != "#000000"):
             rows.setdefault(round(text.baseline), []).append(text.text)
@@ -313,16 +321,18 @@ def test_words_are_wrapped():
 
 @pytest.mark.parametrize("place", [(0, 0), (99, 74), (50, 30), (0, 74)])
 def test_letters_hide_no_small_frame(place):
-    study = study_of((400, 300), 4, many(2), False)
+    comparison = comparison_of((400, 300), 4, many(2), False)
     spots = [place, (min(place[0] + 3, 99), max(place[1] - 3, 0))]
-    study = replace(study, regions=tuple(Region(x, y, x + 1, y + 1) for x, y in dict.fromkeys(spots)))
-    sheet = sheet_of(study, Style(), drawing.width_of)
+    comparison = replace(
+        comparison, regions=tuple(Region(x, y, x + 1, y + 1) for x, y in dict.fromkeys(spots))
+    )
+    sheet = laid_out(comparison, Style())
     overview = sheet.images[0]
     width, height = overview.pixels.shape[1], overview.pixels.shape[0]
     area = (overview.left, overview.top, overview.left + width, overview.top + height)
     marks = [b for b in sheet.boxes if meet((b.left, b.top, b.right, b.bottom), area)]
     frames, letters = [b for b in marks if b.border], [b for b in marks if not b.border]
-    assert len(frames) == len(letters) == len(study.regions)
+    assert len(frames) == len(letters) == len(comparison.regions)
     for frame, letter in product(frames, letters):
         assert not meet(
             (frame.left, frame.top, frame.right, frame.bottom),

@@ -1,4 +1,4 @@
-"""Gradients against differences of the float64 library, for every parameter and both grids."""
+"""Gradients agree with differences of outputs in float64, for every parameter and both grids."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MARGIN = 0.01  # between a pixel and its guidance; more than any difference belo
 
 @st.composite
 def filters(draw, grid, planes, rng):
-    """A filter, and for the input grid its scale."""
+    """A filter on one of the grids; on the input grid, with a scale."""
     bias = tuple(rng.normal(0, 0.1, planes)) if planes else 0.1
     if grid == "output":
         # A derivative filter, which sums to zero, has another rule for borders. Sums near zero lie between
@@ -65,7 +65,7 @@ def cases(draw):
 
 
 def settled(image, size, guidance, rng):
-    """The image, changed until no pixel is near its guidance.
+    """Change an image until no pixel is near its guidance.
 
     There, the slope of the asymmetric reward has a bend, which a difference across it would round off.
     """
@@ -77,7 +77,7 @@ def settled(image, size, guidance, rng):
             y0, y1, _ = oracle.window(row, planes.shape[0], size[1])
             x0, x1, _ = oracle.window(column, planes.shape[1], size[0])
             close = np.abs(planes[y0:y1, x0:x1] - compared[row, column]) < MARGIN
-            near[y0:y1, x0:x1] |= close & (len(cover) > 1)  # of one pixel, the weight does not matter
+            near[y0:y1, x0:x1] |= close & (len(cover) > 1)  # the weight of a single pixel does not matter
         if not near.any():
             return image
         image = np.where(near.reshape(image.shape), rng.random(image.shape), image)
@@ -85,19 +85,19 @@ def settled(image, size, guidance, rng):
 
 
 def central(function, step=1e-4):
-    """Derivative at 0, by differences of sixth order."""
+    """Derivative at 0 by central differences of sixth order."""
     one, two, three = (function(k * step) - function(-k * step) for k in (1, 2, 3))
     return (45 * one - 9 * two + three) / (60 * step)
 
 
 def forward(function, step=2e-5):
-    """Derivative at 0 from values at 0 and above, of sixth order."""
+    """Derivative at 0 by forward differences of sixth order."""
     weights = np.array([-147, 360, -450, 400, -225, 72, -10]) / 60
     return sum(weight * function(k * step) for k, weight in enumerate(weights)) / step
 
 
 def agree(actual, expected, size=0.0):
-    """Relative error up to 1e-6, of the derivative, or of the `size` of the terms that it is the sum of."""
+    """Allow a relative error of 1e-6 of the derivative, or of the `size` of its terms."""
     assert abs(actual - expected) <= 1e-6 * max(abs(expected), size) + 1e-9
 
 
@@ -154,7 +154,7 @@ def test_every_gradient(method, case):
 @plainly
 @given(case=cases())
 def test_image_gradients_add_up_where_the_guidance_follows_the_image(method, case):
-    """A brighter image has a result as much brighter: sum(dL/dimage) = sum(upstream)."""
+    """A brighter image has an equally brighter output: sum(dL/dimage) = sum(upstream)."""
     image, size, parameters, rng = case
     assume(parameters["guidance"] in ("box", "gaussian"))
     upstream = rng.normal(0, 1, (size[1], size[0], *image.shape[2:]))
@@ -177,6 +177,7 @@ def test_integers_are_intensities():
     of_levels = gradients(levels, upstream, size=(2, 3))
     of_floats = gradients(levels / 255, upstream, size=(2, 3))
     np.testing.assert_array_equal(of_levels.image, of_floats.image)
+    assert isinstance(of_levels, dpid_cli.Gradients)
     assert of_levels.lambda_ == of_floats.lambda_
 
 
@@ -191,7 +192,7 @@ def test_scale_one_passes_the_gradient_on():
     ("arguments", "told"),
     [
         ({"scale": 2, "method": "box"}, "method: box has no gradients"),
-        ({}, "size: give either"),
+        ({}, "size: needs exactly one"),
         ({"scale": 2, "upstream": np.ones((2, 3))}, "upstream: "),
         ({"scale": 2, "upstream": np.full((3, 3), np.nan)}, "upstream: "),
         ({"scale": 2, "lambda_": -1}, "lambda: "),

@@ -1,4 +1,4 @@
-"""Learning: known parameters are found again, losses fall, and the command behaves."""
+"""Learning recovers known parameters and lowers losses; `dpid learn` equals the library."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from skimage.metrics import structural_similarity
 
 from dpid_cli import DpidError, Filter, downscale, learn
 from dpid_cli.downscaling.filters import BOX, GAUSSIAN, over_pixels
-from dpid_cli.learning.fit import Fit, Plan
-from dpid_cli.learning.losses import Example, dissimilarity, interpolation, l2, pairs, ssim
+from dpid_cli.learning.crops import Crop
+from dpid_cli.learning.fit import Fit
+from dpid_cli.learning.losses import dissimilarity, interpolation, l2, pairs, ssim
+from dpid_cli.learning.plan import Plan
 from support.command import DPID, SAMPLES, is_one_error_line, listing
 
 KERNELS = {
@@ -35,7 +37,7 @@ def sample(name, gray=True):
 
 @pytest.fixture(scope="module")
 def images():
-    """Three samples, with sides that 4 divides."""
+    """Three samples, cropped to sides that are multiples of 4."""
     found = [sample(name) for name in ("camera.png", "chelsea.png", "page.png")]
     return [image[: len(image) // 4 * 4, : image.shape[1] // 4 * 4] for image in found]
 
@@ -82,7 +84,7 @@ def test_pairs_recover_a_filter_on_the_input_grid(images):
 
 
 def test_pairs_of_a_fractional_scale(images):
-    """Windows begin at whole pixels every five pixels, and crops with them."""
+    """At scale 2.5, windows and crops begin at whole pixels every five pixels."""
     large = [image[:150, :250] for image in images]
     small = [downscale(image, scale=2.5, lambda_=1.6) for image in large]
     options = {"alpha": 0, "hold": ("kernel", "bias", "alpha"), "crop": 83, "held_out": 0}
@@ -92,13 +94,13 @@ def test_pairs_of_a_fractional_scale(images):
 
 
 def test_ssim_beats_what_there_was():
-    """On held-out halves of pictures, most of whose other halves were learned from."""
-    pictures = [sample(name, gray=False) for name in ("camera.png", "chelsea.png", "rocket.jpg")]
-    pictures += [skimage.data.astronaut(), skimage.data.coffee(), skimage.data.gravel()]
-    halves = [half for picture in pictures for half in np.array_split(picture, 2, axis=1)]
+    """On held-out halves of images; the fit has learned from most of the other halves."""
+    photos = [sample(name, gray=False) for name in ("camera.png", "chelsea.png", "rocket.jpg")]
+    photos += [skimage.data.astronaut(), skimage.data.coffee(), skimage.data.gravel()]
+    halves = [half for photo in photos for half in np.array_split(photo, 2, axis=1)]
     options = {"crops": 2, "crop": 96, "seed": 2}
     found = learn(halves, scale=4, iterations=40, **options)
-    plan = Plan.of(4, **options)
+    plan = Plan(4, **options)
     fixed = {"alpha": 0.0, "epsilon": 0.0, "variant": "sym", "normalize": "none"}
 
     def loss(filter_, method="dpid", **parameters):
@@ -135,8 +137,8 @@ def test_what_is_held_stays(images):
 
 
 def test_a_kernel_for_each_channel():
-    pictures = [sample(name, gray=False)[:200, :200] for name in ("chelsea.png", "rocket.jpg")]
-    found = learn(pictures, scale=4, per_channel=True, method="dpp", crops=1, crop=96, iterations=5)
+    photos = [sample(name, gray=False)[:200, :200] for name in ("chelsea.png", "rocket.jpg")]
+    found = learn(photos, scale=4, per_channel=True, method="dpp", crops=1, crop=96, iterations=5)
     assert found.kernel.shape == (3, 3, 3) and len(found.bias) == 3
     assert np.abs(found.kernel[0] - found.kernel[2]).max() > 1e-4
 
@@ -154,10 +156,10 @@ def test_interpolation_is_linear_between_centres():
 def test_objectives_have_exact_gradients(objective, channels):
     rng = np.random.default_rng(channels)
     inner = (slice(1, None), slice(0, -1))
-    example = Example(rng.random((20, 24, channels)), (6, 5), rng.random((5, 6, channels)), inner)
+    crop = Crop(rng.random((20, 24, channels)), (6, 5), rng.random((5, 6, channels)), inner)
     result, direction = rng.random((5, 6, channels)), rng.normal(size=(5, 6, channels))
-    _, gradient = objective(example, result)
-    high, low = (objective(example, result + step * direction)[0] for step in (1e-5, -1e-5))
+    _, gradient = objective(crop, result)
+    high, low = (objective(crop, result + step * direction)[0] for step in (1e-5, -1e-5))
     assert (gradient * direction).sum() == pytest.approx((high - low) / 2e-5, rel=1e-7)
 
 
@@ -213,8 +215,8 @@ def test_nothing_to_improve():
 
 
 @pytest.fixture
-def pictures(folder):
-    """Two images in ``large`` and what became of them in ``small``."""
+def files(folder):
+    """Two images in ``large``, and their outputs in ``small``."""
     for name in "large", "small":
         (folder / name).mkdir()
     for name in "camera", "chelsea":
@@ -228,7 +230,7 @@ def pictures(folder):
 QUICK = ["--crops", "1", "--crop", "60", "--iterations", "4", "-j", "1"]
 
 
-def test_command_equals_library(dpid, pictures):
+def test_command_equals_library(dpid, files):
     result = dpid("learn", "large", "-s", "3", "-o", "found.json", *QUICK)
     assert (result.exit_code, result.stdout) == (0, "found.json\n")
     names = ["camera.png", "chelsea.png"]
@@ -244,7 +246,7 @@ def test_command_equals_library(dpid, pictures):
     assert again.exit_code == 0
 
 
-def test_command_with_pairs_and_json(dpid, pictures):
+def test_command_with_pairs_and_json(dpid, files):
     words = "--objective pairs --targets small --alpha 0 --hold alpha --hold kernel --hold bias -v --json"
     result = dpid("learn", "large/camera.png", "large/chelsea.png", "-s", "3", "-o", "p.json", *words.split())
     assert result.exit_code == 0
@@ -254,7 +256,7 @@ def test_command_with_pairs_and_json(dpid, pictures):
     assert result.stderr.startswith("iteration 1: loss ")
 
 
-def test_command_on_the_input_grid(dpid, pictures):
+def test_command_on_the_input_grid(dpid, files):
     result = dpid("learn", "large", "-s", "3", "--grid", "input", "-o", "i.json", "-q", *QUICK)
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
     found = Filter.load("i.json")
@@ -264,12 +266,12 @@ def test_command_on_the_input_grid(dpid, pictures):
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
-        ("large -s 3 -o out.txt", 2, "ends in .json"),
+        ("large -s 3 -o out.txt", 2, "ending in .json"),
         ("large -s 3 -o none/out.json", 1, "cannot be written"),
         ("large -s 3 -o there.json", 1, "exists already"),
         ("large -s 0.5 -o out.json", 2, "enlarge"),
-        ("large -s 2.5 --grid input -o out.json", 2, "whole scale"),
-        ("large -s 3 --grid output --guidance i.json -o out.json", 2, "input grid"),
+        ("large -s 2.5 --grid input -o out.json", 2, "needs a whole scale"),
+        ("large -s 3 --grid output --guidance i.json -o out.json", 2, "a filter on the input grid"),
         ("large -s 3 --guidance none.json -o out.json", 2, "none.json"),
         ("large -s 3 --targets small -o out.json", 2, "--objective pairs"),
         ("large -s 3 --objective pairs -o out.json", 2, "--targets"),
@@ -279,28 +281,33 @@ def test_command_on_the_input_grid(dpid, pictures):
         ("there.json -s 3 -o out.json", 1, "not an image"),
         ("empty -s 3 -o out.json", 1, "no image"),
         ("clear.png -s 3 -o out.json", 1, "transparent"),
-        ("large -s 3 --objective pairs --targets none -o out.json", 1, "not a directory"),
+        ("large -s 3 --objective pairs --targets none -o out.json", 1, "not a folder"),
         ("large -s 3 --objective pairs --targets empty -o out.json", 1, "no image"),
         ("large -s 4 --objective pairs --targets small -o out.json", 2, "target"),
         ("large -o out.json", 2, "--scale"),
     ],
 )
-def test_command_errors(dpid, pictures, words, code, told):
-    (pictures / "empty").mkdir()
+def test_command_errors(dpid, files, words, code, told):
+    (files / "empty").mkdir()
     Path("there.json").write_text("{}")
     over_pixels(3).save("i.json")
     Image.fromarray(np.full((40, 40, 4), 100, np.uint8)).save("clear.png")
-    before = listing(pictures)
+    before = listing(files)
     result = dpid("learn", *words.split(), *QUICK)
     assert (result.exit_code, result.stdout) == (code, "")
     assert is_one_error_line(result.stderr) and told in result.stderr
-    assert listing(pictures) == before
+    assert listing(files) == before
 
 
-def test_ctrl_c_keeps_the_best(pictures):
-    """The signal comes while the search runs, which lasts long enough for it by its many crops."""
+def test_ctrl_c_keeps_the_best(files):
+    """The signal arrives while the search runs, which takes long because of its many crops."""
     words = [DPID, "learn", "large", "-s", "3", "-o", "best.json", "-v", "--crops", "400", "-j", "1"]
-    with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
+    streams = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+
+    def hear_signals():
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # which nohup and background jobs ignore
+
+    with subprocess.Popen(words, preexec_fn=hear_signals, **streams) as running:
         for line in running.stderr:
             if line.startswith("iteration 2"):
                 break

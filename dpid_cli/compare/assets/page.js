@@ -1,6 +1,6 @@
 "use strict";
 
-// What the file holds: results as differences from one another, to be added up modulo 256.
+// Each output is stored as its difference from the one before, modulo 256.
 const data = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
 const view = $("view");
@@ -8,7 +8,7 @@ const context = view.getContext("2d");
 const [width, height] = data.size;
 const MOST_ZOOM = 64;
 
-// zoom: pixels of the screen for one of a result; x, y: where its corner lies; all in whole pixels of the screen.
+// zoom: screen pixels for one pixel of an output; x, y: position of its corner; all in whole screen pixels.
 const state = { left: 0, right: 0, mode: "swipe", split: 0.5, blinking: true, second: false, zoom: 1, x: 0, y: 0 };
 let layers = [];
 let timer = 0;
@@ -33,7 +33,7 @@ async function bytesOf(source) {
   return pixels.getImageData(0, 0, width, height);
 }
 
-// Every result as a canvas: colours added to those of the one before, alpha likewise, where there is any.
+// All outputs as canvases: add colours, and alpha if there is any, to those of the output before.
 async function unpack() {
   const colours = new Uint8Array(4 * width * height);
   const unpacked = [];
@@ -71,7 +71,7 @@ function paneWidth() {
   return state.mode === "beside" ? view.width >> 1 : view.width;
 }
 
-// Draw the part of a layer that is seen between two columns of the view.
+// Draw the part of a layer that lies between two columns of the view.
 function drawLayer(layer, from, to, offset) {
   if (to <= from) return;
   const { zoom } = state;
@@ -131,14 +131,14 @@ function draw() {
 }
 
 function drawLine(at) {
-  if (at <= 0 || at >= view.width) return; // one picture alone
+  if (at <= 0 || at >= view.width) return; // only one image is visible
   context.fillStyle = "#000";
   context.fillRect(at - 2, 0, 4, view.height);
   context.fillStyle = "#fff";
   context.fillRect(at - 1, 0, 2, view.height);
 }
 
-// Some of the picture always stays in the view.
+// Some of the image always stays visible.
 function move(right, down) {
   const seen = (at, length, room) => Math.min(Math.max(at, Math.min(40, length) - length), room - Math.min(40, room, length));
   state.x = seen(state.x + right, width * state.zoom, paneWidth());
@@ -173,14 +173,14 @@ function goTo([left, top, right, bottom]) {
   centre((left + right) / 2, (top + bottom) / 2, Math.floor(0.8 * Math.min(paneWidth() / (right - left), view.height / (bottom - top))));
 }
 
-// What is chosen
+// Choices
 
 function describe() {
   const [left, right] = [layers[state.left].label, layers[state.right].label];
-  const how = { swipe: "divided by a line", blink: "by turns", beside: "side by side" }[state.mode];
-  const told = `${left} and ${right}, ${how}, ${state.zoom} times enlarged`;
-  view.setAttribute("aria-label", `${told}. ${data.name}`);
-  $("status").textContent = told;
+  const how = { swipe: "with a divider", blink: "alternating", beside: "side by side" }[state.mode];
+  const text = `${left} and ${right}, ${how}, enlarged ${state.zoom} times`;
+  view.setAttribute("aria-label", `${text}. ${data.name}`);
+  $("status").textContent = text;
 }
 
 function choose(side, index) {
@@ -215,7 +215,7 @@ function setBlinking(on) {
   clearInterval(timer);
   state.blinking = on;
   if (on) timer = setInterval(showOther, 700);
-  $("blink").textContent = on ? "Pause" : "Blink";
+  $("blink").textContent = on ? "Pause" : "Resume";
   $("blink").setAttribute("aria-pressed", String(on));
 }
 
@@ -227,11 +227,11 @@ function showOther() {
 function setSplit(part) {
   state.split = Math.min(1, Math.max(0, part));
   $("split").value = Math.round(100 * state.split);
-  $("split").setAttribute("aria-valuetext", `${Math.round(100 * state.split)} per cent left`);
+  $("split").setAttribute("aria-valuetext", `${Math.round(100 * state.split)} % left`);
   draw();
 }
 
-// Sweeps: sliders choose among the variants on the right.
+// Sweeps: sliders choose the variant on the right.
 
 function family() {
   const right = layers[state.right];
@@ -250,9 +250,9 @@ function showSweep() {
     const { values, symbol } = data.sweeps[input.name];
     const value = layers[state.right].swept?.[input.name];
     if (value !== undefined) input.value = values.indexOf(value);
-    const told = `${symbol} = ${values[input.value]}`;
-    input.setAttribute("aria-valuetext", value === undefined ? `${told}, not shown` : told);
-    $(`sweep-${input.name}-value`).textContent = value === undefined ? "–" : told;
+    const text = `${symbol} = ${values[input.value]}`;
+    input.setAttribute("aria-valuetext", value === undefined ? `${text}, not shown` : text);
+    $(`sweep-${input.name}-value`).textContent = value === undefined ? "–" : text;
   }
 }
 
@@ -291,13 +291,13 @@ function addChoices() {
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = String.fromCharCode(65 + index);
-    button.setAttribute("aria-label", `Go to place ${button.textContent}`);
+    button.setAttribute("aria-label", `Go to region ${button.textContent}`);
     button.addEventListener("click", () => goTo(region));
     $("regions").append(button);
   });
 }
 
-// Hands and keys
+// Mouse and keyboard
 
 const KEYS = {
   ArrowLeft: (far) => move(far, 0),
@@ -359,7 +359,7 @@ const THEMES = { auto: "system", light: "light", dark: "dark" };
 function setTheme(theme) {
   document.documentElement.dataset.theme = theme;
   $("theme-name").textContent = THEMES[theme];
-  $("theme").setAttribute("aria-label", `Colours: ${theme === "auto" ? "as the system has them" : THEMES[theme]}`);
+  $("theme").setAttribute("aria-label", `Theme: ${THEMES[theme]}`);
   draw();
 }
 
@@ -388,7 +388,7 @@ function listen() {
   try {
     observer.observe(view, { box: "device-pixel-content-box" });
   } catch {
-    observer.observe(view); // a browser that cannot tell them: rounded
+    observer.observe(view); // this browser reports rounded sizes only
   }
 }
 
@@ -407,6 +407,6 @@ async function start() {
 }
 
 start().catch((error) => {
-  $("status").textContent = `The pictures cannot be shown: ${error.message}`;
+  $("status").textContent = `Cannot show the images: ${error.message}`;
   throw error;
 });

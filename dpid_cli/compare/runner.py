@@ -1,0 +1,225 @@
+"""Compare files: find the images, run the comparison of each, and write sheets, pages and tables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from dpid_cli.compare import drawing
+from dpid_cli.compare.comparison import Comparison, ComparisonSpec
+from dpid_cli.compare.intensities import looks_like_srgb
+from dpid_cli.compare.layout import sheet_of
+from dpid_cli.compare.metrics import Numbers
+from dpid_cli.compare.page import IndexEntry, index_of, page_of, thumbnail
+from dpid_cli.compare.panels import content_of
+from dpid_cli.compare.sheet import LETTERS, Style
+from dpid_cli.compare.table import as_json, csv_of, rows_of
+from dpid_cli.convert.folders import images_of
+from dpid_cli.convert.recipe import labelled
+from dpid_cli.errors import ArgumentError, warn
+from dpid_cli.files.streams import STANDARD_STREAM, called, check_paths
+from dpid_cli.files.targets import atomic, check_target, make_directory
+from dpid_cli.pictures import icc
+
+PAGES = (".html", ".htm")
+SHEETS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".pdf": "pdf", ".svg": "svg"}
+
+
+@dataclass
+class ComparisonRunner:
+    """Runs a comparison for every input, and writes its outputs."""
+
+    inputs: tuple[str, ...]  # files, folders of images, or - for standard input
+    spec: ComparisonSpec
+    style: Style
+    output: str | None = None  # a sheet or a page; None for numbers only
+    csv: str | None = None  # path of the table of numbers
+    theme: str = "auto"  # of pages: auto, light or dark
+    overwrite: bool = False
+    paths: tuple[str, ...] = field(init=False, default=())  # the images, once `check` has found them
+    _pages: dict[str, Path] = field(init=False, default_factory=dict)
+    _numbers: list[tuple[Numbers, ...]] = field(init=False, default_factory=list)
+    _rows: list[list[str]] = field(init=False, default_factory=list)
+    _entries: list[IndexEntry] = field(init=False, default_factory=list)
+
+    @property
+    def many(self) -> bool:
+        """Whether the inputs may be more than one image."""
+        return len(self.inputs) > 1 or Path(self.inputs[0]).is_dir()
+
+    @property
+    def is_page(self) -> bool:
+        """Whether the output is a page."""
+        return self.output is not None and Path(self.output).suffix.lower() in PAGES
+
+    @property
+    def is_index(self) -> bool:
+        """Whether the output is an index with a page for each image."""
+        return self.is_page and self.many
+
+    def check(self) -> None:
+        """Find the images; raise a `DpidError` for arguments that fit no image, or outputs in the way."""
+        check_paths("INPUT", *self.inputs)
+        check_paths("--output", self.output)
+        check_paths("--csv", self.csv)
+        self.spec.check()
+        if max(len(self.spec.crops), self.spec.count) > len(LETTERS):
+            raise ArgumentError(f"--crop: more than {len(LETTERS)} regions: give fewer")
+        if self.output is not None:
+            self._check_output(Path(self.output))
+        if self.csv and not self.spec.measured:
+            raise ArgumentError("--csv: there are no numbers to write: add --metrics")
+        self.paths = tuple(dict.fromkeys(images_of(self.inputs)))
+        self._place_pages()
+        inputs = [Path(path) for path in self.paths if path != STANDARD_STREAM]
+        outputs = [Path(path) for path in (self.output, self.csv) if path is not None]
+        for i, target in enumerate([*outputs, *self._pages.values()]):
+            check_target(target, inputs, outputs[: min(i, len(outputs))], self.overwrite)
+
+    def _check_output(self, path: Path) -> None:
+        extension = path.suffix.lower()
+        if extension not in (*SHEETS, *PAGES):
+            known = " ".join([*SHEETS, PAGES[0]])
+            raise ArgumentError(f"--output: {path}: unknown extension: use one of {known}")
+        if extension in SHEETS:
+            if self.many:
+                raise ArgumentError(
+                    f"--output: {path}: a sheet shows one image: give one image, or use -o NAME.html"
+                )
+            drawing.check()
+
+    def _place_pages(self) -> None:
+        """Name the page of each image after it, in a folder named after the index: ``report/photo.html``."""
+        if self.output is None or not self.is_index:
+            return
+        folder, taken = Path(self.output).with_suffix(""), set()
+        self._check_folder(folder)
+        for path in self.paths:
+            stem = "stdin" if path == STANDARD_STREAM else Path(path).stem
+            name, count = stem, 1
+            while name.lower() in taken:
+                count += 1
+                name = f"{stem}-{count}"
+            taken.add(name.lower())
+            self._pages[path] = folder / f"{name}.html"
+
+    def _check_folder(self, folder: Path) -> None:
+        """Keep pages out of folders with inputs, where they could replace the user's own pages."""
+        for name in self.inputs:
+            if name == STANDARD_STREAM:
+                continue
+            path = Path(name)
+            home = path if path.is_dir() else path.parent
+            if _is_within(home, folder):
+                home_name = Path(os.path.realpath(home)).name
+                other = os.path.normpath(home / os.pardir / f"{home_name}-pages.html")
+                raise ArgumentError(
+                    f"--output: {self.output}: its pages would go into {folder}, which contains inputs: "
+                    f"use another name, such as -o {other}"
+                )
+
+    def run(self, source: str) -> Comparison:
+        """Compare one image, and write its sheet or page; raise a `DpidError` if one of them fails."""
+        comparison = self.spec.run(source)
+        if self.spec.measured:  # keep no pixels: there may be many images
+            self._numbers.append(comparison.numbers)
+            self._rows += rows_of(comparison)
+        if self.is_page:
+            self._write_page(comparison)
+        elif self.output is not None:
+            self._write_sheet(comparison)
+        return comparison
+
+    def output_of(self, source: str) -> str | None:
+        """Path of the sheet or page of an image."""
+        page = self._pages.get(source)
+        return self.output if page is None else str(page)
+
+    def _title(self, comparison: Comparison) -> str:
+        return self.style.title or Path(called(comparison.source)).name
+
+    def _write_page(self, comparison: Comparison) -> None:
+        _warn_of_profile(comparison, self.output_of(comparison.source))
+        index = Path(str(self.output))
+        if not self.is_index:
+            self._write(index, page_of(comparison, self._title(comparison), self.theme))
+            return
+        path = self._pages[comparison.source]
+        make_directory(path.parent)
+        name = Path(called(comparison.source)).name
+        self._write(path, page_of(comparison, name, self.theme, f"../{_address(index)}"))
+        address = f"{_address(path.parent)}/{_address(path)}"
+        self._entries.append(IndexEntry(address, name, *thumbnail(comparison)))
+
+    def _write_sheet(self, comparison: Comparison) -> None:
+        target = Path(str(self.output))
+        kind = SHEETS[target.suffix.lower()]
+        sheet = sheet_of(content_of(comparison, self.style), self.style, drawing.width_of)
+        own = comparison.box.icc_profile if kind in ("png", "jpeg") else None
+        profile = icc.fitting(own, "RGB") if own else None
+        if profile is None:
+            _warn_of_profile(comparison, target)
+        with atomic(target, self.overwrite) as stream:
+            drawing.save(sheet, stream, kind, self._title(comparison), profile)
+
+    def _write(self, path: Path, text: str) -> None:
+        with atomic(path, self.overwrite) as stream:
+            stream.write(text.encode("utf-8", "replace"))  # file names may be invalid Unicode
+
+    def finish(self, failed: Sequence[str]) -> None:
+        """Write the index, with the errors in `failed`, and the table of numbers."""
+        if self.is_index and self._entries:
+            title = self.style.title or ", ".join(Path(called(name)).name or name for name in self.inputs)
+            columns = [
+                (variant, [numbers[i] for numbers in self._numbers])
+                for i, variant in enumerate(self.spec.variants)
+            ]
+            index = index_of(self._entries, columns, failed, title, self.theme)
+            self._write(Path(str(self.output)), index)
+        if self.csv is not None and self._rows:
+            self._write(Path(self.csv), csv_of(self._rows))
+
+
+def _warn_of_profile(comparison: Comparison, target: object) -> None:
+    if not looks_like_srgb(comparison.box, called(comparison.source)):
+        warn(f"{target}: cannot store the input's colour profile, so colours look wrong: add --to-srgb")
+
+
+def _is_within(path: Path, folder: Path) -> bool:
+    """Whether a path is a folder or lies below it, through links and whatever the case of names."""
+    real = Path(os.path.realpath(path))
+    for above in (real, *real.parents):
+        with suppress(OSError):  # the folder may not exist yet
+            if above.samefile(folder):
+                return True
+    return False
+
+
+def _address(path: Path) -> str:
+    """The last part of a path, as a link needs it."""
+    return quote(os.fsencode(path.name))
+
+
+def as_dict(comparison: Comparison, output: str | None) -> dict[str, Any]:
+    """A comparison as `--json` prints it."""
+    return {
+        "input": comparison.source,
+        "output": output,
+        "input_size": comparison.picture.size,
+        "output_size": comparison.size,
+        "regions": [vars(region) for region in comparison.regions],
+        "results": [
+            {
+                "variant": result.variant.word,
+                "method": result.variant.method,
+                "parameters": labelled(result.parameters),
+                "numbers": as_json(result.numbers) if result.numbers else None,
+            }
+            for result in comparison.results
+        ],
+    }
