@@ -74,7 +74,7 @@ USAGE = [
     ("photo.png '' -s 4", "INPUT: an empty path"),
     ("photo.png -s ''", "scale"),
     ("photo.png -s 4 --guidance ''", "guidance"),
-    ("photo.png -s 4 -m gated --gate ''", "filter's file"),
+    ("photo.png -s 4 -m gated --gate ''", "filter file"),
     ("photo.png -s 4 --max-pixels ''", "max-pixels"),
     ("photo.png -s 4 --variant 'two\nlines'", "two"),
 ]

@@ -116,7 +116,7 @@ def test_no_folder_for_kernels(read_only):
     assert "none: no writable folder" in python(RUN, "info", **read_only).stdout
     told = python(RUN, "warmup", **read_only)
     assert (told.returncode, told.stdout) == (1, "")
-    assert told.stderr.startswith("kernel cache: no folder can be written: ")
+    assert told.stderr.startswith("kernel cache: no folder is writable: ")
 
 
 @pytest.mark.parametrize("moment", ["read", "write"])

@@ -7,6 +7,7 @@ import doctest
 import importlib
 import inspect
 import pkgutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -103,3 +104,11 @@ def test_what_is_public_has_examples(name):
     public = getattr(dpid_cli, name)
     examples = doctest.DocTestFinder(recurse=False).find(public, name, inspect.getmodule(public))
     assert examples and examples[0].examples
+
+
+def test_the_documentation_names_every_method_and_parameter():
+    text = (Path(__file__).parents[2] / "docs" / "methods.md").read_text()
+    assert all(f"`{name}`" in text for name in METHODS)
+    for parameter in PARAMETERS.values():
+        assert f"`--{parameter.label}`" in text
+        assert all(f"`{word}`" in text for word in parameter.choices)
