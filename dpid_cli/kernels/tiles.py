@@ -5,19 +5,18 @@ that ends with a whole window where it can. A *plane* holds one number per colum
 weight, or the guidance of the column's window). Down the rows, kernels add pixels to planes: these inner
 loops run over contiguous memory and vectorise. At the end they add up the columns of each window.
 
-A window boundary may cut a pixel. That pixel belongs to two windows, which compare it with different
-guidance. It therefore appears twice: among the columns, for the window in which it starts, and once more as
-a *straddler*, for the next window::
+A window boundary may cut a pixel, as those below cut c and h. Such a pixel belongs to two windows, which
+compare it with different guidance. So it appears twice in a plane: among the columns, for the window in which
+it starts, and as a *straddler*, for the next window::
 
-    windows         |       i0       |      i0+1      |      i0+2      |
-    pixels          |  a  |  b  |  c |d |  e  |  f  |g |  h  |  i  | j |     (d and g are cut)
+    pixels    |  a  |  b  |  c  |  d  |  e  |  f  |  g  |  h  |  i  |  j  |
+    windows   |     i0       |     i0+1     |     i0+2     |     i0+3     |
 
-    a plane         a  b  c  d  e  f  g  h  i  j  ...  | -  d  g  ...
-                    columns of the tile                | straddlers: the cut pixel before each window
-                    0                                  TILE            PLANE
+    plane     a  b  c  d  e  f  g  h  i  j  ...   -  c  e  h  ...
+              0: the columns of the tile          TILE: the pixel before each window
 
-Sums over a window then use the coverage: 1 for whole pixels, ``1 - head`` for the last column of a window
-whose end is cut, and ``head`` for its straddler.
+A sum over a window counts whole pixels fully, its last column by ``1 - head`` of the next window, and its
+straddler by its own ``head``, which is 0 where no pixel is cut, as for e.
 
 All planes lie in one array, `scratch`, at distances that the compiler knows. It needs no proof that they do
 not overlap.

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dpid_cli.downscaling.filters import Filter
 from dpid_cli.downscaling.grid import Axis, Spans, spans
 from dpid_cli.kernels.cuda.target import cuda
+
+if TYPE_CHECKING:
+    from dpid_cli.downscaling.filters import Filter
 
 
 class Workspace:
