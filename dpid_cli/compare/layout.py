@@ -191,9 +191,7 @@ class _Setter:
         if width <= size[0] and height <= size[1]:
             return enlarged(pixels, min(size[0] // width, size[1] // height))
         target = min(size[0], width), min(size[1], height)
-        return downscale_picture(
-            Picture(pixels, pixels.shape[2] == 4, None, "png"), target, method="box"
-        ).pixels
+        return downscale_picture(Picture(pixels, pixels.shape[2] == 4, None), target, method="box").pixels
 
     def overview(self) -> _Panel:
         """The input with the regions marked, as large as the results, or fitted into a square."""

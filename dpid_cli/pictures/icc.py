@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -64,19 +64,18 @@ def _profile(header: bytes, tags: Mapping[bytes, bytes]) -> bytes:
     return struct.pack(">I", start + len(content)) + header[4:] + table + content
 
 
-def profile_of(info: Mapping[Any, Any], mode: str) -> bytes | None:
-    """The ICC profile that Pillow found in a file, or one of what a PNG tells as gAMA and cHRM instead."""
-    stored, gamma = info.get("icc_profile"), info.get("gamma")
-    if isinstance(stored, bytes):
-        return stored
-    if "srgb" in info or not isinstance(gamma, float) or not 0.1 <= gamma <= 10:
+def of_gamma(gamma: object, corners: Sequence[float], mode: str) -> bytes | None:
+    """A profile of gamma and primaries in Pillow's `mode`; None if they are those of sRGB, or unusable.
+
+    `corners` are white, red, green and blue in x and y.
+    """
+    if not isinstance(gamma, float) or not 0.1 <= gamma <= 10:
         return None
     space = "gray" if mode in _GRAY_MODES else "rgb"
-    corners = info.get("chromaticity", ())
     if len(corners) != len(_SRGB_CORNERS) or space == "gray":
         corners = _SRGB_CORNERS
     if abs(gamma * 2.2 - 1) < 0.01 and np.allclose(corners, _SRGB_CORNERS, atol=0.005):
-        return None  # as good as sRGB, and often said of it
+        return None  # close enough, and often stored with sRGB
     return _built(space, gamma, tuple(corners))
 
 

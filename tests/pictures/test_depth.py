@@ -24,7 +24,7 @@ import dpid_cli
 from dpid_cli.convert import alpha
 from dpid_cli.errors import DpidWarning, FileError, collected
 from dpid_cli.pictures import FORMATS, Metadata, Picture, read, read_size, write
-from dpid_cli.pictures.repair import boxes
+from dpid_cli.pictures.codecs.isobmff import boxes
 from support.command import is_one_error_line
 from support.orientation import TURNED
 from support.profiles import ink_profile
@@ -153,7 +153,7 @@ def test_every_depth_and_mode(dpid, folder, depth, mode, extension):
     result = dpid("downscale", source, "-s", "2", "-m", method, "-o", f"out.{extension}")
     if (depth, extension) == ("float", "png"):
         assert result.exit_code == 1 and is_one_error_line(result.stderr)
-        assert result.stderr.endswith("write TIFF, or give --depth 16 or 8\n")
+        assert result.stderr.endswith("write TIFF, or use --depth 16 or 8\n")
         return
     assert (result.exit_code, result.stderr) == (0, "")
     found = shown(f"out.{extension}")
@@ -246,7 +246,7 @@ def test_associated_alpha():
 
 def test_extra_samples_that_are_not_alpha():
     pixels = values("RGBA", "16")
-    with pytest.warns(DpidWarning, match=r"^a: 4 channels: those beside colours and alpha are left out$"):
+    with pytest.warns(DpidWarning, match=r"^a: 4 channels: only colours and alpha are read$"):
         picture = read(io.BytesIO(tiff(pixels, {338: [0]})), "a")
     assert not picture.alpha
     np.testing.assert_array_equal(picture.pixels, pixels[..., :3])
@@ -260,7 +260,7 @@ def test_kinds_of_gray():
     np.testing.assert_array_equal(read(io.BytesIO(tiff(floats, {262: [0]})), "a").pixels, 1 - floats)
     half = floats.astype(np.float16)
     np.testing.assert_array_equal(read(io.BytesIO(tiff(half)), "a").pixels, half)
-    with pytest.warns(DpidWarning, match=r"^a: floats of 64 bits are read as ones of 32 bits$"):
+    with pytest.warns(DpidWarning, match=r"^a: 64-bit floats are read as 32-bit floats$"):
         double = read(io.BytesIO(tiff(floats.astype(float))), "a")
     np.testing.assert_array_equal(double.pixels, floats)
     twelve = bytes([0xFF, 0xF0, 0x01])  # 4095 and 1
@@ -276,8 +276,11 @@ def test_kinds_of_gray():
         (tiff(values("L", "16").astype(np.uint32) + 65536), "integers outside 0 to 65535: convert"),
         (tiff(np.full((2, 2), np.inf, np.float32)), "infinity"),
         (tiff(np.full((2, 2), 1e200)), "NaN or infinity"),
-        (tiff(values("L", "16"), {259: [7]}), "compression 7 with more than 8 bits is not read: store it"),
-        (tiff(values("RGB", "16"), {258: [16, 16, 8]}), "samples of differing bits are not read"),
+        (
+            tiff(values("L", "16"), {259: [7]}),
+            "compression 7 with more than 8 bits is not supported",
+        ),
+        (tiff(values("RGB", "16"), {258: [16, 16, 8]}), "samples of differing bits are not supported"),
     ],
 )
 @pytest.mark.filterwarnings("ignore::dpid_cli.errors.DpidWarning")
@@ -347,10 +350,13 @@ def test_depth_that_a_format_has_not(dpid, folder):
     Path("a.png").write_bytes(png(values("RGB", "16")))
     result = dpid("downscale", "a.png", "-s", "2", "-m", "box", "-o", "b.jpg")
     assert (result.exit_code, result.stdout) == (1, "") and is_one_error_line(result.stderr)
-    assert "JPEG holds no 16 bits: write PNG or TIFF or PPM or JP2 or JXL, or give --depth 8" in result.stderr
+    assert (
+        "JPEG cannot store 16 bits: write PNG or TIFF or PPM or JPEG 2000 or JPEG XL, or use --depth 8"
+        in result.stderr
+    )
     for options in (["-o", "b.jpg"], ["--format", "webp"]):
         result = dpid("downscale", "a.png", "-s", "2", "--depth", "16", *options)
-        assert result.exit_code == 2 and "holds no 16 bits" in result.stderr
+        assert result.exit_code == 2 and "cannot store 16 bits" in result.stderr
     assert not Path("b.jpg").exists()
 
 
@@ -383,7 +389,7 @@ def test_metadata_is_that_of_8_bits(dpid, folder, source, target, options):
     photo_with_all()
     common = ("-s", "2", "-m", "box", *options)
     kept = options[:1] != ["--metadata"] and (source, target) == ("png", "tif")
-    lost = ": TIFF has no place for text (Title): left out\n" if kept else ""
+    lost = ": TIFF cannot store text (Title): dropped\n" if kept else ""
     for depth, name in (("keep", f"8.{target}"), ("16", f"16.{target}")):
         result = dpid("downscale", f"photo.{source}", *common, "--depth", depth, "-o", name)
         assert result.stderr == (f"{name}{lost}" if lost else "")
@@ -618,7 +624,7 @@ def test_what_jpeg_xl_of_16_bits_tells(dpid, folder):
         profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
     assert "Lin" in ImageCms.getProfileDescription(profile)
     result = dpid("downscale", "a.jxl", "-s", "1", "-m", "box", "-o", "b.jxl")
-    assert result.stderr == "b.jxl: JXL holds no colour profile: colours are converted to sRGB\n"
+    assert result.stderr == "b.jxl: JPEG XL cannot store colour profiles: colours are converted to sRGB\n"
     light = pixels / 65535
     expected = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055) * 65535
     np.testing.assert_allclose(imagecodecs.jpegxl_decode(Path("b.jxl").read_bytes()), expected, atol=20)
@@ -644,7 +650,7 @@ def test_jpeg_xl_of_16_bits_by_other_readers(dpid, folder, mode, size):
     np.testing.assert_array_equal(picture.pixels, pixels)
     refused = dpid(*args, "--overwrite", "--quality", "80")
     assert refused.exit_code == 1 and refused.stderr == (
-        "a.jxl: JXL of 16 bits is written without loss: leave --quality out, or give --depth 8\n"
+        "a.jxl: JPEG XL of 16 bits is lossless: leave --quality out, or use --depth 8\n"
     )
     assert dpid(*args, "--overwrite", "--quality", "80", "--depth", "8").exit_code == 0
 
@@ -763,7 +769,7 @@ def test_jpeg_2000_that_is_not_read(kind):
         data = plain.replace(b"colr\1\0\0\0\0\0\x10", b"colr\1\0\0\0\0\0\x12")
         assert data != plain
     with pytest.raises(
-        FileError, match=r"^a: JPEG 2000 of [-0-9, ]+ bits in colour space \d+ is not read: convert"
+        FileError, match=r"^a: JPEG 2000 of [-0-9, ]+ bits in colour space \d+ is not supported: convert"
     ):
         read(io.BytesIO(data), "a")
 
@@ -875,9 +881,9 @@ def test_lab_of_16_bits():
 @pytest.mark.parametrize(
     ("photometric", "dtype", "options", "told"),
     [
-        ("separated", "f4", {}, "inks are read as CMYK of integers only"),
-        ("separated", "u2", {"extratags": [(332, "H", 1, 2, True)]}, "inks are read as CMYK"),
-        ("cielab", "f4", {}, "Lab of more than 8 bits is read of 16 only"),
+        ("separated", "f4", {}, "inks other than CMYK of integers"),
+        ("separated", "u2", {"extratags": [(332, "H", 1, 2, True)]}, "inks other than CMYK"),
+        ("cielab", "f4", {}, "Lab of more than 8 bits must have 16 bits"),
     ],
 )
 def test_spaces_that_are_not_read(photometric, dtype, options, told):

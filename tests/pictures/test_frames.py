@@ -549,16 +549,19 @@ def test_a_frame_that_is_not_there(dpid, folder, number):
 def test_the_only_picture_is_a_frame(dpid, photo):
     assert dpid("downscale", "photo.png", "-s", "2", "--frame", "-1", "-o", "a.png").exit_code == 0
     result = dpid("downscale", "photo.png", "-s", "2", "--frame", "1", "-o", "b.png")
-    assert result.exit_code == 1 and is_one_error_line(result.stderr) and "one picture" in result.stderr
+    assert result.exit_code == 1 and is_one_error_line(result.stderr) and "one image" in result.stderr
+
+
+ANIMATED = "this is an animation: write PNG or WebP or GIF or AVIF"
 
 
 @pytest.mark.parametrize(
     ("source", "target", "told"),
     [
-        ("gif", "jpg", "JPEG holds one picture, and this is an animation: write PNG or WEBP or GIF or AVIF"),
-        ("gif", "tif", "TIFF holds no animation, and this is an animation: write PNG or WEBP or GIF or AVIF"),
-        ("tif", "gif", "GIF holds no pages, and this is a file of several pages: write TIFF"),
-        ("tif", "bmp", "BMP holds one picture, and this is a file of several pages: write TIFF"),
+        ("gif", "jpg", f"JPEG stores one image, and {ANIMATED}"),
+        ("gif", "tif", f"TIFF stores no animations, and {ANIMATED}"),
+        ("tif", "gif", "GIF stores no pages, and this is a file of several pages: write TIFF"),
+        ("tif", "bmp", "BMP stores one image, and this is a file of several pages: write TIFF"),
     ],
 )
 def test_targets_that_cannot_hold_them(dpid, pages, source, target, told):
@@ -566,7 +569,7 @@ def test_targets_that_cannot_hold_them(dpid, pages, source, target, told):
     before = listing(Path())
     result = dpid("downscale", f"a.{source}", "-s", "2", "-o", f"b.{target}")
     assert (result.exit_code, result.stdout) == (1, "") and is_one_error_line(result.stderr)
-    assert result.stderr == f"a.{source}: {told}, or give --frame N\n" and listing(Path()) == before
+    assert result.stderr == f"a.{source}: {told}, or use --frame N\n" and listing(Path()) == before
 
 
 # Damage and limits
@@ -721,14 +724,14 @@ def test_metadata_too_damaged_for_pillow_costs_no_animation(folder, dpid):
     bad = whole[:33] + chunk(b"tEXt", b"Comment\0" + b"x" * 2_000_000) + whole[33:]
     Path("a.png").write_bytes(bad)
     result = dpid("downscale", "a.png", "-s", "2", "-o", "b.png")
-    assert result.exit_code == 0 and "left out" in result.stderr
+    assert result.exit_code == 0 and "dropped" in result.stderr
     assert len(played("b.png")[0]) == 6
 
 
 def test_a_frame_outside_its_png():
     image = np.zeros((3, 3, 4), np.uint8)
     content = apng((2, 2), [((0, 0), image[:2, :2], 0, 0), ((0, 0), image, 0, 0)])
-    with pytest.raises(FileError, match="larger than the picture"):
+    with pytest.raises(FileError, match="larger than the image"):
         reel_of(content)
 
 
@@ -748,7 +751,7 @@ def test_animations_have_8_bits(dpid, folder):
     for name, code in (("b.gif", 2), ("b.png", 1)):
         result = dpid("downscale", "a.gif", "-s", "2", "--depth", "16", "-o", name)
         assert result.exit_code == code and is_one_error_line(result.stderr)
-    assert "give --depth 8" in result.stderr
+    assert "use --depth 8" in result.stderr
     assert (
         dpid("downscale", "a.gif", "-s", "2", "--depth", "16", "--frame", "1", "-o", "b.png").exit_code == 0
     )
@@ -769,4 +772,7 @@ def test_the_number_of_plays_that_avif_loses(dpid, folder):
     frames = [((0, 0), block(k % 3 + 1, 16, 16), 1, None) for k in range(3)]
     Path("a.gif").write_bytes(gif((16, 16), frames, PALETTE, loop=3))
     result = dpid("downscale", "a.gif", "-s", "2", "-o", "b.avif")
-    assert (result.exit_code, result.stderr) == (0, "b.avif: AVIF holds no number of plays: it is left out\n")
+    assert (result.exit_code, result.stderr) == (
+        0,
+        "b.avif: AVIF cannot store how often it is played: dropped\n",
+    )

@@ -25,7 +25,8 @@ from dpid_cli.convert.job import Job
 from dpid_cli.convert.recipe import METADATA, TRUNCATED, Recipe
 from dpid_cli.downscaling.sizes import SizeRequest
 from dpid_cli.errors import DpidWarning
-from dpid_cli.pictures import FORMATS, MAX_PIXELS, Metadata, Picture, iptc, read, write
+from dpid_cli.pictures import FORMATS, MAX_PIXELS, Metadata, Picture, format_of, iptc, read, write
+from dpid_cli.pictures.codecs.png import iptc_of_text, text_of_iptc
 from support.command import is_one_error_line, listing, pixels
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -142,11 +143,11 @@ def test_what_a_format_holds_is_kept(dpid, folder, noise, extension):
     result = dpid("downscale", "photo.jpg", "-s", "2", "-m", "box", "-o", f"out.{extension}")
     name, holds = f"out.{extension}", HOLDS[extension]
     kind = {"ppm": "PPM", "bmp": "BMP", "gif": "GIF"}.get(extension)
-    lost = [f"{name}: {kind} holds no colour profile: it is left out\n"] if kind else []
+    lost = [f"{name}: {kind} cannot store colour profiles: dropped\n"] if kind else []
     what = [("EXIF", "exif"), ("XMP", "xmp"), ("resolution", "dpi"), ("comment", "comment")]
     if kind:
         lacking = ", ".join(word for word, key in what if key not in holds)
-        lost.append(f"{name}: {kind} has no place for {lacking}: left out\n")
+        lost.append(f"{name}: {kind} cannot store {lacking}: dropped\n")
     assert (result.exit_code, result.stderr) == (0, "".join(lost))
     with Image.open(f"out.{extension}") as image:
         assert image.size == (20, 30)
@@ -417,9 +418,9 @@ def test_texts_that_have_tags(dpid, folder, noise, extension, depth):
     with_texts(noise, Author="Zoë 山", Description="a hill", Copyright="© Zoë", Title="Hill", Comment="far")
     name = f"b.{extension}"
     result = dpid("downscale", "a.png", "-s", "2", "-m", "box", "-o", name, "--depth", depth)
-    kind = {"jpg": "JPEG", "tif": "TIFF", "heic": "HEIF"}.get(extension, extension.upper())
+    kind = format_of(Path(name)).title
     what = "text (Title)" if extension in ("jpg", "jp2") else "comment, text (Title)"
-    assert (result.exit_code, result.stderr) == (0, f"{name}: {kind} has no place for {what}: left out\n")
+    assert (result.exit_code, result.stderr) == (0, f"{name}: {kind} cannot store {what}: dropped\n")
     assert tags_of(name, "Artist", "ImageDescription", "Copyright") == ["Zoë 山", "a hill", "© Zoë"]
     with_texts(noise, Comment="far away")
     assert dpid("downscale", "a.png", "-s", "2", "-m", "box", "-o", name, "--overwrite").stderr == ""
@@ -437,7 +438,7 @@ def test_tags_are_stronger_than_texts(dpid, folder, noise):
     texts.add_text("Software", "painter")
     Image.fromarray(noise).save("a.png", exif=exif, pnginfo=texts)
     result = dpid("downscale", "a.png", "-s", "2", "-m", "box", "-o", "b.jpg", "--no-record")
-    assert result.stderr == "b.jpg: JPEG has no place for text (Author): left out\n"
+    assert result.stderr == "b.jpg: JPEG cannot store text (Author): dropped\n"
     with Image.open("b.jpg") as image:
         assert dict(image.getexif()) == {Base.Artist: "tag", Base.Software: "painter"}
 
@@ -445,10 +446,7 @@ def test_tags_are_stronger_than_texts(dpid, folder, noise):
 def test_many_texts_are_one_line(dpid, folder, noise):
     with_texts(noise, **{"k\x1b[31m\n": "v"}, **{f"key {number}": "text" for number in range(30)})
     result = dpid("downscale", "a.png", "-s", "2", "-m", "box", "-o", "b.bmp")
-    assert (
-        result.stderr
-        == "b.bmp: BMP has no place for text (k?[31m?, key 0, key 1, key 2, 27 more): left out\n"
-    )
+    assert result.stderr == "b.bmp: BMP cannot store text (k?[31m?, key 0, key 1, key 2, 27 more): dropped\n"
     for policy in "colour", "strip":
         args = ("downscale", "a.png", "-s", "2", "-m", "box", "-o", "b.bmp", "--overwrite")
         assert dpid(*args, "--metadata", policy).stderr == ""
@@ -559,10 +557,10 @@ def test_every_page_keeps_its_iptc(dpid, folder, noise):
 def test_iptc_that_has_no_place_is_told_of(dpid, folder, noise, extension):
     Image.fromarray(noise).save("a.jpg", extra=segment(0xED, b"Photoshop 3.0\0" + resource(0x0404, IPTC)))
     result = dpid("downscale", "a.jpg", "-s", "2", "-m", "box", "-o", f"b.{extension}")
-    kind = {"heic": "HEIF"}.get(extension, extension.upper())
+    kind = format_of(Path(f"b.{extension}")).title
     assert (result.exit_code, result.stderr) == (
         0,
-        f"b.{extension}: {kind} has no place for IPTC: left out\n",
+        f"b.{extension}: {kind} cannot store IPTC: dropped\n",
     )
 
 
@@ -570,7 +568,7 @@ def test_iptc_too_long_for_a_segment(dpid, folder, noise):
     def records(length: int) -> bytes:
         return b"\x1c\x02\x78\x80\x04" + struct.pack(">L", length - 9) + b"x" * (length - 9)
 
-    for length, lost in ((65506, ""), (65507, "b.jpg: too long for JPEG: IPTC: left out\n")):
+    for length, lost in ((65506, ""), (65507, "b.jpg: too long for JPEG: IPTC: dropped\n")):
         tag = (33723, 7, length, records(length), True)
         tifffile.imwrite("a.tif", noise, photometric="rgb", metadata=None, extratags=[tag])
         result = dpid("downscale", "a.tif", "-s", "2", "-m", "box", "-o", "b.jpg", "--overwrite")
@@ -580,7 +578,7 @@ def test_iptc_too_long_for_a_segment(dpid, folder, noise):
     tag = (33723, 7, 600_000, records(600_000), True)
     tifffile.imwrite("a.tif", noise, photometric="rgb", metadata=None, extratags=[tag])
     result = dpid("downscale", "a.tif", "-s", "2", "-m", "box", "-o", "b.png")
-    assert result.stderr == "b.png: too long for PNG: IPTC: left out\n"
+    assert result.stderr == "b.png: too long for PNG: IPTC: dropped\n"
 
 
 @pytest.mark.parametrize(
@@ -591,10 +589,10 @@ def test_damaged_iptc_is_left_out(dpid, folder, noise, records):
     tifffile.imwrite("a.tif", noise, photometric="rgb", extratags=[(33723, 7, len(records), records, True)])
     for name in "a.jpg", "a.tif":
         result = dpid("downscale", name, "-s", "1", "-m", "box", "-o", "b.png", "--overwrite")
-        assert (result.exit_code, result.stderr) == (0, f"{name}: damaged or too long: IPTC: left out\n")
+        assert (result.exit_code, result.stderr) == (0, f"{name}: damaged or too long: IPTC: dropped\n")
     with_texts(noise, **{"Raw profile type iptc": records.decode("latin-1")})
     result = dpid("downscale", "a.png", "-s", "1", "-m", "box", "-o", "b.jpg", "--overwrite")
-    assert (result.exit_code, result.stderr) == (0, "a.png: damaged or too long: IPTC: left out\n")
+    assert (result.exit_code, result.stderr) == (0, "a.png: damaged or too long: IPTC: dropped\n")
     for name in "a.jpg", "a.tif":
         dpid("downscale", name, "-s", "1", "-m", "box", "-o", "b.png", "--overwrite")
         with Image.open("b.png") as image:
@@ -624,7 +622,7 @@ def test_any_bytes_are_records_or_none(changes, length):
         assert iptc.in_resources(wrapped) == data
         iptc.in_resources(wrapped[: length // 2])
     if data:
-        assert iptc.from_text(iptc.as_text(data)) == data
+        assert iptc_of_text(text_of_iptc(data)) == data
 
 
 # Damage
@@ -658,7 +656,7 @@ def test_damage_in_a_png_costs_no_picture(dpid, photo, noise, damage):
     Path("bad.png").write_bytes(whole[:33] + PNG_DAMAGE[damage] + whole[33:])
     result = dpid("downscale", "bad.png", "-s", "1", "-m", "box", "-o", "out.png")
     assert result.exit_code == 0 and result.stderr.count("\n") == 1
-    assert result.stderr.startswith("bad.png: ") and "left out" in result.stderr
+    assert result.stderr.startswith("bad.png: ") and "dropped" in result.stderr
     np.testing.assert_array_equal(pixels("out.png"), noise)
     with Image.open("out.png") as image:
         assert set(image.text) == {"Software"}
@@ -691,7 +689,7 @@ def test_damage_in_a_jpeg_costs_no_picture(dpid, folder, noise, damage):
     whole = Path("good.jpg").read_bytes().replace(b"JFIF", b"none")  # which may tell the resolution
     Path("bad.jpg").write_bytes(whole[:2] + JPEG_DAMAGE[damage] + whole[2:])
     result = dpid("downscale", "bad.jpg", "-s", "1", "-m", "box", "-o", "out.png")
-    assert result.exit_code == 0 and result.stderr.count("\n") == 1 and "left out" in result.stderr
+    assert result.exit_code == 0 and result.stderr.count("\n") == 1 and "dropped" in result.stderr
     np.testing.assert_array_equal(pixels("out.png"), pixels("good.jpg"))
     with Image.open("out.png") as image:
         assert image.info["icc_profile"] == SRGB
@@ -705,7 +703,7 @@ def test_damaged_exif_of_other_formats(dpid, folder, noise, extension):
     assert whole.count(header) == 1
     Path(f"bad.{extension}").write_bytes(whole.replace(header, b"not tags"))
     result = dpid("downscale", f"bad.{extension}", "-s", "1", "-m", "box", "-o", "out.png")
-    assert result.exit_code == 0 and result.stderr.count("\n") == 1 and "left out" in result.stderr
+    assert result.exit_code == 0 and result.stderr.count("\n") == 1 and "dropped" in result.stderr
     np.testing.assert_array_equal(pixels("out.png"), pixels(f"good.{extension}"))
 
 
@@ -738,7 +736,7 @@ def test_what_is_too_long_for_a_jpeg(dpid, folder, noise):
     texts.add_text("Comment", "x" * 70_000)
     Image.fromarray(noise).save("a.png", pnginfo=texts, dpi=(200, 100))
     result = dpid("downscale", "a.png", "-s", "2", "-m", "box", "-o", "b.jpg")
-    assert (result.exit_code, result.stderr) == (0, "b.jpg: too long for JPEG: comment: left out\n")
+    assert (result.exit_code, result.stderr) == (0, "b.jpg: too long for JPEG: comment: dropped\n")
     with Image.open("b.jpg") as image:
         assert "comment" not in image.info and image.info["dpi"] == (200, 100)
 
@@ -749,7 +747,7 @@ def test_the_record_stays_where_the_rest_is_too_long(dpid, folder, noise):
     exif[IFD.Exif] = {Base.MakerNote: b"m" * 70_000}
     Image.fromarray(noise).save("a.png", exif=exif)
     result = dpid("downscale", "a.png", "-s", "2", "-m", "box", "-o", "b.jpg")
-    assert (result.exit_code, result.stderr) == (0, "b.jpg: too long for JPEG: EXIF: left out\n")
+    assert (result.exit_code, result.stderr) == (0, "b.jpg: too long for JPEG: EXIF: dropped\n")
     with Image.open("b.jpg") as image:
         assert list(image.getexif()) == [Base.Software]
 
@@ -758,7 +756,7 @@ def test_the_record_stays_where_the_rest_is_too_long(dpid, folder, noise):
 def test_metadata_that_cannot_be_written_costs_no_picture(noise, name):
     broken = {"png": {"text": (("山", "text"),)}, "tiff": {"exif": camera(), "xmp": "no bytes"}}[name]
     stream = io.BytesIO()
-    with pytest.warns(DpidWarning, match="^out: .* cannot hold its metadata: it is left out$"):
+    with pytest.warns(DpidWarning, match="^out: .* cannot store its metadata: dropped$"):
         picture = Picture(noise, False, SRGB, "png", Metadata(software="maker", **broken))
         write(picture, stream, FORMATS[name], "out")
     with Image.open(stream) as image:
