@@ -339,7 +339,7 @@ def deep_ink_to_srgb(
 
 
 def deep_lab_to_srgb(values: NDArray[np.uint16]) -> tuple[NDArray[np.uint16], bytes]:
-    """The same for CIE L*a*b* of 16 bits as in TIFF: L* from 0 to 65535, a* and b* signed, in 256ths."""
+    """The same for CIE L*a*b* of 16 bits: L* from 0 to 65535, a* and b* signed, in 256ths."""
     from imagecodecs import cms_profile
 
     lab = cms_profile("lab4")

@@ -10,7 +10,7 @@ from typing import IO
 
 # What precedes a brand in a file's first box: the first brand may be a general one.
 BRANDS = rb".{4}ftyp(?:.{4}){0,12}?"
-# The labels of boxes with metadata; that of EXIF reads "Jpg...Exif->JP2".
+# The labels of boxes with metadata.
 UUIDS = {
     "exif": bytes.fromhex("4a706754696666457869662d3e4a5032"),
     "xmp": bytes.fromhex("be7acfcb97a942e89c71999491e3afac"),
