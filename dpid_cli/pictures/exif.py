@@ -13,38 +13,16 @@ if TYPE_CHECKING:
     from dpid_cli.pictures.picture import Metadata
 
 # Other tags of the first directory describe how pixels were stored, or point into the file.
-_DESCRIBING = (
-    Base.DocumentName,
-    Base.ImageDescription,
-    Base.Make,
-    Base.Model,
-    Base.XResolution,
-    Base.YResolution,
-    Base.PageName,
-    Base.ResolutionUnit,
-    Base.Software,
-    Base.DateTime,
-    Base.Artist,
-    Base.HostComputer,
-    Base.Rating,
-    Base.RatingPercent,
-    Base.Copyright,
-    Base.XPTitle,
-    Base.XPComment,
-    Base.XPAuthor,
-    Base.XPKeywords,
-    Base.XPSubject,
-    Base.UniqueCameraModel,
-    Base.CameraSerialNumber,
-)
+_DESCRIBING = [
+    *(Base.DocumentName, Base.ImageDescription, Base.Make, Base.Model, Base.XResolution, Base.YResolution),
+    *(Base.PageName, Base.ResolutionUnit, Base.Software, Base.DateTime, Base.Artist, Base.HostComputer),
+    *(Base.Rating, Base.RatingPercent, Base.Copyright, Base.XPTitle, Base.XPComment, Base.XPAuthor),
+    *(Base.XPKeywords, Base.XPSubject, Base.UniqueCameraModel, Base.CameraSerialNumber),
+]
 # Measured in pixels of the original, or a promise about the whole file.
 _OUTDATED = {
-    0x9214,  # SubjectArea
-    Base.SubjectLocation,
-    Base.FocalPlaneXResolution,
-    Base.FocalPlaneYResolution,
-    Base.FocalPlaneResolutionUnit,
-    Base.ExifInteroperabilityOffset,
+    *(0x9214, Base.SubjectLocation, Base.ExifInteroperabilityOffset),  # the first is SubjectArea
+    *(Base.FocalPlaneXResolution, Base.FocalPlaneYResolution, Base.FocalPlaneResolutionUnit),
 }
 RESOLUTION = (Base.XResolution, Base.YResolution, Base.ResolutionUnit)
 _INCH = {2: 1.0, 3: 2.54}  # by ResolutionUnit

@@ -18,21 +18,11 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """What may be read.
+    """What may be read."""
 
-    Attributes
-    ----------
-    pixels : int
-        Maximum number of pixels of an image; 64 times that for all images of a file together.
-    frames : int
-        Maximum number of frames or pages.
-    truncated : bool
-        Whether to use what can be decoded of a truncated file.
-    """
-
-    pixels: int = MAX_PIXELS
-    frames: int = MAX_FRAMES
-    truncated: bool = False
+    pixels: int = MAX_PIXELS  # maximum of an image; 64 times that for all images of a file together
+    frames: int = MAX_FRAMES  # maximum number of frames or pages
+    truncated: bool = False  # whether to use what can be decoded of a truncated file
 
     def check_size(self, size: tuple[int, int]) -> None:
         """Raise a `RefusedError` if an image of this width and height has too many pixels."""

@@ -14,17 +14,6 @@ from dpid_cli.pictures.icc import ink_to_srgb
 from dpid_cli.pictures.limits import RefusedError
 
 _COPIED_ROWS = 64
-# Whether columns and rows are reversed, by orientation; from 5 on they are exchanged first.
-_MIRRORED = {
-    1: (False, False),
-    2: (True, False),
-    3: (True, True),
-    4: (False, True),
-    5: (False, False),
-    6: (True, False),
-    7: (True, True),
-    8: (False, True),
-}
 
 
 def pixels_of(image: Image.Image) -> NDArray[Any]:
@@ -46,7 +35,8 @@ def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
     """Pixels (H, W[, C]) turned as EXIF's orientation says."""
     if orientation > 4:
         pixels = pixels.swapaxes(0, 1)
-    across, down = _MIRRORED[orientation]
+    # 2 mirrors columns, 4 rows, 3 both; 5 to 8 do the same to what is exchanged.
+    across, down = orientation in (2, 3, 6, 7), orientation in (3, 4, 7, 8)
     return np.ascontiguousarray(pixels[:: -1 if down else 1, :: -1 if across else 1])
 
 

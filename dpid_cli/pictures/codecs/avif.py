@@ -10,10 +10,7 @@ from dpid_cli.pictures.codecs.base import QUALITY, TAGS, Animation, Codec
 from dpid_cli.pictures.codecs.isobmff import BRANDS, box, boxes, without_exif
 
 if TYPE_CHECKING:
-    from PIL import Image
-
-    from dpid_cli.pictures.codecs.frames import Frames
-    from dpid_cli.pictures.limits import Limits
+    from dpid_cli.pictures.codecs.annotations import Frames, Image, Limits
 
 _DESCRIPTION = 2**16  # bytes before the pixels, which describe them
 _HIGH_BITDEPTH = 0x40

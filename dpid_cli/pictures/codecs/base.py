@@ -18,13 +18,14 @@ from dpid_cli.errors import ArgumentError
 from dpid_cli.pictures.limits import RefusedError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from PIL import Image
-
-    from dpid_cli.pictures.codecs.frames import Frames
-    from dpid_cli.pictures.codecs.samples import HighDepthImage
-    from dpid_cli.pictures.limits import Limits
-    from dpid_cli.pictures.picture import Metadata
+    from dpid_cli.pictures.codecs.annotations import (
+        Frames,
+        Image,
+        Limits,
+        Metadata,
+        Opened,
+        Pixels,
+    )
 
 COLOUR = frozenset({"L", "RGB"})
 ALPHA = frozenset({"LA", "RGBA"})
@@ -65,67 +66,33 @@ class Codec:
     """A file format: its facts, and how it is read and written.
 
     Formats override what Pillow does not do for them.
-
-    Attributes
-    ----------
-    name, title, pillow : str
-        What the command line, messages and Pillow call it.
-    extensions : tuple of str
-    signature : bytes
-        Regular expression for how files begin; empty if their beginning does not tell.
-    plugin, package : str
-        Pillow's module, and what has to be installed for it.
-    modes : frozenset of str
-        The values of `Picture.mode` that it stores; empty if it is only read.
-    profile : bool
-        Whether it stores a colour profile.
-    metadata : frozenset of str
-        The fields of `Metadata` that it stores.
-    several : {'animation', 'pages', ''}
-        As what it stores several images.
-    max_side, max_iptc : int
-        Maximum width and height, and number of bytes of IPTC.
-    defaults : mapping
-        Keywords of Pillow's ``save``.
-    encoder_options : tuple of EncoderOption
-        Those of `defaults` that users may change.
-    partial : bool
-        Whether part of a truncated file can be decoded.
-    stores_plays : bool
-        Whether it stores how often an animation is played.
-    turned_by_pillow : bool
-        Whether Pillow turns images upright when it loads them.
-    options : mapping
-        `defaults`, or what was asked for instead.
-    table : mapping
-        All formats by name; the first stands in for those that are only read.
     """
 
-    name: ClassVar[str]
-    title: ClassVar[str]
-    pillow: ClassVar[str]
+    name: ClassVar[str]  # on the command line
+    title: ClassVar[str]  # in messages
+    pillow: ClassVar[str]  # in Pillow
     extensions: ClassVar[tuple[str, ...]]
-    plugin: ClassVar[str]
-    modes: ClassVar[frozenset[str]]
-    signature: ClassVar[bytes] = b""
-    package: ClassVar[str] = ""
-    profile: ClassVar[bool] = False
-    metadata: ClassVar[frozenset[str]] = frozenset()
-    several: ClassVar[str] = ""
+    signature: ClassVar[bytes] = b""  # regular expression for how files begin, where that tells
+    plugin: ClassVar[str]  # Pillow's module
+    package: ClassVar[str] = ""  # what has to be installed for it
+    modes: ClassVar[frozenset[str]]  # values of `Picture.mode` that it stores; none if it is only read
+    metadata: ClassVar[frozenset[str]] = frozenset()  # fields of `Metadata` that it stores
+    profile: ClassVar[bool] = False  # whether it stores a colour profile
+    several: ClassVar[str] = ""  # whether several images are an 'animation' or 'pages'
     max_side: ClassVar[int] = 2**31 - 1
-    max_iptc: ClassVar[float] = math.inf
-    defaults: ClassVar[Mapping[str, Any]] = {}
-    encoder_options: ClassVar[tuple[EncoderOption, ...]] = ()
-    partial: ClassVar[bool] = True
-    stores_plays: ClassVar[bool] = True
-    turned_by_pillow: ClassVar[bool] = False
+    max_iptc: ClassVar[float] = math.inf  # bytes
+    defaults: ClassVar[Mapping[str, Any]] = {}  # keywords of Pillow's ``save``
+    encoder_options: ClassVar[tuple[EncoderOption, ...]] = ()  # those of `defaults` that users may change
+    partial: ClassVar[bool] = True  # whether part of a truncated file can be decoded
+    stores_plays: ClassVar[bool] = True  # whether it stores how often an animation is played
+    turned_by_pillow: ClassVar[bool] = False  # whether Pillow turns images upright
 
-    options: Mapping[str, Any]
-    table: Mapping[str, Codec] = field(repr=False, compare=False)
+    options: Mapping[str, Any]  # `defaults`, or what was asked for instead
+    table: Mapping[str, Codec] = field(repr=False, compare=False)  # all formats by name
 
     @property
     def target(self) -> Codec:
-        """Itself, or the format that is written instead if it is only read."""
+        """Itself, or the first of the table if it is only read."""
         return self if self.modes else next(iter(self.table.values()))
 
     @property
@@ -157,7 +124,7 @@ class Codec:
 
     # Reading
 
-    def open(self, stream: IO[bytes], limits: Limits) -> Image.Image | HighDepthImage:
+    def open(self, stream: IO[bytes], limits: Limits) -> Opened:
         """Open the first image of a stream without decoding it; damaged headers raise many kinds of errors.
 
         Formats return a `HighDepthImage` for what Pillow would reduce to 8 bits.
@@ -201,7 +168,7 @@ class Codec:
         """Whether the file has more than 8 bits a channel, before Pillow reduces them."""
         return any(";16" in str(tile.args) for tile in getattr(image, "tile", ())[:1])  # a raw mode
 
-    def left_out(self, image: Image.Image | HighDepthImage, stream: IO[bytes]) -> list[str]:
+    def left_out(self, image: Opened, stream: IO[bytes]) -> list[str]:
         """A line about images in the file that are not read."""
         return []
 
@@ -213,7 +180,7 @@ class Codec:
         """Variants of a file without metadata that may be damaged, each with less than the one before."""
         return ()
 
-    def stored_as(self, pixels: NDArray[Any]) -> str:
+    def stored_as(self, pixels: Pixels) -> str:
         """The name of the format that a file with these pixels has."""
         return self.name
 
@@ -268,11 +235,18 @@ class Codec:
         """EXIF as Pillow's ``save`` takes it."""
         return tags.tobytes()
 
-    def encode(self, pixels: NDArray[Any], mode: str, stream: IO[bytes], options: Mapping[str, Any]) -> None:
-        """Encode pixels of a mode of `modes`, or of a narrower mode."""
-        self.image_of(pixels, mode).save(stream, self.pillow, **options)
+    def encode(self, pixels: Pixels, mode: str, stream: IO[bytes], options: Mapping[str, Any]) -> None:
+        """Encode pixels in one of `modes`."""
+        if pixels.itemsize == 1:
+            self.image_of(pixels, mode).save(stream, self.pillow, **options)
+        else:
+            stream.write(self.high_depth_file(pixels, mode, options))
 
-    def image_of(self, pixels: NDArray[Any], mode: str) -> Image.Image:
+    def high_depth_file(self, pixels: Pixels, mode: str, options: Mapping[str, Any]) -> bytes:
+        """A file with pixels of more than 8 bits."""
+        raise NotImplementedError
+
+    def image_of(self, pixels: Pixels, mode: str) -> Image.Image:
         """Pixels as Pillow's image, those of 8 bits in this mode."""
         from PIL import Image
 

@@ -22,79 +22,38 @@ class Frame(NamedTuple):
 
 @dataclass
 class Frames:
-    """The frames or pages of a file.
+    """The frames or pages of a file."""
 
-    Attributes
-    ----------
-    kind : {'animation', 'pages'}
-    count : int
-    pixels : int
-        Pixels of all of them together.
-    decode : callable
-        Decodes the frame of a number; numbers must grow from call to call.
-    head : callable or None
-        Opens the image whose metadata describes an animation.
-    plays : int
-        How often an animation is played; 0 means for ever.
-    whole : bool
-        Whether the file ends behind its last frame, and not within it.
-    """
-
-    kind: str
+    kind: str  # 'animation' or 'pages'
     count: int
-    pixels: int
-    decode: Callable[[int], Frame]
-    head: Callable[[], Image.Image] | None = None
-    plays: int = 0
-    whole: bool = True
+    pixels: int  # of all of them together
+    decode: Callable[[int], Frame]  # by their numbers, which must grow from call to call
+    head: Callable[[], Image.Image] | None = None  # opens the image whose metadata describes an animation
+    plays: int = 0  # how often an animation is played; 0 means for ever
+    whole: bool = True  # whether the file ends behind its last frame, and not within it
 
 
 @dataclass(frozen=True)
 class Patch:
-    """What one frame of an animation changes.
-
-    Attributes
-    ----------
-    size, offset : (int, int)
-        Of the rectangle that is painted.
-    duration : float
-        How long the frame is shown, in ms.
-    disposal : {'keep', 'background', 'previous'}
-        What happens to the rectangle before the next frame is painted.
-    over : bool
-        Whether transparent pixels show what was there before, or replace it.
-    image : callable
-        Decodes its pixels, in RGBA.
-    """
+    """A rectangle that one frame of an animation paints."""
 
     size: tuple[int, int]
     offset: tuple[int, int]
-    duration: float
-    disposal: str
-    over: bool
-    image: Callable[[], Image.Image]
+    duration: float  # for which the frame is shown, in ms
+    disposal: str  # before the next frame, 'keep' it, or restore the 'background' or what was 'previous'
+    over: bool  # whether transparent pixels show what was there before, or replace it
+    image: Callable[[], Image.Image]  # decodes its pixels, in RGBA
 
 
 @dataclass
 class Patches:
-    """An animation as a list of patches.
-
-    Attributes
-    ----------
-    size : (int, int)
-    plays : int
-    patches : sequence of Patch
-    whole : bool
-        Whether the file ends behind its last frame, and not within it.
-    hidden : bool
-        Whether the image that other decoders show is not one of the frames.
-    """
+    """An animation as a list of patches; see `Frames`."""
 
     size: tuple[int, int]
     plays: int
     patches: Sequence[Patch]
     whole: bool
-    hidden: bool = False
+    hidden: bool = False  # whether the image that other decoders show is not one of the frames
 
     def frames(self, limits: Limits, head: Callable[[], Image.Image]) -> Frames:
         """The frames as they are shown; `head` opens the image whose metadata describes them."""

@@ -10,11 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 from dpid_cli.pictures.codecs.base import Animation, Codec, check_expansion
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from PIL import Image
-
-    from dpid_cli.pictures.codecs.frames import Frames
-    from dpid_cli.pictures.limits import Limits
+    from dpid_cli.pictures.codecs.annotations import Frames, Image, Limits, Pixels
 
 
 class Gif(Codec):
@@ -42,7 +38,7 @@ class Gif(Codec):
             return None
         return found.frames(limits, partial(self.open_again, stream, limits))
 
-    def encode(self, pixels: NDArray[Any], mode: str, stream: IO[bytes], options: Mapping[str, Any]) -> None:
+    def encode(self, pixels: Pixels, mode: str, stream: IO[bytes], options: Mapping[str, Any]) -> None:
         from dpid_cli.pictures.codecs import gif_frames
 
         gif_frames.with_palette(self.image_of(pixels, mode)).save(stream, self.pillow, **options)

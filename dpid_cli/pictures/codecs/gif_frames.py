@@ -38,10 +38,7 @@ class _Control:
 def read(stream: IO[bytes], most: int) -> Patches:
     """The frames of a GIF, one more than `most` at most; their pixels are decoded later, from this stream.
 
-    Raises
-    ------
-    ValueError, struct.error
-        If it is cut off in a header.
+    A header that is cut off raises a `ValueError` or `struct.error`.
     """
     width, height, flags = struct.unpack("<6xHHB2x", stream.read(13))
     palette = stream.read(_table(flags))

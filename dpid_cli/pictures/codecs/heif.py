@@ -9,9 +9,7 @@ from dpid_cli.pictures.codecs.base import QUALITY, TAGS, Codec
 from dpid_cli.pictures.codecs.isobmff import BRANDS, without_exif
 
 if TYPE_CHECKING:
-    from PIL import Image
-
-    from dpid_cli.pictures.codecs.samples import HighDepthImage
+    from dpid_cli.pictures.codecs.annotations import Image, Opened
 
 
 class Heif(Codec):
@@ -38,7 +36,7 @@ class Heif(Codec):
     def is_high_depth(self, image: Image.Image) -> bool:
         return bool(image.info.get("bit_depth", 8) > 8)
 
-    def left_out(self, image: Image.Image | HighDepthImage, stream: IO[bytes]) -> list[str]:
+    def left_out(self, image: Opened, stream: IO[bytes]) -> list[str]:
         count = getattr(image, "n_frames", 1)
         return [f"{count} images, of which only the main one is read"] if count > 1 else []
 

@@ -11,11 +11,7 @@ from dpid_cli.pictures.codecs.isobmff import UUIDS, box, boxes, metadata_in
 from dpid_cli.pictures.limits import RefusedError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from PIL import Image
-
-    from dpid_cli.pictures.codecs.samples import HighDepthImage, Samples
-    from dpid_cli.pictures.limits import Limits
+    from dpid_cli.pictures.codecs.annotations import HighDepthImage, Image, Limits, Opened, Pixels, Samples
 
 _BEFORE_CODESTREAM = 2**24  # bytes, as the profile may be long
 _CODESTREAM = b"\xff\x4f\xff\x51"  # SOC and SIZ
@@ -35,7 +31,7 @@ class Jp2(Codec):
     metadata = TAGS | {"iptc", "dpi", "comment"}
     defaults: ClassVar = {"mct": 1}
 
-    def open(self, stream: IO[bytes], limits: Limits) -> Image.Image | HighDepthImage:
+    def open(self, stream: IO[bytes], limits: Limits) -> Opened:
         image = self.open_image(stream, limits)
         return _high_depth(image, stream) if _has_high_depth(stream) else image
 
@@ -54,7 +50,7 @@ class Jp2(Codec):
     def iptc(self, image: Image.Image) -> list[bytes]:
         return [image.info.get("iptc", b"")]
 
-    def encode(self, pixels: NDArray[Any], mode: str, stream: IO[bytes], options: Mapping[str, Any]) -> None:
+    def encode(self, pixels: Pixels, mode: str, stream: IO[bytes], options: Mapping[str, Any]) -> None:
         """Encode by Pillow, but for colours of 16 bits and most metadata."""
         if pixels.itemsize == 1 or pixels.ndim == 2:
             file = self.by_pillow(self.image_of(pixels, mode), options)

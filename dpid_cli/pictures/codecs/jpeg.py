@@ -11,10 +11,7 @@ from dpid_cli.pictures import iptc
 from dpid_cli.pictures.codecs.base import COLOUR, QUALITY, TAGS, Codec, check_expansion
 
 if TYPE_CHECKING:
-    from PIL import Image
-
-    from dpid_cli.pictures.limits import Limits
-    from dpid_cli.pictures.picture import Metadata
+    from dpid_cli.pictures.codecs.annotations import Image, Limits, Metadata
 
 _START = b"\xff\xd8"
 _EXIF_OR_XMP = 0xE1

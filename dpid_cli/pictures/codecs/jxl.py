@@ -12,13 +12,10 @@ from dpid_cli.pictures.codecs.isobmff import box, boxes, metadata_in
 from dpid_cli.pictures.limits import RefusedError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from PIL import Image
-
-    from dpid_cli.pictures.codecs.samples import HighDepthImage, Samples
-    from dpid_cli.pictures.limits import Limits
+    from dpid_cli.pictures.codecs.annotations import HighDepthImage, Image, Limits, Opened, Pixels, Samples
 
 _KEPT = frozenset({b"JXL ", b"ftyp", b"jxll", b"jxlc", b"jxlp"})
+_METADATA = (("exif", b"Exif"), ("xmp", b"xml "))
 _SRGB = ("sRGB", "Gra_D65_Rel_SRG")  # names of the profiles that the decoder makes up
 _EFFORT = 3  # as small as 5 and 7, in a fifth and a fifteenth of the time
 
@@ -37,7 +34,7 @@ class Jxl(Codec):
     encoder_options = (QUALITY,)
     partial = False
 
-    def open(self, stream: IO[bytes], limits: Limits) -> Image.Image | HighDepthImage:
+    def open(self, stream: IO[bytes], limits: Limits) -> Opened:
         image = self.open_image(stream, limits)
         header = jxl_header.read(stream)
         # Of animations, Pillow's plugin gives the last frame.
@@ -55,7 +52,7 @@ class Jxl(Codec):
             _correct(image)
         return image
 
-    def left_out(self, image: Image.Image | HighDepthImage, stream: IO[bytes]) -> list[str]:
+    def left_out(self, image: Opened, stream: IO[bytes]) -> list[str]:
         animated = jxl_header.read(stream).animated
         return ["an animation, of which only the first frame is read"] if animated else []
 
@@ -70,18 +67,13 @@ class Jxl(Codec):
     def stored_exif(self, tags: Image.Exif) -> Any:
         return bytes(4) + tags.tobytes()[6:]  # an offset instead of a label
 
-    def encode(self, pixels: NDArray[Any], mode: str, stream: IO[bytes], options: Mapping[str, Any]) -> None:
-        if pixels.itemsize == 1:
-            super().encode(pixels, mode, stream, options)
-            return
+    def high_depth_file(self, pixels: Pixels, mode: str, options: Mapping[str, Any]) -> bytes:
         from imagecodecs import jpegxl_encode
 
         file = bytes(jpegxl_encode(pixels, lossless=True, effort=_EFFORT, usecontainer=True))
-        for kind, content in boxes(file):
-            stream.write(box(kind, jxl_header.in_srgb(content) if kind == b"jxlc" else content))
-        for key, kind in (("exif", b"Exif"), ("xmp", b"xml ")):
-            if key in options:
-                stream.write(box(kind, options[key]))
+        parts = [(kind, jxl_header.in_srgb(code) if kind == b"jxlc" else code) for kind, code in boxes(file)]
+        parts += [(kind, options[key]) for key, kind in _METADATA if key in options]
+        return b"".join(box(*part) for part in parts)
 
 
 def _correct(image: Image.Image) -> None:

@@ -12,11 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar
 from dpid_cli.pictures.codecs.base import COLOUR, Codec
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from PIL import Image
-
-    from dpid_cli.pictures.codecs.samples import HighDepthImage, Samples
-    from dpid_cli.pictures.limits import Limits
+    from dpid_cli.pictures.codecs.annotations import HighDepthImage, Image, Limits, Opened, Pixels, Samples
 
 _PART = 2**20
 _COMMENT = re.compile(rb"#[^\r\n]*")
@@ -31,7 +27,7 @@ class Ppm(Codec):
     plugin = "PIL.PpmImagePlugin"
     modes = COLOUR | {"L;16", "RGB;16"}
 
-    def open(self, stream: IO[bytes], limits: Limits) -> Image.Image | HighDepthImage:
+    def open(self, stream: IO[bytes], limits: Limits) -> Opened:
         head = stream.read(2)
         stream.seek(0)
         image = self.open_image(stream, limits)
@@ -50,16 +46,13 @@ class Ppm(Codec):
             for tile in tiles
         )
 
-    def stored_as(self, pixels: NDArray[Any]) -> str:
+    def stored_as(self, pixels: Pixels) -> str:
         return Pgm.name if pixels.ndim == 2 else self.name
 
-    def encode(self, pixels: NDArray[Any], mode: str, stream: IO[bytes], options: Mapping[str, Any]) -> None:
-        if pixels.itemsize == 1:
-            super().encode(pixels, mode, stream, options)
-            return
+    def high_depth_file(self, pixels: Pixels, mode: str, options: Mapping[str, Any]) -> bytes:
         height, width = pixels.shape[:2]
         kind = "P5" if pixels.ndim == 2 else "P6"
-        stream.write(f"{kind}\n{width} {height}\n65535\n".encode() + pixels.astype(">u2").tobytes())
+        return f"{kind}\n{width} {height}\n65535\n".encode() + pixels.astype(">u2").tobytes()
 
 
 class Pgm(Ppm):

@@ -11,9 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar
 from dpid_cli.pictures.codecs.base import ALPHA, COLOUR, Codec
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from dpid_cli.pictures.picture import Metadata
+    from dpid_cli.pictures.codecs.annotations import Metadata, Pixels
 
 _TGA_HEADER = rb".[\0\1][\1-\3\x09-\x0b].{13}[\x01\x08\x0f\x10\x18\x20]"
 _TGA_FOOTER = b"TRUEVISION-XFILE.\0"
@@ -73,7 +71,7 @@ class Ico(Codec):
     modes = frozenset({"RGBA"})
     max_side = 256
 
-    def encode(self, pixels: NDArray[Any], mode: str, stream: IO[bytes], options: Mapping[str, Any]) -> None:
+    def encode(self, pixels: Pixels, mode: str, stream: IO[bytes], options: Mapping[str, Any]) -> None:
         height, width = pixels.shape[:2]
         super().encode(pixels, mode, stream, {**options, "sizes": [(width, height)]})
 

@@ -13,13 +13,7 @@ from dpid_cli.pictures.codecs import png_chunks
 from dpid_cli.pictures.codecs.base import ALPHA, COLOUR, HIGH_DEPTH, TAGS, Animation, Codec, EncoderOption
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from PIL import Image
-
-    from dpid_cli.pictures.codecs.frames import Frames
-    from dpid_cli.pictures.codecs.samples import HighDepthImage
-    from dpid_cli.pictures.limits import Limits
-    from dpid_cli.pictures.picture import Metadata
+    from dpid_cli.pictures.codecs.annotations import Frames, Image, Limits, Metadata, Opened, Pixels
 
 COMPRESSION = EncoderOption(
     "compress_level", 0, 9, "Set the compression of {}, from 0 (fast) to 9 (small); always lossless."
@@ -47,7 +41,7 @@ class Png(Codec):
     defaults: ClassVar = {"compress_level": 4}
     encoder_options = (COMPRESSION,)
 
-    def open(self, stream: IO[bytes], limits: Limits) -> Image.Image | HighDepthImage:
+    def open(self, stream: IO[bytes], limits: Limits) -> Opened:
         head = stream.read(25)
         stream.seek(0)
         if head[12:16] != b"IHDR" or head[24:] != b"\x10":
@@ -104,17 +98,14 @@ class Png(Codec):
         xmp, records = options.pop("xmp", b""), options.pop("iptc", b"")
         return options | {"pnginfo": _chunks(metadata, xmp, records)}, lost
 
-    def encode(self, pixels: NDArray[Any], mode: str, stream: IO[bytes], options: Mapping[str, Any]) -> None:
-        if pixels.itemsize == 1:
-            super().encode(pixels, mode, stream, options)
-            return
+    def high_depth_file(self, pixels: Pixels, mode: str, options: Mapping[str, Any]) -> bytes:
         from PIL import Image
 
         from dpid_cli.pictures.codecs import png_samples
 
         file = png_samples.encode(pixels, options["compress_level"])
         one = Image.new("L" if pixels.ndim == 2 else "RGB", (1, 1))
-        stream.write(png_chunks.with_pixels(self.by_pillow(one, options), file))
+        return png_chunks.with_pixels(self.by_pillow(one, options), file)
 
     def write_animation(self, animation: Animation, stream: IO[bytes]) -> None:
         from dpid_cli.pictures.codecs import png_frames

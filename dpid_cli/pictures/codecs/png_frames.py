@@ -47,10 +47,7 @@ def _headers(stream: IO[bytes]) -> Iterator[tuple[bytes, int]]:
 def read(stream: IO[bytes], most: int) -> Patches:
     """The frames of a PNG, one more than `most` at most; their pixels are decoded later, from this stream.
 
-    Raises
-    ------
-    ValueError, struct.error
-        If their description is damaged.
+    Damage raises a `ValueError` or `struct.error`.
     """
     size, plays, hidden, whole = (0, 0), 0, False, False
     header = b""
@@ -125,17 +122,7 @@ def _decoded(stream: IO[bytes], still: bytes, pieces: Sequence[tuple[int, int]])
 def write(
     first: bytes, animation: Animation, encode: Callable[[Image.Image], bytes], stream: IO[bytes]
 ) -> None:
-    """Write an animation.
-
-    Parameters
-    ----------
-    first : bytes
-        The first image as a PNG, with all metadata.
-    animation : Animation
-    encode : callable
-        Makes a PNG of an image.
-    stream : binary file
-    """
+    """Write an animation; `first` is its first image as a PNG with all metadata, `encode` makes others."""
     images, durations = animation.images, animation.durations
     number = 0
     stream.write(SIGNATURE)

@@ -75,13 +75,7 @@ def encode(pixels: NDArray[np.uint16], compress_level: int) -> bytes:
 
 
 def _decoded(data: bytes, truncated: bool) -> NDArray[np.uint16]:
-    """The pixels, (H, W[, C]), black where they are missing, if that is allowed.
-
-    Raises
-    ------
-    ValueError or RuntimeError
-        If there is less than the header claims, or it is damaged.
-    """
+    """The pixels, (H, W[, C]), black where they are missing if `truncated`; else errors."""
     from imagecodecs import png_decode
 
     height, width, _ = _shape(data)

@@ -15,34 +15,20 @@ CHANNELS = {"L": 1, "I": 1, "I;16": 1, "F": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 
 
 class Samples(NamedTuple):
-    """Pixels as a file stores them, not turned upright.
+    """Pixels as a file stores them, not turned upright."""
 
-    `values` are uint8, uint16 or float32, (H, W[, C]), `alpha` tells whether the last channel is straight
-    alpha, `notes` what was lost.
-    """
-
-    values: NDArray[Any]
-    alpha: bool
-    notes: Sequence[str] = ()
+    values: NDArray[Any]  # uint8, uint16 or float32, (H, W[, C])
+    alpha: bool  # whether the last channel is straight alpha
+    notes: Sequence[str] = ()  # what was lost
 
 
 @dataclass(frozen=True)
 class HighDepthImage:
-    """An image that Pillow opens and does not decode, mostly because it has more than 8 bits a channel.
+    """An image that Pillow opens and does not decode, mostly because it has more than 8 bits a channel."""
 
-    Attributes
-    ----------
-    size : (int, int)
-        Width and height in the header.
-    header : PIL.Image.Image
-        What Pillow reads of the file, without the pixels.
-    samples : callable
-        Decodes the pixels.
-    """
-
-    size: tuple[int, int]
-    header: Image.Image
-    samples: Callable[[], Samples]
+    size: tuple[int, int]  # width and height in the header
+    header: Image.Image  # what Pillow reads of the file, without the pixels
+    samples: Callable[[], Samples]  # decodes the pixels
 
 
 def stretched(values: NDArray[np.uint16], largest: int) -> NDArray[np.uint16]:

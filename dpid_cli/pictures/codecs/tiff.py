@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import io
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from ctypes.util import find_library
@@ -15,13 +16,15 @@ from dpid_cli.pictures.codecs import tiff_tags
 from dpid_cli.pictures.codecs.base import ALPHA, COLOUR, HIGH_DEPTH, TAGS, Codec
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from PIL import Image
-
-    from dpid_cli.pictures.codecs.frames import Frames
-    from dpid_cli.pictures.codecs.samples import HighDepthImage
-    from dpid_cli.pictures.limits import Limits
-    from dpid_cli.pictures.picture import Metadata
+    from dpid_cli.pictures.codecs.annotations import (
+        Frames,
+        HighDepthImage,
+        Image,
+        Limits,
+        Metadata,
+        Opened,
+        Pixels,
+    )
 
 _XMP, _IPTC, _PHOTOSHOP, _BITS = 700, 33723, 34377, 258
 _DIRECTORIES = (34665, 34853)  # EXIF and GPS
@@ -41,7 +44,7 @@ class Tiff(Codec):
     defaults: ClassVar = {"compression": "tiff_adobe_deflate"}
     turned_by_pillow = True
 
-    def open(self, stream: IO[bytes], limits: Limits) -> Image.Image | HighDepthImage:
+    def open(self, stream: IO[bytes], limits: Limits) -> Opened:
         return self._high_depth(stream, 0, limits) or self.open_again(stream, limits)
 
     def _high_depth(self, stream: IO[bytes], page: int, limits: Limits) -> HighDepthImage | None:
@@ -127,23 +130,24 @@ class Tiff(Codec):
             tags[_XMP] = xmp
         return options | ({"exif": tags} if len(tags) else {}) | {"directories": directories}, lost
 
-    def encode(self, pixels: NDArray[Any], mode: str, stream: IO[bytes], options: Mapping[str, Any]) -> None:
-        options = dict(options)
-        directories, records = options.pop("directories", {}), options.pop("iptc", b"")
-        if pixels.itemsize == 1 and not directories and not records:
-            super().encode(pixels, mode, stream, options)
+    def encode(self, pixels: Pixels, mode: str, stream: IO[bytes], options: Mapping[str, Any]) -> None:
+        plain = dict(options)
+        directories, records = plain.pop("directories", {}), plain.pop("iptc", b"")
+        if not directories and not records:
+            super().encode(pixels, mode, stream, plain)
             return
-        if pixels.itemsize == 1:
-            file = self.by_pillow(self.image_of(pixels, mode), options)
-        else:
-            from PIL import Image
-
-            from dpid_cli.pictures.codecs import tiff_samples
-
-            one = Image.new("L" if pixels.ndim == 2 else "RGB", (1, 1))
-            file = tiff_tags.with_tags(tiff_samples.encode(pixels), self.by_pillow(one, options))
-        file = tiff_tags.with_longs(file, _IPTC, records) if records else file
+        buffer = io.BytesIO()
+        super().encode(pixels, mode, buffer, plain)
+        file = tiff_tags.with_longs(buffer.getvalue(), _IPTC, records) if records else buffer.getvalue()
         stream.write(tiff_tags.with_directories(file, directories) if directories else file)
+
+    def high_depth_file(self, pixels: Pixels, mode: str, options: Mapping[str, Any]) -> bytes:
+        from PIL import Image
+
+        from dpid_cli.pictures.codecs import tiff_samples
+
+        one = Image.new("L" if pixels.ndim == 2 else "RGB", (1, 1))
+        return tiff_tags.with_tags(tiff_samples.encode(pixels), self.by_pillow(one, options))
 
     def write_pages(self, files: Iterator[bytes], stream: IO[bytes]) -> None:
         tiff_tags.join(files, stream)

@@ -18,7 +18,7 @@ _MOST_ENTRIES = 100_000  # in a directory, and directories
 
 @dataclass(frozen=True)
 class Directory:
-    """What a TIFF tells of one of its pages: its number, and what it is if it is no page of its own."""
+    """A directory of the chain."""
 
     number: int
     size: tuple[int, int]
@@ -26,13 +26,7 @@ class Directory:
 
 
 def directories(stream: IO[bytes]) -> Iterator[Directory]:
-    """The chain of directories of a TIFF or BigTIFF.
-
-    Raises
-    ------
-    ValueError, struct.error
-        If one of them is cut off or the chain has no end.
-    """
+    """The chain of directories of a TIFF or BigTIFF; damage raises a `ValueError` or `struct.error`."""
     head = stream.read(16)
     order = "<" if head[:2] == b"II" else ">"
     big = struct.unpack_from(f"{order}H", head, 2)[0] == 43
@@ -108,13 +102,30 @@ def _move_data(result: bytearray, tiff: bytes, entry: int, base: int, order: str
     result += moved
 
 
-def _entries(tiff: bytes) -> dict[int, bytes]:
-    """The first directory of a TIFF: its entries by tag, in the order of the file."""
-    order = "<" if tiff[:2] == b"II" else ">"
-    (start,) = struct.unpack_from(f"{order}L", tiff, 4)
-    (count,) = struct.unpack_from(f"{order}H", tiff, start)
-    entries = (tiff[k : k + 12] for k in range(start + 2, start + 2 + 12 * count, 12))
-    return {struct.unpack_from(f"{order}H", entry)[0]: entry for entry in entries}
+class _Page:
+    """A TIFF of one page, with offsets of four bytes, whose first directory is written anew."""
+
+    def __init__(self, tiff: bytes) -> None:
+        self.order = "<" if tiff[:2] == b"II" else ">"
+        (start,) = struct.unpack_from(f"{self.order}L", tiff, 4)
+        (count,) = struct.unpack_from(f"{self.order}H", tiff, start)
+        entries = (tiff[k : k + 12] for k in range(start + 2, start + 2 + 12 * count, 12))
+        self.entries = {struct.unpack_from(f"{self.order}H", entry)[0]: entry for entry in entries}
+        self.data = bytearray(tiff)
+
+    def append(self, content: bytes) -> bytes:
+        """Put something at the end of the file; where it begins, as stored."""
+        self.data += bytes(len(self.data) % 2)
+        place = struct.pack(f"{self.order}L", len(self.data))
+        self.data += content
+        return place
+
+    def finished(self) -> bytes:
+        """The file with its new first directory at the end."""
+        count = struct.pack(f"{self.order}H", len(self.entries))
+        entries = b"".join(self.entries[tag] for tag in sorted(self.entries))
+        self.data[4:8] = self.append(count + entries + bytes(4))
+        return bytes(self.data)
 
 
 def with_tags(tiff: bytes, other: bytes) -> bytes:
@@ -122,67 +133,36 @@ def with_tags(tiff: bytes, other: bytes) -> bytes:
 
     Both have one page, the same order of bytes and offsets of four bytes.
     """
-    order = "<" if tiff[:2] == b"II" else ">"
-    entries = {tag: entry for tag, entry in _entries(tiff).items() if tag not in _RESOLUTION}
-    result = bytearray(tiff)
-    for tag, entry in _entries(other).items():
-        if tag in entries:
-            continue
-        _, kind, count, offset = struct.unpack(f"{order}HHLL", entry)
-        size = _SIZES[kind] * count
-        entries[tag] = entry
-        if size > 4:
-            result += bytes(len(result) % 2)
-            entries[tag] = entry[:8] + struct.pack(f"{order}L", len(result))
-            result += other[offset : offset + size]
-    return _with_entries(result, entries)
-
-
-def _with_entries(tiff: bytearray, entries: Mapping[int, bytes]) -> bytes:
-    """A TIFF with a new first directory at its end."""
-    order = "<" if tiff[:2] == b"II" else ">"
-    tiff += bytes(len(tiff) % 2)
-    struct.pack_into(f"{order}L", tiff, 4, len(tiff))
-    tiff += struct.pack(f"{order}H", len(entries))
-    tiff += b"".join(entries[tag] for tag in sorted(entries)) + bytes(4)
-    return bytes(tiff)
+    page = _Page(tiff)
+    for tag in _RESOLUTION:
+        page.entries.pop(tag, None)
+    for tag, entry in _Page(other).entries.items():
+        if tag not in page.entries:
+            _, kind, count, offset = struct.unpack(f"{page.order}HHLL", entry)
+            size = _SIZES[kind] * count
+            value = page.append(other[offset : offset + size]) if size > 4 else entry[8:]
+            page.entries[tag] = entry[:8] + value
+    return page.finished()
 
 
 def with_directories(tiff: bytes, directories: Mapping[int, Callable[[bytes, int], bytes]]) -> bytes:
-    """A TIFF of one page with further directories behind it.
+    """A TIFF of one page with further directories, by the tags that point to them.
 
-    Parameters
-    ----------
-    tiff : bytes
-        A file with offsets of four bytes.
-    directories : mapping
-        From the tag that points to a directory to a function that encodes it, given the file's header and
-        where the directory will begin.
-
-    Returns
-    -------
-    bytes
-        The file with a new first directory at its end, which holds the pointers too.
+    The functions encode a directory, given the file's header and where the directory begins.
     """
-    order = "<" if tiff[:2] == b"II" else ">"
-    entries = _entries(tiff)
-    result = bytearray(tiff)
+    page = _Page(tiff)
     for tag, encode in directories.items():
-        result += bytes(len(result) % 2)
-        entries[tag] = struct.pack(f"{order}HHLL", tag, 4, 1, len(result))
-        result += encode(tiff[:8], len(result))
-    return _with_entries(result, entries)
+        place = page.append(b"")
+        page.entries[tag] = struct.pack(f"{page.order}HHL", tag, _LONG, 1) + place
+        page.data += encode(tiff[:8], len(page.data))
+    return page.finished()
 
 
 def with_longs(tiff: bytes, tag: int, content: bytes) -> bytes:
-    """A TIFF of one page, with offsets of four bytes, and a further tag: bytes that are called integers.
-
-    Zeros behind them fill the last one.
-    """
-    order = "<" if tiff[:2] == b"II" else ">"
-    result = bytearray(tiff) + bytes(len(tiff) % 2)
+    """A TIFF of one page with a further tag: bytes stored as integers, filled up with zeros."""
+    page = _Page(tiff)
     count = -(-len(content) // 4)
-    padded = content + bytes(4 * count - len(content))
-    place = struct.pack(f"{order}L", len(result)) if count > 1 else padded
-    entry = struct.pack(f"{order}HHL", tag, _LONG, count) + place
-    return _with_entries(result + padded, {**_entries(tiff), tag: entry})
+    padded = content.ljust(4 * count, b"\0")
+    place = page.append(padded)
+    page.entries[tag] = struct.pack(f"{page.order}HHL", tag, _LONG, count) + (place if count > 1 else padded)
+    return page.finished()

@@ -7,10 +7,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar
 from dpid_cli.pictures.codecs.base import QUALITY, TAGS, Codec
 
 if TYPE_CHECKING:
-    from PIL import Image
-
-    from dpid_cli.pictures.codecs.frames import Frames
-    from dpid_cli.pictures.limits import Limits
+    from dpid_cli.pictures.codecs.annotations import Frames, Image, Limits
 
 _ANIMATED = 2
 
