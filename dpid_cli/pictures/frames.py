@@ -69,7 +69,7 @@ def read_sequence(
         As `read` does, here or by the sequence's images; if there are too many, or no such frame.
     """
     limits = Limits(max_pixels, max_frames, truncated)
-    frames, decode = _found(stream, name, limits) or (None, None)
+    frames, decode = _frames_in(stream, name, limits) or (None, None)
     count = frames.count if frames else 1
     if frame is not None and not -count <= frame < count:
         numbers = f"its {count} are numbered" if count > 1 else "it has one image: use"
@@ -82,13 +82,13 @@ def read_sequence(
     return PictureSequence(kind, pictures, len(wanted), frames.plays)
 
 
-def _found(stream: IO[bytes], name: str, limits: Limits) -> tuple[Frames, _Decode] | None:
+def _frames_in(stream: IO[bytes], name: str, limits: Limits) -> tuple[Frames, _Decode] | None:
     """The frames or pages of a stream, and how they are decoded; None if it has one image."""
     codec = format_in(stream, name)
     if codec is None or not codec.several:
         return None
 
-    def frames_in(rest: IO[bytes]) -> tuple[Frames, _Decode] | None:
+    def look(rest: IO[bytes]) -> tuple[Frames, _Decode] | None:
         with decoding(rest, name, limits, limits.truncated):
             frames = codec.frames(rest, limits)
             if frames is None:
@@ -101,10 +101,10 @@ def _found(stream: IO[bytes], name: str, limits: Limits) -> tuple[Frames, _Decod
             warn(f"{name}: damaged or truncated image: only its first {frames.count} frames are used")
         return frames, decode
 
-    found, is_whole = with_less_metadata(stream, name, frames_in)
+    frames, is_whole = with_less_metadata(stream, name, look)
     if not is_whole:
         warn_of_metadata(name)
-    return found
+    return frames
 
 
 def _decoder(frames: Frames, codec: Codec, limits: Limits) -> _Decode:

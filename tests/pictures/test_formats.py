@@ -374,6 +374,13 @@ main(sys.argv[1:])
     assert not Path("touched").exists()
 
 
+def test_the_table_is_light():
+    code = "import sys; import dpid_cli.pictures; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "dpid_cli.pictures.codecs.png" in loaded and not loaded & {"numpy", "PIL", "imagecodecs", "ctypes"}
+
+
 def test_only_the_decoder_of_a_file_is_imported(folder):
     Image.new("RGB", (8, 8)).save("a.webp")
     code = (

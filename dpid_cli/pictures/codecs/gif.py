@@ -33,10 +33,12 @@ class Gif(Codec):
     def frames(self, stream: IO[bytes], limits: Limits) -> Frames | None:
         from dpid_cli.pictures.codecs import gif_frames
 
-        found = gif_frames.read(stream, limits.frames)
-        if not found.patches or (len(found.patches) == 1 and found.patches[0].size == found.size):
+        animation = gif_frames.read(stream, limits.frames)
+        if not animation.patches or (
+            len(animation.patches) == 1 and animation.patches[0].size == animation.size
+        ):
             return None
-        return found.frames(limits, partial(self.open_again, stream, limits))
+        return animation.frames(limits, partial(self.open_again, stream, limits))
 
     def encode(self, pixels: Pixels, mode: str, stream: IO[bytes], options: Mapping[str, Any]) -> None:
         from dpid_cli.pictures.codecs import gif_frames

@@ -56,12 +56,12 @@ class Png(Codec):
 
         if not png_frames.is_animated(stream):
             return None
-        found = png_frames.read(stream, limits.frames)
-        if len(found.patches) <= 1 and not found.hidden:
+        animation = png_frames.read(stream, limits.frames)
+        if len(animation.patches) <= 1 and not animation.hidden:
             return None
-        if not found.patches and (found.whole or limits.truncated):
+        if not animation.patches and (animation.whole or limits.truncated):
             return None  # but the image that is shown where animations are not
-        return found.frames(limits, partial(self.open_again, stream, limits))
+        return animation.frames(limits, partial(self.open_again, stream, limits))
 
     def without_metadata(self, data: bytes) -> Iterable[bytes]:
         return [png_chunks.without_text(data)]
@@ -151,8 +151,8 @@ def text_of_iptc(records: bytes) -> str:
 
 def iptc_of_text(text: str) -> bytes:
     """The records in such a text, unchecked; empty if there are none."""
-    found = re.fullmatch(r"\n[^\n]*\n *\d+\n([0-9A-Fa-f\s]*)", text)
-    digits = "".join(found[1].split()) if found else ""
+    match = re.fullmatch(r"\n[^\n]*\n *\d+\n([0-9A-Fa-f\s]*)", text)
+    digits = "".join(match[1].split()) if match else ""
     content = bytes.fromhex(digits) if len(digits) % 2 == 0 else b""
     if text and not content:
         return text.encode("latin-1", "replace")  # which are no records

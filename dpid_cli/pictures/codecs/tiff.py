@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import io
 import struct
 from collections.abc import Callable, Iterator, Mapping
-from ctypes.util import find_library
 from functools import cache, partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar
@@ -169,6 +167,9 @@ def _silence_libtiff() -> None:
     It has one handler of errors for the whole process. Where it is not found, for instance because Pillow
     contains it, it goes on printing.
     """
+    import ctypes
+    from ctypes.util import find_library
+
     import PIL
 
     package = Path(PIL.__file__).parent
