@@ -111,11 +111,12 @@ def with_less_metadata(stream: IO[bytes], name: str, read_from: Callable[[IO[byt
     except DamagedError as error:
         damage = error
     codec = format_in(stream, name)
-    data = stream.read() if codec else b""
-    for rest in codec.without_metadata(data) if codec else ():
-        if rest != data:
-            with suppress(DamagedError):
-                return read_from(io.BytesIO(rest)), False
+    if codec and codec.repairable:
+        data = stream.read()
+        for rest in codec.without_metadata(data):
+            if rest != data:
+                with suppress(DamagedError):
+                    return read_from(io.BytesIO(rest)), False
     raise damage
 
 

@@ -31,6 +31,7 @@ class Avif(Codec):
     defaults: ClassVar = {"quality": 90, "subsampling": "4:4:4"}
     encoder_options = (QUALITY,)
     partial = False
+    repairable = True
     stores_plays = False
 
     def is_high_depth(self, image: Image.Image) -> bool:

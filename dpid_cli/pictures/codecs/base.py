@@ -84,6 +84,7 @@ class Codec:
     defaults: ClassVar[Mapping[str, Any]] = {}  # keywords of Pillow's ``save``
     encoder_options: ClassVar[tuple[EncoderOption, ...]] = ()  # those of `defaults` that users may change
     partial: ClassVar[bool] = True  # whether part of a truncated file can be decoded
+    repairable: ClassVar[bool] = False  # whether `without_metadata` knows variants
     stores_plays: ClassVar[bool] = True  # whether it stores how often an animation is played
     turned_by_pillow: ClassVar[bool] = False  # whether Pillow turns images upright
 

@@ -26,6 +26,7 @@ class Heif(Codec):
     max_side = 16384
     defaults: ClassVar = {"quality": 90, "chroma": "444"}
     encoder_options = (QUALITY,)
+    repairable = True
 
     def load_plugin(self) -> None:
         super().load_plugin()

@@ -40,6 +40,7 @@ class Jpeg(Codec):
     # Small images are looked at closely: little loss, and no chroma subsampling.
     defaults: ClassVar = {"quality": 95, "subsampling": 0}
     encoder_options = (QUALITY,)
+    repairable = True
 
     def open_image(self, stream: IO[bytes], limits: Limits) -> Image.Image:
         image = super().open_image(stream, limits)

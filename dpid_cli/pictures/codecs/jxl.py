@@ -33,6 +33,7 @@ class Jxl(Codec):
     defaults: ClassVar = {"quality": 95}
     encoder_options = (QUALITY,)
     partial = False
+    repairable = True
 
     def open(self, stream: IO[bytes], limits: Limits) -> Opened:
         image = self.open_image(stream, limits)

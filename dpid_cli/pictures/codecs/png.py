@@ -40,6 +40,7 @@ class Png(Codec):
     # 1.5 MP of a photo took 162, 217, 291, 489 ms and 2.79, 2.75, 2.55, 2.55 MB at levels 1, 3, 4, 6.
     defaults: ClassVar = {"compress_level": 4}
     encoder_options = (COMPRESSION,)
+    repairable = True
 
     def open(self, stream: IO[bytes], limits: Limits) -> Opened:
         head = stream.read(25)
