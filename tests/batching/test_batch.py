@@ -887,7 +887,7 @@ def test_formats_that_hold_one_picture(dpid, moving):
     for more in ["-n"], []:
         result = dpid("batch", "in", "out", "-s", "2", "--format", "jpeg", "--json", *more)
         assert (result.exit_code, json.loads(result.stdout)["failed"]) == (1, 2)
-        assert result.stderr.count("or give --frame N") == 2
+        assert result.stderr.count("or use --frame N") == 2
     assert not Path("out").exists()
 
 
