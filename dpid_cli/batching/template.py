@@ -10,6 +10,7 @@ from string import Formatter
 from dpid_cli.downscaling.sizes import Size
 from dpid_cli.errors import ArgumentError
 from dpid_cli.pictures import FORMATS, WRITTEN
+from dpid_cli.pictures.formats import FALLBACK
 
 FIELDS = ("stem", "ext", "method", "scale", "width", "height")
 PLAIN = "{stem}{ext}"
@@ -80,9 +81,9 @@ class Template:
 
 
 def _extension(own: str, format_: str | None) -> str:
-    """The input's where it stands for what is written, else the format's first; PNG for what is unknown."""
+    """The input's extension if it fits the output's format, else that format's first."""
     found = _EXTENSIONS.get(own.lower())
     if format_ is None:
-        return own if found else FORMATS["png"].extensions[0]
+        return own if found else FALLBACK.extensions[0]
     wanted = FORMATS[format_]
     return own if found is wanted else wanted.extensions[0]

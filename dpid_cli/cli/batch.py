@@ -16,7 +16,6 @@ import click
 
 from dpid_cli.batching import signals
 from dpid_cli.cli.console import announce, at_once, on_terminal, printable, say, show
-from dpid_cli.cli.downscale import FORMAT_NAMES
 from dpid_cli.cli.options import (
     SIZE_KINDS,
     colour_options,
@@ -35,6 +34,7 @@ from dpid_cli.downscaling.choices import IfSmaller
 from dpid_cli.downscaling.registry import METHODS
 from dpid_cli.downscaling.sizes import SizeRequest
 from dpid_cli.errors import ArgumentError
+from dpid_cli.pictures.formats import WRITTEN
 
 if TYPE_CHECKING:
     from dpid_cli.batching.selection import Selection, Shard
@@ -122,7 +122,7 @@ def _interruptible() -> Iterator[None]:
 @partial(method_options, several=True)
 @device_option
 @click.option(
-    "--format", type=click.Choice(FORMAT_NAMES), help="File format.  [default: by the name of the result]"
+    "--format", type=click.Choice(list(WRITTEN)), help="File format.  [default: by the name of the result]"
 )
 @click.option(
     "--name",

@@ -26,16 +26,10 @@ from dpid_cli.cli.options import (
     size_request,
 )
 from dpid_cli.errors import ArgumentError, DpidError, collected
+from dpid_cli.pictures.formats import WRITTEN
 
 if TYPE_CHECKING:
     from dpid_cli.convert.job import Job
-
-# fmt: off
-FORMAT_NAMES = (
-    "png", "jpeg", "webp", "tiff", "bmp", "ppm", "pgm", "gif", "avif",
-    "jp2", "tga", "qoi", "ico", "heif", "jxl",
-)
-# fmt: on
 
 
 @click.command("downscale", no_args_is_help=True)
@@ -51,7 +45,7 @@ FORMAT_NAMES = (
 @method_options
 @click.option(
     "--format",
-    type=click.Choice(FORMAT_NAMES),
+    type=click.Choice(list(WRITTEN)),
     help="File format.  [default: by the output's extension, else the input's]",
 )
 @colour_options

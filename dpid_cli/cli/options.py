@@ -12,6 +12,7 @@ from dpid_cli.cli.console import shown
 from dpid_cli.downscaling.choices import Depth, Device, Fit, MetadataPolicy, Transparency, Truncated
 from dpid_cli.downscaling.registry import FILTERS, METHODS, PARAMETERS, Parameter
 from dpid_cli.downscaling.sizes import SizeRequest
+from dpid_cli.pictures.formats import ENCODER_OPTIONS, option_default, option_help
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -115,7 +116,7 @@ def reading_options(function: F) -> F:
                 "--frame",
                 type=int,
                 metavar="N",
-                help="Only this frame of an animation, or page of a TIFF: 0 is the first, -1 the last.  "
+                help="Use only this frame of an animation, or page of a file: 0 is the first, -1 the last.  "
                 "[default: all]",
             ),
             click.option(
@@ -260,32 +261,20 @@ def device_option(function: F) -> F:
 
 
 def encoder_options(function: F) -> F:
-    """What encoders can be told; their defaults are those of `pictures.FORMATS`."""
-    for option in reversed(
-        (
-            click.option(
-                "--quality",
-                type=click.IntRange(1, 100),
-                metavar="N",
-                help="1 (small) to 100 (good), of JPEG, WebP, AVIF, HEIF and JXL.  "
-                "[default: 95, 90 (avif, heif)]",
-            ),
-            click.option(
-                "--compress-level",
-                type=click.IntRange(0, 9),
-                metavar="N",
-                help="0 (fast) to 9 (small), of PNG, always without loss.  [default: 4]",
-            ),
-        )
-    ):
-        function = option(function)
+    """The options of encoders, as the file formats declare them."""
+    for option in reversed(ENCODER_OPTIONS.values()):
+        function = click.option(
+            f"--{option.name.replace('_', '-')}",
+            type=click.IntRange(option.lowest, option.highest),
+            metavar="N",
+            help=f"{option_help(option)}  [default: {option_default(option)}]",
+        )(function)
     return function
 
 
 def encoding(options: dict[str, Any]) -> Mapping[str, int]:
     """Take the encoder's options that were given out of `options`."""
-    names = ("quality", "compress_level")
-    return {name: value for name in names if (value := options.pop(name)) is not None}
+    return {name: value for name in ENCODER_OPTIONS if (value := options.pop(name)) is not None}
 
 
 def method_parameters(options: dict[str, Any]) -> Mapping[str, Any]:

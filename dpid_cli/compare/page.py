@@ -21,7 +21,8 @@ from dpid_cli.compare.variants import Variant, shown, symbol
 from dpid_cli.convert.rendering import downscale_picture
 from dpid_cli.downscaling.registry import PARAMETERS
 from dpid_cli.downscaling.sizes import Size
-from dpid_cli.pictures import FORMATS, Picture, write
+from dpid_cli.pictures import Picture, write
+from dpid_cli.pictures.formats import COMPACT, FALLBACK
 from dpid_cli.version import __version__
 
 if TYPE_CHECKING:
@@ -127,12 +128,11 @@ def _sweeps(variants: Sequence[Variant]) -> dict[str, dict[str, Any]]:
 
 
 def _embedded(pixels: NDArray[np.uint8], options: Mapping[str, Any]) -> str:
-    """Pixels (H, W, 3 or 4) as a data URL: WebP, or PNG if the image is too large for WebP."""
-    picture = Picture(np.ascontiguousarray(pixels), pixels.shape[2] == 4, None, "png")
-    if max(picture.size) <= FORMATS["webp"].max_side:
-        format_ = replace(FORMATS["webp"], options=dict(options))
-    else:
-        format_ = FORMATS["png"]
+    """Pixels (H, W, 3 or 4) as a data URL, in the compact format if it stores images so large."""
+    alpha = pixels.shape[2] == 4
+    picture = Picture(np.ascontiguousarray(pixels), alpha, None)
+    fits = max(picture.size) <= COMPACT.max_side
+    format_ = replace(COMPACT, options=dict(options)) if fits else FALLBACK
     stream = io.BytesIO()
     write(picture, stream, format_, "page")
     return f"data:image/{format_.name};base64,{base64.b64encode(stream.getvalue()).decode()}"

@@ -26,6 +26,7 @@ from dpid_cli.pictures import (
     read_sequence,
     read_size,
 )
+from dpid_cli.pictures.formats import titles
 from dpid_cli.version import __version__
 
 _FEWEST_BYTES = 64_000_000
@@ -120,10 +121,8 @@ class Recipe:
         """Raise an `ArgumentError` if no result of this kind can be written in the format."""
         format_.tuned(self.encoding)
         if self.depth == "16" and not format_.deep:
-            deep = " or ".join(f.name.upper() for f in FORMATS.values() if f.deep)
-            raise ArgumentError(
-                f"depth: {format_.name.upper()} holds no 16 bits: leave it out, or write {deep}"
-            )
+            deep = titles(lambda codec: codec.deep)
+            raise ArgumentError(f"depth: {format_.title} cannot store 16 bits: omit it, or write {deep}")
 
     @property
     def used(self) -> dict[str, Any]:

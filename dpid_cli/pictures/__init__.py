@@ -1,19 +1,22 @@
-"""Files and streams to pictures and back: the only place that knows codecs.
+"""Streams to images and back: the only package that knows codecs.
 
-A `Picture` is what a file shows and tells: upright pixels, their colour profile, whether the last channel is
-alpha, and metadata. Everything that a codec stores differently (palettes, 1-bit, CMYK, EXIF orientation) is
-resolved while reading, so that nothing behind this package needs to know of it.
+A `Picture` has upright pixels, their colour profile, and metadata. Reading resolves whatever a format stores
+differently (palettes, 1 bit, CMYK, EXIF orientation). `convert` and the floors above import this package.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from dpid_cli.pictures.formats import FORMATS, WRITTEN, Format, format_in, format_of
-from dpid_cli.pictures.frames import read_sequence
-from dpid_cli.pictures.metadata import Metadata
-from dpid_cli.pictures.picture import Picture
-from dpid_cli.pictures.reading import MAX_PIXELS, read, read_size
-from dpid_cli.pictures.sequence import MAX_FRAMES, PictureSequence
-from dpid_cli.pictures.writing import check_picture, check_sequence, holds_all_of, write, write_sequence
+from dpid_cli.pictures.limits import MAX_FRAMES, MAX_PIXELS
+
+if TYPE_CHECKING:
+    from dpid_cli.pictures.frames import read_sequence
+    from dpid_cli.pictures.picture import Metadata, Picture, PictureSequence
+    from dpid_cli.pictures.reading import read, read_size
+    from dpid_cli.pictures.writing import check_picture, check_sequence, holds_all_of, write, write_sequence
 
 __all__ = [
     "FORMATS",
@@ -35,3 +38,12 @@ __all__ = [
     "write",
     "write_sequence",
 ]
+_MODULES = {"Metadata": "picture", "Picture": "picture", "PictureSequence": "picture"}
+_MODULES |= {"read": "reading", "read_sequence": "frames", "read_size": "reading"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import NumPy and Pillow only with what needs them."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES.get(name, 'writing')}"), name)

@@ -1,13 +1,13 @@
-"""Colour profiles: which can be used, what makes sRGB of their pixels, and the tone curves in them.
+"""Colour profiles: which are usable, conversion to sRGB, and tone curves.
 
-LittleCMS computes, relative to white and with the darkest black of both spaces brought together.
+LittleCMS converts with the relative colorimetric intent and black point compensation.
 """
 
 from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -21,23 +21,23 @@ from PIL import Image
 from dpid_cli.errors import ArgumentError, warn
 from dpid_cli.pictures.picture import Picture
 
-# Of LittleCMS. Its shortcut for 16 bits, a table of 33 samples a side, is up to 15 of 255 levels wrong; and
-# floats that are not of sRGB would become far less than 0.
+# LittleCMS's constants. Its shortcut for 16 bits, a table of 33 samples a side, is up to 15 of 255 levels
+# wrong, and that for floats makes colours outside of sRGB far less than 0.
 _RELATIVE_COLORIMETRIC, _BLACK_POINT_COMPENSATION = 1, 0x2000
 _BY_TYPE = {"uint16": 0x100, "float32": 0x8000}
 _SPACES = {b"GRAY": "gray", b"RGB ": "rgb"}
-_READ_ONLY = {b"CMYK": "cmyk", b"Lab ": "lab"}  # converted to sRGB as soon as they are read
+_READ_ONLY = {b"CMYK": "cmyk", b"Lab ": "lab"}  # converted to sRGB while they are read
 _GRAY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "F"})
 _SRGB_CORNERS = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
 _DATE = struct.pack(">6H", 2020, 1, 1, 0, 0, 0)
 _CONVERTED = 1 << 20  # pixels at a time
 _NODES = 4097
-_ADDITIVE = 1e-3  # how far XYZ of a mixture may lie from the sum of its channels, white being 1
+_ADDITIVE = 1e-3  # the most that XYZ of a mixture may differ from the sum of its channels; white is 1
 
 
 @cache
 def srgb() -> bytes:
-    """A profile of sRGB, the same bytes every day."""
+    """A profile of sRGB, with the same bytes every day."""
     from PIL import ImageCms
 
     made: bytes = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -64,19 +64,18 @@ def _profile(header: bytes, tags: Mapping[bytes, bytes]) -> bytes:
     return struct.pack(">I", start + len(content)) + header[4:] + table + content
 
 
-def profile_of(info: Mapping[Any, Any], mode: str) -> bytes | None:
-    """The ICC profile that Pillow found in a file, or one of what a PNG tells as gAMA and cHRM instead."""
-    stored, gamma = info.get("icc_profile"), info.get("gamma")
-    if isinstance(stored, bytes):
-        return stored
-    if "srgb" in info or not isinstance(gamma, float) or not 0.1 <= gamma <= 10:
+def of_gamma(gamma: object, corners: Sequence[float], mode: str) -> bytes | None:
+    """A profile of gamma and primaries in Pillow's `mode`; None if they are those of sRGB, or unusable.
+
+    `corners` are white, red, green and blue in x and y.
+    """
+    if not isinstance(gamma, float) or not 0.1 <= gamma <= 10:
         return None
     space = "gray" if mode in _GRAY_MODES else "rgb"
-    corners = info.get("chromaticity", ())
     if len(corners) != len(_SRGB_CORNERS) or space == "gray":
         corners = _SRGB_CORNERS
     if abs(gamma * 2.2 - 1) < 0.01 and np.allclose(corners, _SRGB_CORNERS, atol=0.005):
-        return None  # as good as sRGB, and often said of it
+        return None  # close enough, and often stored with sRGB
     return _built(space, gamma, tuple(corners))
 
 
@@ -124,7 +123,7 @@ def _transform(
 
 @lru_cache(maxsize=8)
 def _usable(profile: bytes, channels: int, dtype: str) -> bool:
-    """Whether the profile tells what so many channels of colour mean."""
+    """Whether LittleCMS can convert this many channels from the profile."""
     space = _SPACES.get(profile[16:20])
     if space is None or (space == "gray" and channels == 3):
         return False
@@ -143,25 +142,19 @@ def colours_of(picture: Picture) -> NDArray[Any]:
 
 
 def with_usable_profile(picture: Picture, name: str) -> Picture:
-    """The same picture, without its profile if that is damaged or one of other colours; told as a warning."""
+    """The image, without its profile if that is damaged or for other channels, with a warning."""
     channels, dtype = colours_of(picture).shape[2], picture.pixels.dtype.name
     if picture.icc_profile is None or _usable(picture.icc_profile, channels, dtype):
         return picture
-    warn(f"{name}: its colour profile is damaged, or not one of these channels: sRGB is taken for it")
+    warn(f"{name}: its colour profile is damaged, or not one of these channels: sRGB is used instead")
     return replace(picture, icc_profile=None)
 
 
 def to_srgb(picture: Picture, threads: int = 1) -> Picture:
-    """The colours as those of sRGB, and tagged so; what has no profile is sRGB already.
+    """The image converted to sRGB, with a profile of sRGB; unchanged if it has no profile.
 
-    Gray stays gray, if the profile shows it as such. Alpha is left alone.
-
-    Parameters
-    ----------
-    picture : Picture
-        Its profile one of `with_usable_profile`.
-    threads : int, default 1
-        How many convert at once.
+    Gray stays gray, if it is gray in the profile. Alpha stays unchanged. The image is one of
+    `with_usable_profile`.
     """
     if picture.icc_profile is None:
         return picture
@@ -188,7 +181,7 @@ def to_srgb(picture: Picture, threads: int = 1) -> Picture:
 
 
 def in_colour(picture: Picture) -> Picture:
-    """Gray with alpha as red, green and blue with alpha; in sRGB, as profiles of gray do not fit."""
+    """Gray with alpha as RGBA; in sRGB, as gray profiles do not fit."""
     converted = to_srgb(picture)
     if converted.mode.startswith("RGB"):
         return converted
@@ -205,17 +198,17 @@ def _shows_gray(profile: bytes) -> bool:
 
 @lru_cache(maxsize=8)
 def tone_curves(profile: bytes, channels: int) -> tuple[NDArray[np.float64], ...] | None:
-    """The curve of each channel, if the light of colours is the sum of that of their channels.
+    """The tone curve of each channel, if the light of colours is the sum of the light of their channels.
 
-    Means of light may then be taken in the profile's own space: the matrix behind the curves, which leads
-    from channels to XYZ, is the same before and after a mean.
+    Light may then be averaged in the profile's own space: the matrix behind the curves, which leads from
+    channels to XYZ, is the same before and after.
 
     Parameters
     ----------
     profile : bytes
-        One of `with_usable_profile`.
+        A usable one.
     channels : int
-        1 or 3: of the picture without alpha.
+        1 or 3, without alpha.
 
     Returns
     -------
@@ -247,7 +240,7 @@ def _xyz(values: NDArray[np.float64], profile: bytes) -> NDArray[np.float64]:
 
 
 def _rising(ramp: NDArray[np.float64], light: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """A curve with lines across where it does not rise, so that there is a way back; None if it falls."""
+    """The curve made invertible by lines across where it does not rise; None if it falls."""
     highest = np.maximum.accumulate(light)
     if not (highest - light).max() < _ADDITIVE:  # NaN, too
         return None
@@ -266,14 +259,14 @@ def is_srgb(profile: bytes, channels: int) -> bool:
 
 
 def fitting(profile: bytes, mode: str) -> bytes | None:
-    """The profile as it may stand with pixels of a mode: none of gray with colours, but that of sRGB."""
+    """The profile for pixels of a mode: with colours, sRGB instead of its gray, and no other gray profile."""
     if profile[16:20] != b"GRAY" or not mode.startswith("RGB"):
         return profile
     return srgb() if profile == srgb_gray() else None
 
 
 def from_srgb(colour: tuple[float, ...], profile: bytes | None, channels: int) -> NDArray[np.float64] | None:
-    """A colour of sRGB in the space of a profile; None if there is no way from sRGB to it."""
+    """A colour of sRGB in the space of a profile; None if sRGB cannot be converted to it."""
     values = np.array(colour)
     if profile is None:
         return values[-channels:]
@@ -292,42 +285,30 @@ def named(colour: str) -> tuple[float, float, float]:
     except ValueError:
         rest = [0]
     if rest and rest != [255]:
-        raise ArgumentError(f"background: {colour!r} is not an opaque colour: give one like white or #f0f0f0")
+        raise ArgumentError(f"background: {colour!r} is not an opaque colour: use one like white or #f0f0f0")
     return red / 255, green / 255, blue / 255
 
 
 def ink_to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, bytes | None]:
-    """CMYK or Lab as sRGB, through the image's own profile where it has one."""
+    """CMYK or Lab in sRGB, by the image's own profile if it has one; and the profile of the outcome."""
     from PIL import ImageCms
 
     source: Any = ImageCms.createProfile("LAB") if image.mode == "LAB" else None
-    if profile and image.mode == "CMYK" and profile[16:20] == b"CMYK":
-        try:
+    with suppress(OSError, ImageCms.PyCMSError):  # it is damaged, or lacks the tables
+        if profile and image.mode == "CMYK" and profile[16:20] == b"CMYK":
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        except (OSError, ImageCms.PyCMSError):
-            source = None
-    if source is None:
-        return image.convert("RGB"), None
-    try:
-        converted = ImageCms.profileToProfile(
-            image,
-            source,
-            ImageCms.ImageCmsProfile(io.BytesIO(srgb())),
-            ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            "RGB",
-            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-        )
-    except ImageCms.PyCMSError:  # it lacks the tables
-        converted = None
-    if converted is None:
-        return image.convert("RGB"), None
-    return converted, srgb()
+        target = ImageCms.ImageCmsProfile(io.BytesIO(srgb()))
+        intent, flags = ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION
+        converted = source and ImageCms.profileToProfile(image, source, target, intent, "RGB", flags=flags)
+        if converted is not None:
+            return converted, srgb()
+    return image.convert("RGB"), None
 
 
 def deep_ink_to_srgb(
     values: NDArray[np.uint16], profile: bytes | None
 ) -> tuple[NDArray[np.uint16], bytes | None]:
-    """The same for CMYK of 16 bits, (H, W, 4), 65535 being full ink; and the profile of the result."""
+    """The same for CMYK of 16 bits, (H, W, 4); 65535 is full ink."""
     if profile and profile[16:20] == b"CMYK":
         with suppress(RuntimeError, ValueError):  # it lacks the tables
             return _by_rows(values, lambda part: _transform(part, profile, srgb())), srgb()
@@ -340,7 +321,7 @@ def deep_ink_to_srgb(
 
 
 def deep_lab_to_srgb(values: NDArray[np.uint16]) -> tuple[NDArray[np.uint16], bytes]:
-    """The same for CIE L*a*b* of 16 bits as in TIFF: L* from 0 to 65535, a* and b* signed, in 256ths."""
+    """The same for CIE L*a*b* of 16 bits: L* from 0 to 65535, a* and b* signed, in 256ths."""
     from imagecodecs import cms_profile
 
     lab = cms_profile("lab4")
@@ -355,7 +336,7 @@ def deep_lab_to_srgb(values: NDArray[np.uint16]) -> tuple[NDArray[np.uint16], by
 
 
 def _by_rows(values: NDArray[Any], convert: Callable[[NDArray[Any]], NDArray[Any]]) -> NDArray[Any]:
-    """Three channels of others, some rows at a time."""
+    """Convert to three channels, some rows at a time."""
     height, width = values.shape[:2]
     result = np.empty((height, width, 3), values.dtype)
     rows = max(1, _CONVERTED // width)

@@ -1,24 +1,22 @@
-"""What IPTC's records (IIM) are wrapped in by each kind of file, and where they end.
+"""IPTC records (IIM): where they end, and the resources of Photoshop that wrap them.
 
-Nothing is read of them but how long each is, and nothing is changed.
+Nothing is read of the records but how long each is, and nothing is changed.
 """
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Iterator
 
-RECORDS = 0x0404  # among Photoshop's resources
-_PHOTOSHOP = b"Photoshop 3.0\0"
+RECORDS = 0x0404  # their number among Photoshop's resources
+PHOTOSHOP = b"Photoshop 3.0\0"
+LONGEST_RESOURCE = 65533 - len(PHOTOSHOP) - 13  # bytes of records where 65535 hold everything around them
 _MARK = 0x1C
-_EXTENDED = 0x8000  # the length stands behind, in as many bytes as the rest of this tells
-LONGEST_SEGMENT = 65533 - len(_PHOTOSHOP) - 13  # in a JPEG, beside what stands around it
-_COLUMNS = 72  # of hexadecimal digits
+_EXTENDED = 0x8000  # the length follows, in as many bytes as the other bits say
 
 
 def whole(data: bytes) -> bytes:
-    """The records (IIM 4.2, 1.6), without zeros behind them; empty if some are damaged or there are none."""
+    """The records (IIM 4.2, 1.6) without zeros behind them; empty if there are none or some are damaged."""
     place = 0
     while place < len(data) and data[place] == _MARK:
         if place + 5 > len(data):
@@ -34,14 +32,14 @@ def whole(data: bytes) -> bytes:
 
 
 def swapped(data: bytes) -> bytes:
-    """The bytes as they are meant if a TIFF has them as integers in the other order."""
+    """The bytes in the other order, for files that store them as integers of four bytes."""
     count = len(data) // 4
     return struct.pack(f"<{count}L", *struct.unpack_from(f">{count}L", data))
 
 
 def in_resources(resources: bytes) -> bytes:
-    """The records among Photoshop's resources, as they are there; empty if there are none."""
-    parts = _resources(resources.removeprefix(_PHOTOSHOP))
+    """The records among Photoshop's resources, unchecked; empty if there are none."""
+    parts = _resources(resources.removeprefix(PHOTOSHOP))
     return next((content for number, content in parts if number == RECORDS), b"")
 
 
@@ -56,24 +54,7 @@ def _resources(data: bytes) -> Iterator[tuple[int, bytes]]:
         place += place % 2
 
 
-def segment(records: bytes) -> bytes:
-    """A segment of a JPEG with the records, of `LONGEST_SEGMENT` bytes at most."""
-    resource = struct.pack(">4sHHL", b"8BIM", RECORDS, 0, len(records)) + records + bytes(len(records) % 2)
-    return struct.pack(">HH", 0xFFED, 2 + len(_PHOTOSHOP) + len(resource)) + _PHOTOSHOP + resource
-
-
-def from_text(text: str) -> bytes:
-    """What ImageMagick and ExifTool write into a PNG, as it is there; empty if there are no records."""
-    found = re.fullmatch(r"\n[^\n]*\n *\d+\n([0-9A-Fa-f\s]*)", text)
-    digits = "".join(found[1].split()) if found else ""
-    content = bytes.fromhex(digits) if len(digits) % 2 == 0 else b""
-    if text and not content:
-        return text.encode("latin-1", "replace")  # which is found to be no records
-    return in_resources(content) if content.startswith((b"8BIM", _PHOTOSHOP)) else content
-
-
-def as_text(records: bytes) -> str:
-    """The same, to be written."""
-    digits = records.hex()
-    lines = (digits[start : start + _COLUMNS] for start in range(0, len(digits), _COLUMNS))
-    return "\n".join(["\niptc", f"{len(records):8d}", *lines, ""])
+def as_resources(records: bytes) -> bytes:
+    """The records as the only one of Photoshop's resources."""
+    header = struct.pack(">4sHHL", b"8BIM", RECORDS, 0, len(records))
+    return PHOTOSHOP + header + records + bytes(len(records) % 2)

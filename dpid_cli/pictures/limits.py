@@ -1,68 +1,49 @@
-"""Small files that would keep decoders busy for long: whether what they claim is worth decoding."""
+"""Limits on what is read, and the error for files that are refused."""
 
 from __future__ import annotations
 
-import io
-import os
-import re
-from functools import partial
-from typing import IO
+from dataclasses import dataclass
 
-from PIL import Image, ImageFile
-
-_PIXELS_PER_BYTE = 4096  # a JPEG with Huffman codes has 512 at most, a GIF 2730
-_HARMLESS = 2**24  # pixels, whatever the file
-_USUAL_SCANS = 20
-_MOST_DECODED = 2 * 10**9  # pixels of all scans together, some seconds
-_PART = 2**20
-_COMMENT = re.compile(rb"#[^\r\n]*")
+MAX_PIXELS = 512_000_000
+MAX_FRAMES = 10_000
+_MAX_TOTAL = 64  # times the pixels of the largest image, for all images of a file together
 
 
-def check(image: Image.Image, stream: IO[bytes]) -> None:
-    """Raise a `ValueError` for an opened image that its file cannot hold, or holds very often.
+class RefusedError(Exception):
+    """Why an undamaged image is not read or written: what is wrong, and what to do.
 
-    Decoders of other formats notice by themselves that nothing is left to decode. That of JPEG paints gray
-    instead, and goes over the whole image for every scan; the frame of a GIF may be smaller than its canvas.
+    Callers put the name of the file before the message.
     """
-    if image.format not in ("JPEG", "MPO", "GIF"):
-        return
-    place = stream.tell()
-    pixels = image.width * image.height
-    stored = stream.seek(0, os.SEEK_END)
-    most = max(stored * _PIXELS_PER_BYTE, _HARMLESS)
-    if pixels > most and not ImageFile.LOAD_TRUNCATED_IMAGES:
-        raise ValueError(f"{stored} bytes cannot hold {image.width} x {image.height} pixels")
-    scans = _scans(stream) if "progressive" in image.info else 1
-    if scans > _USUAL_SCANS and scans * pixels > _MOST_DECODED:
-        raise ValueError(f"{scans} scans of {image.width} x {image.height} pixels")
-    stream.seek(place)
 
 
-def _scans(stream: IO[bytes]) -> int:
-    """How many scans a JPEG has: in what is scanned, this marker does not occur."""
-    stream.seek(0)
-    count, last = 0, b""
-    while part := stream.read(_PART):
-        count += (last + part).count(b"\xff\xda")
-        last = part[-1:] if part[-1:] == b"\xff" else b""
-    return count
+@dataclass(frozen=True)
+class Limits:
+    """What may be read."""
+
+    pixels: int = MAX_PIXELS  # maximum of an image; 64 times that for all images of a file together
+    frames: int = MAX_FRAMES  # maximum number of frames or pages
+    truncated: bool = False  # whether to use what can be decoded of a truncated file
+
+    def check_size(self, size: tuple[int, int]) -> None:
+        """Raise a `RefusedError` if an image of this width and height has too many pixels."""
+        if size[0] * size[1] > self.pixels:
+            raise RefusedError(too_large(self.pixels))
+
+    def check_frames(self, count: int, pixels: int) -> None:
+        """Raise a `RefusedError` for too many frames, or too many pixels of all of them together."""
+        if count > self.frames:
+            raise RefusedError(
+                f"more than {self.frames} frames or pages, the limit: use --frame N with a shorter file, "
+                "or raise --max-frames of 'dpid downscale'"
+            )
+        if pixels > _MAX_TOTAL * self.pixels:
+            raise RefusedError(f"{count} frames or pages together: {too_large(_MAX_TOTAL * self.pixels)}")
 
 
-def without_comments(stream: IO[bytes]) -> IO[bytes]:
-    """The same stream, but of a PPM or PGM written in words without comments.
-
-    Pillow would take them out one by one, which takes minutes if they are many.
-    """
-    head = stream.read(2)
-    stream.seek(0)
-    if head not in (b"P1", b"P2", b"P3"):
-        return stream
-    if not any(b"#" in part for part in iter(partial(stream.read, _PART), b"")):
-        stream.seek(0)
-        return stream
-    stream.seek(0)
-    rest = io.BytesIO()
-    while lines := stream.read(_PART) + stream.readline():
-        rest.write(_COMMENT.sub(b"", lines))
-    rest.seek(0)
-    return rest
+def too_large(max_pixels: int) -> str:
+    """What is wrong with an image of more pixels than allowed, and what to do."""
+    millions, rest = divmod(max_pixels, 10**6)
+    limit = f"{max_pixels}" if rest else f"{millions} million"
+    return (
+        f"more than {limit} pixels, the limit: use a smaller image, or raise --max-pixels of 'dpid downscale'"
+    )

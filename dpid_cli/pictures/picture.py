@@ -1,34 +1,62 @@
-"""What a file shows and tells."""
+"""An image, its metadata, and the images of one file."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from numpy.typing import NDArray
-
-from dpid_cli.pictures.metadata import Metadata
 
 _DEPTHS = {"uint8": "", "uint16": ";16", "float32": ";F"}
 _FULL = {"uint8": 255, "uint16": 65535, "float32": 1}
 
 
 @dataclass(frozen=True)
+class Metadata:
+    """What describes an image, whatever its size.
+
+    Attributes
+    ----------
+    exif : bytes
+        EXIF tags as Pillow's ``Exif.tobytes`` writes them, without orientation and thumbnail.
+    xmp : bytes
+        An XMP packet, in UTF-8.
+    dpi : (float, float) or None
+        Pixels per inch, horizontally and vertically.
+    comment : bytes
+    text : tuple of (str, str)
+        Keywords and texts.
+    software : str
+        What made the pixels; if empty, what EXIF and texts say.
+    iptc : bytes
+        IPTC records (IIM), unchanged.
+    """
+
+    exif: bytes = b""
+    xmp: bytes = b""
+    dpi: tuple[float, float] | None = None
+    comment: bytes = b""
+    text: tuple[tuple[str, str], ...] = ()
+    software: str = ""
+    iptc: bytes = b""
+
+
+@dataclass(frozen=True)
 class Picture:
-    """Pixels as a file shows them.
+    """An upright image.
 
     Attributes
     ----------
     pixels : (H, W[, C]) ndarray
-        uint8, uint16 or float32, the latter with intensities from 0 to 1 (brighter ones may exceed it).
+        uint8, uint16 or float32; floats are intensities from 0 to 1 and may exceed 1.
     alpha : bool
         Whether the last channel is straight alpha.
     icc_profile : bytes or None
         Colour profile of the pixels.
     format : str
-        Name in `FORMATS` of the format it was read from.
+        Name in `FORMATS` of the format it was read from; empty if it was not read.
     metadata : Metadata
-        What else the file tells of the picture.
     duration : float or None
         How long a frame of an animation is shown, in ms.
     turned : bool
@@ -38,7 +66,7 @@ class Picture:
     pixels: NDArray[Any]
     alpha: bool
     icc_profile: bytes | None
-    format: str
+    format: str = ""
     metadata: Metadata = field(default_factory=Metadata)
     duration: float | None = None
     turned: bool = False
@@ -50,11 +78,32 @@ class Picture:
 
     @property
     def opaque(self) -> bool:
-        """Whether nothing shines through."""
+        """Whether no pixel is transparent."""
         return not self.alpha or bool(self.pixels[..., -1].min() >= _FULL[self.pixels.dtype.name])
 
     @property
     def mode(self) -> str:
-        """``L``, ``LA``, ``RGB`` or ``RGBA``; behind it ``;16`` for uint16 and ``;F`` for float32."""
+        """``L``, ``LA``, ``RGB`` or ``RGBA``, with ``;16`` appended for uint16 and ``;F`` for float32."""
         channels = 1 if self.pixels.ndim == 2 else self.pixels.shape[2]
         return ("L", "LA", "RGB", "RGBA")[channels - 1] + _DEPTHS[self.pixels.dtype.name]
+
+
+@dataclass(frozen=True)
+class PictureSequence:
+    """The images of one file.
+
+    Attributes
+    ----------
+    kind : {'still', 'animation', 'pages'}
+        One image; frames of one size, shown one after the other; or independent images.
+    pictures : iterator of Picture
+        Decoded one by one, on demand.
+    count : int
+    plays : int
+        How often an animation is played; 0 means for ever.
+    """
+
+    kind: str
+    pictures: Iterator[Picture]
+    count: int = 1
+    plays: int = 0

@@ -1,7 +1,7 @@
-"""What belongs to the whole process while files are read: settings of Pillow, and Python's warnings.
+"""State of the whole process while files are read: Pillow's settings, and Python's warnings.
 
-Several threads may read at once. Those that want the same settings share them; one that wants others waits
-until all have left.
+Several threads may read at once. Threads that want the same settings share them; a thread that wants others
+waits until all have finished.
 """
 
 from __future__ import annotations
@@ -17,56 +17,56 @@ from PIL import Image
 from dpid_cli.errors import DpidWarning
 from dpid_cli.pictures.arrow import one_block
 
-_DECODERS = r"(PIL|pillow_heif|pillow_jxl)\b"
+_DECODERS = r"(PIL|pillow_\w+)\b"
 
-_door = threading.Lock()  # one waits behind it, the others before it: nobody is overtaken for ever
-_left = threading.Condition()
+_queue = threading.Lock()  # one thread waits behind it, the others before it: none starves
+_changed = threading.Condition()
 _readers = 0
-_chosen: tuple[int, bool] | None = None
+_current: tuple[int, bool] | None = None
 _restore = ExitStack()
 _of_thread = threading.local()
 
 
 @contextmanager
 def settings(max_pixels: int, truncated: bool) -> Iterator[None]:
-    """Let Pillow read as told, into one block of memory, and without warnings; undone by the last to leave.
+    """Apply settings to Pillow, with one block of memory an image and no warnings; the last thread undoes it.
 
     Parameters
     ----------
     max_pixels : int
-        Pillow refuses what has more than twice as many; the caller, what has more.
+        Pillow refuses images with more than twice as many; the caller refuses those with more.
     truncated : bool
-        Whether Pillow takes what there is of a file that is cut off.
+        Whether Pillow decodes truncated files.
     """
-    global _readers, _chosen  # noqa: PLW0603  # as are what they guard
+    global _readers, _current  # noqa: PLW0603
     wanted = max_pixels, truncated
-    with _door, _left:
-        _left.wait_for(lambda: not _readers or _chosen == wanted)
+    with _queue, _changed:
+        _changed.wait_for(lambda: not _readers or _current == wanted)
         if not _readers:
             _restore.enter_context(_applied(*wanted))
-            _chosen = wanted
+            _current = wanted
         _readers += 1
     try:
-        with remarks():
+        with decoder_warnings():
             yield
     finally:
-        with _left:
+        with _changed:
             _readers -= 1
             if not _readers:
                 _restore.close()
-                _left.notify_all()
+                _changed.notify_all()
 
 
 @contextmanager
-def remarks() -> Iterator[list[str]]:
-    """What decoders warn of in this thread, instead of Python's warnings; within `settings`."""
-    before = getattr(_of_thread, "remarks", None)
-    told: list[str] = []
-    _of_thread.remarks = told
+def decoder_warnings() -> Iterator[list[str]]:
+    """Collect what decoders warn of in this thread, instead of Python's warnings; within `settings`."""
+    before = getattr(_of_thread, "messages", None)
+    messages: list[str] = []
+    _of_thread.messages = messages
     try:
-        yield told
+        yield messages
     finally:
-        _of_thread.remarks = before
+        _of_thread.messages = before
 
 
 @contextmanager
@@ -76,8 +76,8 @@ def _applied(max_pixels: int, truncated: bool) -> Iterator[None]:
     before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
     with warnings.catch_warnings(), one_block():
         warnings.filterwarnings("always", module=_DECODERS)
-        warnings.simplefilter("error", Image.DecompressionBombWarning)  # of an image within an image
-        warnings.showwarning = _kept_by_thread(warnings.showwarning)
+        warnings.simplefilter("error", Image.DecompressionBombWarning)  # for an image within an image
+        warnings.showwarning = _collecting(warnings.showwarning)
         Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = max_pixels, truncated
         try:
             yield
@@ -85,8 +85,8 @@ def _applied(max_pixels: int, truncated: bool) -> Iterator[None]:
             Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
-def _kept_by_thread(show: Any) -> Any:
-    """A ``showwarning`` for threads that read and those that do not."""
+def _collecting(show: Any) -> Any:
+    """A ``showwarning`` for threads that read and for others."""
 
     def showwarning(
         message: Warning | str,
@@ -96,10 +96,10 @@ def _kept_by_thread(show: Any) -> Any:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        told = getattr(_of_thread, "remarks", None)
-        if told is None or issubclass(category, DpidWarning):
+        messages = getattr(_of_thread, "messages", None)
+        if messages is None or issubclass(category, DpidWarning):
             show(message, category, filename, lineno, file, line)
         else:
-            told.append(str(message))
+            messages.append(str(message))
 
     return showwarning

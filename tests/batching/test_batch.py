@@ -541,7 +541,7 @@ def test_dry_run_tells_what_the_format_cannot_hold(dpid, folder, format_):
     dry, wet = dpid(*words, "-n"), dpid(*words)
     told, done = json.loads(dry.stdout), json.loads(wet.stdout)
     assert (told["done"], told["failed"]) == (done["done"], done["failed"])
-    refused = [{line for line in run.stderr.splitlines() if " holds no " in line} for run in (dry, wet)]
+    refused = [{line for line in run.stderr.splitlines() if " cannot store " in line} for run in (dry, wet)]
     assert refused[0] == refused[1]
 
 
@@ -555,7 +555,7 @@ def test_dry_run_tells_of_depths_that_the_format_cannot_hold(dpid, folder):
         words = ("batch", "in", format_, "-s", "2", "--format", format_, "--json")
         dry, wet = dpid(*words, "-n"), dpid(*words)
         assert json.loads(dry.stdout)["failed"] == json.loads(wet.stdout)["failed"] == failed
-        assert dry.stderr.count(" holds no ") == failed
+        assert dry.stderr.count(" cannot store ") == failed
     result = dpid("batch", "in", "new", "-s", "2", "--format", "jpeg", "--depth", "8", "-n", "--json")
     assert json.loads(result.stdout)["failed"] == 0
 
@@ -887,7 +887,7 @@ def test_formats_that_hold_one_picture(dpid, moving):
     for more in ["-n"], []:
         result = dpid("batch", "in", "out", "-s", "2", "--format", "jpeg", "--json", *more)
         assert (result.exit_code, json.loads(result.stdout)["failed"]) == (1, 2)
-        assert result.stderr.count("or give --frame N") == 2
+        assert result.stderr.count("or use --frame N") == 2
     assert not Path("out").exists()
 
 

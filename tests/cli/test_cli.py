@@ -202,7 +202,7 @@ def test_what_is_said(dpid, photo, options, out, err):
 def test_quiet_leaves_out_warnings_but_not_errors(dpid, folder):
     Image.new("RGB", (8, 8)).save("a.png", icc_profile=b"a profile")
     loud = dpid("downscale", "a.png", "-s", "2", "-o", "a.bmp")
-    assert (loud.exit_code, loud.stderr) == (0, "a.bmp: BMP holds no colour profile: it is left out\n")
+    assert (loud.exit_code, loud.stderr) == (0, "a.bmp: BMP cannot store colour profiles: dropped\n")
     assert dpid("downscale", "a.png", "-s", "2", "-o", "b.bmp", "-q").stderr == ""
     assert is_one_error_line(dpid("downscale", "a.png", "-s", "2", "-o", "b.bmp", "-q").stderr)
 

@@ -15,7 +15,7 @@ from PIL import Image, ImageCms
 
 from dpid_cli.convert.rendering import downscale_picture
 from dpid_cli.downscaling.transfer import interpolated
-from dpid_cli.pictures import Picture, icc
+from dpid_cli.pictures import FORMATS, Picture, icc
 from support.command import is_one_error_line, pixels
 from support.profiles import (
     ADOBE,
@@ -354,8 +354,8 @@ def test_converted_where_there_is_no_place_for_a_profile(dpid, folder, noise, pr
     profile = rgb_profile(primaries, gamma=2.2)
     Image.fromarray(noise[:8, :8]).save("a.png", icc_profile=profile)
     result = dpid("downscale", "a.png", "-s", "1", "-m", "box", "-o", f"b.{extension}")
-    name = extension.upper()
-    told = f"b.{extension}: {name} holds no colour profile: colours are converted to sRGB\n"
+    title = FORMATS[extension].title
+    told = f"b.{extension}: {title} cannot store colour profiles: colours are converted to sRGB\n"
     assert (result.exit_code, result.stderr) == (0, told)
     if extension != "jxl":  # which has losses
         found = dpid("downscale", f"b.{extension}", "-s", "1", "-m", "box", "-o", "c.png")
@@ -367,7 +367,7 @@ def test_converted_where_there_is_no_place_for_a_profile(dpid, folder, noise, pr
 def test_gray_is_converted_where_only_colour_has_a_profile(dpid, folder, noise):
     Image.fromarray(noise[..., 0]).save("a.png", icc_profile=gray_profile(1.8))
     result = dpid("downscale", "a.png", "-s", "1", "-m", "box", "-o", "b.webp")
-    assert result.stderr == "b.webp: WEBP holds no profile of gray: colours are converted to sRGB\n"
+    assert result.stderr == "b.webp: WebP cannot store gray profiles: colours are converted to sRGB\n"
     with Image.open("b.webp") as image:
         assert image.info["icc_profile"] == icc.srgb()
 
@@ -376,7 +376,7 @@ def test_pixels_of_srgb_are_left_alone_where_the_profile_is(dpid, folder, noise)
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     Image.fromarray(noise).save("a.png", icc_profile=profile)
     result = dpid("downscale", "a.png", "-s", "1", "-m", "box", "-o", "b.bmp")
-    assert result.stderr == "b.bmp: BMP holds no colour profile: it is left out\n"
+    assert result.stderr == "b.bmp: BMP cannot store colour profiles: dropped\n"
     np.testing.assert_array_equal(pixels("b.bmp"), noise)
 
 

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dpid_cli.cli.options import encoder_options
-from dpid_cli.pictures import FORMATS
+from dpid_cli.pictures.formats import ENCODER_OPTIONS, FORMATS, option_default, option_help
 from support.command import is_one_error_line, listing, pixels
 
 
@@ -44,15 +43,23 @@ def test_default_level(dpid, photo, level, same):
     assert (written(dpid, "given.png", "--compress-level", level) == default) is same
 
 
-def test_help_tells_the_defaults():
-    def function() -> None: ...
-
-    encoder_options(function)
-    told = {option.name: option.help.partition("default: ")[2] for option in function.__click_params__}
-    quality = {name: f.options["quality"] for name, f in FORMATS.items() if "quality" in f.options}
+def test_help_tells_formats_and_defaults(dpid):
+    quality = {f.name: f.options["quality"] for f in FORMATS.values() if "quality" in f.options}
     assert quality == {"jpeg": 95, "webp": 95, "avif": 90, "heif": 90, "jxl": 95}
-    assert told["quality"] == "95, 90 (avif, heif)]"
-    assert told["compress_level"] == f"{FORMATS['png'].options['compress_level']}]"
+    assert option_default(ENCODER_OPTIONS["quality"]) == "95, 90 (AVIF, HEIF)"
+    assert "quality of JPEG, WebP, AVIF, HEIF and JPEG XL, " in option_help(ENCODER_OPTIONS["quality"])
+    assert option_default(ENCODER_OPTIONS["compress_level"]) == str(FORMATS["png"].options["compress_level"])
+    shown = " ".join(dpid("downscale", "--help").stdout.split())
+    for option in ENCODER_OPTIONS.values():
+        assert option_help(option) in shown and f"[default: {option_default(option)}" in shown
+
+
+def test_every_declared_option_has_a_default():
+    for format_ in FORMATS.values():
+        declared = {option.name for option in format_.encoder_options}
+        assert declared == ENCODER_OPTIONS.keys() & format_.options.keys()
+        for option in format_.encoder_options:
+            assert option.lowest <= format_.options[option.name] <= option.highest
 
 
 @pytest.mark.parametrize(
@@ -87,7 +94,7 @@ def test_known_by_file(dpid, photo, noise, options):
     assert Path(result.stdout.strip()).name == "other_dpid_x2.jpg"
     assert is_one_error_line(result.stderr)
     assert result.stderr.startswith("photo.png: quality: PNG has no such option: ")
-    assert "JPEG or WEBP or AVIF" in result.stderr
+    assert "JPEG or WebP or AVIF" in result.stderr
     assert dpid("downscale", "photo.png", "-s", "2", "--quality", "50", *options).exit_code == 1
 
 

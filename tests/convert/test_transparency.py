@@ -250,7 +250,7 @@ def test_usage(dpid, photo, words, told):
 def test_the_error_names_the_way_out(dpid, folder):
     Image.fromarray(disc(0)).save("a.png")
     result = dpid("downscale", "a.png", "-s", "2", "-o", "a.jpg")
-    assert result.exit_code == 1 and result.stderr.endswith(", or give --transparency drop\n")
+    assert result.exit_code == 1 and result.stderr.endswith(", or use --transparency drop\n")
     assert dpid("downscale", "a.png", "-s", "2", "-o", "a.jpg", "--transparency", "drop").exit_code == 0
     assert (pixels("a.jpg")[0, 0] >= 253).all()
 

@@ -15,7 +15,7 @@ from PIL import Image, ImageFile
 from dpid_cli.errors import DpidError, DpidWarning, collected, warn
 from dpid_cli.files.targets import atomic
 from dpid_cli.pictures import read
-from dpid_cli.pictures.pillow_state import remarks, settings
+from dpid_cli.pictures.pillow_state import decoder_warnings, settings
 
 
 def of_process():
@@ -105,7 +105,7 @@ def test_who_wants_other_settings_waits_but_not_for_ever():
 
 
 def test_warnings_reach_who_they_are_for():
-    with warnings.catch_warnings(record=True) as python, settings(1, False), remarks() as told:
+    with warnings.catch_warnings(record=True) as python, settings(1, False), decoder_warnings() as told:
         warnings.simplefilter("always")
         warnings.warn_explicit("of a decoder", UserWarning, "x.py", 1, "PIL.x")
         with ThreadPoolExecutor(1) as pool:

@@ -21,7 +21,7 @@ from PIL.ExifTags import Base
 import dpid_cli
 from dpid_cli.errors import collected
 from dpid_cli.pictures import FORMATS, WRITTEN, Metadata, Picture, read, write
-from dpid_cli.pictures.codecs import jxl
+from dpid_cli.pictures.codecs import jxl_header
 from support.command import DPID, ROOT, is_one_error_line, listing, pixels, process
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -118,9 +118,7 @@ def test_what_describes_a_picture_is_kept(name):
         content = encoded(Picture(smooth("RGB"), False, profile, "png", DESCRIBED), name)
     found = read(content, f"a.{name}")
     what = "EXIF, XMP, resolution, comment"
-    expected = (
-        [] if "exif" in format_.metadata else [f"out: {name.upper()} has no place for {what}: left out"]
-    )
+    expected = [] if "exif" in format_.metadata else [f"out: {format_.title} cannot store {what}: dropped"]
     assert lost == expected
     if format_.profile:
         assert found.icc_profile == SRGB
@@ -162,7 +160,7 @@ def test_packed_remarks_of_a_jpeg_xl():
 def test_packed_remarks_that_are_damaged_are_told_of():
     with collected() as lost:
         found = read(packed_jxl(damage=True), "a")
-    assert lost == ["a: its text or other metadata is damaged or too long: it is left out"]
+    assert lost == ["a: its text or other metadata is damaged or too long: dropped"]
     assert (found.metadata.exif, found.metadata.xmp) == (b"", b"") and found.pixels.shape == (40, 60, 3)
 
 
@@ -217,7 +215,7 @@ def test_the_header_of_a_jpeg_xl_tells_its_size(size, container):
     stream = io.BytesIO()
     Image.new("L", size).save(stream, "JXL", use_container=container)
     stream.seek(0)
-    assert jxl.header(stream) == jxl.Header(size)
+    assert jxl_header.read(stream) == jxl_header.Header(size)
 
 
 def test_a_jpeg_xl_is_not_decoded_where_it_is_too_large(dpid, folder, monkeypatch):
@@ -370,10 +368,17 @@ main(sys.argv[1:])
         env=os.environ | {"PATH": path}, capture_output=True, text=True, timeout=30,
     )  # fmt: skip
     assert done.returncode == 1 and is_one_error_line(done.stderr)
-    assert f"{name}: not an image that dpid reads: give PNG, " in done.stderr
+    assert f"{name}: not an image that dpid reads: use PNG, " in done.stderr
     opened = set(re.findall(r"\w+ImagePlugin", done.stdout))
     assert opened <= {f"{kind}ImagePlugin" for kind in ("Bmp", "Gif", "Jpeg", "Mpo", "Png", "Ppm", "Tiff")}
     assert not Path("touched").exists()
+
+
+def test_the_table_is_light():
+    code = "import sys; import dpid_cli.pictures; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "dpid_cli.pictures.codecs.png" in loaded and not loaded & {"numpy", "PIL", "imagecodecs", "ctypes"}
 
 
 def test_only_the_decoder_of_a_file_is_imported(folder):

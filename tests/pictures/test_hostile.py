@@ -19,6 +19,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from dpid_cli.pictures import FORMATS
 from support.command import DPID, ROOT, is_one_error_line, listing, pixels
 from support.specimens import Told, chunk, files, noise, png, saved, tiff
 
@@ -252,7 +253,7 @@ def test_whether_a_part_shows_anything(dpid, folder, name, mode):
         options = {"ico": {"sizes": [(70, 90)]}, "heif": {"quality": -1}}.get(name, {})
         data = saved({"jp2": "JPEG2000"}.get(name, name.upper()), **options)(image, Told())
     whole_only = name in ("webp", "avif", "qoi", "jxl") or mode == "RGB;16"
-    hint = f"get a whole copy, as --truncated accept gets nothing of {name.upper()}\n"
+    hint = f"get a complete copy, as --truncated accept cannot decode part of {FORMATS[name].title}\n"
     for share in 0.4, 0.8:
         Path(f"cut.{name}").write_bytes(data[: int(share * len(data))])
         args = (
@@ -269,10 +270,10 @@ def test_whether_a_part_shows_anything(dpid, folder, name, mode):
             "--overwrite",
         )
         refused = dpid(*args)
-        assert refused.exit_code == 1 and refused.stderr.endswith(": get a whole copy\n")
+        assert refused.exit_code == 1 and refused.stderr.endswith(": get a complete copy\n")
         result = dpid(*args, "--truncated", "accept")
         assert (result.exit_code, result.stderr.count("\n")) == (int(whole_only), 1)
-        assert result.stderr.endswith(hint if whole_only else "what is missing of it is blank\n")
+        assert result.stderr.endswith(hint if whole_only else "missing pixels are blank\n")
 
 
 def test_an_animation_of_which_a_part_shows_nothing(dpid, folder):
@@ -281,7 +282,7 @@ def test_an_animation_of_which_a_part_shows_nothing(dpid, folder):
     data = Path("a.webp").read_bytes()
     Path("a.webp").write_bytes(data[: len(data) // 4])
     result = dpid("downscale", "a.webp", "-s", "2", "-o", "b.webp", "--truncated", "accept")
-    assert result.exit_code == 1 and result.stderr.endswith("--truncated accept gets nothing of WEBP\n")
+    assert result.exit_code == 1 and result.stderr.endswith("--truncated accept cannot decode part of WebP\n")
 
 
 HEADS = {
@@ -313,7 +314,7 @@ def test_a_known_beginning_is_known(dpid, folder, name, rest):
     assert result.exit_code == 1 and is_one_error_line(result.stderr)
     assert "not an image" not in result.stderr
     assert "damaged" in result.stderr or "512 million pixels, the limit" in result.stderr
-    assert not kind or f"it begins as {kind}, but its header is damaged: get a whole copy" in result.stderr
+    assert not kind or f"it begins as {kind}, but its header is damaged: get a complete copy" in result.stderr
 
 
 # What C libraries say

@@ -1,4 +1,4 @@
-"""One module for each file format.
+"""File formats: a module for each, or several that belong to one.
 
-Imported by `pictures` alone.
+`pictures` imports them; they import what `pictures` knows of pixels and metadata.
 """

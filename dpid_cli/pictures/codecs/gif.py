@@ -1,246 +1,52 @@
-"""Frames of a GIF: found without decoding, painted as browsers do, and written with a palette for each.
-
-Pillow decodes and encodes the pixels of single frames. Its own animations show the background colour where
-browsers show nothing, and merge frames that look alike.
-"""
+"""GIF, with its animations."""
 
 from __future__ import annotations
 
 import io
-import struct
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import partial
-from typing import IO
+from typing import IO, TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
+from dpid_cli.pictures.codecs.base import Animation, Codec, check_expansion
 
-from dpid_cli.pictures.sequence import Patch
-
-_DISPOSALS = ("keep", "keep", "background", "previous")  # 0 says nothing
-_LOOPS = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
-_HALF = 128  # the alpha from which on a pixel is opaque
+if TYPE_CHECKING:
+    from dpid_cli.pictures.codecs.annotations import Frames, Image, Limits, Pixels
 
 
-@dataclass(frozen=True)
-class Frames:
-    """What the headers in a GIF tell."""
+class Gif(Codec):
+    """GIF, written with the exact colours where 256 are enough."""
 
-    size: tuple[int, int]
-    plays: int
-    patches: list[Patch]
-    whole: bool
+    name, title, pillow = "gif", "GIF", "GIF"
+    extensions = (".gif",)
+    signature = rb"GIF8[79]a"
+    plugin = "PIL.GifImagePlugin"
+    modes = frozenset({"L", "RGB", "RGBA"})
+    metadata = frozenset({"comment"})
+    several = "animation"
+    max_side = 65535
 
-
-@dataclass(frozen=True)
-class _Control:
-    """What comes before a frame."""
-
-    duration: int = 0
-    disposal: str = "keep"
-    transparent: int | None = None
-
-
-def find(stream: IO[bytes], most: int) -> Frames:
-    """The frames of a GIF, one more than `most` at most; pixels are decoded later, from the same stream.
-
-    Raises
-    ------
-    ValueError, struct.error
-        If it is cut off in a header.
-    """
-    width, height, flags = struct.unpack("<6xHHB2x", stream.read(13))
-    palette = stream.read(_table(flags))
-    patches: list[Patch] = []
-    plays, control, whole = 1, _Control(), True
-    while len(patches) <= most and (kind := stream.read(1)) in (b"!", b","):
-        if kind == b",":
-            place = stream.read(9)
-            if len(place) < 9 and patches:
-                whole = False
-                break
-            patches.append(_patch(stream, place, palette, control))
-            control = _Control()
-            whole = _skip(stream)
-            continue
-        label, block = stream.read(1), _block(stream)
-        if label == b"\xf9" and len(block) >= 4:
-            control = _control(block)
-        elif label == b"\xff" and block in _LOOPS:
-            block = _block(stream)
-            if block[:1] == b"\1" and len(block) >= 3:
-                (repeats,) = struct.unpack_from("<H", block, 1)
-                plays = repeats + 1 if repeats else 0
-        if block:
-            _skip(stream)
-    if patches:  # some tell no size, or one too small
-        first = patches[0]
-        width = max(width, first.offset[0] + first.size[0])
-        height = max(height, first.offset[1] + first.size[1])
-    return Frames((width, height), plays, patches, whole)
-
-
-def _table(flags: int) -> int:
-    """Length of the palette that follows."""
-    return 3 << (flags & 7) + 1 if flags & 128 else 0
-
-
-def _block(stream: IO[bytes]) -> bytes:
-    length = stream.read(1)
-    return stream.read(length[0]) if length else b""
-
-
-def _skip(stream: IO[bytes]) -> bool:
-    """Go behind the last block; whether there is a last one."""
-    while length := stream.read(1):
-        if not length[0]:
-            return True
-        stream.seek(length[0], io.SEEK_CUR)
-    return False
-
-
-def _control(block: bytes) -> _Control:
-    flags, hundredths, index = struct.unpack_from("<BHB", block)
-    disposal = _DISPOSALS[number] if (number := flags >> 2 & 7) < len(_DISPOSALS) else "keep"
-    return _Control(hundredths * 10, disposal, index if flags & 1 else None)
-
-
-def _patch(stream: IO[bytes], place: bytes, palette: bytes, control: _Control) -> Patch:
-    x, y, width, height, flags = struct.unpack("<4HB", place)
-    palette = stream.read(_table(flags)) if flags & 128 else palette
-    start = stream.tell()
-    stream.seek(1, io.SEEK_CUR)
-    still = partial(_decoded, stream, start, (width, height), palette, bool(flags & 64), control.transparent)
-    return Patch((width, height), (x, y), control.duration, control.disposal, True, still)
-
-
-def _decoded(
-    stream: IO[bytes],
-    start: int,
-    size: tuple[int, int],
-    palette: bytes,
-    interlaced: bool,
-    transparent: int | None,
-) -> Image.Image:
-    """The pixels of one frame, by Pillow, which gets a GIF of this frame alone."""
-    stream.seek(start + 1)
-    _skip(stream)
-    end = stream.tell()
-    stream.seek(start)
-    data = stream.read(end - start)
-    still = _still(size, palette, interlaced, transparent) + data + b";"
-    with Image.open(io.BytesIO(still), formats=["GIF"]) as image:
-        return image.convert("RGBA")
-
-
-def _still(size: tuple[int, int], palette: bytes, interlaced: bool, transparent: int | None) -> bytes:
-    bits = (len(palette) // 3).bit_length() - 2
-    flags = 0x80 | bits if palette else 0
-    parts = [struct.pack("<6s2H3B", b"GIF89a", *size, flags, 0, 0), palette]
-    if transparent is not None:
-        parts.append(_control_block(0, 0, transparent))
-    parts.append(struct.pack("<s4HB", b",", 0, 0, *size, 64 * interlaced))
-    return b"".join(parts)
-
-
-def _control_block(disposal: int, hundredths: int, transparent: int | None) -> bytes:
-    flags = disposal << 2 | (transparent is not None)
-    return struct.pack("<2s2BH2B", b"!\xf9", 4, flags, hundredths, transparent or 0, 0)
-
-
-def with_palette(image: Image.Image) -> Image.Image:
-    """An image in P with at most 256 colours, exactly those that it has where these are enough.
-
-    What is less than half opaque becomes transparent.
-    """
-    if image.mode == "L":
+    def open_image(self, stream: IO[bytes], limits: Limits) -> Image.Image:
+        image = super().open_image(stream, limits)
+        check_expansion(image, stream)  # the frame may be smaller than the canvas
         return image
-    pixels = np.asarray(image.convert("RGBA"))
-    visible = pixels[..., 3] >= _HALF
-    return _indexed(pixels[..., :3], visible)
 
+    def frames(self, stream: IO[bytes], limits: Limits) -> Frames | None:
+        from dpid_cli.pictures.codecs import gif_frames
 
-def _indexed(colours: NDArray[np.uint8], painted: NDArray[np.bool_]) -> Image.Image:
-    """Colours where something is painted, and behind them in the palette an index for elsewhere."""
-    everywhere = bool(painted.all())
-    palette, indices = _quantized(colours[painted], 256 if everywhere else 255)
-    result = np.full(painted.shape, len(palette) % 256, np.uint8)
-    result[painted] = indices
-    image = Image.fromarray(result)
-    image.putpalette(bytes(palette) + bytes(0 if everywhere else 3))
-    if not everywhere:
-        image.info["transparency"] = len(palette)
-    return image
+        animation = gif_frames.read(stream, limits.frames)
+        if not animation.patches or (
+            len(animation.patches) == 1 and animation.patches[0].size == animation.size
+        ):
+            return None
+        return animation.frames(limits, partial(self.open_again, stream, limits))
 
+    def encode(self, pixels: Pixels, mode: str, stream: IO[bytes], options: Mapping[str, Any]) -> None:
+        from dpid_cli.pictures.codecs import gif_frames
 
-def _quantized(colours: NDArray[np.uint8], most: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """(n, 3) colours as at most so many of a palette (k, 3), and an index for each."""
-    if not len(colours):
-        return np.zeros((0, 3), np.uint8), np.zeros(0, np.uint8)
-    line = Image.fromarray(colours[np.newaxis])
-    if line.getcolors(most) is not None:
-        packed, indices = np.unique(colours @ np.array([1 << 16, 1 << 8, 1]), return_inverse=True)
-        palette = np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=1).astype(np.uint8)
-        return palette, indices.astype(np.uint8)
-    # k-means until 2 % of the pixels change takes 15 % off a photo's error. Dithering adds, and flickers.
-    changes = max(1, len(colours) // 50)
-    image = line.quantize(most, Image.Quantize.MEDIANCUT, kmeans=changes, dither=Image.Dither.NONE)
-    palette = np.array(image.getpalette(), np.uint8).reshape(-1, 3)[:most]
-    return palette, np.asarray(image).ravel()
+        gif_frames.with_palette(self.image_of(pixels, mode)).save(stream, self.pillow, **options)
 
+    def write_animation(self, animation: Animation, stream: IO[bytes]) -> None:
+        from dpid_cli.pictures.codecs import gif_frames
 
-def write(
-    frames: Sequence[Image.Image], durations: Sequence[float], plays: int, comment: bytes, stream: IO[bytes]
-) -> None:
-    """Write an animation.
-
-    Of opaque frames only what differs from the frame before is painted, so that each palette serves few
-    colours and what stands still does not flicker. Where something is transparent, frames are painted whole
-    and taken away again.
-    """
-    # Two colours for all, because some decoders want a palette for the background.
-    stream.write(struct.pack("<6s2H3B6x", b"GIF89a", *frames[0].size, 0x80, 0, 0))
-    if plays != 1:
-        stream.write(b"!\xff\x0b" + _LOOPS[0] + struct.pack("<2BHB", 3, 1, min(max(plays - 1, 0), 65535), 0))
-    if comment:
-        blocks = [comment[k : k + 255] for k in range(0, len(comment), 255)]
-        stream.write(b"!\xfe" + b"".join(bytes([len(block)]) + block for block in blocks) + b"\0")
-    clear = any(frame.mode == "RGBA" for frame in frames)
-    before: NDArray[np.uint8] | None = None
-    for frame, duration in zip(frames, durations, strict=True):
-        pixels = np.asarray(frame.convert("RGBA"))
-        painted = pixels[..., 3] >= _HALF
-        if not clear and before is not None:
-            painted = (pixels != before).any(axis=2)
-        _write_frame(pixels[..., :3], painted, "background" if clear else "keep", duration, stream)
-        before = pixels
-    stream.write(b";")
-
-
-def _write_frame(
-    colours: NDArray[np.uint8],
-    painted: NDArray[np.bool_],
-    disposal: str,
-    duration: float,
-    stream: IO[bytes],
-) -> None:
-    rows, columns = (np.flatnonzero(painted.any(axis=axis)) for axis in (1, 0))
-    top, bottom = (rows[0], rows[-1] + 1) if rows.size else (0, 1)
-    left, right = (columns[0], columns[-1] + 1) if columns.size else (0, 1)
-    image = _indexed(colours[top:bottom, left:right], painted[top:bottom, left:right])
-    transparent = image.info.pop("transparency", None)
-    buffer = io.BytesIO()
-    image.save(buffer, "GIF", optimize=False, interlace=0)
-    buffer.seek(0)
-    flags = struct.unpack("<10xB2x", buffer.read(13))[0]
-    palette = buffer.read(_table(flags))
-    while buffer.read(1) == b"!":
-        buffer.read(1)
-        _skip(buffer)
-    buffer.seek(9, io.SEEK_CUR)
-    hundredths = min(max(round(duration / 10), int(duration > 0)), 65535)
-    stream.write(_control_block(_DISPOSALS.index(disposal, 1), hundredths, transparent))
-    place = struct.pack("<s4HB", b",", left, top, right - left, bottom - top, 0x80 | flags & 7)
-    stream.write(place + palette + buffer.read().removesuffix(b";"))
+        animation.write_first(io.BytesIO(), {})  # for its warnings
+        gif_frames.write(animation, stream)

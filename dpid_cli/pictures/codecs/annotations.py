@@ -1,0 +1,18 @@
+"""Types in the signatures of codecs, which import them for type checkers alone."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from numpy.typing import NDArray
+from PIL import Image
+
+from dpid_cli.pictures.codecs.frames import Frames
+from dpid_cli.pictures.codecs.samples import HighDepthImage, Samples
+from dpid_cli.pictures.limits import Limits
+from dpid_cli.pictures.picture import Metadata
+
+__all__ = ["Frames", "HighDepthImage", "Image", "Limits", "Metadata", "Opened", "Pixels", "Samples"]
+
+Opened: TypeAlias = Image.Image | HighDepthImage
+Pixels: TypeAlias = NDArray[Any]

@@ -1,0 +1,290 @@
+"""What all file formats have in common: a codec that does everything through Pillow.
+
+Codecs import NumPy and Pillow when they read or write, so that the command line can list formats and their
+options without them.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib import import_module
+from typing import IO, TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from dpid_cli.errors import ArgumentError
+from dpid_cli.pictures.limits import RefusedError
+
+if TYPE_CHECKING:
+    from dpid_cli.pictures.codecs.annotations import (
+        Frames,
+        Image,
+        Limits,
+        Metadata,
+        Opened,
+        Pixels,
+    )
+
+COLOUR = frozenset({"L", "RGB"})
+ALPHA = frozenset({"LA", "RGBA"})
+HIGH_DEPTH = frozenset({"L;16", "LA;16", "RGB;16", "RGBA;16"})
+TAGS = frozenset({"exif", "xmp"})
+_PIXELS_PER_BYTE = 4096  # Huffman codes hold 512 at most, LZW 2730
+_HARMLESS = 2**24  # pixels, whatever the file
+
+
+class EncoderOption(NamedTuple):
+    """An option of encoders on the command line: a whole number; ``{}`` in `help` stands for formats."""
+
+    name: str
+    lowest: int
+    highest: int
+    help: str
+
+
+QUALITY = EncoderOption("quality", 1, 100, "Set the quality of {}, from 1 (small) to 100 (best).")
+
+
+class Animation(NamedTuple):
+    """An animation to write.
+
+    `images` have one size and mode, `durations` are in ms. `write_first` encodes the first image with all
+    metadata, given further keywords of Pillow's ``save``.
+    """
+
+    images: Sequence[Image.Image]
+    durations: Sequence[float]
+    plays: int
+    comment: bytes
+    write_first: Callable[[IO[bytes], Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Codec:
+    """A file format: its facts, and how it is read and written.
+
+    Formats override what Pillow does not do for them.
+    """
+
+    name: ClassVar[str]  # on the command line
+    title: ClassVar[str]  # in messages
+    pillow: ClassVar[str]  # in Pillow
+    extensions: ClassVar[tuple[str, ...]]
+    signature: ClassVar[bytes] = b""  # regular expression for how files begin, where that tells
+    plugin: ClassVar[str]  # Pillow's module
+    package: ClassVar[str] = ""  # what has to be installed for it
+    modes: ClassVar[frozenset[str]]  # values of `Picture.mode` that it stores; none if it is only read
+    metadata: ClassVar[frozenset[str]] = frozenset()  # fields of `Metadata` that it stores
+    profile: ClassVar[bool] = False  # whether it stores a colour profile
+    several: ClassVar[str] = ""  # whether several images are an 'animation' or 'pages'
+    max_side: ClassVar[int] = 2**31 - 1
+    max_iptc: ClassVar[float] = math.inf  # bytes
+    defaults: ClassVar[Mapping[str, Any]] = {}  # keywords of Pillow's ``save``
+    encoder_options: ClassVar[tuple[EncoderOption, ...]] = ()  # those of `defaults` that users may change
+    partial: ClassVar[bool] = True  # whether part of a truncated file can be decoded
+    repairable: ClassVar[bool] = False  # whether `without_metadata` knows variants
+    stores_plays: ClassVar[bool] = True  # whether it stores how often an animation is played
+    turned_by_pillow: ClassVar[bool] = False  # whether Pillow turns images upright
+
+    options: Mapping[str, Any]  # `defaults`, or what was asked for instead
+    table: Mapping[str, Codec] = field(repr=False, compare=False)  # all formats by name
+
+    @property
+    def target(self) -> Codec:
+        """Itself, or the first of the table if it is only read."""
+        return self if self.modes else next(iter(self.table.values()))
+
+    @property
+    def deep(self) -> bool:
+        """Whether it stores 16 bits a channel."""
+        return bool(self.modes & HIGH_DEPTH)
+
+    def tuned(self, encoding: Mapping[str, int]) -> Codec:
+        """The same with other options of the encoder, or an `ArgumentError` if it lacks one of them."""
+        for option in encoding.keys() - self.options.keys():
+            able = " or ".join(other.title for other in self.table.values() if option in other.options)
+            raise ArgumentError(
+                f"{option.replace('_', '-')}: {self.title} has no such option: leave it out, or write {able}"
+            )
+        return replace(self, options={**self.options, **encoding})
+
+    def recognizes(self, stream: IO[bytes], name: str) -> bool:
+        """Whether a file without a known signature is of this format; `name` is that of the file."""
+        return False
+
+    def load_plugin(self) -> None:
+        """Make Pillow know this format and no others, or raise a `RefusedError`."""
+        try:
+            import_module(self.plugin)
+        except ImportError as error:
+            raise RefusedError(
+                f'{self.title} needs {self.package or self.plugin}: pip install "dpid-cli[formats]"'
+            ) from error
+
+    # Reading
+
+    def open(self, stream: IO[bytes], limits: Limits) -> Opened:
+        """Open the first image of a stream without decoding it; damaged headers raise many kinds of errors.
+
+        Formats return a `HighDepthImage` for what Pillow would reduce to 8 bits.
+        """
+        return self.open_image(stream, limits)
+
+    def open_image(self, stream: IO[bytes], limits: Limits) -> Image.Image:
+        """Open the first image of a stream with Pillow, without decoding it."""
+        from PIL import Image
+
+        self.load_plugin()
+        image = Image.open(stream, formats=[self.pillow])
+        limits.check_size(image.size)
+        return image
+
+    def open_again(self, stream: IO[bytes], limits: Limits) -> Image.Image:
+        """Open it from its beginning."""
+        stream.seek(0)
+        return self.open_image(stream, limits)
+
+    def frames(self, stream: IO[bytes], limits: Limits) -> Frames | None:
+        """The frames or pages of a stream, one more than allowed at most; None if there is one image."""
+        return None
+
+    def frames_by_pillow(self, stream: IO[bytes], limits: Limits) -> Frames | None:
+        """The frames of an animation that Pillow paints."""
+        from dpid_cli.pictures.codecs.frames import Frame, Frames
+
+        image: Any = self.open_again(stream, limits)
+
+        def decode(number: int) -> Frame:
+            image.seek(number)
+            image.load()
+            return Frame(image, image.info["duration"])
+
+        count, plays = image.n_frames, image.info.get("loop", 0)
+        pixels = count * image.width * image.height
+        return Frames("animation", count, pixels, decode, image.copy, plays) if count > 1 else None
+
+    def is_high_depth(self, image: Image.Image) -> bool:
+        """Whether the file has more than 8 bits a channel, before Pillow reduces them."""
+        return any(";16" in str(tile.args) for tile in getattr(image, "tile", ())[:1])  # a raw mode
+
+    def left_out(self, image: Opened, stream: IO[bytes]) -> list[str]:
+        """A line about images in the file that are not read."""
+        return []
+
+    def can_salvage(self, stream: IO[bytes]) -> bool:
+        """Whether part of this file could be decoded if it is truncated."""
+        return self.partial
+
+    def without_metadata(self, data: bytes) -> Iterable[bytes]:
+        """Variants of a file without metadata that may be damaged, each with less than the one before."""
+        return ()
+
+    def stored_as(self, pixels: Pixels) -> str:
+        """The name of the format that a file with these pixels has."""
+        return self.name
+
+    def profile_of(self, image: Image.Image) -> bytes | None:
+        """The colour profile."""
+        stored = image.info.get("icc_profile")
+        return stored if isinstance(stored, bytes) else None
+
+    def resolution(self, image: Image.Image) -> tuple[float, float] | None:
+        """Pixels per inch, where they do not stand in EXIF."""
+        return image.info.get("dpi")
+
+    def texts(self, image: Image.Image) -> tuple[dict[str, str], bool]:
+        """Texts by keyword, which are removed from the image; and whether all could be kept."""
+        return {}, True
+
+    def iptc(self, image: Image.Image) -> list[bytes]:
+        """What may be IPTC records, as stored."""
+        return []
+
+    # Writing
+
+    def check_options(self, mode: str) -> None:
+        """Raise a `RefusedError` for options that pixels of this mode cannot be written with."""
+
+    def save_options(self, metadata: Metadata, size: tuple[int, int]) -> tuple[dict[str, Any], list[str]]:
+        """Keywords of Pillow's ``save`` that write the metadata, and what is too long for the format.
+
+        Where Pillow writes no IPTC, `encode` takes ``iptc`` out of them.
+        """
+        from dpid_cli.pictures import exif, xmp
+
+        options: dict[str, Any] = {}
+        lost = []
+        for key in ("dpi", "comment", "iptc"):
+            if key in self.metadata and getattr(metadata, key):
+                options[key] = getattr(metadata, key)
+        if len(metadata.iptc) > self.max_iptc:
+            lost += self.too_long(["IPTC"])
+            options.pop("iptc", None)
+        if "xmp" in self.metadata and (packet := xmp.sized(metadata.xmp, size)):
+            options["xmp"] = packet
+        if "exif" in self.metadata and len(tags := exif.sized(metadata, self.metadata, size)):
+            options["exif"] = self.stored_exif(tags)
+        return options, lost
+
+    def too_long(self, names: Sequence[str]) -> list[str]:
+        """A line about metadata that is too long for the format."""
+        return [f"too long for {self.title}: {', '.join(names)}: dropped"] if names else []
+
+    def stored_exif(self, tags: Image.Exif) -> Any:
+        """EXIF as Pillow's ``save`` takes it."""
+        return tags.tobytes()
+
+    def encode(self, pixels: Pixels, mode: str, stream: IO[bytes], options: Mapping[str, Any]) -> None:
+        """Encode pixels in one of `modes`."""
+        if pixels.itemsize == 1:
+            self.image_of(pixels, mode).save(stream, self.pillow, **options)
+        else:
+            stream.write(self.high_depth_file(pixels, mode, options))
+
+    def high_depth_file(self, pixels: Pixels, mode: str, options: Mapping[str, Any]) -> bytes:
+        """A file with pixels of more than 8 bits."""
+        raise NotImplementedError
+
+    def image_of(self, pixels: Pixels, mode: str) -> Image.Image:
+        """Pixels as Pillow's image, those of 8 bits in this mode."""
+        from PIL import Image
+
+        image = Image.fromarray(pixels)
+        return image.convert(mode) if image.mode != mode and pixels.itemsize == 1 else image
+
+    def by_pillow(self, image: Image.Image, options: Mapping[str, Any]) -> bytes:
+        """The file that Pillow writes."""
+        buffer = io.BytesIO()
+        image.save(buffer, self.pillow, **options)
+        return buffer.getvalue()
+
+    def write_animation(self, animation: Animation, stream: IO[bytes]) -> None:
+        """Write an animation, by Pillow."""
+        options = {
+            "save_all": True,
+            "append_images": animation.images[1:],
+            "duration": [round(duration) for duration in animation.durations],
+            "loop": animation.plays,
+        }
+        animation.write_first(stream, options)
+
+    def write_pages(self, files: Iterator[bytes], stream: IO[bytes]) -> None:
+        """Write files of one page each as one file."""
+        raise NotImplementedError
+
+
+def check_expansion(image: Image.Image, stream: IO[bytes]) -> None:
+    """Raise a `ValueError` for an opened image that so few bytes cannot hold; the stream stays in place.
+
+    Decoders of most formats notice by themselves that nothing is left to decode.
+    """
+    from PIL import ImageFile
+
+    place = stream.tell()
+    stored = stream.seek(0, os.SEEK_END)
+    stream.seek(place)
+    most = max(stored * _PIXELS_PER_BYTE, _HARMLESS)
+    if image.width * image.height > most and not ImageFile.LOAD_TRUNCATED_IMAGES:
+        raise ValueError(f"{stored} bytes cannot hold {image.width} x {image.height} pixels")

@@ -1,0 +1,109 @@
+"""JPEG."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import IO, TYPE_CHECKING, Any, ClassVar
+
+from dpid_cli.pictures import iptc
+from dpid_cli.pictures.codecs.base import COLOUR, QUALITY, TAGS, Codec, check_expansion
+
+if TYPE_CHECKING:
+    from dpid_cli.pictures.codecs.annotations import Image, Limits, Metadata
+
+_START = b"\xff\xd8"
+_EXIF_OR_XMP = 0xE1
+_COMMENT = 0xFE
+_SCAN = 0xDA
+# Also JFIF, colour profiles, and the colour transform.
+_KEPT = frozenset({0xE0, _EXIF_OR_XMP, 0xE2, 0xEE})
+_SEGMENT = 65504  # bytes for XMP, which has the longest label
+_USUAL_SCANS = 20
+_MOST_DECODED = 2 * 10**9  # pixels of all scans together, some seconds
+_PART = 2**20
+
+
+class Jpeg(Codec):
+    """JPEG, also where it holds several images, of which the first is read."""
+
+    name, title, pillow = "jpeg", "JPEG", "JPEG"
+    extensions = (".jpg", ".jpeg", ".jpe", ".jfif")
+    signature = rb"\xff\xd8\xff"
+    plugin = "PIL.JpegImagePlugin"
+    modes = COLOUR
+    profile = True
+    metadata = TAGS | {"iptc", "dpi", "comment"}
+    max_side = 65500
+    max_iptc = iptc.LONGEST_RESOURCE
+    # Small images are looked at closely: little loss, and no chroma subsampling.
+    defaults: ClassVar = {"quality": 95, "subsampling": 0}
+    encoder_options = (QUALITY,)
+    repairable = True
+
+    def open_image(self, stream: IO[bytes], limits: Limits) -> Image.Image:
+        image = super().open_image(stream, limits)
+        check_expansion(image, stream)  # missing pixels would be decoded as gray
+        _check_scans(image, stream)
+        return image
+
+    def without_metadata(self, data: bytes) -> Iterable[bytes]:
+        for kept in (_KEPT, _KEPT - {_EXIF_OR_XMP}):
+            yield _START + b"".join(_segments(data, kept))
+
+    def resolution(self, image: Image.Image) -> tuple[float, float] | None:
+        return (
+            super().resolution(image) if image.info.get("jfif_unit") in (1, 2) else None
+        )  # or Pillow guesses
+
+    def iptc(self, image: Image.Image) -> list[bytes]:
+        return [image.info.get("photoshop", {}).get(iptc.RECORDS, b"")]
+
+    def save_options(self, metadata: Metadata, size: tuple[int, int]) -> tuple[dict[str, Any], list[str]]:
+        from dpid_cli.pictures import exif
+
+        options, lost = super().save_options(metadata, size)
+        if "iptc" in options:
+            resource = iptc.as_resources(options.pop("iptc"))
+            options["extra"] = struct.pack(">HH", 0xFFED, 2 + len(resource)) + resource
+        long = [key for key in ("comment", "exif", "xmp") if len(options.get(key, b"")) > _SEGMENT]
+        for key in long:
+            del options[key]
+        lost += self.too_long([key if key == "comment" else key.upper() for key in long])
+        if "exif" in long:
+            rest = exif.sized(replace(metadata, exif=b""), self.metadata, size)
+            options |= {"exif": rest.tobytes()} if len(rest) else {}
+        return options, lost
+
+
+def _check_scans(image: Image.Image, stream: IO[bytes]) -> None:
+    """Raise a `ValueError` for very many scans: the decoder goes over the whole image for each."""
+    if "progressive" not in image.info:
+        return
+    place = stream.tell()
+    stream.seek(0)
+    scans, last = 0, b""
+    while part := stream.read(_PART):  # pixels do not contain this marker
+        scans += (last + part).count(b"\xff\xda")
+        last = part[-1:] if part[-1:] == b"\xff" else b""
+    stream.seek(place)
+    if scans > _USUAL_SCANS and scans * image.width * image.height > _MOST_DECODED:
+        raise ValueError(f"{scans} scans of {image.width} x {image.height} pixels")
+
+
+def _segments(data: bytes, kept: frozenset[int]) -> Iterator[bytes]:
+    """Marker segments that are needed, then everything from the first scan on."""
+    start = 2
+    while data[start : start + 1] == b"\xff" and start + 4 <= len(data):
+        marker = data[start + 1]
+        if marker == 0xFF:  # a fill byte
+            start += 1
+            continue
+        if marker == _SCAN:
+            break
+        end = start + 2 + int.from_bytes(data[start + 2 : start + 4], "big")
+        if marker in kept or not (0xE0 <= marker <= 0xEF or marker == _COMMENT):
+            yield data[start:end]
+        start = end
+    yield data[start:]

@@ -1,0 +1,64 @@
+"""The chunks of a PNG."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+LONGEST_TEXT = 2**20  # bytes; Pillow opens no file with a longer one, or with a longer profile
+_FRAMES = frozenset({b"acTL", b"fcTL", b"fdAT"})
+_KEPT = frozenset({b"tRNS", b"iCCP", b"eXIf", b"pHYs"}) | _FRAMES
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    """One chunk, with its length and checksum."""
+    return struct.pack(">L", len(content)) + kind + content + struct.pack(">L", zlib.crc32(kind + content))
+
+
+def chunks(data: bytes) -> Iterator[bytes]:
+    """Length, type, content and checksum of each chunk of a file; the last may be cut off."""
+    start = len(SIGNATURE)
+    while start + 8 <= len(data):
+        end = start + 12 + int.from_bytes(data[start : start + 4], "big")
+        yield data[start:end]
+        start = end
+
+
+def with_pixels(png: bytes, pixels: bytes) -> bytes:
+    """A file with the header and the pixels of another, and without animation."""
+    other = list(chunks(pixels))
+    result = [SIGNATURE]
+    written = False
+    for own in chunks(png):
+        kind = own[4:8]
+        if kind not in _FRAMES | {b"IHDR", b"IDAT"}:
+            result.append(own)
+        elif kind == b"IHDR" or (kind == b"IDAT" and not written):
+            result += [part for part in other if part[4:8] == kind]
+            written = written or kind == b"IDAT"
+    return b"".join(result)
+
+
+def without_text(data: bytes) -> bytes:
+    """The file without chunks that make no difference to its pixels, or that Pillow cannot read."""
+    return SIGNATURE + b"".join(own for own in chunks(data) if _is_needed(own))
+
+
+def _is_needed(chunk: bytes) -> bool:
+    kind, content = chunk[4:8], chunk[8:-4]
+    if kind[:1].isupper():
+        return True
+    if kind not in _KEPT or zlib.crc32(kind + content).to_bytes(4, "big") != chunk[-4:]:
+        return False
+    return kind != b"iCCP" or _profile_length(content) <= LONGEST_TEXT
+
+
+def _profile_length(content: bytes) -> int:
+    """Length of a compressed profile, without unpacking much more than Pillow does."""
+    packed = content.partition(b"\0")[2][1:]
+    try:
+        return len(zlib.decompressobj().decompress(packed, LONGEST_TEXT + 1))
+    except zlib.error:
+        return 0
