@@ -11,24 +11,31 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from dpid_cli.downscaling.registry import METHODS
-from dpid_cli.errors import DpidError, DpidWarning
+from dpid_cli.errors import ArgumentError, DpidError, DpidWarning, FileError, SizeError
 from dpid_cli.version import __version__
 
 if TYPE_CHECKING:
     from dpid_cli.batching.api import batch as batch
+    from dpid_cli.batching.items import Result as Result
     from dpid_cli.downscaling.api import downscale as downscale
     from dpid_cli.downscaling.filters import Filter as Filter
     from dpid_cli.downscaling.transfer import SRGB as SRGB
     from dpid_cli.downscaling.transfer import Transfer as Transfer
     from dpid_cli.learning.fit import learn as learn
+    from dpid_cli.learning.gradients import Gradients as Gradients
     from dpid_cli.learning.gradients import gradients as gradients
 
 __all__ = [
     "METHODS",
     "SRGB",
+    "ArgumentError",
     "DpidError",
     "DpidWarning",
+    "FileError",
     "Filter",
+    "Gradients",
+    "Result",
+    "SizeError",
     "Transfer",
     "__version__",
     "batch",
@@ -37,8 +44,10 @@ __all__ = [
     "learn",
 ]
 
-_ROOMS = {
+_MODULES = {
     "Filter": "downscaling.filters",
+    "Gradients": "learning.gradients",
+    "Result": "batching.items",
     "SRGB": "downscaling.transfer",
     "Transfer": "downscaling.transfer",
     "batch": "batching.api",
@@ -49,9 +58,9 @@ _ROOMS = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a room, with the pipeline the compiled kernels, only when it is used."""
-    if name in _ROOMS:
-        return getattr(import_module(f"dpid_cli.{_ROOMS[name]}"), name)
+    """Import a module, and with it NumPy and the compiled kernels, only when one of its names is used."""
+    if name in _MODULES:
+        return getattr(import_module(f"dpid_cli.{_MODULES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

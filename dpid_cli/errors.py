@@ -57,3 +57,8 @@ def collected() -> Iterator[list[str]]:
 def one_line(error: BaseException) -> str:
     """What an error of another library says."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def reason(error: OSError) -> str:
+    """What the operating system says, without number and path."""
+    return (error.strerror or str(error)).lower()

@@ -1,4 +1,4 @@
-"""Which files a batch takes: folders, patterns, lists. Streamed, never held as a whole."""
+"""The inputs of a batch: folders, patterns and lists, read as a stream and never held in memory."""
 
 from __future__ import annotations
 
@@ -14,24 +14,23 @@ from typing import IO, Protocol
 
 from dpid_cli.batching.globs import MAGIC, compiled
 from dpid_cli.convert.folders import EXTENSIONS
-from dpid_cli.errors import ArgumentError
+from dpid_cli.errors import ArgumentError, reason
 from dpid_cli.files import storage
 from dpid_cli.files.streams import STANDARD_STREAM
-from dpid_cli.files.targets import reason
 
 _BLOCK = 1 << 16
 
 
 @dataclass(frozen=True)
 class Input:
-    """A file that is asked for.
+    """A file to convert.
 
     Attributes
     ----------
     path : str
-        Where it lies, as it was given.
+        Its path, as it was given.
     name : str
-        Its path in the tree that results mirror, with ``/`` between the parts.
+        Its path in the folder tree that outputs mirror, with ``/`` between the parts.
     error : str
         Why it cannot be an input; empty if it can.
     """
@@ -43,33 +42,33 @@ class Input:
 
 @dataclass(frozen=True)
 class Shard:
-    """One of several equal parts of the inputs, the same on every machine: by a hash of their names.
+    """One of several equal parts of the inputs, the same on every machine, by a hash of their names.
 
     Attributes
     ----------
     number, count : int
-        Which of how many, from 1.
+        Which part of how many, from 1.
     """
 
     number: int
     count: int
 
-    def takes(self, found: Input) -> bool:
-        """Whether an input belongs to it, and so to no other."""
-        digest = blake2b(os.fsencode(found.name), digest_size=8).digest()
+    def takes(self, candidate: Input) -> bool:
+        """Whether an input belongs to this part, and so to no other."""
+        digest = blake2b(os.fsencode(candidate.name), digest_size=8).digest()
         return int.from_bytes(digest, "big") % self.count == self.number - 1
 
 
 class Selection(Protocol):
     """A part of the inputs."""
 
-    ignored: int  # files that are not taken because their extension is none of a picture
+    ignored: int  # number of files left out because their extension is not that of an image
 
     def inputs(self) -> Iterator[Input]:
         """Every input, in no order."""
 
     def takes(self, path: str) -> bool:
-        """Whether a file that is written to this real path would become an input."""
+        """Whether a file written to this real path would become an input."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +78,10 @@ class Rules:
     Attributes
     ----------
     include, exclude : tuple of str
-        Patterns, for names where they have no ``/`` and for paths in the tree where they have; case does
-        not matter. Without `include`, all files with the extension of a picture.
+        Patterns for paths in the folder tree if they contain ``/``, else for names; case does not matter.
+        Without `include`, all files with the extension of an image.
     hidden : bool
-        Whether names that begin with a dot count.
+        Whether names that start with a dot count.
     """
 
     include: tuple[str, ...] = ()
@@ -90,17 +89,17 @@ class Rules:
     hidden: bool = False
 
     def check(self) -> None:
-        """Raise an `ArgumentError` for what is no pattern."""
+        """Raise an `ArgumentError` for an invalid pattern."""
         for pattern in (*self.include, *self.exclude):
             compiled(pattern, ignore_case=True)
 
     def enter(self, name: str) -> bool:
-        """Whether a folder is looked into, by its path in the tree."""
-        return self._seen(name) and not _matches(name, [p.removesuffix("/**") for p in self.exclude])
+        """Whether to look into a folder, by its path in the tree."""
+        return self._visible(name) and not _matches(name, [p.removesuffix("/**") for p in self.exclude])
 
     def take(self, name: str, pattern: re.Pattern[str] | None) -> bool | None:
-        """Whether a file is an input, by its path in the tree; None if only its extension is against it."""
-        if not self._seen(name) or _matches(name, self.exclude):
+        """Whether a file is an input, by its path in the tree; None if only its extension rules it out."""
+        if not self._visible(name) or _matches(name, self.exclude):
             return False
         if pattern is not None and not pattern.match(name):
             return False
@@ -108,7 +107,7 @@ class Rules:
             return _matches(name, self.include)
         return True if pattern or PurePosixPath(name).suffix.lower() in EXTENSIONS else None
 
-    def _seen(self, name: str) -> bool:
+    def _visible(self, name: str) -> bool:
         return self.hidden or not name.rpartition("/")[2].startswith(".")
 
 
@@ -122,7 +121,7 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
 
 @dataclass
 class Tree:
-    """Files of a folder, and with `recursive` of those in it; with a pattern, those that match it."""
+    """Files of a folder, with `recursive` also of its subfolders; with a pattern, those that match."""
 
     root: str
     rules: Rules = Rules()
@@ -132,26 +131,24 @@ class Tree:
 
     def inputs(self) -> Iterator[Input]:
         self.ignored = 0
-        # Of each open folder: what is left of it, its path in the tree, and what tells it from others.
-        # A link back to one of them is a loop.
-        way = [self._opened("", [])]
-        while way:
-            rest, folder, _ = way[-1]
+        # Open folders: remaining entries, path in the tree, identity. A link back to one of them is a loop.
+        open_folders = [self._opened("", [])]
+        while open_folders:
+            rest, folder, _ = open_folders[-1]
             try:
-                found = next(rest, None)
+                entry = next(rest, None)
             except OSError as error:
-                found = None
+                entry = None
                 path = storage.joined(self.root, folder) if folder else self.root
-                yield Input(path, folder, f"{path}: cannot be read: {reason(error)}: check its rights")
-            if found is None:
-                way.pop()
+                yield Input(path, folder, f"{path}: cannot be read: {reason(error)}: check its permissions")
+            if entry is None:
+                open_folders.pop()
                 continue
-            name = f"{folder}/{found[0]}" if folder else found[0]
-            if not found[1]:
+            name = f"{folder}/{entry[0]}" if folder else entry[0]
+            if not entry[1]:
                 yield from self._file(name)
             elif self._enters(name):
-                inner = self._opened(name, [identity for _, _, identity in way])
-                way.append(inner)
+                open_folders.append(self._opened(name, [identity for _, _, identity in open_folders]))
 
     def takes(self, path: str) -> bool:
         name = storage.relative(path, self.root)
@@ -161,13 +158,13 @@ class Tree:
         return bool(self._takes(name)) and all(map(self._enters, folders))
 
     def _file(self, name: str) -> Iterator[Input]:
-        taken = self._takes(name)
-        if taken:
+        takes = self._takes(name)
+        if takes:
             yield Input(storage.joined(self.root, name), name)
-        self.ignored += taken is None
+        self.ignored += takes is None
 
     def _opened(self, name: str, above: list[object]) -> tuple[Iterator[tuple[str, bool]], str, object]:
-        """A folder as `inputs` goes through it; an empty one if it contains itself."""
+        """The entries of a folder, its name and its identity; no entries if it contains itself."""
         path = storage.joined(self.root, name) if name else self.root
         try:
             identity = storage.folder_id(path)
@@ -197,7 +194,7 @@ def _failing(error: OSError) -> Iterator[tuple[str, bool]]:
 
 @dataclass
 class Files:
-    """Files that are named one by one; results lie side by side."""
+    """Files given one by one; their outputs go into one folder."""
 
     paths: tuple[str, ...]
     ignored: int = field(default=0, init=False)
@@ -212,9 +209,9 @@ class Files:
 
 @dataclass
 class Listed:
-    """Files that a list names: a path a line, or ended by NUL if there is one in the list's beginning.
+    """Files named in a list: one path per line, or separated by NUL if its beginning contains one.
 
-    Results mirror the paths as they stand, or with `root`, as they go on from there.
+    Outputs mirror the paths as they are, or with `root`, relative to that folder.
     """
 
     source: str
@@ -244,18 +241,18 @@ class Listed:
             yield Input(path, *self._name(path))
 
     def _name(self, path: str) -> tuple[str, str]:
-        """Path in the tree, and why there is none."""
+        """The path in the folder tree, and why there is none."""
         if self.root is None:
             return storage.mirrored(path), ""
         name = storage.relative(path, self.root)
         if name is None:
-            return "", f"{path}: not in {self.root}: leave it out, or give another --root"
+            return "", f"{path}: not in {self.root}: omit it, or give another --root"
         return name, ""
 
 
 def _items(stream: IO[bytes]) -> Iterator[bytes]:
-    """What stands between line ends, or between NULs."""
-    block = stream.read(_BLOCK).removeprefix(codecs.BOM_UTF8)  # which editors of Windows put there
+    """The lines of a list, or the parts between NULs."""
+    block = stream.read(_BLOCK).removeprefix(codecs.BOM_UTF8)  # some editors on Windows write one
     end = b"\0" if b"\0" in block else b"\n"
     rest = b""
     while block:
@@ -271,12 +268,12 @@ def _bare(item: bytes, end: bytes) -> bytes:
 
 
 def selection_of(given: str, rules: Rules, recursive: bool) -> Selection:
-    """What one INPUT of the command line stands for: a folder, a file, or a pattern in quotes.
+    """The inputs that one INPUT of the command line means: a folder, a file, or a pattern in quotes.
 
     Raises
     ------
     ArgumentError
-        If nothing is there.
+        If there is no such file or folder.
     """
     if storage.is_folder(given):
         return Tree(given, rules, recursive)

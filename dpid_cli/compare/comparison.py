@@ -19,8 +19,9 @@ from dpid_cli.convert.folders import images_of
 from dpid_cli.convert.recipe import labelled
 from dpid_cli.downscaling.sizes import Size
 from dpid_cli.errors import ArgumentError, warn
+from dpid_cli.files.atomic import atomic
 from dpid_cli.files.streams import STANDARD_STREAM, called, check_paths
-from dpid_cli.files.targets import atomic, check_target, make_directory
+from dpid_cli.files.targets import check_target, make_folder
 from dpid_cli.pictures import icc
 
 PAGES = (".html", ".htm")
@@ -168,7 +169,7 @@ class Comparison:
             self._write(Path(str(self.output)), page_of(study, self._title(study), self.theme))
             return
         path, index = self.pages[study.source], Path(str(self.output))
-        make_directory(path.parent)
+        make_folder(path.parent)
         name = Path(called(study.source)).name
         self._write(path, page_of(study, name, self.theme, f"../{_address(index)}"))
         self._entries.append((f"{_address(path.parent)}/{_address(path)}", name, *thumbnail(study)))

@@ -94,8 +94,7 @@ class Inquiry:
 
     def check(self) -> None:
         """Raise an `ArgumentError` if this cannot work whatever the files hold."""
-        for recipe in self.recipes:
-            recipe.check()
+        object.__setattr__(self, "recipes", tuple(recipe.checked() for recipe in self.recipes))
 
     def run(self, source: str) -> Study:
         """Read a picture and downscale it by every variant.

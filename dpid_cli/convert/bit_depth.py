@@ -1,4 +1,4 @@
-"""Bits a channel, outside the kernels: deeper before an image is computed, shallower afterwards."""
+"""Bits per channel: more before an image is downscaled, fewer afterwards."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-DEPTHS = ("8", "16", "keep")
 _TYPES: dict[str, tuple[type[np.uint8] | type[np.uint16], int]] = {
     "8": (np.uint8, 255),
     "16": (np.uint16, 65535),
@@ -15,7 +14,7 @@ _TYPES: dict[str, tuple[type[np.uint8] | type[np.uint16], int]] = {
 
 
 def widened(pixels: NDArray[Any], depth: str) -> NDArray[Any]:
-    """Pixels to compute with, so that the result has all levels of `depth`.
+    """Pixels to compute with, so that the output has all levels of `depth`.
 
     Parameters
     ----------
@@ -26,24 +25,24 @@ def widened(pixels: NDArray[Any], depth: str) -> NDArray[Any]:
     Returns
     -------
     ndarray
-        uint16, v * 257, where 8 bits shall become 16; else the same.
+        uint16, v * 257, where 8 bits become 16; otherwise the same.
     """
     return pixels * np.uint16(257) if depth == "16" and pixels.dtype == np.uint8 else pixels
 
 
 def narrowed(pixels: NDArray[Any], depth: str) -> NDArray[Any]:
-    """Pixels as a file of `depth` has them, rounded to nearest, halves up.
+    """Pixels to store in a file of `depth`, rounded to nearest, halves up.
 
     Parameters
     ----------
     pixels : ndarray
-        uint8, uint16 or float32; what floats have outside of [0, 1] is clipped where they become integers.
+        uint8, uint16 or float32; floats are clipped to [0, 1] where they become integers.
     depth : {'8', '16', 'keep'}
 
     Returns
     -------
     ndarray
-        uint8 or uint16, or the same if it has no more bits than asked for.
+        uint8 or uint16, or the same if they have no more bits than requested.
     """
     if depth == "keep" or pixels.dtype == np.uint8:
         return pixels

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpid_cli.downscaling.registry import FILTERS, PARAMETERS, Method
-from dpid_cli.errors import ArgumentError
-from dpid_cli.files.targets import atomic, reason
+from dpid_cli.errors import ArgumentError, reason
+from dpid_cli.files.atomic import atomic
 
 FORMAT, VERSION = "dpid-filter", 1
 GRIDS = ("output", "input")

@@ -247,20 +247,20 @@ def test_collisions_are_refused_before_anything_is_written(dpid, folder, names, 
     ("words", "told"),
     [
         ("in in -s 2 --overwrite", "is an input"),
-        ("in in/sub/out -r -s 2", "lie among the inputs"),
-        ("in . -r -s 2 --name in/new/{stem}{ext}", "lie among the inputs"),
-        ("in in -s 2 --name {stem}_small{ext}", "lie among the inputs"),
-        ("in link -s 2 --overwrite --name x{stem}{ext}", "lie among the inputs"),
-        ("in out -s 2 -r --hr in/hr", "lie among the inputs"),
-        ("in/*.png in -s 2 --name x{stem}{ext}", "lie among the inputs"),
+        ("in in/sub/out -r -s 2", "would be among the inputs"),
+        ("in . -r -s 2 --name in/new/{stem}{ext}", "would be among the inputs"),
+        ("in in -s 2 --name {stem}_small{ext}", "would be among the inputs"),
+        ("in link -s 2 --overwrite --name x{stem}{ext}", "would be among the inputs"),
+        ("in out -s 2 -r --hr in/hr", "would be among the inputs"),
+        ("in/*.png in -s 2 --name x{stem}{ext}", "would be among the inputs"),
         ("in/a.png in -s 2 --overwrite", "is an input"),
-        ("in out -s 2 --hr out", "two results of in/"),
+        ("in out -s 2 --hr out", "two outputs of in/"),
         ("in/a.png in -s 2 --name {stem}.PNG", "is an input"),
         ("--from-file list . -s 2 --overwrite", "is an input"),
         ("linked in -s 2 --overwrite", "is an input"),
-        ("in in/sub out -r -s 2", "results would be called sub/c.png and c.png: give it only once"),
-        ("in ./in/sub/../sub/c.png out -r -s 2", "results would be called sub/c.png and c.png"),
-        ("--from-file - out -s 2", "results would be called in/a.png and a.png"),
+        ("in in/sub out -r -s 2", "outputs would be named sub/c.png and c.png: give it only once"),
+        ("in ./in/sub/../sub/c.png out -r -s 2", "outputs would be named sub/c.png and c.png"),
+        ("--from-file - out -s 2", "outputs would be named in/a.png and a.png"),
     ],
 )
 def test_no_result_replaces_an_input_or_becomes_one(dpid, photos, words, told):
@@ -524,7 +524,7 @@ def test_skip_existing_makes_what_is_missing_of_several(dpid, photos):
 def test_dry_run_names_only_what_is_missing(dpid, photos):
     make("out/x2/a.png")
     result = dpid("batch", "in/a.png", "out", "-s", "2", "-s", "3", "--skip-existing", "-n")
-    assert result.exit_code == 0 and "in/a.png: would be made: out/x3/a.png\n" in result.stdout
+    assert result.exit_code == 0 and "in/a.png: would write: out/x3/a.png\n" in result.stdout
 
 
 @pytest.mark.parametrize("format_", ["jpeg", "webp", "gif", "pgm", "bmp", "png", "tiff"])
@@ -565,7 +565,7 @@ def test_dry_run_writes_nothing(dpid, photos, words):
     before = listing(photos)
     result = dpid("batch", "in", "out", "-s", "2", *words.split())
     assert (result.exit_code, result.stderr) == (0, "")
-    assert ("in/a.png: would be made: out/a.png\n" in result.stdout) == ("-q" not in words)
+    assert ("in/a.png: would write: out/a.png\n" in result.stdout) == ("-q" not in words)
     assert listing(photos) == before
 
 
@@ -603,26 +603,26 @@ def test_dry_run_tells_what_the_run_does(dpid, photos):
         ("in", "INPUT is missing"),
         ("missing out -s 2", "no such file or folder"),
         ("missing/*.png out -s 2", "no folder missing"),
-        ("in/*.tif out -s 2", "no picture is there"),
-        ("in/sub/deep/../../.. out -s 2", "no picture is there"),
+        ("in/*.tif out -s 2", "contains no images"),
+        ("in/sub/deep/../../.. out -s 2", "contains no images"),
         ("in out", "no size is given"),
         ("in out -s 2 --width 3", "give only one kind"),
         ("in out -s 0.5", "would enlarge"),
         ("in out -s 2 --name {stem}{x}", "{x} is not known"),
         ("in out -s 2 --name {stem:5}", "not known"),
-        ("in out -s 2 --name a{ext}", "give a name with {stem}"),
-        ("in out -s 2 --name /{stem}", "give a name with {stem}"),
+        ("in out -s 2 --name a{ext}", "must contain {stem}"),
+        ("in out -s 2 --name /{stem}", "must contain {stem}"),
         ("in out -s 2 --name ../{stem}{ext}", "leads out"),
         ("in out -s 2 --name {stem", "write {{"),
-        ("in out --width 2 --name {stem}{scale}{ext}", "goes with -s"),
+        ("in out --width 2 --name {stem}{scale}{ext}", "needs -s"),
         ("in out -s 2 -m box --lambda 2", "no such parameter"),
-        ("in out -s 2 -m box -m max --lambda 2", "none of these methods has it"),
+        ("in out -s 2 -m box -m max --lambda 2", "none of these methods takes it"),
         ("in out -s 2 --overwrite --skip-existing", "contradicts"),
         ("in out -s 2 --resume", "give --report"),
-        ("in out -s 2 --root in", "goes with --from-file"),
-        ("in out -s 2 --from-file x", "takes the place of INPUT"),
+        ("in out -s 2 --root in", "works only with --from-file"),
+        ("in out -s 2 --from-file x", "replaces INPUT"),
         ("--from-file missing out -s 2", "cannot be read"),
-        ("--from-file x out -s 2 -r", "taken as it is"),
+        ("--from-file x out -s 2 -r", "names every input"),
         ("in out -s 2 --retry-failed missing", "cannot be read"),
         ("in out -s 2 --report in/notes.txt", "exists already"),
         ("in out -s 2 --report in/notes.txt -n", "exists already"),
@@ -630,21 +630,21 @@ def test_dry_run_tells_what_the_run_does(dpid, photos):
         ("in out -s 2 --report in/a.png --overwrite", "this is an input, which is never overwritten"),
         ("in out -s 2 --report IN/../in/A.png", "this is an input, which is never overwritten"),
         ("in out -s 2 --report more/link --overwrite", "this is an input, which is never overwritten"),
-        ("in out -s 2 --report out/a.png", "a result would become this"),
+        ("in out -s 2 --report out/a.png", "an output would have this path"),
         ("in out -s 2 --report in/r.jsonl --include *", "among the inputs"),
         ("--from-file more/list out -s 2 --report more/../more/list --overwrite", "this is the list"),
         ("in out -s 2 --report more/fifo --resume", "not a report"),
         ("in out -s 2 --retry-failed more/fifo", "not a report"),
-        ("in out/x -s 2 --report out", "results lie there"),
-        ("in out -s 2 --hr hr --report ./hr", "results lie there"),
+        ("in out/x -s 2 --report out", "outputs would be below it"),
+        ("in out -s 2 --hr hr --report ./hr", "outputs would be below it"),
         ("in EMPTY -s 2", "an empty path"),
         ("in out -s 2 --report EMPTY", "--report: an empty path"),
         ("in out -s 2 --hr EMPTY", "--hr: an empty path"),
-        ("in in/notes.txt -s 2", "OUTPUT_DIR: in/notes.txt: it is no folder"),
-        ("in in/notes.txt -s 2 -n", "OUTPUT_DIR: in/notes.txt: it is no folder"),
-        ("in out -s 2 --hr in/notes.txt -n", "--hr: in/notes.txt: it is no folder"),
+        ("in in/notes.txt -s 2", "OUTPUT_DIR: in/notes.txt: not a folder"),
+        ("in in/notes.txt -s 2 -n", "OUTPUT_DIR: in/notes.txt: not a folder"),
+        ("in out -s 2 --hr in/notes.txt -n", "--hr: in/notes.txt: not a folder"),
         ("in out -s 2 --report in/notes.txt --resume", "not a report"),
-        ("in out -s 2 --include [z-a]", "not a pattern"),
+        ("in out -s 2 --include [z-a]", "not a valid pattern"),
         ("in out -s 2 --min-size 3y4", "not a size"),
     ],
 )  # fmt: skip
@@ -671,7 +671,7 @@ def test_results_that_cannot_be_written(photos):
         told = os.fsdecode(done.stderr).splitlines()
         assert done.returncode == 1 and len(told) == 2
         assert any("longer.png: cannot be written: file name too long: " in line for line in told)
-        assert "out/x2/sub: not a directory: choose another output" in told
+        assert "out/x2/sub: not a folder: choose another output" in told
         assert all(is_one_error_line(line + "\n") for line in told)
 
 
@@ -681,7 +681,10 @@ def test_folders_that_are_read_only(dpid, photos, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: path != Path() and access(path, mode))
     for more in (), ("-n",):
         result = dpid("batch", "in", "out", "-s", "2", *more)
-        assert result.exit_code == 1 and ".: no file can be made there: it is read-only: " in result.stderr
+        assert (
+            result.exit_code == 1
+            and ".: the folder is read-only, so no file can be created: " in result.stderr
+        )
 
 
 def test_reports_that_are_no_files(photos):
@@ -757,7 +760,7 @@ def test_what_is_said(dpid, photos):
     words = ("batch", "in", "out", "-s", "2", "-m", "box", "--overwrite")
     result = dpid(*words)
     assert re.fullmatch(
-        r"done 2, skipped 0, failed 1, no pictures 1, in [\d.]+ s \([\d.]+ files/s, [\d.]+ MP/s\)\n",
+        r"done 2, skipped 0, failed 1, not images 1, in [\d.]+ s \([\d.]+ files/s, [\d.]+ MP/s\)\n",
         result.stdout,
     )
     assert is_one_error_line(result.stderr)

@@ -135,7 +135,7 @@ def test_retry_failed(dpid, photos):
     assert dpid("batch", *WORDS).exit_code == 1
     words = [*WORDS[:-1], "other.jsonl", "--retry-failed", "r.jsonl", "--json"]
     dry = dpid("batch", *words, "-n")
-    assert (counts(dry), dry.stderr) == ((1, 0, 0), "in/a.png: would be made: out/x2/a.png, out/x3/a.png\n")
+    assert (counts(dry), dry.stderr) == ((1, 0, 0), "in/a.png: would write: out/x2/a.png, out/x3/a.png\n")
     assert counts(dpid("batch", *words)) == (0, 0, 1)  # its header alone was good
     Path("in/a.png").write_bytes(good)
     assert counts(dpid("batch", *words, "--overwrite")) == (1, 0, 0)
@@ -153,7 +153,7 @@ def test_retry_failed_goes_by_files_not_by_spelling(dpid, photos):
     assert counts(result) == (0, 0, 1)
     result = dpid("batch", "in/sub", "new", *words)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr.startswith("--retry-failed: r.jsonl: what failed there is none of these inputs: ")
+    assert result.stderr.startswith("--retry-failed: r.jsonl: none of these inputs failed there: ")
 
 
 def test_files_of_others_are_not_replaced(dpid, photos):
@@ -314,7 +314,7 @@ def test_two_runs_do_not_write_one_report(dpid, many):
             for more in "--resume", "--overwrite":
                 result = dpid("batch", words[0], "other", *words[2:], more)
                 assert (result.exit_code, result.stdout) == (2, "")
-                assert "another run is writing it" in result.stderr
+                assert "another process is writing it" in result.stderr
         run.communicate(timeout=60)
     assert run.returncode == 0 and len(lines()) == 60 and not Path("other").exists()
     assert Path("r.jsonl").stat().st_ino == before

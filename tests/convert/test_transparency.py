@@ -121,7 +121,7 @@ def test_laying_over(dtype, linear):
     bytes_[:5, :, 3], bytes_[5:9, :, 3] = 0, 255
     values, full = deepened(bytes_, dtype), DEPTHS[dtype]
     behind = np.array([0.9, 0.5, 0.1])
-    result = alpha.laid_over(values, behind, SRGB if linear else None)
+    result = alpha.composited(values, behind, SRGB if linear else None)
     seen, share = values[..., :3] / np.float64(full), values[..., 3:] / np.float64(full)
     if linear:
         expected = srgb_encoded(srgb_light(seen) * share + srgb_light(behind) * (1 - share))

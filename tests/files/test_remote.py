@@ -316,7 +316,7 @@ def test_sftp_leaves_nothing_of_what_fails(sftp, tmp_path):
     ):
         stream.write(b"a folder is there")
     assert listing(tmp_path) == {"x": None}
-    with pytest.raises(FileError, match="is a directory"):
+    with pytest.raises(FileError, match="is a folder"):
         storage.refuse(f"{sftp}{tmp_path}/x", "in", overwrite=True)
 
 

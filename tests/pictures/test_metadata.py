@@ -22,7 +22,8 @@ from PIL.PngImagePlugin import PngInfo
 
 import dpid_cli
 from dpid_cli.convert.job import Job
-from dpid_cli.convert.recipe import METADATA, TRUNCATED, Recipe
+from dpid_cli.convert.recipe import Recipe
+from dpid_cli.downscaling.choices import MetadataPolicy, Truncated
 from dpid_cli.downscaling.sizes import SizeRequest
 from dpid_cli.errors import DpidWarning
 from dpid_cli.pictures import FORMATS, MAX_PIXELS, Metadata, Picture, iptc, read, write
@@ -901,8 +902,8 @@ def test_options_are_those_of_the_job():
     from dpid_cli.cli.downscale import command
 
     options = {option.name: option for option in command.params}
-    assert tuple(options["metadata"].type.choices) == METADATA
-    assert tuple(options["truncated"].type.choices) == TRUNCATED
+    assert tuple(options["metadata"].type.choices) == MetadataPolicy.words()
+    assert tuple(options["truncated"].type.choices) == Truncated.words()
     limit = options["max_pixels"]
     assert limit.callback(None, limit, limit.default) == MAX_PIXELS
 
@@ -910,4 +911,4 @@ def test_options_are_those_of_the_job():
 @pytest.mark.parametrize("wrong", [{"metadata": "some"}, {"truncated": "yes"}, {"max_pixels": 0}])
 def test_jobs_that_cannot_work(wrong):
     with pytest.raises(dpid_cli.DpidError, match=next(iter(wrong)).replace("_", "-")):
-        Recipe(SizeRequest("scale", 2.0), **wrong).check()
+        Recipe(SizeRequest("scale", 2.0), **wrong).checked()
