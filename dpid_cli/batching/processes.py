@@ -44,12 +44,12 @@ class Processes(ThreadPoolExecutor):
 
     def __init__(self, workers: int) -> None:
         super().__init__(workers, thread_name_prefix="dpid")
-        self._all: list[_Process] = []
-        self._idle: SimpleQueue[_Process] = SimpleQueue()
+        self._all: list[WorkerProcess] = []
+        self._idle: SimpleQueue[WorkerProcess] = SimpleQueue()
         self._started = False
         try:
             for _ in range(workers):
-                self._all.append(_Process())
+                self._all.append(WorkerProcess())
                 self._idle.put(self._all[-1])
         except (OSError, AssertionError) as error:  # the latter in a process that may start none
             self.shutdown()
@@ -92,7 +92,7 @@ class Processes(ThreadPoolExecutor):
         finally:
             self._idle.put(process)
 
-    def _alone(self, process: _Process, spec: BatchSpec, item: Item) -> Result:
+    def _alone(self, process: WorkerProcess, spec: BatchSpec, item: Item) -> Result:
         try:
             return process.converted(spec, (item,))[0]
         except _LostError:
@@ -100,7 +100,7 @@ class Processes(ThreadPoolExecutor):
             return Result(item.path, FAILED, error=error)
 
 
-class _Process:
+class WorkerProcess:
     """A process that converts chunks, one after the other, and is replaced when it is lost."""
 
     def __init__(self) -> None:
@@ -109,7 +109,7 @@ class _Process:
     def _start(self) -> None:
         self._ready = False
         self._connection, there = _CONTEXT.Pipe()
-        self._process = _CONTEXT.Process(target=_serve, args=(there,), daemon=True)
+        self._process = _CONTEXT.Process(target=serve, args=(there,), daemon=True)
         try:
             with signals.blocked():
                 _start_resource_tracker()
@@ -154,7 +154,7 @@ def _start_resource_tracker() -> None:
         resource_tracker.ensure_running()
 
 
-def _serve(connection: Connection) -> None:
+def serve(connection: Connection) -> None:
     """Convert chunks until the command's process closes the connection."""
     signals.ignore()
     threading.Thread(target=_follow, daemon=True).start()

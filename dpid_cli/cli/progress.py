@@ -16,7 +16,7 @@ from dpid_cli.cli.console import best_effort, on_terminal, say, show
 if TYPE_CHECKING:
     from dpid_cli.batching.items import Result
 
-_BAR_SECONDS, _LINE_SECONDS = 0.1, 10.0
+BAR_SECONDS, LINE_SECONDS = 0.1, 10.0  # between updates
 
 
 class Progress:
@@ -77,10 +77,10 @@ class Progress:
             self.pixels += result.input_size[0] * result.input_size[1]
         self._behind += 1
         now = time.monotonic()
-        if self._bar is not None and now - self._shown >= _BAR_SECONDS:
+        if self._bar is not None and now - self._shown >= BAR_SECONDS:
             self._move(self._behind)
             self._shown, self._behind = now, 0
-        elif self._bar is None and not self._quiet and now - self._shown >= _LINE_SECONDS:
+        elif self._bar is None and not self._quiet and now - self._shown >= LINE_SECONDS:
             self._shown = now
             say(f"{self.statuses.total()} of {self.count}, {self._speed()}, {self._left()} left")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import threading
@@ -109,7 +110,7 @@ def test_where_no_process_can_begin_threads_do_it(dpid, folder, monkeypatch, err
     def begin() -> None:
         raise error
 
-    monkeypatch.setattr(processes, "_Process", begin)
+    monkeypatch.setattr(processes, "WorkerProcess", begin)
     monkeypatch.setattr(session, "PROCESSES_FROM", 1)
     make("in/a.png")
     assert dpid("batch", "in", "out", "-s", "2").exit_code == 0
@@ -125,7 +126,7 @@ def end_at_once(connection: object) -> None:
 
 
 def test_processes_that_end_as_they_begin(folder, monkeypatch):
-    monkeypatch.setattr(processes, "_serve", end_at_once)
+    monkeypatch.setattr(processes, "serve", end_at_once)
     pairs = [(str(make(f"in/{k}.png")), f"out/{k}.png") for k in range(5)]
     with Processes(2) as executor:
         results = list(dpid_cli.batch(pairs, scale=4, executor=executor, workers=2))
@@ -137,11 +138,11 @@ def test_processes_that_end_as_they_begin(folder, monkeypatch):
 def test_an_idle_process_may_be_lost_too(folder):
     pairs = [(str(make(f"in/{k}.png")), f"out/{k}.png") for k in range(9)]
     with Processes(2) as executor:
-        for _ in range(2):
-            for process in executor._all:
-                if process._ready:
-                    process._process.kill()
-                    process._process.join()
+        for round_ in range(2):
+            if round_:  # all of them have worked
+                for child in multiprocessing.active_children():
+                    child.kill()
+                    child.join()
             results = dpid_cli.batch(pairs, scale=4, executor=executor, workers=2, overwrite=True)
             assert [result.status for result in results] == ["done"] * 9
 

@@ -21,6 +21,7 @@ from PIL import Image
 
 from dpid_cli.batching.selection import Input, Shard
 from support.command import DPID, is_one_error_line, listing, process
+from support.folders import lines
 from support.servers import free_port, need, server
 
 WORDS = ("in", "out", "-r", "-s", "2", "-s", "3", "-m", "box")
@@ -35,13 +36,6 @@ def many(folder: Path) -> Path:
         Image.fromarray(pixels).save(folder / "in" / ("sub" if k % 3 else ".") / f"{k}.png")
     (folder / "in" / "bad.png").write_bytes(b"no picture")
     return folder
-
-
-def lines(path: Path | str) -> dict[str, dict]:
-    """A report, by input; each must be there once."""
-    found = [json.loads(line) for line in Path(path).read_bytes().splitlines()]
-    assert set(Counter(line["input"] for line in found).values()) == {1}
-    return {line["input"]: line for line in found}
 
 
 def statuses(path: Path | str) -> Counter[str]:
@@ -127,19 +121,21 @@ main([sys.argv[1], *options.split()])
 """
 SLOW = """
 import os, time
-from dpid_cli.batching import work
-run = work._Task.run
-def slowly(self):
-    time.sleep(0.05)
-    if os.path.basename(self.item.path) == os.environ.get("POISON"):
-        os.kill(os.getpid(), 9)
-    found = run(self)
-    done.append(self)
-    if str(len(done)) == os.environ.get("LAST"):
-        os.kill(os.getpid(), 9)
-    return found
+from dpid_cli.batching import dask
+convert = dask.convert_items
+def slowly(spec, items):
+    results = []
+    for item in items:
+        time.sleep(0.05)
+        if os.path.basename(item.path) == os.environ.get("POISON"):
+            os.kill(os.getpid(), 9)
+        results += convert(spec, [item])
+        done.append(item)
+        if str(len(done)) == os.environ.get("LAST"):
+            os.kill(os.getpid(), 9)
+    return results
 done = []
-work._Task.run = slowly
+dask.convert_items = slowly
 """
 
 

@@ -230,8 +230,11 @@ def test_opaque_pictures_with_alpha(noise):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--background", "red"], "background: it goes with transparency drop"),
-        (["--transparency", "separate", "--background", "red"], "background: it goes with transparency drop"),
+        (["--background", "red"], "background: works only with transparency drop"),
+        (
+            ["--transparency", "separate", "--background", "red"],
+            "background: works only with transparency drop",
+        ),
         (
             ["--transparency", "drop", "--background", "reddish"],
             "background: 'reddish' is not an opaque colour",
