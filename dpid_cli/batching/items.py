@@ -60,8 +60,7 @@ class Result:
     methods : tuple of (str or None)
         One for each output; None if it is not downscaled, or existed before. Empty as above.
     parameters : tuple of (dict or None)
-        Those of the methods, by the names of their options; None for an output that existed before. Empty
-        as above.
+        By the names of their options; None for an output that existed before. Empty as above.
     frames : int
         Number of its frames or pages; 0 if it was not read to the end.
     seconds : float
@@ -78,8 +77,7 @@ class Result:
     output_bytes : tuple of int
         Sizes of the files in `outputs`.
     order : str
-        A fingerprint of the version, the method, its parameters and all other options that outputs depend on.
-        Empty if all outputs existed before.
+        A hash of the version and all options that outputs depend on; empty if all outputs existed before.
     trace : str
         Traceback of the error.
     """
@@ -111,13 +109,7 @@ class Result:
 
     @classmethod
     def from_dict(cls, line: Mapping[str, Any]) -> Result:
-        """The result in a line of a report.
-
-        Raises
-        ------
-        KeyError, TypeError, ValueError
-            If the line lacks something that a later run relies on.
-        """
+        """The result in a line of a report; a `KeyError`, `TypeError` or `ValueError` if that is damaged."""
         values = {
             f.name: line[f.name] for f in fields(cls) if f.name not in ("seconds", "error", "reason", "trace")
         }

@@ -111,8 +111,11 @@ class WorkerProcess:
         self._connection, there = _CONTEXT.Pipe()
         self._process = _CONTEXT.Process(target=serve, args=(there,), daemon=True)
         try:
-            with signals.blocked():
-                _start_resource_tracker()
+            if os.name == "posix":
+                from multiprocessing import resource_tracker
+
+                with signals.blocked():  # for a process of Python that accompanies spawned ones, too
+                    resource_tracker.ensure_running()
             with signals.blocked():  # again, as that may have ended it
                 self._process.start()
         finally:
@@ -144,14 +147,6 @@ class WorkerProcess:
         """Wait until the process has ended."""
         if self._process.pid is not None:
             self._process.join()
-
-
-def _start_resource_tracker() -> None:
-    """Start the helper process of Python's spawned processes while signals are blocked for it, too."""
-    if os.name == "posix":
-        from multiprocessing import resource_tracker
-
-        resource_tracker.ensure_running()
 
 
 def serve(connection: Connection) -> None:

@@ -45,17 +45,10 @@ class Report:
         row = self._row(path)
         return row is not None and row[1] == FAILED
 
-    @property
-    def failures(self) -> int:
-        """Number of inputs that failed."""
-        (count,) = self._tables.execute("SELECT count(*) FROM lines WHERE status = ?", (FAILED,)).fetchone()
-        return int(count)
-
-    @property
-    def inputs(self) -> int:
-        """Number of inputs that have lines."""
-        (count,) = self._tables.execute("SELECT count(*) FROM lines").fetchone()
-        return int(count)
+    def count(self, *statuses: str) -> int:
+        """Number of inputs with one of these statuses."""
+        found = (self._tables.execute("SELECT count(*) FROM lines WHERE status = ?", (s,)) for s in statuses)
+        return sum(rows.fetchone()[0] for rows in found)
 
     def informed(self, item: Item) -> Item:
         """The item with everything that the report says of it.
@@ -152,7 +145,7 @@ def recording(path: str, *, resume: bool = False) -> Iterator[Callable[[Result],
         finally:
             if resumed:
                 with closing(Report(path)) as report:
-                    if report.lines > report.inputs:
+                    if report.lines > report.count(DONE, SKIPPED, FAILED):
                         report.rewrite()
 
 

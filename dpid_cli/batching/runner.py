@@ -32,11 +32,10 @@ def run(
 
     Parameters
     ----------
-    spec : BatchSpec
     items : iterable of Item
         Taken when they are needed.
     executor : concurrent.futures.Executor
-        Threads, processes or other machines; `BatchSpec`, `Item` and `Result` can be pickled.
+        Threads, processes or other machines.
     pending : int
         The most chunks that are handed over and not yet done.
     chunk : int, default 1
@@ -47,10 +46,7 @@ def run(
     stop : threading.Event, optional
         When it is set, items that have not begun are dropped, and the others are waited for.
 
-    Yields
-    ------
-    Result
-        One for every item that has begun; if the executor fails, its items fail.
+    If the executor fails, its items fail.
     """
     source = iter(items)
     size = chunk if within is None else 1

@@ -6,11 +6,12 @@ import codecs
 import os
 import re
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import PurePosixPath
-from typing import IO, Protocol
+from typing import IO
 
 from dpid_cli.batching.globs import MAGIC, compiled
 from dpid_cli.convert.folders import EXTENSIONS
@@ -59,16 +60,18 @@ class Shard:
         return int.from_bytes(digest, "big") % self.count == self.number - 1
 
 
-class Selection(Protocol):
+class Selection(ABC):
     """A part of the inputs."""
 
-    ignored: int  # number of files left out because their extension is not that of an image
+    ignored = 0  # number of files left out because their extension is not that of an image
 
+    @abstractmethod
     def inputs(self) -> Iterator[Input]:
         """Every input, in no order."""
 
     def takes(self, path: str) -> bool:
         """Whether a file written to this real path would become an input."""
+        return False
 
 
 @dataclass(frozen=True)
@@ -120,14 +123,13 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
 
 
 @dataclass
-class Tree:
+class Tree(Selection):
     """Files of a folder, with `recursive` also of its subfolders; with a pattern, those that match."""
 
     root: str
     rules: Rules = Rules()
     recursive: bool = False
     pattern: str | None = None
-    ignored: int = field(default=0, init=False)
 
     def inputs(self) -> Iterator[Input]:
         self.ignored = 0
@@ -193,22 +195,18 @@ def _failing(error: OSError) -> Iterator[tuple[str, bool]]:
 
 
 @dataclass
-class Files:
+class Files(Selection):
     """Files given one by one; their outputs go into one folder."""
 
     paths: tuple[str, ...]
-    ignored: int = field(default=0, init=False)
 
     def inputs(self) -> Iterator[Input]:
         for path in self.paths:
             yield Input(path, storage.last(path))
 
-    def takes(self, path: str) -> bool:
-        return False
-
 
 @dataclass
-class Listed:
+class Listed(Selection):
     """Files named in a list: one path per line, or separated by NUL if its beginning contains one.
 
     Outputs mirror the paths as they are, or with `root`, relative to that folder.
@@ -216,7 +214,6 @@ class Listed:
 
     source: str
     root: str | None = None
-    ignored: int = field(default=0, init=False)
 
     def inputs(self) -> Iterator[Input]:
         if self.source == STANDARD_STREAM:
@@ -231,9 +228,6 @@ class Listed:
             raise ArgumentError(
                 f"--from-file: {self.source}: cannot be read: {reason(error)}: check the path"
             ) from error
-
-    def takes(self, path: str) -> bool:
-        return False
 
     def _of(self, stream: IO[bytes]) -> Iterator[Input]:
         for item in _items(stream):

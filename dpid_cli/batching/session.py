@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from dpid_cli.batching.inventory import Inventory
-from dpid_cli.batching.items import Result
+from dpid_cli.batching.items import FAILED, Result
 from dpid_cli.batching.processes import Processes
 from dpid_cli.batching.report import Report, recording
 from dpid_cli.batching.runner import run
@@ -40,22 +40,12 @@ class Session:
         Checked.
     selections : list of Selection
         Where the inputs come from.
-    workers : int or None
-        Images at a time; None for one per available CPU.
-    report : str or None
-        Path of the report to write.
-    resume : bool
-        Skip inputs that this report lists as done, if nothing has changed since.
-    retry_failed : str or None
-        Path of a report: convert only what failed there.
-    shard : Shard or None
-        Convert only this part of the inputs; all are listed and checked.
     executor : callable or None
         Makes an executor for a number of workers; None for processes where the inputs are many, else threads.
     pending : int
         Chunks per worker that are handed over at a time.
-    chunk : int
-        The most inputs to hand over together; fewer if there are few per worker.
+
+    All other attributes are the options of ``dpid batch`` with these names.
     """
 
     spec: BatchSpec
@@ -68,7 +58,7 @@ class Session:
     executor: Callable[[int], Executor] | None = None
     pending: int = 2
     chunk: int = 1
-    _inventory: Inventory = field(init=False)
+    inventory: Inventory = field(init=False)
     _earlier: Report | None = field(default=None, init=False)
     _open: ExitStack = field(default_factory=ExitStack, init=False)
 
@@ -85,12 +75,12 @@ class Session:
         if self.resume and self.report is None:
             raise ArgumentError("--resume: needs the report of the earlier run: give --report FILE, too")
         exists = self._check_report()
-        self._inventory = self._closing(Inventory(self.spec, self.selections))
+        self.inventory = self._closing(Inventory(self.spec, self.selections))
         with full_disk_errors():
             failures = None if self.retry_failed is None else self._closing(Report(self.retry_failed))
             self._fill(failures)
         if self.report is not None:
-            self._inventory.check_report(self.report)
+            self.inventory.check_report(self.report)
         if self.resume and self.report is not None and exists:
             with full_disk_errors():
                 self._earlier = self._closing(Report(self.report))
@@ -107,8 +97,8 @@ class Session:
             matched += failed
             return failed and (self.shard is None or self.shard.takes(candidate))
 
-        self._inventory.fill(wanted)
-        if failures is not None and failures.failures and self.listed and not matched:
+        self.inventory.fill(wanted)
+        if failures is not None and failures.count(FAILED) and self.inventory.listed and not matched:
             raise ArgumentError(
                 f"--retry-failed: {self.retry_failed}: none of these inputs failed there: "
                 "give the inputs of that run, from the same folder"
@@ -134,21 +124,6 @@ class Session:
             raise ArgumentError(f"--report: {path}: {problem}")
         return exists
 
-    @property
-    def count(self) -> int:
-        """Number of inputs to convert."""
-        return self._inventory.count
-
-    @property
-    def listed(self) -> int:
-        """Number of inputs, whatever `retry_failed` and `shard` leave out."""
-        return self._inventory.listed
-
-    @property
-    def ignored(self) -> int:
-        """Number of files left out because their extension is not that of an image."""
-        return self._inventory.ignored
-
     def results(self, stop: threading.Event) -> Iterator[Result]:
         """Convert everything; when `stop` is set, finish only what has begun.
 
@@ -163,8 +138,8 @@ class Session:
             if self.report is not None and not self.spec.dry:
                 record = stack.enter_context(recording(self.report, resume=self._continues))
             executor = stack.enter_context(self._executor(workers))
-            spare = workers // max(1, self.count) if type(executor) is ThreadPoolExecutor else 1
-            items = self._inventory.items()
+            spare = workers // max(1, self.inventory.count) if type(executor) is ThreadPoolExecutor else 1
+            items = self.inventory.items()
             if self._earlier is not None:
                 items = map(self._earlier.informed, items)
             chunk, within = self.chunk, None
@@ -175,7 +150,7 @@ class Session:
                 items,
                 executor,
                 pending=self.pending * workers,
-                chunk=max(1, min(chunk, self.count // (4 * workers))),
+                chunk=max(1, min(chunk, self.inventory.count // (4 * workers))),
                 within=within,
                 stop=stop,
             ):
@@ -189,7 +164,7 @@ class Session:
         on_gpu = any(
             output.recipe.device != "cpu" for output in self.spec.outputs
         )  # processes would share it
-        if self.count >= PROCESSES_FROM and not on_gpu:
+        if self.inventory.count >= PROCESSES_FROM and not on_gpu:
             with suppress(ArgumentError):  # where processes cannot start, threads still can
                 return Processes(workers)
         return ThreadPoolExecutor(workers)

@@ -41,26 +41,12 @@ class BatchSpec:
         All downscaled outputs of one input, which is decoded once.
     folder : str
         The output folder; empty if items bring the paths of their outputs along.
-    template : Template
-        Names of outputs.
-    format : str or None
-        Name in `FORMATS`; None to go by the extension of the output.
-    hr : str or None
-        A folder for the cropped originals.
-    multiple_of : int
-        Crop each input, at the right and the bottom, to sides that are multiples of this.
-    min_size : (int, int) or None
-        Least width and height of an input.
-    if_smaller : {'skip', 'copy', 'error'}
-        What to do with inputs smaller than that, or than the requested size.
-    overwrite, skip_existing : bool
-        Replace existing outputs, or leave them; otherwise their inputs fail.
-    checksum : bool
-        Detect changed inputs by content instead of size and modification time.
     dry : bool
         Write nothing, and read only headers if that is enough.
     base : str
         The folder in which relative paths start, for workers in another folder; empty for the current one.
+
+    All other attributes are the options of ``dpid batch`` with these names; `template` is ``--name``.
     """
 
     outputs: tuple[OutputSpec, ...]

@@ -47,18 +47,9 @@ class Template:
     def name(
         self, source: str, format_: str | None, method: str, scale: float | None, size: Size | None
     ) -> str:
-        """The path of an output in the folder tree.
+        """The path of an output in the folder tree, from that of the input, `source`.
 
-        Parameters
-        ----------
-        source : str
-            The path of the input in its folder tree.
-        format_ : str or None
-            Name in `FORMATS` of the requested format.
-        method : str
-        scale : float or None
-        size : (int, int) or None
-            Size of the output, if `needs_size`.
+        `format_` is the name in `FORMATS` of the requested format; `size` is that of the output, if needed.
         """
         folder, last = posixpath.split(source)
         stem, extension = posixpath.splitext(last)

@@ -64,22 +64,18 @@ class _Conversion:
         messages = (*self.result.warnings, *map(self._as_given, warnings))
         return replace(self.result, seconds=time.perf_counter() - start, warnings=messages)
 
+    def _note(self, **facts: Any) -> None:
+        self.result = replace(self.result, **facts)
+
     def _skip(self, reason: str) -> None:
-        self.result = replace(self.result, status=SKIPPED, reason=reason)
+        self._note(status=SKIPPED, reason=reason)
         if not self.result.outputs:
-            self.result = replace(self.result, output_sizes=(), methods=(), parameters=())
+            self._note(output_sizes=(), methods=(), parameters=())
 
     def _fail(self, error: str) -> None:
-        self.result = replace(
-            self.result,
-            status=FAILED,
-            error=self._as_given(error),
-            outputs=self._left(),
-            output_sizes=(),
-            methods=(),
-            parameters=(),
-            trace=traceback.format_exc(),
-        )
+        trace = traceback.format_exc()
+        self._note(status=FAILED, error=self._as_given(error), outputs=self._left(), trace=trace)
+        self._note(output_sizes=(), methods=(), parameters=())
 
     def _left(self) -> tuple[str, ...]:
         """The outputs written before the failure, and those of earlier runs that still exist."""
@@ -104,12 +100,10 @@ class _Conversion:
                 check_sequence(sequence, output.format, item.path)
             if spec.dry:
                 self._rehearse(stream, sequence, outputs)
-                self.result = replace(self.result, outputs=tuple(item.targets[k] for k in missing))
+                self._note(outputs=tuple(item.targets[k] for k in missing))
                 return
             self._write(sequence, outputs)
-        self.result = replace(
-            self.result, outputs=item.targets, output_bytes=self._lengths(), frames=sequence.count
-        )
+        self._note(outputs=item.targets, output_bytes=self._lengths(), frames=sequence.count)
         self._disown(set(range(len(item.targets))) - set(missing))
 
     def _identify(self) -> None:
@@ -117,15 +111,8 @@ class _Conversion:
         spec, item = self.spec, self.item
         size, modified = storage.stamp(self._at(item.path))
         content = storage.checksum(self._at(item.path)) if spec.checksum else None
-        self.result = replace(
-            self.result,
-            input_bytes=size,
-            modified=modified,
-            checksum=content,
-            order=spec.fingerprint,
-            methods=spec.methods,
-            parameters=spec.parameters,
-        )
+        self._note(input_bytes=size, modified=modified, checksum=content, order=spec.fingerprint)
+        self._note(methods=spec.methods, parameters=spec.parameters)
         known = item.known
         if known is None or known.order != spec.fingerprint:
             return
@@ -135,14 +122,8 @@ class _Conversion:
             known.checksum == content if content else (known.input_bytes, known.modified) == (size, modified)
         )
         if same and known.output_bytes == self._lengths():
-            self.result = replace(
-                known,
-                input=item.path,
-                outputs=item.targets,
-                input_bytes=size,
-                modified=modified,
-                checksum=content,
-            )
+            self.result = replace(known, input=item.path, outputs=item.targets)
+            self._note(input_bytes=size, modified=modified, checksum=content)
             raise _SkippedError("done before")
 
     def _missing(self) -> list[int]:
@@ -155,7 +136,7 @@ class _Conversion:
                 k for k in missing if targets[k] in made or storage.length(self._at(targets[k])) is None
             ]
             if not missing:
-                self.result = replace(self.result, outputs=targets, output_bytes=self._lengths())
+                self._note(outputs=targets, output_bytes=self._lengths())
                 self._disown(set(range(len(targets))))
                 raise _SkippedError("exists already")
         for k in missing:
@@ -171,13 +152,10 @@ class _Conversion:
             return tuple(None if k in kept else one for k, one in enumerate(values or [None] * count))
 
         count = len(self.item.targets)
-        self.result = replace(
-            self.result,
-            order="" if len(kept) == count else self.result.order,
-            output_sizes=without(self.result.output_sizes),
-            methods=without(self.result.methods),
-            parameters=without(self.result.parameters),
-        )
+        if len(kept) == count:
+            self._note(order="")
+        for name in "output_sizes", "methods", "parameters":
+            self._note(**{name: without(getattr(self.result, name))})
 
     def _check(self, target: str) -> None:
         """Raise a `FileError` if the target exists and must not be replaced."""
@@ -215,7 +193,7 @@ class _Conversion:
         del first  # only the sequence holds it
         for written in convert(sequence, outputs, self.item.path, self._at(self.item.path)):
             target = targets[str(written.path)]
-            self.result = replace(self.result, outputs=(*self.result.outputs, target))
+            self._note(outputs=(*self.result.outputs, target))
 
     def _rehearse(self, stream: IO[bytes], sequence: PictureSequence, outputs: Sequence[Output]) -> None:
         """Find the errors that writing the outputs would find; existing outputs are compared."""
@@ -229,7 +207,7 @@ class _Conversion:
     def _measure(self, size: Size) -> None:
         """Note the sizes of an input and its outputs, or refuse the input if it is too small."""
         spec, item = self.spec, self.item
-        self.result = replace(self.result, input_size=size)
+        self._note(input_size=size)
         cropped = spec.cropped(size)
         if 0 in cropped:
             raise self._too_small(f"{size[0]}x{size[1]} is smaller than --multiple-of {spec.multiple_of}")
@@ -237,10 +215,10 @@ class _Conversion:
             raise self._too_small(why)
         if spec.needs_size and item.name and spec.targets(item.name, size) != item.targets:
             raise FileError(f"{item.path}: its size differs from that in its header: repair the file")
-        self.result = replace(self.result, output_sizes=spec.sizes(cropped))
+        self._note(output_sizes=spec.sizes(cropped))
         if why:  # outputs keep its size
             count = len(spec.methods)
-            self.result = replace(self.result, methods=(None,) * count, parameters=({},) * count)
+            self._note(methods=(None,) * count, parameters=({},) * count)
 
     def _too_small(self, why: str) -> Exception:
         if self.spec.if_smaller == "skip":

@@ -204,12 +204,12 @@ def command(
     recursive, listed = options["recursive"], options["from_file"] is not None
     with _session(paths, options) as session:
         session.prepare()
-        if not session.listed and not listed:  # a list may be empty on purpose
-            raise ArgumentError(_nothing(paths[:-1], session.ignored, recursive))
+        if not session.inventory.listed and not listed:  # a list may be empty on purpose
+            raise ArgumentError(_nothing(paths[:-1], session.inventory.ignored, recursive))
         if not quiet and on_terminal():
             jit.before_compiling(announce)
         dry = session.spec.dry
-        with _stopping(quiet) as stop, Progress(session.count, quiet or dry) as progress:
+        with _stopping(quiet) as stop, Progress(session.inventory.count, quiet or dry) as progress:
             for result in session.results(stop):
                 progress.add(result)
                 if debug and result.trace:
@@ -295,14 +295,14 @@ def _nothing(inputs: tuple[str, ...], ignored: int, recursive: bool) -> str:
 def _summarise(session: Session, progress: Progress, interrupted: bool, as_json: bool, quiet: bool) -> None:
     """Print the counts of a run."""
     counts = {status: progress.statuses[status] for status in ("done", "skipped", "failed")}
-    left = session.count - sum(counts.values())
-    seconds = progress.seconds
+    inputs, ignored = session.inventory.count, session.inventory.ignored
+    left, seconds = inputs - sum(counts.values()), progress.seconds
     if as_json:
         summary = {
-            "inputs": session.count,
+            "inputs": inputs,
             **counts,
             "remaining": left,
-            "ignored": session.ignored,
+            "ignored": ignored,
             "megapixels": round(progress.pixels / 1e6, 3),
             "seconds": round(seconds, 3),
             "interrupted": interrupted,
@@ -314,7 +314,7 @@ def _summarise(session: Session, progress: Progress, interrupted: bool, as_json:
         return
     parts = [f"{'would convert' if session.spec.dry else 'done'} {counts['done']}"]
     parts += [f"{status} {counts[status]}" for status in ("skipped", "failed")]
-    parts += [f"not begun {left}"] * (left > 0) + [f"not images {session.ignored}"] * (session.ignored > 0)
+    parts += [f"not begun {left}"] * (left > 0) + [f"not images {ignored}"] * (ignored > 0)
     rate = f"{sum(counts.values()) / max(seconds, 1e-6):.1f} files/s, {progress.megapixels_a_second:.1f} MP/s"
     parts += [f"in {seconds:.1f} s ({rate})"] * (not session.spec.dry) + ["interrupted"] * interrupted
     click.echo(", ".join(parts))

@@ -19,17 +19,9 @@ _INVISIBLE = 2.0**-24  # smaller alpha vanishes in float32 when added to full al
 
 
 def premultiply(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Multiply colours by straight alpha, the last channel, with enough digits to undo it.
+    """Multiply colours by straight alpha, the last of (H, W, C) channels, with enough digits to undo it.
 
-    Parameters
-    ----------
-    pixels : (H, W, C) ndarray
-        uint8, uint16, or float32, whose alpha is clipped to [0, 1].
-
-    Returns
-    -------
-    (H, W, C) ndarray
-        uint16 for uint8; float32 for the others, with integers scaled to [0, 1].
+    uint8 becomes uint16, and uint16 becomes float32 in [0, 1]. The alpha of float32 is clipped to [0, 1].
     """
     if pixels.dtype == np.uint8:
         return _premultiplied_bytes(pixels)
@@ -52,19 +44,10 @@ def _premultiplied_bytes(pixels: NDArray[np.uint8]) -> NDArray[np.uint16]:
 
 
 def unpremultiply(pixels: NDArray[Any], dtype: DTypeLike = np.uint8) -> NDArray[Any]:
-    """Undo `premultiply`; fully transparent pixels become black.
+    """Undo `premultiply` for (H, W, C) pixels and return uint8, uint16 or float32.
 
-    Parameters
-    ----------
-    pixels : (H, W, C) ndarray
-        As `premultiply` returns them; filters with negative weights may have moved alpha out of [0, 1].
-    dtype : dtype
-        uint8, uint16 or float32. Alpha and integer colours are clipped to their range; float colours may
-        exceed 1.
-
-    Returns
-    -------
-    (H, W, C) ndarray of `dtype`
+    Fully transparent pixels become black. Alpha, which filters with negative weights may have moved out of
+    [0, 1], and integer colours are clipped to their range; float colours may exceed 1.
     """
     result = np.empty(pixels.shape, dtype)
     full = np.float32(_FULL[result.dtype.name])
@@ -93,16 +76,11 @@ def composited(
     Parameters
     ----------
     pixels : (H, W, C + 1) ndarray
-        uint8, uint16, or float32 with alpha in [0, 1].
+        uint8, uint16, or float32 with alpha in [0, 1]; becomes (H, W, C) of the same type.
     background : (C,) ndarray
         Intensities in [0, 1].
     transfer : Transfer, optional
         Of the colours, to mix them in linear light; otherwise, encoded values are mixed.
-
-    Returns
-    -------
-    (H, W, C) ndarray
-        Of the same type; colours with full alpha are unchanged.
     """
     full = np.float32(_FULL[pixels.dtype.name])
     result = pixels.copy()  # four bytes per pixel, of which three are used: the kernels run fastest on these

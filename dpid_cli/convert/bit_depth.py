@@ -14,18 +14,9 @@ _TYPES: dict[str, tuple[type[np.uint8] | type[np.uint16], int]] = {
 
 
 def widened(pixels: NDArray[Any], depth: str) -> NDArray[Any]:
-    """Pixels to compute with, so that the output has all levels of `depth`.
+    """Pixels to compute with, so that the output has all levels of `depth`, which is '8', '16' or 'keep'.
 
-    Parameters
-    ----------
-    pixels : ndarray
-        uint8, uint16 or float32.
-    depth : {'8', '16', 'keep'}
-
-    Returns
-    -------
-    ndarray
-        uint16, v * 257, where 8 bits become 16; otherwise the same.
+    uint8 becomes uint16, v * 257, for 16 bits; anything else stays.
     """
     return pixels * np.uint16(257) if depth == "16" and pixels.dtype == np.uint8 else pixels
 
@@ -33,16 +24,8 @@ def widened(pixels: NDArray[Any], depth: str) -> NDArray[Any]:
 def narrowed(pixels: NDArray[Any], depth: str) -> NDArray[Any]:
     """Pixels to store in a file of `depth`, rounded to nearest, halves up.
 
-    Parameters
-    ----------
-    pixels : ndarray
-        uint8, uint16 or float32; floats are clipped to [0, 1] where they become integers.
-    depth : {'8', '16', 'keep'}
-
-    Returns
-    -------
-    ndarray
-        uint8 or uint16, or the same if they have no more bits than requested.
+    uint16 and float32 become uint8 or uint16; floats are clipped to [0, 1]. Pixels that have no more bits
+    than requested stay.
     """
     if depth == "keep" or pixels.dtype == np.uint8:
         return pixels

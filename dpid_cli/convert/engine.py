@@ -123,22 +123,16 @@ def convert(
     ----------
     sequence : PictureSequence
         The images of the input.
-    outputs : sequence of Output
     name : str
         What errors and warnings call the input.
     source : str
         Path of the input, to copy its bytes where an output would equal it.
 
-    Yields
-    ------
-    Written
-        As soon as a file is complete.
-
     Raises
     ------
     DpidError
-        If a format cannot hold the images, an image is smaller than its output, or a file cannot be written.
-        The file in question is not there then; those before it are.
+        If a format cannot hold the images, an image is too small, or a file cannot be written. That file does
+        not exist then; those yielded before do.
     """
     for output in outputs:
         check_sequence(sequence, output.format, name)

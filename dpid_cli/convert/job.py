@@ -15,7 +15,7 @@ from dpid_cli.downscaling.sizes import Size
 from dpid_cli.errors import ArgumentError, FileError
 from dpid_cli.files.streams import STANDARD_STREAM, called, check_paths, opened
 from dpid_cli.files.targets import check_target, default_name
-from dpid_cli.pictures import FORMATS, Format, Picture, check_sequence, format_of
+from dpid_cli.pictures import FORMATS, Format, Picture, format_of
 
 
 @dataclass(frozen=True)
@@ -33,29 +33,13 @@ class Outcome:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON; parameters by the names of their options."""
-        return {
-            **vars(self),
-            "parameters": labelled(self.parameters),
-            "seconds": round(self.seconds, 4),
-        }
+        parameters, seconds = labelled(self.parameters), round(self.seconds, 4)
+        return vars(self) | {"parameters": parameters, "seconds": seconds}
 
 
 @dataclass(frozen=True)
 class Job:
-    """How to downscale a list of files.
-
-    Attributes
-    ----------
-    inputs : tuple of str
-        Paths, or ``-`` for standard input.
-    recipe : Recipe
-    output : str or None
-        A path, a folder, ``-`` for standard output, or None for the folder of the input.
-    format : str or None
-        Name in `FORMATS`; None to go by the extension of the output, or else by the format of the input.
-    overwrite : bool
-        Whether to replace existing files; inputs are never replaced.
-    """
+    """A list of files to downscale; the attributes are the options of ``dpid downscale`` with these names."""
 
     inputs: tuple[str, ...]
     recipe: Recipe
@@ -81,20 +65,10 @@ class Job:
             self.recipe.check_format(format_of(Path(self.output)))
 
     def run(self, source: str, wait: Callable[[], None] = lambda: None) -> Outcome:
-        """Downscale one of the inputs.
+        """Downscale one of the inputs; after decoding its first image, `wait` until the kernels are ready.
 
-        Parameters
-        ----------
-        source : str
-        wait : callable
-            Called when the first image is decoded; returns when the kernels are ready.
-
-        Raises
-        ------
-        FileError
-            If the input cannot be read, or the output cannot be written.
-        ArgumentError
-            If the requested size would enlarge the image.
+        Raises a `FileError` if the input cannot be read or the output cannot be written, and an
+        `ArgumentError` if the requested size would enlarge the image.
         """
         start = time.perf_counter()
         name = called(source)
@@ -103,14 +77,12 @@ class Job:
             input_size, size = first.size, self.recipe.size_of(first, name)
             path, format_ = self._target(source, first, size)
             del first  # only the sequence holds it
-            format_ = self.recipe.tuned(format_, name)
-            check_sequence(sequence, format_, name)
+            target = None if path is None else str(path)
+            tuned = self.recipe.tuned(format_, name)
             if path is not None:
                 self._check(path)
             wait()
-            output = Output(
-                None if path is None else str(path), format_, self.recipe, overwrite=self.overwrite
-            )
+            output = Output(target, tuned, self.recipe, overwrite=self.overwrite)
             (written,) = convert(sequence, [output], name)
         if path is not None:
             self._written.append(path)

@@ -43,29 +43,10 @@ class Recipe:
         Parameters of the method that differ from its defaults, by Python name.
     threads : int or None
         None for one per available CPU.
-    depth : {'8', '16', 'keep'}
-        Bits per channel of outputs; with 16, 8-bit images are downscaled in 16 bits.
-    device : {'cpu', 'cuda', 'auto'}
     encoding : mapping
         Options of the encoder: ``quality``, ``compress_level``.
-    metadata : {'keep', 'colour', 'strip'}
-        Keep all metadata that the format can store, only the colour profile, or nothing.
-    record : bool
-        Record method, parameters and version in outputs; only with metadata ``keep``.
-    max_pixels, max_frames : int
-        Refuse inputs with more pixels in an image, or with more frames or pages.
-    truncated : {'error', 'accept'}
-        Whether truncated files fail, or the part that can be decoded is used.
-    frame : int or None
-        Use only this frame or page, counted from 0, or from the end if negative; None for all.
-    linear : bool
-        Average in linear light, by the tone curves of the colour profile or of sRGB.
-    to_srgb : bool
-        Convert colours to sRGB first.
-    transparency : {'premultiply', 'separate', 'drop'}
-        Weight colours by alpha, scale colours and alpha independently, or composite onto `background` first.
-    background : str or None
-        A colour by name or number, only with ``drop``; None for white.
+
+    All other attributes are the options of `dpid_cli.batch` with these names.
     """
 
     size: SizeRequest
@@ -87,17 +68,9 @@ class Recipe:
     background: str | None = None
 
     def checked(self, format_: str | None = None) -> Recipe:
-        """The recipe with its filter files read.
+        """The recipe with its filter files read; an `ArgumentError` if it cannot work for any image.
 
-        Parameters
-        ----------
-        format_ : str, optional
-            Name in `FORMATS` of the format of all outputs, if there is one.
-
-        Raises
-        ------
-        ArgumentError
-            If this cannot work for any image.
+        `format_` is the name in `FORMATS` of the format of all outputs, if there is one.
         """
         self.size.check()
         method = method_named(self.method)

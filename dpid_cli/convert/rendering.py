@@ -30,23 +30,8 @@ def downscale_picture(
 ) -> Picture:
     """`downscaling.api.downscale` for a picture with a colour profile and alpha.
 
-    Parameters
-    ----------
-    picture : Picture
-    size : (int, int)
-        Width and height of the output.
-    name : str
-        What warnings call the picture.
-    linear : bool, default False
-        Average in linear light, by the tone curves of the colour profile, or else of sRGB.
-    to_srgb : bool, default False
-        Convert the colours to sRGB first.
-    transparency : {'premultiply', 'separate', 'drop'}
-        Weight colours by alpha, scale colours and alpha independently, or composite onto `background` first.
-    background : str, default 'white'
-        A colour of sRGB, in CSS notation.
-    **options
-        Of `downscaling.api.downscale`.
+    Warnings call the picture `name`, and `size` is (width, height) of the output. `options` are those of
+    `downscale`, all others those of `dpid_cli.batch` with these names.
     """
     drop = transparency == "drop" and picture.alpha
     if linear or to_srgb or drop:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -63,11 +63,9 @@ def appending(path: str, *, keep: bool) -> Iterator[IO[bytes]]:
         yield stream
 
 
-@contextmanager
-def rewriting(path: str) -> Iterator[IO[bytes]]:
+def rewriting(path: str) -> AbstractContextManager[IO[bytes]]:
     """A stream whose content replaces that of the file, whole or not at all; follows a link."""
-    with atomic(Path(os.path.realpath(path)), overwrite=True) as stream:
-        yield stream
+    return atomic(Path(os.path.realpath(path)), overwrite=True)
 
 
 def unwritable(path: str, error: OSError) -> FileError:

@@ -42,40 +42,35 @@ def entries(folder: str) -> Iterator[tuple[str, bool]]:
     for name, kind in _call(folder, _listed):
         if kind != "link":
             yield name, kind == "directory"
-        elif _kind(f"{folder.rstrip('/')}/{name}") != "directory":
+        elif not _call(f"{folder.rstrip('/')}/{name}", lambda files, path: files.isdir(path)):
             yield name, False
 
 
 def is_folder(address: str) -> bool:
     """Whether the address is that of a folder, or a prefix of keys."""
-    with _file_errors(address, "read"):
-        return _kind(address) == "directory"
+    return _kind(address) == "directory"
 
 
 def is_file(address: str) -> bool:
     """Whether something other than a folder has this address."""
-    with _file_errors(address, "read"):
-        return _kind(address) not in (None, "directory")
+    return _kind(address) not in (None, "directory")
 
 
 def length(address: str) -> int | None:
     """Size of a file in bytes; None if there is none."""
-    with _file_errors(address, "read"):
-        info = _info(address)
+    info = _info(address)
     return None if info is None or info["type"] == "directory" else int(info["size"] or 0)
 
 
 def stamp(address: str) -> tuple[int, int]:
     """Size of an input in bytes and its modification time in nanoseconds, 0 where unknown."""
-    with _file_errors(address, "read"):
-        info = _info(address) or {}
+    info = _info(address) or {}
     return int(info.get("size") or 0), _nanoseconds(info)
 
 
 def etag(address: str) -> str | None:
     """The entity tag that a store gives to this content; None if it gives none."""
-    with _file_errors(address, "read"):
-        info = _info(address) or {}
+    info = _info(address) or {}
     tag = info.get("ETag") or info.get("etag") or info.get("md5Hash")
     return f"etag:{str(tag).strip(chr(34))}" if tag else None
 
@@ -84,8 +79,7 @@ def refuse(address: str, overwrite: bool) -> None:
     """Raise a `FileError` if an output must not be written there."""
     if overwrite and _scheme(address.partition("://")[0]) in _STORES:
         return  # no need to look: a store has no folders
-    with _file_errors(address, "read"):
-        kind = _kind(address)
+    kind = _kind(address)
     if kind == "directory":
         raise is_a_folder(address)
     if kind is not None and not overwrite:
@@ -262,11 +256,11 @@ def _reason(error: OSError) -> str:
 
 
 def _info(address: str) -> dict[str, Any] | None:
-    try:
+    """What the server says of a file or folder; None if there is none."""
+    with _file_errors(address, "read"), suppress(FileNotFoundError, NotADirectoryError):
         info: dict[str, Any] = _call(address, lambda files, path: files.info(path))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return info
+        return info
+    return None
 
 
 def _kind(address: str) -> str | None:

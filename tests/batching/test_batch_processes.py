@@ -100,7 +100,7 @@ def test_processes_are_for_many(folder, monkeypatch):
         make("in/1.png")
         with session.Session(spec, [Tree("in", Rules(), recursive=False)], workers=2) as run:
             run.prepare()
-            assert run.count == count
+            assert run.inventory.count == count
             assert {result.status for result in run.results(threading.Event())} == {"done"}
         assert used == expected
 

@@ -152,7 +152,7 @@ def test_a_terminal_is_told_of_an_interruption_and_gets_its_cursor_back(photos):
         os.close(slave)
         assert run.stdout.readline() == b"in flight\n"
         shown = b""
-        for end in b"ends at once\r\n", b"\x1b[?25h\r\n":
+        for end in b"end at once\r\n", b"\x1b[?25h\r\n":
             run.send_signal(signal.SIGINT)
             while not shown.endswith(end):
                 shown += os.read(master, 1000)

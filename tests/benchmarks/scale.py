@@ -65,7 +65,7 @@ def listing(folder: Path) -> float:
     selection = Listed(str(names), "s3://bucket/photos")
     with Session(spec_for("s3://other/small", dry=True), [selection]) as session:
         session.prepare()
-        assert session.count == LISTED
+        assert session.inventory.count == LISTED
     return (time.perf_counter() - start) / LISTED
 
 
