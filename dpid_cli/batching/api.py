@@ -100,10 +100,8 @@ def batch(
         Bits per channel of the outputs.
     device : {"cpu", "cuda", "auto"}, default "cpu"
         Where to compute.
-    linear : bool, default False
-        Average in linear light; weights still use the encoded values.
-    to_srgb : bool, default False
-        Convert colours to sRGB first.
+    linear, to_srgb : bool, default False
+        Average in linear light (weights still use the encoded values); convert colours to sRGB first.
     transparency : {"premultiply", "separate", "drop"}, default "premultiply"
         Weight colours by alpha, scale colours and alpha independently, or composite onto `background`.
     background : str, optional

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -115,10 +115,7 @@ class Cluster(Executor):
         self._engine = self.client.get_executor(pure=False)
 
     def submit(  # type: ignore[override]  # for one function only
-        self,
-        function: Callable[[BatchSpec, Sequence[Item]], list[Result]],
-        spec: BatchSpec,
-        items: tuple[Item, ...],
+        self, function: Callable[..., list[Result]], spec: BatchSpec, items: tuple[Item, ...]
     ) -> Future[list[Result]]:
         """Hand over `items`; those of a chunk that kills every worker are tried one by one."""
         if function is not convert_items:

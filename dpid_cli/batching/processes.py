@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
@@ -58,10 +58,7 @@ class Processes(ThreadPoolExecutor):
             ) from error
 
     def submit(  # type: ignore[override]  # for one function only
-        self,
-        function: Callable[[BatchSpec, Sequence[Item]], list[Result]],
-        spec: BatchSpec,
-        items: tuple[Item, ...],
+        self, function: Callable[..., list[Result]], spec: BatchSpec, items: tuple[Item, ...]
     ) -> Future[list[Result]]:
         """Hand over `items`; converts the first chunk here, to compile kernels while processes start."""
         if function is not convert_items:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Self
 
 from dpid_cli.batching.inventory import Inventory
 from dpid_cli.batching.items import FAILED, Result
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 PROCESSES_FROM = 1000  # inputs, which make up for the start of processes
 # Chunks for processes: handing one over takes about 0.2 ms, and Ctrl-C waits for all of it.
 _LARGEST_CHUNK, _CHUNK_SECONDS = 16, 0.05
-
-T = TypeVar("T", Inventory, Report)
 
 
 @dataclass
@@ -75,17 +73,17 @@ class Session:
         if self.resume and self.report is None:
             raise ArgumentError("--resume: needs the report of the earlier run: give --report FILE, too")
         exists = self._check_report()
-        self.inventory = self._closing(Inventory(self.spec, self.selections))
+        self.inventory = self._open.enter_context(closing(Inventory(self.spec, self.selections)))
         with full_disk_errors():
-            failures = None if self.retry_failed is None else self._closing(Report(self.retry_failed))
+            failures = self._opened(self.retry_failed)
             self._fill(failures)
         if self.report is not None:
             self.inventory.check_report(self.report)
-        if self.resume and self.report is not None and exists:
-            with full_disk_errors():
-                self._earlier = self._closing(Report(self.report))
-        else:
-            self._earlier = failures  # outputs that failed inputs have written may be replaced
+        with full_disk_errors():  # with --retry-failed, outputs of failed inputs may be replaced
+            self._earlier = self._opened(self.report) if self.resume and exists else failures
+
+    def _opened(self, path: str | None) -> Report | None:
+        return None if path is None else self._open.enter_context(closing(Report(path)))
 
     def _fill(self, failures: Report | None) -> None:
         """List the inputs: those that failed in the report, if there is one, and belong to the shard."""
@@ -174,9 +172,6 @@ class Session:
 
     def __exit__(self, *_: object) -> None:
         self._open.close()
-
-    def _closing(self, opened: T) -> T:
-        return self._open.enter_context(closing(opened))
 
     @property
     def _continues(self) -> bool:

@@ -114,29 +114,30 @@ def _link(handle: int, path: Path) -> None:
     os.link(f"/proc/self/fd/{handle}", path, src_dir_fd=handle)
 
 
+def _free_names(target: Path) -> Iterator[Path]:
+    """Temporary names to try, until an `OSError` says that all are taken."""
+    names = _temporary_names(target)
+    yield from names * _ROUNDS
+    raise OSError(errno.EBUSY, f"others are writing it, or left {names[0].name}")
+
+
 def _temporary_link(handle: int, target: Path) -> Path:
-    for name in _temporary_names(target) * _ROUNDS:
+    for name in _free_names(target):
         with suppress(FileExistsError):
             _link(handle, name)
-            return name
-    raise _no_name_left(target)
+            break
+    return name
 
 
 def _named(target: Path, mode: int) -> tuple[int, Path]:
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    for name in _temporary_names(target) * _ROUNDS:
-        try:
+    for name in _free_names(target):
+        with suppress(FileExistsError):
             handle = os.open(name, flags, mode)
-        except FileExistsError:
-            continue
-        if lock(handle) is not False and is_named(handle, name):  # no other writer has removed it
-            return handle, name
-        os.close(handle)
-    raise _no_name_left(target)
-
-
-def _no_name_left(target: Path) -> OSError:
-    return OSError(errno.EBUSY, f"others are writing it, or left {_temporary_names(target)[0].name}")
+            if lock(handle) is not False and is_named(handle, name):  # no other writer has removed it
+                break
+            os.close(handle)
+    return handle, name
 
 
 def lock(handle: int) -> bool | None:

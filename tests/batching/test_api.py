@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import fields
 from pathlib import Path
 
 import imagecodecs
@@ -12,6 +14,9 @@ import numpy as np
 import pytest
 
 import dpid_cli
+from dpid_cli.batching.api import BatchOptions
+from dpid_cli.convert.recipe import Recipe
+from dpid_cli.downscaling.registry import PARAMETERS
 from support.command import pixels
 from support.folders import files, make
 
@@ -84,3 +89,20 @@ def test_any_executor(folder):
     assert [result.status for result in lost] == ["failed"] * 5
     assert {result.input for result in lost} == {str(source) for source, _ in pairs}
     assert all("its worker failed" in result.error for result in lost)
+
+
+def test_options_are_those_of_recipes_and_methods():
+    """The types that editors show name all of them, and the documentation all that `downscale` lacks."""
+    own = {field.name for field in fields(Recipe)} - {"size", "method", "parameters", "threads"}
+    assert BatchOptions.__annotations__.keys() == own | PARAMETERS.keys()
+    assert [name for name in own if not re.search(rf"\b{name}\b.* : ", dpid_cli.batch.__doc__)] == []
+
+
+def test_what_users_catch_and_get(folder):
+    (result,) = dpid_cli.batch([("a.png", "b.png")], scale=2)
+    assert isinstance(result, dpid_cli.Result)
+    assert issubclass(dpid_cli.SizeError, dpid_cli.ArgumentError)
+    assert issubclass(dpid_cli.FileError, dpid_cli.DpidError)
+    with pytest.raises(dpid_cli.SizeError):
+        dpid_cli.batch([], scale=0.5)
+    assert isinstance(dpid_cli.gradients(np.ones((4, 4)), np.ones((2, 2)), scale=2), dpid_cli.Gradients)
