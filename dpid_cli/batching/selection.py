@@ -133,24 +133,21 @@ class Tree(Selection):
 
     def inputs(self) -> Iterator[Input]:
         self.ignored = 0
-        # Open folders: remaining entries, path in the tree, identity. A link back to one of them is a loop.
-        open_folders = [self._opened("", [])]
-        while open_folders:
-            rest, folder, _ = open_folders[-1]
-            try:
-                entry = next(rest, None)
-            except OSError as error:
-                entry = None
-                path = storage.joined(self.root, folder) if folder else self.root
-                yield Input(path, folder, f"{path}: cannot be read: {reason(error)}: check its permissions")
-            if entry is None:
-                open_folders.pop()
-                continue
-            name = f"{folder}/{entry[0]}" if folder else entry[0]
-            if not entry[1]:
-                yield from self._file(name)
-            elif self._enters(name):
-                open_folders.append(self._opened(name, [identity for _, _, identity in open_folders]))
+        yield from self._inside("", ())
+
+    def _inside(self, folder: str, above: tuple[object, ...]) -> Iterator[Input]:
+        """The inputs in a folder of the tree; none if a link leads back to one of the folders `above`."""
+        path = storage.joined(self.root, folder) if folder else self.root
+        try:
+            identity = storage.folder_id(path)
+            for entry, is_folder in storage.entries(path) if identity not in above else ():
+                name = f"{folder}/{entry}" if folder else entry
+                if not is_folder:
+                    yield from self._file(name)
+                elif self._enters(name):
+                    yield from self._inside(name, (*above, identity))
+        except OSError as error:
+            yield Input(path, folder, f"{path}: cannot be read: {reason(error)}: check its permissions")
 
     def takes(self, path: str) -> bool:
         name = storage.relative(path, self.root)
@@ -165,15 +162,6 @@ class Tree(Selection):
             yield Input(storage.joined(self.root, name), name)
         self.ignored += takes is None
 
-    def _opened(self, name: str, above: list[object]) -> tuple[Iterator[tuple[str, bool]], str, object]:
-        """The entries of a folder, its name and its identity; no entries if it contains itself."""
-        path = storage.joined(self.root, name) if name else self.root
-        try:
-            identity = storage.folder_id(path)
-        except OSError as error:
-            return _failing(error), name, None
-        return (iter(()) if identity in above else storage.entries(path)), name, identity
-
     def _enters(self, name: str) -> bool:
         if not self.rules.enter(name):
             return False
@@ -187,11 +175,6 @@ class Tree(Selection):
 
     def _takes(self, name: str) -> bool | None:
         return self.rules.take(name, None if self.pattern is None else compiled(self.pattern))
-
-
-def _failing(error: OSError) -> Iterator[tuple[str, bool]]:
-    raise error
-    yield
 
 
 @dataclass

@@ -289,6 +289,8 @@ def _nothing(inputs: tuple[str, ...], ignored: int, recursive: bool) -> str:
     if ignored:
         return f"{names}: none of its {ignored} files has the extension of an image: give --include '*'"
     deeper = "" if recursive else ", or -r to include subfolders"
+    if any(set("*?[") & set(name) for name in inputs):
+        return f"INPUT: no file matches {names}: check the folder and the pattern{deeper}"
     return f"{names}: contains no images: give another folder{deeper}"
 
 

@@ -23,7 +23,7 @@ from support.folders import files, lines
         ("in", "INPUT is missing"),
         ("missing out -s 2", "no such file or folder"),
         ("missing/*.png out -s 2", "no folder missing"),
-        ("in/*.tif out -s 2", "contains no images"),
+        ("in/*.tif out -s 2", "no file matches in/*.tif"),
         ("in/sub/deep/../../.. out -s 2", "contains no images"),
         ("in out", "no size is given"),
         ("in out -s 2 --width 3", "give only one kind"),
