@@ -1,4 +1,4 @@
-"""Detail-preserving image downscaling: DPID, DPP and the poolings they are measured against.
+"""Detail-preserving image downscaling: DPID, DPP and the poolings to compare them with.
 
 >>> import numpy as np, dpid_cli
 >>> dpid_cli.downscale(np.zeros((600, 400, 3), np.uint8), scale=4).shape
@@ -44,7 +44,8 @@ __all__ = [
     "learn",
 ]
 
-_MODULES = {
+# Modules that are imported when their names are first used, because they import NumPy or kernels.
+_LAZY = {
     "Filter": "downscaling.filters",
     "Gradients": "learning.gradients",
     "Result": "batching.items",
@@ -58,11 +59,10 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a module, and with it NumPy and the compiled kernels, only when one of its names is used."""
-    if name in _MODULES:
-        return getattr(import_module(f"dpid_cli.{_MODULES[name]}"), name)
+    if name in _LAZY:
+        return getattr(import_module(f"dpid_cli.{_LAZY[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return __all__
