@@ -150,9 +150,9 @@ def batch(
     if unknown := options.keys() - BatchOptions.__annotations__.keys():
         raise ArgumentError(f"{min(unknown)}: batch has no such argument: omit it")
     request = SizeRequest("scale", scale) if size is None else SizeRequest("size", size, fit)
-    given: dict[str, Any] = dict(options)
-    parameters = {name: given.pop(name) for name in PARAMETERS if name in given}
-    recipe = Recipe(request, method, parameters, threads=1, **given)
+    rest: dict[str, Any] = dict(options)
+    parameters = {name: rest.pop(name) for name in PARAMETERS if name in rest}
+    recipe = Recipe(request, method, parameters, threads=1, **rest)
     spec = BatchSpec((OutputSpec(recipe),), overwrite=overwrite).checked()
     count = thread_count(workers)
     items = (Item(os.fspath(source), (os.fspath(target),)) for source, target in pairs)

@@ -244,7 +244,7 @@ def _bare(item: bytes, end: bytes) -> bytes:
     return item.removesuffix(b"\r") if end == b"\n" else item
 
 
-def selection_of(given: str, rules: Rules, recursive: bool) -> Selection:
+def selection_of(text: str, rules: Rules, recursive: bool) -> Selection:
     """The inputs that one INPUT of the command line means: a folder, a file, or a pattern in quotes.
 
     Raises
@@ -252,13 +252,13 @@ def selection_of(given: str, rules: Rules, recursive: bool) -> Selection:
     ArgumentError
         If there is no such file or folder.
     """
-    if storage.is_folder(given):
-        return Tree(given, rules, recursive)
-    if storage.is_file(given):
-        return Files((given,))
-    if not MAGIC.search(given):
-        raise ArgumentError(f"{given}: there is no such file or folder: check the path")
-    parts = given.split("/")
+    if storage.is_folder(text):
+        return Tree(text, rules, recursive)
+    if storage.is_file(text):
+        return Files((text,))
+    if not MAGIC.search(text):
+        raise ArgumentError(f"{text}: there is no such file or folder: check the path")
+    parts = text.split("/")
     first = next(i for i, part in enumerate(parts) if MAGIC.search(part))
     root = "/".join(parts[:first]) or ("/" if first else ".")
     wanted = parts[first:]
@@ -267,5 +267,5 @@ def selection_of(given: str, rules: Rules, recursive: bool) -> Selection:
     pattern = "/".join(wanted)
     compiled(pattern)
     if not storage.is_folder(root):
-        raise ArgumentError(f"{given}: there is no folder {root}: check the path")
+        raise ArgumentError(f"{text}: there is no folder {root}: check the path")
     return Tree(root, rules, pattern=pattern)

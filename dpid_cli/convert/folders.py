@@ -13,11 +13,11 @@ EXTENSIONS = frozenset(extension for format_ in FORMATS.values() for extension i
 
 def images_of(inputs: Iterable[str]) -> list[str]:
     """The paths, each folder replaced by its images sorted by name; a `FileError` if it has none."""
-    found: list[str] = []
+    images: list[str] = []
     for name in inputs:
         path = Path(name)
         if not path.is_dir():
-            found.append(name)
+            images.append(name)
             continue
         try:
             inside = sorted(p for p in path.iterdir() if p.suffix.lower() in EXTENSIONS and p.is_file())
@@ -25,5 +25,5 @@ def images_of(inputs: Iterable[str]) -> list[str]:
             raise FileError(f"{path}: cannot be read: {reason(error)}: check the folder") from error
         if not inside:
             raise FileError(f"{path}: contains no images: give another folder, or files")
-        found += map(str, inside)
-    return found
+        images += map(str, inside)
+    return images

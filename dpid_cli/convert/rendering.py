@@ -70,9 +70,9 @@ def _before(picture: Picture, background: tuple[float, ...]) -> tuple[Picture, N
     if len(set(background)) > 1 and picture.mode.startswith("LA"):
         picture = icc.in_colour(picture)
     channels = icc.colours_of(picture).shape[2]
-    found = icc.from_srgb(background, picture.icc_profile, channels)
-    if found is not None:
-        return picture, found
+    colour = icc.from_srgb(background, picture.icc_profile, channels)
+    if colour is not None:
+        return picture, colour
     return icc.to_srgb(picture), np.array(background)
 
 
