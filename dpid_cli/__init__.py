@@ -16,7 +16,7 @@ from dpid_cli.version import __version__
 
 if TYPE_CHECKING:
     from dpid_cli.batching.api import batch as batch
-    from dpid_cli.batching.worker import Result as Result
+    from dpid_cli.batching.items import Result as Result
     from dpid_cli.downscaling.api import downscale as downscale
     from dpid_cli.downscaling.filters import Filter as Filter
     from dpid_cli.downscaling.transfer import SRGB as SRGB
@@ -48,7 +48,7 @@ __all__ = [
 _LAZY = {
     "Filter": "downscaling.filters",
     "Gradients": "learning.gradients",
-    "Result": "batching.worker",
+    "Result": "batching.items",
     "SRGB": "downscaling.transfer",
     "Transfer": "downscaling.transfer",
     "batch": "batching.api",

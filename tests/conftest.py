@@ -37,7 +37,7 @@ def dpid(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Run the command in this process, without the lines that a batch prints while kernels are compiled."""
     from dpid_cli.cli import main
 
-    monkeypatch.setattr("dpid_cli.cli.progress._LINE_SECONDS", math.inf)
+    monkeypatch.setattr("dpid_cli.cli.progress.LINE_SECONDS", math.inf)
 
     def run(*args: str, stdin: bytes | None = None) -> Result:
         result = CliRunner().invoke(main, args, input=stdin, prog_name="dpid")

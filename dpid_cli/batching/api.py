@@ -3,23 +3,57 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
+from dpid_cli.batching.items import Item, Result
 from dpid_cli.batching.runner import run
-from dpid_cli.batching.spec import Order, Want
-from dpid_cli.batching.worker import Item, Result
+from dpid_cli.batching.spec import BatchSpec, OutputSpec
 from dpid_cli.convert.recipe import Recipe
 from dpid_cli.downscaling.devices import thread_count
 from dpid_cli.downscaling.registry import PARAMETERS
 from dpid_cli.downscaling.sizes import SizeRequest
 from dpid_cli.errors import ArgumentError
 
-_OF_FILES = {f.name for f in fields(Recipe)} - {"size", "method", "parameters", "threads"}
+if TYPE_CHECKING:
+    from dpid_cli.downscaling.filters import Filter
+
 StrPath = str | os.PathLike[str]
+
+
+class BatchOptions(TypedDict, total=False):
+    """Options of `batch`: first those of files, then the parameters of methods, as in `downscale`."""
+
+    depth: str
+    device: str
+    linear: bool
+    to_srgb: bool
+    transparency: str
+    background: str | None
+    metadata: str
+    record: bool
+    encoding: Mapping[str, int]
+    max_pixels: int
+    max_frames: int
+    frame: int | None
+    truncated: str
+
+    lambda_: float
+    alpha: float
+    epsilon: float
+    variant: str
+    guidance: StrPath | Filter
+    normalize: str
+    window: int | None
+    beta: float
+    power: float
+    form: str
+    seed: int
+    cell: int | None
+    position: str
+    gate: StrPath | Filter | None
 
 
 def batch(
@@ -34,55 +68,75 @@ def batch(
     pending: int | None = None,
     chunk: int = 1,
     overwrite: bool = False,
-    **options: Any,
+    **options: Unpack[BatchOptions],
 ) -> Iterator[Result]:
     """Downscale many image files, several at a time.
 
     Parameters
     ----------
     pairs : iterable of (path, path)
-        Inputs and where their results go; taken as they are needed. The extension of a result is its format.
-        No two results may have one path.
+        Inputs and their outputs, taken when they are needed. The extension of an output selects its format.
+        All outputs must have different paths.
     scale : float, optional
-        How many times smaller each side becomes, any real number >= 1. Give either `scale` or `size`.
+        Divide both sides by this number, at least 1. Give either `scale` or `size`.
     size : (int, int), optional
-        (width, height) of the results.
+        (width, height) of the outputs.
     fit : {"exact", "inside", "cover"}, default "exact"
-        Whether results have exactly that size, or keep their aspect ratio and lie inside it or just cover it.
+        Resize to exactly `size`, or keep the aspect ratio and fit inside it or just cover it.
     method : str, default "dpid"
         A name in `dpid_cli.METHODS`.
     executor : concurrent.futures.Executor, optional
-        What does the work: threads, processes or a cluster's. It is not shut down. By default, threads of
-        this process; decoders, kernels and encoders hold no lock.
+        Runs the work on threads, in processes or on a cluster; it is not shut down. By default, threads of
+        this process; decoders, kernels and encoders release Python's lock.
     workers : int, optional
-        Images at a time, by default one for each available processor. The results do not depend on it.
+        Images at a time, by default one per available CPU. The outputs do not depend on it.
     pending : int, optional
-        The most chunks that are handed to the executor and not done; by default twice `workers`.
+        The most chunks that are handed to the executor and not yet done, by default twice `workers`.
     chunk : int, default 1
-        Pairs that are handed over together.
+        Pairs to hand over together.
     overwrite : bool, default False
-        Whether existing results are replaced; otherwise their inputs fail.
+        Replace existing outputs; otherwise their inputs fail. Inputs are never replaced.
+    depth : {"keep", "8", "16"}, default "keep"
+        Bits per channel of the outputs.
+    device : {"cpu", "cuda", "auto"}, default "cpu"
+        Where to compute.
+    linear, to_srgb : bool, default False
+        Average in linear light (weights still use the encoded values); convert colours to sRGB first.
+    transparency : {"premultiply", "separate", "drop"}, default "premultiply"
+        Weight colours by alpha, scale colours and alpha independently, or composite onto `background`.
+    background : str, optional
+        A colour of sRGB in CSS notation, for transparency "drop"; white by default.
+    metadata : {"keep", "colour", "strip"}, default "keep"
+        Keep all metadata that the format can store, only the colour profile, or nothing.
+    record : bool, default True
+        Record method, parameters and version in the output.
+    encoding : mapping, optional
+        Options of the encoder, such as ``{"quality": 90}`` or ``{"compress_level": 9}``.
+    max_pixels, max_frames : int
+        Refuse inputs with more pixels in an image (512 million), or more frames or pages (10,000).
+    frame : int, optional
+        Use only this frame or page, counted from 0, or from the end if negative.
+    truncated : {"error", "accept"}, default "error"
+        Fail on truncated files, or use the part that can be decoded.
     **options
-        The parameters of the method, as for `dpid_cli.downscale`; and what the options of the command say of
-        files: `depth`, `linear`, `to_srgb`, `transparency`, `background`, `metadata`, `record`, `max_pixels`,
-        `truncated`, and `encoding`, a mapping such as ``{"quality": 90}``.
+        The parameters of the method: `lambda_`, `alpha`, `window` and so on, as in `dpid_cli.downscale`.
 
     Yields
     ------
     Result
-        What became of each input, in the order in which they are finished: ``input``, ``status`` (``"done"``
-        or ``"failed"``), ``outputs``, ``input_size``, ``output_sizes``, ``seconds``, ``error``, ``warnings``.
-        A file that fails, for whatever reason, is a result like others.
+        The outcome for each input, in the order in which they complete: ``input``, ``status`` (``"done"`` or
+        ``"failed"``), ``outputs``, ``input_size``, ``output_sizes``, ``seconds``, ``error``, ``warnings``.
+        A failed input, whatever the reason, yields a result like the others.
 
     Raises
     ------
     DpidError
-        If the arguments cannot work, whatever the files hold; at once, before a file is read.
+        At once, if the arguments cannot work for any files.
 
     Notes
     -----
-    Memory is bounded by `workers` times what the largest image takes. Whoever stops iterating, drops what
-    has not been begun and waits for the rest; no file is left half written.
+    Memory is bounded by `workers` times the needs of the largest image. Ending the iteration early drops
+    pairs that have not begun and waits for the others; no output is left half written.
 
     Examples
     --------
@@ -92,24 +146,24 @@ def batch(
     ['failed', 'failed', 'failed']
     """
     if (scale is None) == (size is None):
-        raise ArgumentError("size: give either scale or size, not both and not neither")
-    asked = SizeRequest("scale", scale) if size is None else SizeRequest("size", size, fit)
-    parameters = {name: options.pop(name) for name in PARAMETERS if name in options}
-    if unknown := options.keys() - _OF_FILES:
-        raise ArgumentError(f"{min(unknown)}: batch has no such argument: leave it out")
-    recipe = Recipe(asked, method, parameters, threads=1, **options)
-    order = Order((Want(recipe),), overwrite=overwrite)
-    order.check()
+        raise ArgumentError("size: needs either scale or size: give exactly one of them")
+    if unknown := options.keys() - BatchOptions.__annotations__.keys():
+        raise ArgumentError(f"{min(unknown)}: batch has no such argument: omit it")
+    request = SizeRequest("scale", scale) if size is None else SizeRequest("size", size, fit)
+    rest: dict[str, Any] = dict(options)
+    parameters = {name: rest.pop(name) for name in PARAMETERS if name in rest}
+    recipe = Recipe(request, method, parameters, threads=1, **rest)
+    spec = BatchSpec((OutputSpec(recipe),), overwrite=overwrite).checked()
     count = thread_count(workers)
     items = (Item(os.fspath(source), (os.fspath(target),)) for source, target in pairs)
-    return _run(order, items, executor, count, 2 * count if pending is None else pending, chunk)
+    return _run(spec, items, executor, count, 2 * count if pending is None else pending, chunk)
 
 
 def _run(
-    order: Order, items: Iterable[Item], executor: Executor | None, workers: int, pending: int, chunk: int
+    spec: BatchSpec, items: Iterable[Item], executor: Executor | None, workers: int, pending: int, chunk: int
 ) -> Iterator[Result]:
     own = (
         ThreadPoolExecutor(workers, thread_name_prefix="dpid") if executor is None else nullcontext(executor)
     )
     with own as used:
-        yield from run(order, items, used, pending=pending, chunk=chunk)
+        yield from run(spec, items, used, pending=pending, chunk=chunk)

@@ -1,38 +1,41 @@
-"""Batches on the workers of a Dask cluster: which is there already, or made of processes of this machine."""
+"""Batches on the workers of a Dask cluster, an existing one or one of processes of this machine."""
 
 from __future__ import annotations
 
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from dpid_cli.batching import signals
+from dpid_cli.batching.items import Item, Result
 from dpid_cli.batching.runner import results_of
-from dpid_cli.batching.spec import Order
-from dpid_cli.batching.worker import Item, Result, again, work
+from dpid_cli.batching.worker import convert_items, retried
 from dpid_cli.downscaling.devices import thread_count
 from dpid_cli.errors import ArgumentError, one_line
 from dpid_cli.version import __version__
 
+if TYPE_CHECKING:
+    from dpid_cli.batching.spec import BatchSpec
+
 LOCAL = "local"
-_SECONDS = 15  # for a scheduler to answer, and for a first worker
+_TIMEOUT = 15  # seconds for a scheduler to answer, and for a first worker
 
 
 @contextmanager
 def connected(address: str, workers: int | None = None) -> Iterator[Cluster]:
-    """The cluster of a scheduler, or with ``local`` one of so many processes; a context, which leaves it.
+    """The cluster of a scheduler, or with ``local`` a new one of this number of processes.
 
     Raises
     ------
     ArgumentError
-        If there is none, it has no workers, or they have another version of this package.
+        If no scheduler answers, it has no workers, or these have another version of this package.
     """
     try:
         from distributed import Client, LocalCluster
@@ -41,8 +44,8 @@ def connected(address: str, workers: int | None = None) -> Iterator[Cluster]:
             f'--dask: {one_line(error)}: install it with: pip install "dpid-cli[distributed]"'
         ) from error
     if address != LOCAL and workers is not None:
-        raise ArgumentError(f"--workers: those of {address} are used: leave it out")
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters becomes an error of an input
+        raise ArgumentError(f"--workers: the workers of {address} are used: omit --workers")
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # errors that matter become those of an input
     with ExitStack() as stack:
         where: Any = address
         if address == LOCAL:
@@ -50,14 +53,14 @@ def connected(address: str, workers: int | None = None) -> Iterator[Cluster]:
                 where = LocalCluster(
                     n_workers=thread_count(workers),
                     threads_per_worker=1,
-                    memory_limit=0,  # it would stop workers for what images take
-                    dashboard_address="127.0.0.1:0",  # its server for HTTP is there without one, too
+                    memory_limit=0,  # a limit would stop workers that need memory for images
+                    dashboard_address="127.0.0.1:0",  # its HTTP server starts even without one
                     scheduler_kwargs={"dashboard": False},
                     silence_logs=logging.CRITICAL,
                 )
             stack.enter_context(where)
         try:
-            client = stack.enter_context(Client(where, timeout=_SECONDS, set_as_default=False))
+            client = stack.enter_context(Client(where, timeout=_TIMEOUT, set_as_default=False))
         except (OSError, ValueError) as error:
             raise ArgumentError(
                 f"--dask: {address}: no scheduler answers: {one_line(error)}: check the address"
@@ -70,7 +73,7 @@ def connected(address: str, workers: int | None = None) -> Iterator[Cluster]:
 
 def _check(client: Any, address: str) -> None:
     try:
-        client.wait_for_workers(1, timeout=_SECONDS)
+        client.wait_for_workers(1, timeout=_TIMEOUT)
     except TimeoutError as error:
         raise ArgumentError(
             f"--dask: {address}: it has no workers: start some with 'dask worker {address}'"
@@ -79,7 +82,7 @@ def _check(client: Any, address: str) -> None:
         versions: dict[str, str] = client.run(_version)
     except Exception as error:
         raise ArgumentError(
-            f"--dask: {address}: a worker cannot run this: {one_line(error)}: install dpid-cli there, too"
+            f"--dask: {address}: a worker cannot run dpid: {one_line(error)}: install dpid-cli there, too"
         ) from error
     for worker, version in versions.items():
         if version != __version__:
@@ -94,54 +97,54 @@ def _version() -> str:
 
 @dataclass
 class Cluster(Executor):
-    """An executor whose workers may be lost: what they had begun is begun again by others.
+    """An executor whose workers may be lost: other workers convert their items then.
 
     Attributes
     ----------
     client : distributed.Client
     threads : int
-        Of all workers, when it was connected.
+        Number of threads of all workers at the time of connecting.
     """
 
     client: Any
     threads: int
     _engine: Any = field(init=False)
-    _over: deque[str] = field(default_factory=deque, init=False)
+    _finished: deque[str] = field(default_factory=deque, init=False)
 
     def __post_init__(self) -> None:
         self._engine = self.client.get_executor(pure=False)
 
-    def submit(  # type: ignore[override]  # for one function alone
-        self, function: Callable[[Order, Sequence[Item]], list[Result]], order: Order, items: tuple[Item, ...]
+    def submit(  # type: ignore[override]  # for one function only
+        self, function: Callable[..., list[Result]], spec: BatchSpec, items: tuple[Item, ...]
     ) -> Future[list[Result]]:
-        """Hand over `items`; those of a chunk that keeps on killing workers are tried one by one."""
-        if function is not work:
-            raise TypeError("function: a cluster runs only dpid_cli.batching.worker.work")
+        """Hand over `items`; those of a chunk that kills every worker are tried one by one."""
+        if function is not convert_items:
+            raise TypeError("function: a cluster runs only dpid_cli.batching.worker.convert_items")
         self._forget()
-        told: Future[list[Result]] = Future()
-        here = replace(order, base=order.base or os.getcwd())  # noqa: PTH109
+        outcome: Future[list[Result]] = Future()
+        spec = replace(spec, base=spec.base or os.getcwd())  # noqa: PTH109
         mark = f"dpid-{uuid4().hex}"
-        first = self._engine.submit(_attempt, here, items, (mark,))
-        told.add_done_callback(partial(_cancel, first))
-        first.add_done_callback(partial(self._finish, told, here, items, mark))
-        return told
+        first = self._engine.submit(_attempt, spec, items, (mark,))
+        outcome.add_done_callback(partial(_cancel, first))
+        first.add_done_callback(partial(self._finish, outcome, spec, items, mark))
+        return outcome
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Drop what is left; the cluster stays."""
+        """Cancel what has not begun; the cluster stays."""
         self._engine.shutdown(wait=wait and not cancel_futures)
         self._forget()
 
     def _forget(self) -> None:
-        """Take the marks of what is over from the scheduler."""
+        """Remove the marks of finished chunks from the scheduler."""
         from distributed import Event
 
-        while self._over:
-            Event(self._over.popleft(), self.client).clear()
+        while self._finished:
+            Event(self._finished.popleft(), self.client).clear()
 
     def _finish(
         self,
-        told: Future[list[Result]],
-        order: Order,
+        outcome: Future[list[Result]],
+        spec: BatchSpec,
         items: tuple[Item, ...],
         mark: str,
         first: Future[list[Result]],
@@ -149,43 +152,43 @@ class Cluster(Executor):
         from distributed import KilledWorker
 
         alone = len(items) == 1 or first.cancelled() or not isinstance(first.exception(), KilledWorker)
-        if alone or told.cancelled():
-            self._over.append(mark)
-            _settle(told, partial(_result, first))
+        if alone or outcome.cancelled():
+            self._finished.append(mark)
+            _settle(outcome, partial(_result, first))
             return
         marks = [f"{mark}-{number}" for number in range(len(items))]
-        again = [
-            self._engine.submit(_attempt, order, (item,), (mark, own))
+        attempts = [
+            self._engine.submit(_attempt, spec, (item,), (mark, own))
             for item, own in zip(items, marks, strict=True)
         ]
-        left = set(again)
+        left = set(attempts)
 
         def finish_one(future: Future[list[Result]]) -> None:
             left.discard(future)
             if not left:
-                self._over.extend([mark, *marks])
-                parts = zip(again, items, strict=True)
-                _settle(told, lambda: [result for one, item in parts for result in results_of(one, (item,))])
+                self._finished.extend([mark, *marks])
+                parts = zip(attempts, items, strict=True)
+                _settle(outcome, lambda: [results_of(one, (item,))[0] for one, item in parts])
 
-        for future in again:
-            told.add_done_callback(partial(_cancel, future))
+        for future in attempts:
+            outcome.add_done_callback(partial(_cancel, future))
             future.add_done_callback(finish_one)
 
 
-def _attempt(order: Order, items: tuple[Item, ...], marks: tuple[str, ...]) -> list[Result]:
-    """Do the items on a worker, where another may have begun with them before it was lost.
+def _attempt(spec: BatchSpec, items: tuple[Item, ...], marks: tuple[str, ...]) -> list[Result]:
+    """Convert the items on a worker, where a lost worker may have begun before.
 
-    What it has written is known by its content. The scheduler knows whether there was another: whoever begins
-    sets a mark there.
+    Every worker that begins sets a mark at the scheduler. If one was set before, outputs may exist already,
+    and their content decides.
     """
-    if not (order.overwrite or order.skip_existing or order.dry):
+    if not (spec.overwrite or spec.skip_existing or spec.dry):
         from distributed import Event
 
         if any(Event(mark).is_set() for mark in marks):
-            items = again(order, items)
+            items = retried(spec, items)
         else:
             Event(marks[-1]).set()
-    return work(order, items)
+    return convert_items(spec, items)
 
 
 def _result(future: Future[list[Result]]) -> list[Result]:
@@ -194,16 +197,16 @@ def _result(future: Future[list[Result]]) -> list[Result]:
     return future.result()
 
 
-def _settle(told: Future[list[Result]], result: Callable[[], list[Result]]) -> None:
-    """Give a future its result, unless nobody waits for it any more."""
-    if not told.set_running_or_notify_cancel():
+def _settle(outcome: Future[list[Result]], results: Callable[[], list[Result]]) -> None:
+    """Complete a future, unless it was cancelled."""
+    if not outcome.set_running_or_notify_cancel():
         return
     try:
-        told.set_result(result())
+        outcome.set_result(results())
     except Exception as error:
-        told.set_exception(error)
+        outcome.set_exception(error)
 
 
-def _cancel(future: Future[list[Result]], told: Future[list[Result]]) -> None:
-    if told.cancelled():
+def _cancel(future: Future[list[Result]], outcome: Future[list[Result]]) -> None:
+    if outcome.cancelled():
         future.cancel()

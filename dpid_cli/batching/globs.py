@@ -1,4 +1,4 @@
-"""Patterns of paths: ``*`` and ``?`` within a name, ``[...]``, and ``**`` for any folders."""
+"""Patterns for paths: ``*`` and ``?`` within a name, ``[...]``, and ``**`` for any folders."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ _TOKEN = re.compile(r"(?P<run>\*+)|(?P<one>\?)|\[(?P<set>!?\]?[^\]]*)\]|(?P<char
 
 @lru_cache(1024)
 def compiled(pattern: str, ignore_case: bool = False) -> re.Pattern[str]:
-    """What matches whole paths with ``/`` between their parts.
+    """A regular expression that matches whole paths with ``/`` between their parts.
 
     Raises
     ------
     ArgumentError
-        If the pattern is none, as ``[z-a]``.
+        If the pattern is invalid, such as ``[z-a]``.
     """
-    found = "/".join(".*" if part == "**" else _TOKEN.sub(_translated, part) for part in pattern.split("/"))
-    found = re.sub(r"(^|/)\.\*/", r"\1(?:.*/)?", found)
+    regex = "/".join(".*" if part == "**" else _TOKEN.sub(_translated, part) for part in pattern.split("/"))
+    regex = re.sub(r"(^|/)\.\*/", r"\1(?:.*/)?", regex)
     try:
-        return re.compile(f"(?s:{found})\\Z", re.IGNORECASE if ignore_case else 0)
+        return re.compile(f"(?s:{regex})\\Z", re.IGNORECASE if ignore_case else 0)
     except re.error as error:
-        raise ArgumentError(f"{pattern}: not a pattern: {error}: write [[] for a bracket") from None
+        raise ArgumentError(f"{pattern}: not a valid pattern: {error}: write [[] for a bracket") from None
 
 
 def _translated(token: re.Match[str]) -> str:

@@ -1,18 +1,20 @@
-"""All inputs and the names of their results, listed and checked before anything is written."""
+"""All inputs of a batch and the names of their outputs, listed and checked before anything is written."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
-from dpid_cli.batching.report import Earlier
-from dpid_cli.batching.scratch import scratch
-from dpid_cli.batching.selection import Input, Selection
-from dpid_cli.batching.spec import Order
-from dpid_cli.batching.worker import Item
+from dpid_cli.batching.items import Item
+from dpid_cli.batching.scratch import database
 from dpid_cli.downscaling.sizes import Size
 from dpid_cli.errors import ArgumentError, DpidError
 from dpid_cli.files import storage
+
+if TYPE_CHECKING:
+    from dpid_cli.batching.selection import Input, Selection
+    from dpid_cli.batching.spec import BatchSpec
 
 _TABLES = """
 CREATE TABLE inputs (
@@ -21,140 +23,150 @@ CREATE TABLE inputs (
 CREATE TABLE sources (key BLOB PRIMARY KEY, input INT) WITHOUT ROWID;
 CREATE TABLE targets (key BLOB PRIMARY KEY, input INT) WITHOUT ROWID;
 """
-_SOURCE = "INSERT OR IGNORE INTO sources VALUES (?, ?)"
 
 
 class Inventory:
-    """What a batch has before it: every input once, and no two results with one name.
+    """The inputs of a batch, each once, and the paths of their outputs, which are all different.
 
-    The list, and hashes of 16 bytes of all paths, take about 140 bytes an input with one result: up to half a
-    million of them stay in memory, more go to a temporary file.
+    An input with one output takes about 140 bytes: half a million of them fit into memory, more go to a
+    temporary file.
     """
 
-    def __init__(self, order: Order, selections: Iterable[Selection]) -> None:
-        self.order = order
+    def __init__(self, spec: BatchSpec, selections: Iterable[Selection]) -> None:
+        self.spec = spec
         self.selections = list(selections)
         self.listed = 0
         self.count = 0
         self._collisions = 0
-        self._first = ""
-        self._tables = scratch(_TABLES)
+        self._first_collision = ""
+        self._tables = database(_TABLES)
 
     @property
     def ignored(self) -> int:
-        """How many files were left out because their extension is none of a picture."""
+        """Number of files left out because their extension is not that of an image."""
         return sum(selection.ignored for selection in self.selections)
 
-    def fill(self, wanted: Callable[[Input], bool] = lambda found: True) -> None:
-        """List the inputs, those of them that are `wanted`.
+    def fill(self, wanted: Callable[[Input], bool] = lambda candidate: True) -> None:
+        """List the inputs; only those that are `wanted` will be converted.
 
         Raises
         ------
         ArgumentError
-            If two results would have one name, also where only case or the form of accents tells them apart;
-            if those of one input would have two; if one would replace an input, or be one in the next run.
+            If two outputs would have the same name, even if it differs in case or in the form of accents; if
+            the outputs of one input would have different names; or if an output would replace an input, or
+            be an input of the next run.
         """
         for selection in self.selections:
-            for found in selection.inputs():
-                self._add(found, wanted)
+            for candidate in selection.inputs():
+                self._add(candidate, wanted)
         self._check_inputs()
 
-    def items(self, earlier: Earlier | None = None) -> Iterator[Item]:
-        """All that is to be done, in the order in which it was found, with what a report tells of it."""
+    def items(self) -> Iterator[Item]:
+        """Everything to convert, in the order of the list."""
         rows = self._tables.execute(
             "SELECT path, name, error, width, height FROM inputs WHERE wanted ORDER BY id"
         )
         for *texts, error, width, height in rows:
             path, name = map(os.fsdecode, texts)
             size = None if width is None else (width, height)
-            targets = () if error else self.order.targets(name, size)
-            known, made, unrecorded = (None, (), False) if earlier is None else earlier.of(path, targets)
-            yield Item(path, targets, name, known, made, unrecorded, error)
+            targets = () if error else self.spec.targets(name, size)
+            yield Item(path, targets, name, error=error)
 
     def check_report(self, path: str) -> None:
-        """Raise an `ArgumentError` if what is written there would be an input, or a result."""
-        told = "it would lie among the inputs"
-        among = any(selection.takes(storage.real(path)) for selection in self.selections)
+        """Raise an `ArgumentError` if a report with this path would be an input or an output."""
+        problem = ""
+        if any(selection.takes(storage.real(path)) for selection in self.selections):
+            problem = "it would be among the inputs"
         for key in storage.identities(path, linked=True):
-            if self._tables.execute("SELECT 1 FROM targets WHERE key = ?", (key,)).fetchone():
-                among, told = True, "a result would become this"
-            if self._tables.execute("SELECT 1 FROM sources WHERE key = ?", (key,)).fetchone():
-                among, told = True, "this is an input, which is never overwritten"
-        if among:
-            raise ArgumentError(f"--report: {path}: {told}: give another file")
+            if self._contains("targets", key):
+                problem = "an output would have this path"
+            if self._contains("sources", key):
+                problem = "this is an input, which is never overwritten"
+        if problem:
+            raise ArgumentError(f"--report: {path}: {problem}: give another file")
 
     def close(self) -> None:
         """Remove the temporary file."""
         self._tables.close()
 
-    def _add(self, found: Input, wanted: Callable[[Input], bool]) -> None:
-        size, error = self._size(found)
-        # What can have no results lays claim to its own path, to be listed only once.
-        targets = (found.path,) if error else self.order.targets(found.name, size)
-        new = [self._claim(target, found) for target in targets]
+    def _contains(self, table: str, key: bytes) -> bool:
+        sql = f"SELECT 1 FROM {table} WHERE key = ?"  # noqa: S608  # a name of _TABLES
+        return self._tables.execute(sql, (key,)).fetchone() is not None
+
+    def _claim(self, table: str, key: bytes) -> bool:
+        """Enter a key for the input at hand; False if it is taken."""
+        sql = f"INSERT OR IGNORE INTO {table} VALUES (?, ?)"  # noqa: S608  # a name of _TABLES
+        return bool(self._tables.execute(sql, (key, self.listed)).rowcount)
+
+    def _add(self, candidate: Input, wanted: Callable[[Input], bool]) -> None:
+        size, error = self._size(candidate)
+        # An input without outputs claims its own path, so that it is listed only once.
+        targets = (candidate.path,) if error else self.spec.targets(candidate.name, size)
+        new = [self._claim_target(target, candidate) for target in targets]
         if not all(new):
             return
-        for key in () if error else dict.fromkeys(storage.identities(found.path, linked=True)):
-            if not self._tables.execute(_SOURCE, (key, self.listed)).rowcount:
-                self._check_twice(key, found)
-        path, name, chosen = os.fsencode(found.path), os.fsencode(found.name), wanted(found)
+        for key in () if error else dict.fromkeys(storage.identities(candidate.path, linked=True)):
+            if not self._claim("sources", key):
+                self._check_twice(key, candidate)
+        path, name, chosen = os.fsencode(candidate.path), os.fsencode(candidate.name), wanted(candidate)
         row = (self.listed, path, name, error, chosen, *(size or (None, None)))
         self._tables.execute("INSERT INTO inputs VALUES (?, ?, ?, ?, ?, ?, ?)", row)
         self.listed += 1
         self.count += chosen
 
-    def _claim(self, target: str, found: Input) -> bool:
-        """Let no other result have this name; False if the same input has been listed before."""
+    def _claim_target(self, target: str, candidate: Input) -> bool:
+        """Reserve the path of an output; False if the same input is already listed."""
         (key,) = storage.identities(target)
-        done = self._tables.execute("INSERT OR IGNORE INTO targets VALUES (?, ?)", (key, self.listed))
-        if not done.rowcount:
+        if not self._claim("targets", key):
             other = self._path_of(key)
-            if other and storage.same(other, found.path):
+            if other and storage.same(other, candidate.path):
                 return False
-            both = f"{other} and {found.path} would both" if other else f"two results of {found.path} would"
-            self._refuse(f"{target}: {both} become this: give another --name, --format or --hr")
-        elif target != found.path and any(s.takes(storage.real(target)) for s in self.selections):
+            both = f"{other} and {candidate.path}" if other else f"two outputs of {candidate.path}"
+            self._refuse(f"{target}: {both} would both be written here: change --name, --format or --hr")
+        elif target != candidate.path and any(s.takes(storage.real(target)) for s in self.selections):
             self._refuse(
-                f"{target}: this result of {found.path} would lie among the inputs: give another folder"
+                f"{target}: this output of {candidate.path} would be among the inputs: use another folder"
             )
         return True
 
-    def _check_twice(self, key: bytes, found: Input) -> None:
-        """Refuse one path with two names, of which a report could hold but one."""
+    def _check_twice(self, key: bytes, candidate: Input) -> None:
+        """Refuse one path under two names, as a report has one line for each path."""
         sql = "SELECT path, name FROM inputs JOIN sources ON id = input WHERE key = ?"
         path, name = map(os.fsdecode, self._tables.execute(sql, (key,)).fetchone())
-        if storage.spelled(path) == storage.spelled(found.path):
-            self._refuse(f"{found.path}: results would be called {name} and {found.name}: give it only once")
+        if storage.spelled(path) == storage.spelled(candidate.path):
+            self._refuse(
+                f"{candidate.path}: its outputs would be named {name} and {candidate.name}: give it only once"
+            )
 
     def _path_of(self, key: bytes) -> str:
-        """The input whose result has this key; empty for the one at hand, which is not in the table yet."""
+        """The input whose output has this key; empty for the input at hand, which is not in the table yet."""
         sql = "SELECT path FROM inputs JOIN targets ON id = input WHERE key = ?"
         row = self._tables.execute(sql, (key,)).fetchone()
         return os.fsdecode(row[0]) if row else ""
 
-    def _refuse(self, what: str) -> None:
-        self._first = self._first or what
+    def _refuse(self, problem: str) -> None:
+        self._first_collision = self._first_collision or problem
         self._collisions += 1
 
     def _check_inputs(self) -> None:
-        """Raise an `ArgumentError` for the first of what must not be, and tell how much more there is."""
+        """Raise an `ArgumentError` for the first collision, with the number of the others."""
         sql = "SELECT path FROM targets JOIN sources USING (key) JOIN inputs ON inputs.id = sources.input"
         for (path,) in self._tables.execute(sql):
-            told = os.fsdecode(path)
+            name = os.fsdecode(path)
             self._refuse(
-                f"{told}: this is an input, which a result would replace: give another folder or --name"
+                f"{name}: this is an input, which an output would replace: use another folder or --name"
             )
         if self._collisions:
             more = self._collisions - 1
-            raise ArgumentError(self._first + (f" ({more} more like this)" if more else ""))
+            raise ArgumentError(self._first_collision + (f" ({more} more like this)" if more else ""))
 
-    def _size(self, found: Input) -> tuple[Size | None, str]:
-        """Size of the input, where names of results depend on it, and why it cannot be an input."""
-        if found.error or not self.order.needs_size:
-            return None, found.error
+    def _size(self, candidate: Input) -> tuple[Size | None, str]:
+        """Size of the input, if names of outputs depend on it, and why it cannot be an input."""
+        if candidate.error or not self.spec.needs_size:
+            return None, candidate.error
         try:
-            recipe = self.order.wants[0].recipe
-            with storage.opened(found.path, recipe.most_bytes) as stream:
-                return recipe.read_size(stream, found.path), ""
+            recipe = self.spec.outputs[0].recipe
+            with storage.opened(candidate.path, recipe.most_bytes) as stream:
+                return recipe.read_size(stream, candidate.path), ""
         except DpidError as error:
             return None, str(error)

@@ -1,4 +1,4 @@
-"""Many inputs on any executor: so many at a time, and results as they are finished."""
+"""Runs many inputs on any executor: a limited number at a time, with results as they complete."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from itertools import islice
+from typing import TYPE_CHECKING
 
-from dpid_cli.batching.spec import Order
-from dpid_cli.batching.worker import DONE, FAILED, Item, Result, work
+from dpid_cli.batching.items import DONE, FAILED, Item, Result
+from dpid_cli.batching.worker import convert_items
 from dpid_cli.errors import one_line
 
-_PATIENCE = 0.2  # seconds between looks at `stop`
+if TYPE_CHECKING:
+    from dpid_cli.batching.spec import BatchSpec
+
+_POLL_SECONDS = 0.2  # between looks at `stop`
 
 
 def run(
-    order: Order,
+    spec: BatchSpec,
     items: Iterable[Item],
     executor: Executor,
     *,
@@ -24,83 +28,79 @@ def run(
     within: float | None = None,
     stop: threading.Event | None = None,
 ) -> Iterator[Result]:
-    """Do all items and yield what becomes of each, in the order in which they are finished.
+    """Convert all items and yield their results, in the order in which they complete.
 
     Parameters
     ----------
-    order : Order
     items : iterable of Item
-        Taken as they are needed.
+        Taken when they are needed.
     executor : concurrent.futures.Executor
-        Threads, processes or other machines; `Order`, `Item` and `Result` can be pickled.
+        Threads, processes or other machines.
     pending : int
-        The most chunks that are handed over and not done.
+        The most chunks that are handed over and not yet done.
     chunk : int, default 1
-        The most items that are handed over together.
+        The most items to hand over together.
     within : float, optional
-        Seconds that a chunk should take, at the pace of the last one that was done; from single items on it
-        at most doubles. Without it all are of `chunk` items.
+        Seconds that a chunk should take at the pace of the last one. Chunks start with one item and at most
+        double. Without it, all have `chunk` items.
     stop : threading.Event, optional
-        When it is set, what has not been begun is dropped, and the rest is waited for.
+        When it is set, items that have not begun are dropped, and the others are waited for.
 
-    Yields
-    ------
-    Result
-        One for every item that was begun; an executor that fails makes its items fail.
+    If the executor fails, its items fail.
     """
     source = iter(items)
     size = chunk if within is None else 1
-    handed: dict[Future[list[Result]], tuple[Item, ...]] = {}
+    futures: dict[Future[list[Result]], tuple[Item, ...]] = {}
     try:
         more = True
-        while handed or more:
+        while futures or more:
             if stop is not None and stop.is_set():
-                _drop(handed)
-            while more and len(handed) < pending:
+                _drop(futures)
+            while more and len(futures) < pending:
                 part = () if stop is not None and stop.is_set() else tuple(islice(source, size))
                 more = bool(part)
                 if part:
-                    handed[_submitted(executor, order, part)] = part
-            done, _ = wait(handed, _PATIENCE if stop is not None else None, FIRST_COMPLETED)
-            for future in [future for future in handed if future in done]:
-                results = results_of(future, handed.pop(future))
+                    futures[_submitted(executor, spec, part)] = part
+            done, _ = wait(futures, _POLL_SECONDS if stop is not None else None, FIRST_COMPLETED)
+            for future in [future for future in futures if future in done]:
+                results = results_of(future, futures.pop(future))
                 if within is not None:
                     size = min(chunk, 2 * size, _fitting(results, within) or size)
                 yield from results
     finally:
-        _drop(handed)
-        wait(handed)
+        _drop(futures)
+        wait(futures)
 
 
 def _fitting(results: list[Result], within: float) -> int:
-    """How many inputs like these take so many seconds, at least one; 0 if none of these was done."""
+    """How many inputs like these take this many seconds, at least one; 0 if none of them was done."""
     seconds = [result.seconds for result in results if result.status == DONE]
     return max(1, int(within * len(seconds) / max(sum(seconds), 1e-6))) if seconds else 0
 
 
-def _submitted(executor: Executor, order: Order, items: tuple[Item, ...]) -> Future[list[Result]]:
+def _submitted(executor: Executor, spec: BatchSpec, items: tuple[Item, ...]) -> Future[list[Result]]:
     try:
-        return executor.submit(work, order, items)
+        return executor.submit(convert_items, spec, items)
     except RuntimeError as error:  # its workers have died
         failed: Future[list[Result]] = Future()
         failed.set_exception(error)
         return failed
 
 
-def _drop(handed: dict[Future[list[Result]], tuple[Item, ...]]) -> None:
-    """Forget what has not been begun."""
-    for future in list(handed):
+def _drop(futures: dict[Future[list[Result]], tuple[Item, ...]]) -> None:
+    """Cancel and forget what has not begun."""
+    for future in list(futures):
         if future.cancel():
-            del handed[future]
+            del futures[future]
 
 
 def results_of(future: Future[list[Result]], items: tuple[Item, ...]) -> list[Result]:
-    """What became of items that were handed over, also if their worker was lost."""
+    """The results of items that were handed over; failures if their worker was lost."""
     error = CancelledError() if future.cancelled() else future.exception()
     if error is None:
         return future.result()
-    told = f"{type(error).__name__}: {one_line(error)}"
+    what = f"{type(error).__name__}: {one_line(error)}"
     return [
-        Result(item.path, FAILED, error=f"{item.path}: its worker failed: {told}: try again")
+        Result(item.path, FAILED, error=f"{item.path}: its worker failed: {what}: try again")
         for item in items
     ]

@@ -1,4 +1,4 @@
-"""Tables that may outgrow memory: in a temporary file that nobody sees, cached up to a limit."""
+"""Tables that may outgrow memory, in an invisible temporary file."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from dpid_cli.errors import ArgumentError
 _CACHED_KIB = 64 << 10
 
 
-def scratch(tables: str) -> sqlite3.Connection:
-    """A database without a name, which is gone when it is closed or the process ends.
+def database(tables: str) -> sqlite3.Connection:
+    """A database without a name, which vanishes when it is closed or the process ends.
 
-    It is held in memory until it exceeds 64 MiB, and then in the folder for temporary files (``TMPDIR``).
+    It stays in memory up to 64 MiB, then goes to the folder for temporary files (``TMPDIR``).
     """
-    found = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-    found.execute(f"PRAGMA cache_size = -{_CACHED_KIB}")
-    found.execute("PRAGMA journal_mode = OFF")
-    found.execute("PRAGMA temp_store = FILE")
-    found.executescript(tables)
-    found.execute("BEGIN")
-    return found
+    connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+    connection.execute(f"PRAGMA cache_size = -{_CACHED_KIB}")
+    connection.execute("PRAGMA journal_mode = OFF")
+    connection.execute("PRAGMA temp_store = FILE")
+    connection.executescript(tables)
+    connection.execute("BEGIN")
+    return connection
 
 
 @contextmanager
-def room() -> Iterator[None]:
-    """Raise an `ArgumentError` where such tables do not fit into their folder any more."""
+def full_disk_errors() -> Iterator[None]:
+    """Raise an `ArgumentError` if the tables no longer fit into the temporary folder."""
     try:
         yield
     except sqlite3.OperationalError as error:
         raise ArgumentError(
-            f"TMPDIR: the list of inputs finds no room there: {error}: free space, or name another folder"
+            f"TMPDIR: no space for the list of inputs: {error}: free some, or set TMPDIR to another folder"
         ) from error

@@ -1,4 +1,4 @@
-"""Which files a batch takes: folders, patterns, lists. Streamed, never held as a whole."""
+"""The inputs of a batch: folders, patterns and lists, read as a stream and never held in memory."""
 
 from __future__ import annotations
 
@@ -6,32 +6,32 @@ import codecs
 import os
 import re
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import PurePosixPath
-from typing import IO, Protocol
+from typing import IO
 
 from dpid_cli.batching.globs import MAGIC, compiled
 from dpid_cli.convert.folders import EXTENSIONS
-from dpid_cli.errors import ArgumentError
+from dpid_cli.errors import ArgumentError, reason
 from dpid_cli.files import storage
 from dpid_cli.files.streams import STANDARD_STREAM
-from dpid_cli.files.targets import reason
 
 _BLOCK = 1 << 16
 
 
 @dataclass(frozen=True)
 class Input:
-    """A file that is asked for.
+    """A file to convert.
 
     Attributes
     ----------
     path : str
-        Where it lies, as it was given.
+        Its path, as it was given.
     name : str
-        Its path in the tree that results mirror, with ``/`` between the parts.
+        Its path in the folder tree that outputs mirror, with ``/`` between the parts.
     error : str
         Why it cannot be an input; empty if it can.
     """
@@ -43,33 +43,35 @@ class Input:
 
 @dataclass(frozen=True)
 class Shard:
-    """One of several equal parts of the inputs, the same on every machine: by a hash of their names.
+    """One of several equal parts of the inputs, the same on every machine, by a hash of their names.
 
     Attributes
     ----------
     number, count : int
-        Which of how many, from 1.
+        Which part of how many, from 1.
     """
 
     number: int
     count: int
 
-    def takes(self, found: Input) -> bool:
-        """Whether an input belongs to it, and so to no other."""
-        digest = blake2b(os.fsencode(found.name), digest_size=8).digest()
+    def takes(self, candidate: Input) -> bool:
+        """Whether an input belongs to this part, and so to no other."""
+        digest = blake2b(os.fsencode(candidate.name), digest_size=8).digest()
         return int.from_bytes(digest, "big") % self.count == self.number - 1
 
 
-class Selection(Protocol):
+class Selection(ABC):
     """A part of the inputs."""
 
-    ignored: int  # files that are not taken because their extension is none of a picture
+    ignored = 0  # number of files left out because their extension is not that of an image
 
+    @abstractmethod
     def inputs(self) -> Iterator[Input]:
         """Every input, in no order."""
 
     def takes(self, path: str) -> bool:
-        """Whether a file that is written to this real path would become an input."""
+        """Whether a file written to this real path would become an input."""
+        return False
 
 
 @dataclass(frozen=True)
@@ -79,10 +81,10 @@ class Rules:
     Attributes
     ----------
     include, exclude : tuple of str
-        Patterns, for names where they have no ``/`` and for paths in the tree where they have; case does
-        not matter. Without `include`, all files with the extension of a picture.
+        Patterns for paths in the folder tree if they contain ``/``, else for names; case does not matter.
+        Without `include`, all files with the extension of an image.
     hidden : bool
-        Whether names that begin with a dot count.
+        Whether names that start with a dot count.
     """
 
     include: tuple[str, ...] = ()
@@ -90,17 +92,17 @@ class Rules:
     hidden: bool = False
 
     def check(self) -> None:
-        """Raise an `ArgumentError` for what is no pattern."""
+        """Raise an `ArgumentError` for an invalid pattern."""
         for pattern in (*self.include, *self.exclude):
             compiled(pattern, ignore_case=True)
 
     def enter(self, name: str) -> bool:
-        """Whether a folder is looked into, by its path in the tree."""
-        return self._seen(name) and not _matches(name, [p.removesuffix("/**") for p in self.exclude])
+        """Whether to look into a folder, by its path in the tree."""
+        return self._visible(name) and not _matches(name, [p.removesuffix("/**") for p in self.exclude])
 
     def take(self, name: str, pattern: re.Pattern[str] | None) -> bool | None:
-        """Whether a file is an input, by its path in the tree; None if only its extension is against it."""
-        if not self._seen(name) or _matches(name, self.exclude):
+        """Whether a file is an input, by its path in the tree; None if only its extension rules it out."""
+        if not self._visible(name) or _matches(name, self.exclude):
             return False
         if pattern is not None and not pattern.match(name):
             return False
@@ -108,7 +110,7 @@ class Rules:
             return _matches(name, self.include)
         return True if pattern or PurePosixPath(name).suffix.lower() in EXTENSIONS else None
 
-    def _seen(self, name: str) -> bool:
+    def _visible(self, name: str) -> bool:
         return self.hidden or not name.rpartition("/")[2].startswith(".")
 
 
@@ -121,37 +123,31 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
 
 
 @dataclass
-class Tree:
-    """Files of a folder, and with `recursive` of those in it; with a pattern, those that match it."""
+class Tree(Selection):
+    """Files of a folder, with `recursive` also of its subfolders; with a pattern, those that match."""
 
     root: str
     rules: Rules = Rules()
     recursive: bool = False
     pattern: str | None = None
-    ignored: int = field(default=0, init=False)
 
     def inputs(self) -> Iterator[Input]:
         self.ignored = 0
-        # Of each open folder: what is left of it, its path in the tree, and what tells it from others.
-        # A link back to one of them is a loop.
-        way = [self._opened("", [])]
-        while way:
-            rest, folder, _ = way[-1]
-            try:
-                found = next(rest, None)
-            except OSError as error:
-                found = None
-                path = storage.joined(self.root, folder) if folder else self.root
-                yield Input(path, folder, f"{path}: cannot be read: {reason(error)}: check its rights")
-            if found is None:
-                way.pop()
-                continue
-            name = f"{folder}/{found[0]}" if folder else found[0]
-            if not found[1]:
-                yield from self._file(name)
-            elif self._enters(name):
-                inner = self._opened(name, [identity for _, _, identity in way])
-                way.append(inner)
+        yield from self._inside("", ())
+
+    def _inside(self, folder: str, above: tuple[object, ...]) -> Iterator[Input]:
+        """The inputs in a folder of the tree; none if a link leads back to one of the folders `above`."""
+        path = storage.joined(self.root, folder) if folder else self.root
+        try:
+            identity = storage.folder_id(path)
+            for entry, is_folder in storage.entries(path) if identity not in above else ():
+                name = f"{folder}/{entry}" if folder else entry
+                if not is_folder:
+                    yield from self._file(name)
+                elif self._enters(name):
+                    yield from self._inside(name, (*above, identity))
+        except OSError as error:
+            yield Input(path, folder, f"{path}: cannot be read: {reason(error)}: check its permissions")
 
     def takes(self, path: str) -> bool:
         name = storage.relative(path, self.root)
@@ -161,19 +157,10 @@ class Tree:
         return bool(self._takes(name)) and all(map(self._enters, folders))
 
     def _file(self, name: str) -> Iterator[Input]:
-        taken = self._takes(name)
-        if taken:
+        takes = self._takes(name)
+        if takes:
             yield Input(storage.joined(self.root, name), name)
-        self.ignored += taken is None
-
-    def _opened(self, name: str, above: list[object]) -> tuple[Iterator[tuple[str, bool]], str, object]:
-        """A folder as `inputs` goes through it; an empty one if it contains itself."""
-        path = storage.joined(self.root, name) if name else self.root
-        try:
-            identity = storage.folder_id(path)
-        except OSError as error:
-            return _failing(error), name, None
-        return (iter(()) if identity in above else storage.entries(path)), name, identity
+        self.ignored += takes is None
 
     def _enters(self, name: str) -> bool:
         if not self.rules.enter(name):
@@ -190,36 +177,26 @@ class Tree:
         return self.rules.take(name, None if self.pattern is None else compiled(self.pattern))
 
 
-def _failing(error: OSError) -> Iterator[tuple[str, bool]]:
-    raise error
-    yield
-
-
 @dataclass
-class Files:
-    """Files that are named one by one; results lie side by side."""
+class Files(Selection):
+    """Files given one by one; their outputs go into one folder."""
 
     paths: tuple[str, ...]
-    ignored: int = field(default=0, init=False)
 
     def inputs(self) -> Iterator[Input]:
         for path in self.paths:
             yield Input(path, storage.last(path))
 
-    def takes(self, path: str) -> bool:
-        return False
-
 
 @dataclass
-class Listed:
-    """Files that a list names: a path a line, or ended by NUL if there is one in the list's beginning.
+class Listed(Selection):
+    """Files named in a list: one path per line, or separated by NUL if its beginning contains one.
 
-    Results mirror the paths as they stand, or with `root`, as they go on from there.
+    Outputs mirror the paths as they are, or with `root`, relative to that folder.
     """
 
     source: str
     root: str | None = None
-    ignored: int = field(default=0, init=False)
 
     def inputs(self) -> Iterator[Input]:
         if self.source == STANDARD_STREAM:
@@ -235,27 +212,24 @@ class Listed:
                 f"--from-file: {self.source}: cannot be read: {reason(error)}: check the path"
             ) from error
 
-    def takes(self, path: str) -> bool:
-        return False
-
     def _of(self, stream: IO[bytes]) -> Iterator[Input]:
         for item in _items(stream):
             path = os.fsdecode(item)
             yield Input(path, *self._name(path))
 
     def _name(self, path: str) -> tuple[str, str]:
-        """Path in the tree, and why there is none."""
+        """The path in the folder tree, and why there is none."""
         if self.root is None:
             return storage.mirrored(path), ""
         name = storage.relative(path, self.root)
         if name is None:
-            return "", f"{path}: not in {self.root}: leave it out, or give another --root"
+            return "", f"{path}: not in {self.root}: omit it, or give another --root"
         return name, ""
 
 
 def _items(stream: IO[bytes]) -> Iterator[bytes]:
-    """What stands between line ends, or between NULs."""
-    block = stream.read(_BLOCK).removeprefix(codecs.BOM_UTF8)  # which editors of Windows put there
+    """The lines of a list, or the parts between NULs."""
+    block = stream.read(_BLOCK).removeprefix(codecs.BOM_UTF8)  # some editors on Windows write one
     end = b"\0" if b"\0" in block else b"\n"
     rest = b""
     while block:
@@ -270,21 +244,21 @@ def _bare(item: bytes, end: bytes) -> bytes:
     return item.removesuffix(b"\r") if end == b"\n" else item
 
 
-def selection_of(given: str, rules: Rules, recursive: bool) -> Selection:
-    """What one INPUT of the command line stands for: a folder, a file, or a pattern in quotes.
+def selection_of(text: str, rules: Rules, recursive: bool) -> Selection:
+    """The inputs that one INPUT of the command line means: a folder, a file, or a pattern in quotes.
 
     Raises
     ------
     ArgumentError
-        If nothing is there.
+        If there is no such file or folder.
     """
-    if storage.is_folder(given):
-        return Tree(given, rules, recursive)
-    if storage.is_file(given):
-        return Files((given,))
-    if not MAGIC.search(given):
-        raise ArgumentError(f"{given}: there is no such file or folder: check the path")
-    parts = given.split("/")
+    if storage.is_folder(text):
+        return Tree(text, rules, recursive)
+    if storage.is_file(text):
+        return Files((text,))
+    if not MAGIC.search(text):
+        raise ArgumentError(f"{text}: there is no such file or folder: check the path")
+    parts = text.split("/")
     first = next(i for i, part in enumerate(parts) if MAGIC.search(part))
     root = "/".join(parts[:first]) or ("/" if first else ".")
     wanted = parts[first:]
@@ -293,5 +267,5 @@ def selection_of(given: str, rules: Rules, recursive: bool) -> Selection:
     pattern = "/".join(wanted)
     compiled(pattern)
     if not storage.is_folder(root):
-        raise ArgumentError(f"{given}: there is no folder {root}: check the path")
+        raise ArgumentError(f"{text}: there is no folder {root}: check the path")
     return Tree(root, rules, pattern=pattern)

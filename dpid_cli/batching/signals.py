@@ -1,4 +1,4 @@
-"""What asks a command to end: Ctrl-C, kill, a terminal that is closed; its processes get some of it, too."""
+"""Signals that ask a command to end: Ctrl-C, kill, a closed terminal. Its processes may receive them, too."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Handler = Callable[[int, FrameType | None], object] | signal.Handlers
 
 @contextmanager
 def handled(handler: Handler, numbers: Iterable[int] = ENDING) -> Iterator[None]:
-    """Let `handler` do what is to be done; what is ignored from the start, as by nohup, stays so."""
+    """Handle signals with `handler`, except those that were ignored from the start, as by nohup."""
     heard = [number for number in numbers if signal.getsignal(number) not in (signal.SIG_IGN, None)]
     before = {number: signal.signal(number, handler) for number in heard}
     try:
@@ -26,7 +26,7 @@ def handled(handler: Handler, numbers: Iterable[int] = ENDING) -> Iterator[None]
 
 @contextmanager
 def ignored() -> Iterator[None]:
-    """Let processes begin, by any thread, that leave what a whole terminal gets to this one."""
+    """Start processes, on any thread, that ignore what a terminal sends to all its processes."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -36,7 +36,7 @@ def ignored() -> Iterator[None]:
 
 @contextmanager
 def blocked() -> Iterator[None]:
-    """Let processes begin, by this thread, that hear nothing of it; this one hears it afterwards."""
+    """Start processes, on this thread, that receive no signals; this one receives them afterwards."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -48,6 +48,6 @@ def blocked() -> Iterator[None]:
 
 
 def ignore() -> None:
-    """Hear nothing of it in this process."""
+    """Ignore the signals in this process from now on."""
     for number in ENDING:
         signal.signal(number, signal.SIG_IGN)

@@ -1,16 +1,17 @@
-"""What is done with every input of a batch: a value that goes to threads, processes and other machines."""
+"""The specification of a batch: a value that goes to threads, processes and other machines."""
 
 from __future__ import annotations
 
 import json
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
 from dpid_cli.batching.template import PLAIN, Template
+from dpid_cli.convert.engine import cropped
 from dpid_cli.convert.recipe import Recipe, labelled
 from dpid_cli.downscaling.choices import IfSmaller
 from dpid_cli.downscaling.filters import Filter
@@ -19,48 +20,37 @@ from dpid_cli.errors import ArgumentError
 from dpid_cli.files import storage
 from dpid_cli.version import __version__
 
+_WITHOUT_EFFECT = ("threads", "max_pixels", "parameters")  # on outputs; parameters count with their defaults
+
 
 @dataclass(frozen=True)
-class Want:
-    """One result of each input: what is done, and the folder below the output that takes it."""
+class OutputSpec:
+    """One output of each input: its recipe, and the subfolder of the output folder that takes it."""
 
     recipe: Recipe
     folder: str = ""
 
 
 @dataclass(frozen=True)
-class Order:
-    """What is done with every input.
+class BatchSpec:
+    """What to do with every input.
 
     Attributes
     ----------
-    wants : tuple of Want
-        All results of one input, which is decoded once.
-    output : str
-        The folder of all results; empty if the paths of targets are given with the inputs.
-    template : Template
-    format : str or None
-        Name in `FORMATS`; None for what the extension of the target says.
-    hr : str or None
-        The folder of the inputs as they were downscaled, that is, cropped.
-    multiple_of : int
-        Each side is cropped, at the right and the bottom, to a multiple of this.
-    min_size : (int, int) or None
-        Least width and height of an input.
-    if_smaller : {'skip', 'copy', 'error'}
-        What becomes of an input that is smaller than that, or than what is asked for.
-    overwrite, skip_existing : bool
-        What becomes of results that exist: they are replaced, or left; otherwise the input fails.
-    checksum : bool
-        Whether inputs are known by their content, and not by size and time of change.
+    outputs : tuple of OutputSpec
+        All downscaled outputs of one input, which is decoded once.
+    folder : str
+        The output folder; empty if items bring the paths of their outputs along.
     dry : bool
-        Whether nothing is written; then only headers are read.
+        Write nothing, and read only headers if that is enough.
     base : str
-        The folder in which relative paths begin, for workers that have another; empty for the current one.
+        The folder in which relative paths start, for workers in another folder; empty for the current one.
+
+    All other attributes are the options of ``dpid batch`` with these names; `template` is ``--name``.
     """
 
-    wants: tuple[Want, ...]
-    output: str = ""
+    outputs: tuple[OutputSpec, ...]
+    folder: str = ""
     template: Template = field(default_factory=Template)
     format: str | None = None
     hr: str | None = None
@@ -73,103 +63,111 @@ class Order:
     dry: bool = False
     base: str = ""
 
-    def check(self) -> None:
-        """Raise an `ArgumentError` if this cannot work whatever the files hold."""
-        for want in self.wants:
-            want.recipe.check(self.format)
-        self.template.check(all(want.recipe.size.scale is not None for want in self.wants))
+    def checked(self) -> BatchSpec:
+        """The specification with checked recipes; an `ArgumentError` if it cannot work for any files."""
+        outputs = tuple(replace(one, recipe=one.recipe.checked(self.format)) for one in self.outputs)
+        self.template.check(all(one.recipe.size.scale is not None for one in self.outputs))
         IfSmaller.named("--if-smaller", self.if_smaller)
         if self.overwrite and self.skip_existing:
-            raise ArgumentError("--overwrite: it contradicts --skip-existing: give one of them")
+            raise ArgumentError("--overwrite: contradicts --skip-existing: give only one of them")
+        return replace(self, outputs=outputs)
+
+    def with_threads(self, threads: int) -> BatchSpec:
+        """The specification with this number of threads for each image."""
+        outputs = (replace(one, recipe=replace(one.recipe, threads=threads)) for one in self.outputs)
+        return replace(self, outputs=tuple(outputs))
 
     @property
     def needs_size(self) -> bool:
-        """Whether the size of an input must be known to name its results."""
+        """Whether the names of outputs depend on the size of the input."""
         return self.template.needs_size
 
     def cropped(self, size: Size) -> Size:
-        """What is left of an upright input of this size; nothing of one that is smaller than the multiple."""
-        width, height = size
-        return width - width % self.multiple_of, height - height % self.multiple_of
+        """Size of an upright input after cropping; 0 for a side shorter than the multiple."""
+        return cropped(size, self.multiple_of)
 
     def targets(self, name: str, size: Size | None = None) -> tuple[str, ...]:
-        """The paths of all results of an input, that of its crop last.
+        """The paths of all outputs of an input, that of the cropped original last.
 
         Parameters
         ----------
         name : str
-            The input's path in the tree.
+            The input's path in the folder tree.
         size : (int, int), optional
-            The input's, upright, where `needs_size`.
+            The input's size, upright, if `needs_size`.
         """
-        found = []
-        for want in self.wants:
-            recipe = want.recipe
-            result = None if size is None else self.result_size(recipe, self.cropped(size))
+        paths = []
+        for output in self.outputs:
+            recipe = output.recipe
+            output_size = None if size is None else _output_size(recipe, self.cropped(size))
             scale = recipe.size.scale
-            relative = self.template.name(name, self.format, recipe.method, scale, result)
-            found.append(storage.joined(self.output, posixpath.join(want.folder, relative)))
+            relative = self.template.name(name, self.format, recipe.method, scale, output_size)
+            paths.append(storage.joined(self.folder, posixpath.join(output.folder, relative)))
         if self.hr is not None:
             relative = Template(PLAIN).name(name, self.format, "", None, None)
-            found.append(storage.joined(self.hr, relative))
-        return tuple(found)
-
-    def result_size(self, recipe: Recipe, size: Size) -> Size:
-        """Width and height of a result; those of the input where it is smaller than what is asked for."""
-        try:
-            return recipe.size.of(size)
-        except ArgumentError:
-            return size
+            paths.append(storage.joined(self.hr, relative))
+        return tuple(paths)
 
     def too_small(self, size: Size) -> str:
-        """Why an input, or what the crop has left of it, is smaller than it should be; empty if it is not."""
+        """Why an input is smaller than it should be after cropping; empty if it is not."""
         width, height = size
         if self.min_size is not None and (width < self.min_size[0] or height < self.min_size[1]):
             return f"{width}x{height} is smaller than --min-size {self.min_size[0]}x{self.min_size[1]}"
-        for want in self.wants:
+        for output in self.outputs:
             try:
-                want.recipe.size.of(size)
+                output.recipe.size.of(size)
             except ArgumentError as error:
                 return str(error)
         return ""
 
+    def keeps_size(self, size: Size) -> bool:
+        """Whether a cropped input is too small, and therefore copied in its own size."""
+        return self.if_smaller == "copy" and bool(self.too_small(size))
+
     @cached_property
     def methods(self) -> tuple[str | None, ...]:
-        """That of each target; None for the crop."""
-        return (*(want.recipe.method for want in self.wants), *self._of_crop(None))
+        """The method of each target; None for the cropped original."""
+        return (*(output.recipe.method for output in self.outputs), *self._of_original(None))
 
     @cached_property
     def parameters(self) -> tuple[dict[str, Any], ...]:
-        """Those of each target's method, by the names of the options."""
-        return (*(labelled(want.recipe.used) for want in self.wants), *self._of_crop({}))
+        """The parameters of each target's method, by the names of the options."""
+        return (*(labelled(output.recipe.used) for output in self.outputs), *self._of_original({}))
 
-    def sizes(self, cropped: Size) -> tuple[Size, ...]:
-        """Width and height of each target."""
-        found = (self.result_size(want.recipe, cropped) for want in self.wants)
-        return (*found, *self._of_crop(cropped))
+    def sizes(self, size: Size) -> tuple[Size, ...]:
+        """Width and height of each target for a cropped input of this size."""
+        sizes = (_output_size(output.recipe, size) for output in self.outputs)
+        return (*sizes, *self._of_original(size))
 
-    def _of_crop(self, value: Any) -> tuple[Any, ...]:
+    def _of_original(self, value: Any) -> tuple[Any, ...]:
         return () if self.hr is None else (value,)
 
     @cached_property
     def fingerprint(self) -> str:
-        """What two orders share if they make the same files of the same inputs, in the same version."""
-        told = {
+        """A hash that specifications share if they make the same files in the same version."""
+        content = {
             "version": __version__,
-            "wants": [[want.folder, _told(want.recipe)] for want in self.wants],
+            "wants": [[output.folder, _content(output.recipe)] for output in self.outputs],
             **{key: getattr(self, key) for key in ("format", "multiple_of", "min_size", "if_smaller")},
             "name": self.template.text,
         }
-        return blake2b(json.dumps(told, sort_keys=True).encode(), digest_size=8).hexdigest()
+        return blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
-def _told(recipe: Recipe) -> dict[str, Any]:
-    """All of a recipe that its results depend on."""
-    found = {f.name: _plain(getattr(recipe, f.name)) for f in fields(recipe) if f.name not in _WITHOUT_EFFECT}
-    return found | {"parameters": {name: _plain(value) for name, value in recipe.used.items()}}
+def _output_size(recipe: Recipe, size: Size) -> Size:
+    """Width and height of an output; those of the input if the requested size would enlarge it."""
+    try:
+        return recipe.size.of(size)
+    except ArgumentError:
+        return size
 
 
-_WITHOUT_EFFECT = ("threads", "max_pixels", "parameters")
+def _content(recipe: Recipe) -> dict[str, Any]:
+    """Everything in a recipe that outputs depend on."""
+    values = {
+        f.name: _plain(getattr(recipe, f.name)) for f in fields(recipe) if f.name not in _WITHOUT_EFFECT
+    }
+    return values | {"parameters": {name: _plain(value) for name, value in recipe.used.items()}}
 
 
 def _plain(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Names of results, from a template."""
+"""Names of outputs, from a template."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _EXTENSIONS = {extension: f for f in WRITTEN.values() for extension in f.extensi
 
 @dataclass(frozen=True)
 class Template:
-    """How results are called, below the folder that mirrors that of their input."""
+    """The names of outputs below the folder that mirrors the folder of their input."""
 
     text: str = PLAIN
 
     def check(self, scaled: bool) -> None:
-        """Raise an `ArgumentError` if this makes no names; `scaled` is whether a scale is asked for."""
+        """Raise an `ArgumentError` if the template is invalid; `scaled` says whether a scale is requested."""
         try:
             parts = list(Formatter().parse(self.text))
         except ValueError as error:
@@ -34,34 +34,23 @@ class Template:
                 known = " ".join(f"{{{field}}}" for field in FIELDS)
                 raise ArgumentError(f"--name: {{{name}}} is not known: use {known}")
         if self._has("scale") and not scaled:
-            raise ArgumentError("--name: {scale} goes with -s: use {width} or {height}")
+            raise ArgumentError("--name: {scale} needs -s: use {width} or {height}")
         if not self._has("stem") or self.text.startswith("/"):
-            raise ArgumentError(f"--name: {self.text}: give a name with {{stem}} that does not begin with /")
+            raise ArgumentError(f"--name: {self.text}: must contain {{stem}} and not start with /: change it")
         if ".." in self.text.split("/") or self.text.endswith("/"):
-            raise ArgumentError(
-                f"--name: {self.text}: it leads out of the folder: leave .. and the last / out"
-            )
+            raise ArgumentError(f"--name: {self.text}: leads out of the folder: omit .. and a / at the end")
 
     @cached_property
     def needs_size(self) -> bool:
-        """Whether names depend on the size of the result."""
+        """Whether names depend on the size of the output."""
         return self._has("width") or self._has("height")
 
     def name(
         self, source: str, format_: str | None, method: str, scale: float | None, size: Size | None
     ) -> str:
-        """The path in the tree of a result.
+        """The path of an output in the folder tree, from that of the input, `source`.
 
-        Parameters
-        ----------
-        source : str
-            That of the input.
-        format_ : str or None
-            Name in `FORMATS` of what is asked for.
-        method : str
-        scale : float or None
-        size : (int, int) or None
-            Of the result, if it is needed.
+        `format_` is the name in `FORMATS` of the requested format; `size` is that of the output, if needed.
         """
         folder, last = posixpath.split(source)
         stem, extension = posixpath.splitext(last)
@@ -82,8 +71,8 @@ class Template:
 
 def _extension(own: str, format_: str | None) -> str:
     """The input's extension if it fits the output's format, else that format's first."""
-    found = _EXTENSIONS.get(own.lower())
+    known = _EXTENSIONS.get(own.lower())
     if format_ is None:
-        return own if found else FALLBACK.extensions[0]
+        return own if known else FALLBACK.extensions[0]
     wanted = FORMATS[format_]
-    return own if found is wanted else wanted.extensions[0]
+    return own if known is wanted else wanted.extensions[0]

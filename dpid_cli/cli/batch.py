@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,30 +17,23 @@ import click
 from dpid_cli.batching import signals
 from dpid_cli.cli.console import announce, at_once, on_terminal, printable, say, show
 from dpid_cli.cli.options import (
-    SIZE_KINDS,
     colour_options,
     device_option,
     encoder_options,
-    encoding,
     metadata_options,
     method_options,
-    method_parameters,
     reading_options,
     size_options,
-    size_request,
 )
 from dpid_cli.cli.progress import Progress
 from dpid_cli.downscaling.choices import IfSmaller
-from dpid_cli.downscaling.registry import METHODS
-from dpid_cli.downscaling.sizes import SizeRequest
 from dpid_cli.errors import ArgumentError
 from dpid_cli.pictures.formats import WRITTEN
 
 if TYPE_CHECKING:
-    from dpid_cli.batching.selection import Selection, Shard
+    from dpid_cli.batching.items import Result
+    from dpid_cli.batching.selection import Shard
     from dpid_cli.batching.session import Session
-    from dpid_cli.batching.spec import Order
-    from dpid_cli.batching.worker import Result
 
 
 def _least_size(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int] | None:
@@ -207,134 +200,60 @@ def command(
       dpid batch photos/ small/ -r -s 4 --report run.jsonl --resume
       dpid batch s3://bucket/photos/ s3://bucket/small/ -r -s 4 --dask tcp://head:8786
     """
-    from concurrent.futures import ThreadPoolExecutor
-
-    from dpid_cli.batching.processes import Processes
-    from dpid_cli.batching.session import Session
-    from dpid_cli.files.streams import check_paths
     from dpid_cli.kernels import jit
 
-    check_paths("INPUT, OUTPUT_DIR", *paths)
-    for name in "from_file", "root", "hr", "report", "retry_failed":
-        check_paths(f"--{name.replace('_', '-')}", options[name])
-    listed = options["from_file"] is not None
-    recursive = options["recursive"]
-    selections = _selections(paths[:-1], options)
-    running = {name: options.pop(name) for name in ("workers", "report", "resume", "retry_failed", "shard")}
-    dask, chunk, processes = (options.pop(name) for name in ("dask", "chunk", "processes"))
-    if chunk is not None and dask is None:
-        raise click.UsageError("--chunk: it goes with --dask: leave it out")
-    if processes is not None:
-        if dask is not None:
-            raise click.UsageError("--processes, --threads: --dask has workers of its own: leave it out")
-        running |= {"executor": Processes if processes else ThreadPoolExecutor}
-    order = _order(paths[-1], options)
-    order.check()
-    with ExitStack() as stack:
-        if dask is not None:
-            from dpid_cli.batching.dask import connected
-
-            cluster = stack.enter_context(connected(dask, running["workers"]))
-            running |= {"workers": cluster.threads, "executor": lambda workers: cluster}
-            running |= {"chunk": 16 if chunk is None else chunk}
-        session = stack.enter_context(Session(order, selections, **running))
+    recursive, listed = options["recursive"], options["from_file"] is not None
+    with _session(paths, options) as session:
         session.prepare()
-        if not session.listed and not listed:  # an empty list may well be meant
-            raise ArgumentError(_nothing(paths[:-1], session.ignored, recursive))
+        if not session.inventory.listed and not listed:  # a list may be empty on purpose
+            raise ArgumentError(_nothing(paths[:-1], session.inventory.ignored, recursive))
         if not quiet and on_terminal():
             jit.before_compiling(announce)
-        plan = order.dry and not as_json  # which is what is asked for, and goes to standard output
-        with _stopping(quiet) as stop, Progress(session.count, quiet or order.dry) as progress:
+        dry = session.spec.dry
+        with _stopping(quiet) as stop, Progress(session.inventory.count, quiet or dry) as progress:
             for result in session.results(stop):
                 progress.add(result)
                 if debug and result.trace:
                     show(result.trace)
-                tell = click.echo if plan and result.status != "failed" else progress.say
-                for line in _lines(result, order.dry, quiet, verbose):
-                    tell(printable(line))
+                # A dry run prints its plan to standard output.
+                plan = dry and not as_json and result.status != "failed"
+                for line in _lines(result, dry, quiet, verbose):
+                    (click.echo if plan else progress.say)(printable(line))
         _summarise(session, progress, stop.is_set(), as_json, quiet)
-    failed = progress.statuses["failed"]
-    ctx.exit(130 if stop.is_set() else 1 if failed else 0)
+    ctx.exit(130 if stop.is_set() else 1 if progress.statuses["failed"] else 0)
 
 
-def _selections(inputs: tuple[str, ...], options: dict[str, Any]) -> list[Selection]:
-    """Take the options about inputs out of `options`."""
-    from dpid_cli.batching.selection import Listed, Rules, selection_of
+@contextmanager
+def _session(paths: tuple[str, ...], options: dict[str, Any]) -> Iterator[Session]:
+    """The batch that the options describe; with --dask, connected to its cluster."""
+    from concurrent.futures import ThreadPoolExecutor
 
-    source, root, recursive = (options.pop(name) for name in ("from_file", "root", "recursive"))
-    rules = Rules(*(options.pop(name) for name in ("include", "exclude", "hidden")))
-    rules.check()
-    if root is not None and source is None:
-        raise click.UsageError("--root: it goes with --from-file: leave it out")
-    if source is None:
-        if not inputs:
-            raise click.UsageError(
-                "INPUT is missing: give INPUT and OUTPUT_DIR, or --from-file and OUTPUT_DIR"
-            )
-        return [selection_of(given, rules, recursive) for given in inputs]
-    if inputs:
-        raise click.UsageError("--from-file: it takes the place of INPUT: give only OUTPUT_DIR")
-    if recursive or rules != Rules():
-        raise click.UsageError(
-            "--from-file: a list is taken as it is: leave out --recursive, --include, --exclude and --hidden"
-        )
-    return [Listed(source, root)]
+    from dpid_cli.batching.processes import Processes
+    from dpid_cli.batching.session import Session
+    from dpid_cli.cli.batch_request import selections_of, spec_of
+    from dpid_cli.files.streams import check_paths
 
+    check_paths("INPUT, OUTPUT_DIR", *paths)
+    for name in "from_file", "root", "hr", "report", "retry_failed":
+        check_paths(f"--{name.replace('_', '-')}", options[name])
+    selections = selections_of(paths[:-1], options)
+    running = {name: options.pop(name) for name in ("workers", "report", "resume", "retry_failed", "shard")}
+    address, chunk, processes = (options.pop(name) for name in ("dask", "chunk", "processes"))
+    if chunk is not None and address is None:
+        raise click.UsageError("--chunk: works only with --dask: omit it")
+    if processes is not None:
+        if address is not None:
+            raise click.UsageError("--processes, --threads: --dask has its own workers: omit them")
+        running["executor"] = Processes if processes else ThreadPoolExecutor
+    spec = spec_of(paths[-1], options).checked()
+    with ExitStack() as stack:
+        if address is not None:
+            from dpid_cli.batching.dask import connected
 
-def _order(output: str, options: dict[str, Any]) -> Order:
-    """What is done with every input; all that is left of `options`."""
-    from dpid_cli.batching.spec import Order, Want
-    from dpid_cli.batching.template import Template
-    from dpid_cli.convert.recipe import Recipe
-
-    sizes, methods = _sizes(options), dict.fromkeys(options.pop("method"))
-    given, encoder = method_parameters(options), encoding(options)
-    names = ("format", "hr", "multiple_of", "min_size", "overwrite", "skip_existing", "checksum", "dry")
-    order = {name: options.pop(name) for name in names}
-    template, if_smaller = Template(options.pop("template")), options.pop("if_smaller")
-    wants = [
-        Want(
-            Recipe(size, method, parameters, encoding=encoder, **options),
-            _folder(method if len(methods) > 1 else "", size if len(sizes) > 1 else None),
-        )
-        for method, parameters in _of_each(methods, given).items()
-        for size in sizes
-    ]
-    return Order(
-        tuple(wants),
-        output,
-        template,
-        if_smaller=if_smaller or ("error" if order["min_size"] is None else "skip"),
-        **order,
-    )
-
-
-def _sizes(options: dict[str, Any]) -> list[SizeRequest]:
-    """Take the sizes out of `options`: several scales, or one of any kind."""
-    scales = dict.fromkeys(options["scale"]) or [None]
-    found = [size_request(options | {"scale": scale}) for scale in scales]
-    for name in (*SIZE_KINDS, "fit"):
-        del options[name]
-    return found
-
-
-def _of_each(methods: Collection[str], given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """For each method the parameters that it has, or all where it is the only one; none has no owner."""
-    if len(methods) == 1:
-        return {method: dict(given) for method in methods}
-    found = {
-        method: {name: value for name, value in given.items() if name in METHODS[method].defaults}
-        for method in methods
-    }
-    if lost := given.keys() - {name for parameters in found.values() for name in parameters}:
-        raise click.UsageError(f"--{min(lost).rstrip('_')}: none of these methods has it: leave it out")
-    return found
-
-
-def _folder(method: str, size: SizeRequest | None) -> str:
-    """Where the results of one of several methods and scales go."""
-    scale = "" if size is None else f"x{size.scale:.6g}"
-    return "/".join(filter(None, (method, scale)))
+            cluster = stack.enter_context(connected(address, running["workers"]))
+            running |= {"workers": cluster.threads, "executor": lambda workers: cluster}
+            running["chunk"] = 16 if chunk is None else chunk
+        yield stack.enter_context(Session(spec, selections, **running))
 
 
 @contextmanager
@@ -344,60 +263,61 @@ def _stopping(quiet: bool) -> Iterator[threading.Event]:
 
     def interrupt(number: int, frame: object) -> None:
         if stop.is_set() and number != signal.SIGHUP:  # which shell and system both send
-            at_once("\x1b[?25h\n")  # the cursor, which the bar hides
-            os._exit(130)  # files that are being written have no names yet
+            at_once("\x1b[?25h\n")  # shows the cursor, which the bar hides
+            os._exit(130)  # files in progress have no names yet
         stop.set()
         if not quiet:
-            at_once("\r\x1b[Kfinishing what is in flight; Ctrl-C again ends at once\n")
+            at_once("\r\x1b[Kfinishing the images in progress; press Ctrl-C again to end at once\n")
 
     with signals.handled(interrupt):
         yield stop
 
 
 def _lines(result: Result, dry: bool, quiet: bool, verbose: bool) -> Iterator[str]:
-    """What is said of one input."""
+    """The lines to print about one input."""
     if not quiet and result.status != "skipped":
         yield from result.warnings
     if result.status == "failed":
         yield str(result.error)
     elif (verbose or dry) and not quiet:
-        made = result.status == "done"
-        what = f"{'would be made' if dry else 'done'}: {', '.join(result.outputs)}"
-        yield f"{result.input}: {what if made else f'skipped: {result.reason}'}"
+        done = f"{'would write' if dry else 'done'}: {', '.join(result.outputs)}"
+        yield f"{result.input}: {done if result.status == 'done' else f'skipped: {result.reason}'}"
 
 
 def _nothing(inputs: tuple[str, ...], ignored: int, recursive: bool) -> str:
     """Why there is nothing to do."""
-    told = ", ".join(inputs)
+    names = ", ".join(inputs)
     if ignored:
-        return f"{told}: none of its {ignored} files has the extension of a picture: give --include '*'"
-    deeper = "" if recursive else ", or -r to go into its folders"
-    return f"{told}: no picture is there: give another folder{deeper}"
+        return f"{names}: none of its {ignored} files has the extension of an image: give --include '*'"
+    deeper = "" if recursive else ", or -r to include subfolders"
+    if any(set("*?[") & set(name) for name in inputs):
+        return f"INPUT: no file matches {names}: check the folder and the pattern{deeper}"
+    return f"{names}: contains no images: give another folder{deeper}"
 
 
 def _summarise(session: Session, progress: Progress, interrupted: bool, as_json: bool, quiet: bool) -> None:
     """Print the counts of a run."""
     counts = {status: progress.statuses[status] for status in ("done", "skipped", "failed")}
-    left = session.count - sum(counts.values())
-    seconds = progress.seconds
+    inputs, ignored = session.inventory.count, session.inventory.ignored
+    left, seconds = inputs - sum(counts.values()), progress.seconds
     if as_json:
-        facts = {
-            "inputs": session.count,
+        summary = {
+            "inputs": inputs,
             **counts,
             "remaining": left,
-            "ignored": session.ignored,
+            "ignored": ignored,
             "megapixels": round(progress.pixels / 1e6, 3),
             "seconds": round(seconds, 3),
             "interrupted": interrupted,
-            "dry_run": session.order.dry,
+            "dry_run": session.spec.dry,
         }
-        click.echo(json.dumps(facts))
+        click.echo(json.dumps(summary))
         return
     if quiet:
         return
-    told = ["would be " * session.order.dry + f"done {counts['done']}"]
-    told += [f"{status} {counts[status]}" for status in ("skipped", "failed")]
-    told += [f"not begun {left}"] * (left > 0) + [f"no pictures {session.ignored}"] * (session.ignored > 0)
+    parts = [f"{'would convert' if session.spec.dry else 'done'} {counts['done']}"]
+    parts += [f"{status} {counts[status]}" for status in ("skipped", "failed")]
+    parts += [f"not begun {left}"] * (left > 0) + [f"not images {ignored}"] * (ignored > 0)
     rate = f"{sum(counts.values()) / max(seconds, 1e-6):.1f} files/s, {progress.megapixels_a_second:.1f} MP/s"
-    told += [f"in {seconds:.1f} s ({rate})"] * (not session.order.dry) + ["interrupted"] * interrupted
-    click.echo(", ".join(told))
+    parts += [f"in {seconds:.1f} s ({rate})"] * (not session.spec.dry) + ["interrupted"] * interrupted
+    click.echo(", ".join(parts))

@@ -6,7 +6,9 @@ import json
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +31,7 @@ from dpid_cli.errors import ArgumentError, DpidError, collected
 from dpid_cli.pictures.formats import WRITTEN
 
 if TYPE_CHECKING:
-    from dpid_cli.convert.job import Job
+    from dpid_cli.convert.job import Outcome
 
 
 @click.command("downscale", no_args_is_help=True)
@@ -99,15 +101,14 @@ def command(
 
     placing = {name: options.pop(name) for name in ("output", "format", "overwrite")}
     recipe = Recipe(size=size, parameters=parameters, encoding=encoder, **options)
-    job = Job(inputs, recipe, **placing)
+    job = Job(inputs, recipe.checked(placing["format"]), **placing)
     job.check()
     result = "nothing" if quiet or to_stdout else "json" if as_json else "path"
     notes = "nothing" if quiet else "all" if verbose else "warnings"
     with ThreadPoolExecutor(1) as pool:  # decoders hold no lock: the first image is read meanwhile
-        job.ready = pool.submit(
-            _load_kernels, not quiet and on_terminal(), recipe.method, recipe.device
-        ).result
-        failures = [error for source in inputs if (error := _run(job, source, result, notes, debug))]
+        loaded = pool.submit(_load_kernels, not quiet and on_terminal(), recipe.method, recipe.device)
+        runs = (_run(partial(job.run, source, loaded.result), result, notes, debug) for source in inputs)
+        failures = [error for error in runs if error]
     if failures:
         ctx.exit(2 if len(inputs) == 1 and isinstance(failures[0], ArgumentError) else 1)
 
@@ -125,11 +126,11 @@ def _load_kernels(told: bool, method: str, device: str) -> None:
         import_module("dpid_cli.downscaling.gpu.launch")
 
 
-def _run(job: Job, source: str, result: str, notes: str, debug: bool) -> DpidError | None:
-    """Downscale one image and print what `result` and `notes` name; the error, already told, if it fails."""
+def _run(run: Callable[[], Outcome], result: str, notes: str, debug: bool) -> DpidError | None:
+    """Downscale one image and print what `result` and `notes` name; the error, already shown, if it fails."""
     with collected() as warnings:
         try:
-            outcome = job.run(source)
+            outcome = run()
         except DpidError as error:
             if debug:
                 traceback.print_exc()
@@ -144,5 +145,5 @@ def _run(job: Job, source: str, result: str, notes: str, debug: bool) -> DpidErr
     if notes == "all":
         (w, h), (u, v) = outcome.input_size, outcome.output_size
         many = f"{outcome.frames} frames, " if outcome.frames > 1 else ""
-        say(f"{source}: {many}{w}x{h} to {u}x{v} by {outcome.method} in {outcome.seconds:.3f} s")
+        say(f"{outcome.input}: {many}{w}x{h} to {u}x{v} by {outcome.method} in {outcome.seconds:.3f} s")
     return None

@@ -73,8 +73,7 @@ class ComparisonSpec:
 
     def check(self) -> None:
         """Raise an `ArgumentError` for arguments that fit no file."""
-        for recipe in self.recipes:
-            recipe.check()
+        object.__setattr__(self, "recipes", tuple(recipe.checked() for recipe in self.recipes))
 
     def run(self, source: str) -> Comparison:
         """Read an image and downscale it by every variant.

@@ -22,8 +22,9 @@ from dpid_cli.compare.table import as_json, csv_of, rows_of
 from dpid_cli.convert.folders import images_of
 from dpid_cli.convert.recipe import labelled
 from dpid_cli.errors import ArgumentError, warn
+from dpid_cli.files.atomic import atomic
 from dpid_cli.files.streams import STANDARD_STREAM, called, check_paths
-from dpid_cli.files.targets import atomic, check_target, make_directory
+from dpid_cli.files.targets import check_target, make_folder
 from dpid_cli.pictures import icc
 
 PAGES = (".html", ".htm")
@@ -150,7 +151,7 @@ class ComparisonRunner:
             self._write(index, page_of(comparison, self._title(comparison), self.theme))
             return
         path = self._pages[comparison.source]
-        make_directory(path.parent)
+        make_folder(path.parent)
         name = Path(called(comparison.source)).name
         self._write(path, page_of(comparison, name, self.theme, f"../{_address(index)}"))
         address = f"{_address(path.parent)}/{_address(path)}"

@@ -1,6 +1,6 @@
-"""Transparency outside the kernels: colours are weighted by alpha while they are averaged.
+"""Alpha: premultiplied while colours are averaged, or composited onto a background before.
 
-Without it, the hidden colour of transparent pixels would bleed into the edge of what is visible.
+Without either, hidden colours of transparent pixels would bleed into visible edges.
 """
 
 from __future__ import annotations
@@ -14,22 +14,14 @@ from numpy.typing import DTypeLike, NDArray
 from dpid_cli.downscaling.raster import full_scale
 from dpid_cli.downscaling.transfer import Transfer
 
-_ROWS = 256  # at a time, so that the wide intermediate products stay small
-_INVISIBLE = 2.0**-24  # below what float32 can tell from none beside full alpha
+_ROWS = 256  # at a time, to keep the wide intermediate products small
+_INVISIBLE = 2.0**-24  # smaller alpha vanishes in float32 when added to full alpha
 
 
 def premultiply(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Straight alpha in the last channel to premultiplied, with enough digits to come back.
+    """Multiply colours by straight alpha, the last of (H, W, C) channels, with enough digits to undo it.
 
-    Parameters
-    ----------
-    pixels : (H, W, C) ndarray
-        uint8, uint16, or float32, whose alpha is clipped to [0, 1].
-
-    Returns
-    -------
-    (H, W, C) ndarray
-        uint16 for uint8; float32, where integers have become intensities in [0, 1], for the others.
+    uint8 becomes uint16, and uint16 becomes float32 in [0, 1]. The alpha of float32 is clipped to [0, 1].
     """
     if pixels.dtype == np.uint8:
         return _premultiplied_bytes(pixels)
@@ -52,19 +44,10 @@ def _premultiplied_bytes(pixels: NDArray[np.uint8]) -> NDArray[np.uint16]:
 
 
 def unpremultiply(pixels: NDArray[Any], dtype: DTypeLike = np.uint8) -> NDArray[Any]:
-    """The reverse of `premultiply`; fully transparent pixels become black.
+    """Undo `premultiply` for (H, W, C) pixels and return uint8, uint16 or float32.
 
-    Parameters
-    ----------
-    pixels : (H, W, C) ndarray
-        As `premultiply` returns them; alpha may have left [0, 1], as filters with negative weights make it.
-    dtype : dtype
-        uint8, uint16 or float32: of the result, whose alpha is clipped to its range. Colours of
-        integers are too, those of floats may be brighter than 1.
-
-    Returns
-    -------
-    (H, W, C) ndarray
+    Fully transparent pixels become black. Alpha, which filters with negative weights may have moved out of
+    [0, 1], and integer colours are clipped to their range; float colours may exceed 1.
     """
     result = np.empty(pixels.shape, dtype)
     full = np.float32(full_scale(result.dtype))
@@ -85,36 +68,31 @@ def unpremultiply(pixels: NDArray[Any], dtype: DTypeLike = np.uint8) -> NDArray[
     return result
 
 
-def laid_over(
+def composited(
     pixels: NDArray[Any], background: NDArray[Any], transfer: Transfer | None = None
 ) -> NDArray[Any]:
-    """Straight alpha over an opaque colour: c = alpha * colour + (1 - alpha) * background.
+    """Composite straight alpha onto an opaque colour: c = alpha * colour + (1 - alpha) * background.
 
     Parameters
     ----------
     pixels : (H, W, C + 1) ndarray
-        uint8, uint16, or float32 with alpha in [0, 1].
+        uint8, uint16, or float32 with alpha in [0, 1]; becomes (H, W, C) of the same type.
     background : (C,) ndarray
         Intensities in [0, 1].
     transfer : Transfer, optional
-        Of the colours, to mix their light; without it, encoded values are mixed.
-
-    Returns
-    -------
-    (H, W, C) ndarray
-        Of the same type; where alpha is full, the colour is as it was.
+        Of the colours, to mix them in linear light; otherwise, encoded values are mixed.
     """
     full = np.float32(full_scale(pixels.dtype))
-    result = pixels.copy()  # of four bytes a pixel, three are used and the kernels run fastest
+    result = pixels.copy()  # four bytes per pixel, of which three are used: the kernels run fastest on these
     empty = _levels(np.asarray(background, np.float32), full, pixels.dtype)
     for start in range(0, len(pixels), _ROWS):
         part = result[start : start + _ROWS]
         last = part[..., -1]
         part[last <= 0, :-1] = empty
-        shining = (last > 0) & (last < full)
-        seen = part[shining].astype(np.float32) / full
-        mixed = _mixed(seen[:, :-1], background, seen[:, -1:], transfer)
-        part[shining, :-1] = _levels(mixed, full, pixels.dtype)
+        partial = (last > 0) & (last < full)
+        values = part[partial].astype(np.float32) / full
+        mixed = _mixed(values[:, :-1], background, values[:, -1:], transfer)
+        part[partial, :-1] = _levels(mixed, full, pixels.dtype)
     return result[..., :-1]
 
 
@@ -129,14 +107,14 @@ def _mixed(
 
 
 def _levels(intensities: NDArray[Any], full: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """On the scale of a type, rounded if it holds integers."""
+    """Intensities in [0, 1] as values of a type, rounded if these are integers."""
     if dtype.kind == "u":
         intensities = np.clip(intensities, 0, 1) * full + np.float32(0.5)
     return intensities.astype(dtype)
 
 
 def premultiplied(transfer: Transfer) -> Transfer:
-    """The transfer of premultiplied colours, whose alpha is itself an amount: it is not encoded."""
+    """The transfer of premultiplied colours; alpha, which is linear already, stays as it is."""
 
     def through(convert: Callable[[NDArray[Any]], NDArray[Any]]) -> Callable[[NDArray[Any]], NDArray[Any]]:
         def converted(values: NDArray[Any]) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""Bits a channel, outside the kernels: deeper before an image is computed, shallower afterwards."""
+"""Bits per channel: more before an image is downscaled, fewer afterwards."""
 
 from __future__ import annotations
 
@@ -14,35 +14,18 @@ _TYPES = {Depth.EIGHT: np.uint8, Depth.SIXTEEN: np.uint16}
 
 
 def widened(pixels: NDArray[Any], depth: str) -> NDArray[Any]:
-    """Pixels to compute with, so that the result has all levels of `depth`.
+    """Pixels to compute with, so that the output has all levels of `depth`, which is '8', '16' or 'keep'.
 
-    Parameters
-    ----------
-    pixels : ndarray
-        uint8, uint16 or float32.
-    depth : {'8', '16', 'keep'}
-
-    Returns
-    -------
-    ndarray
-        uint16, v * 257, where 8 bits shall become 16; else the same.
+    uint8 becomes uint16, v * 257, for 16 bits; anything else stays.
     """
     return pixels * np.uint16(257) if depth == Depth.SIXTEEN and pixels.dtype == np.uint8 else pixels
 
 
 def narrowed(pixels: NDArray[Any], depth: str) -> NDArray[Any]:
-    """Pixels as a file of `depth` has them, rounded to nearest, halves up.
+    """Pixels to store in a file of `depth`, rounded to nearest, halves up.
 
-    Parameters
-    ----------
-    pixels : ndarray
-        uint8, uint16 or float32; what floats have outside of [0, 1] is clipped where they become integers.
-    depth : {'8', '16', 'keep'}
-
-    Returns
-    -------
-    ndarray
-        uint8 or uint16, or the same if it has no more bits than asked for.
+    uint16 and float32 become uint8 or uint16; floats are clipped to [0, 1]. Pixels that have no more bits
+    than requested stay.
     """
     if depth == Depth.KEEP or pixels.dtype == np.uint8:
         return pixels

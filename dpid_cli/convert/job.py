@@ -1,36 +1,26 @@
-"""Images from file to file: which are read, where results go, what became of them."""
+"""Jobs: where the outputs of some inputs go and which format they get, as for ``dpid downscale``."""
 
 from __future__ import annotations
 
-import io
 import os
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from itertools import chain
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dpid_cli.convert.engine import Output, convert, peek
 from dpid_cli.convert.recipe import Recipe, labelled
 from dpid_cli.downscaling.sizes import Size
-from dpid_cli.errors import ArgumentError
+from dpid_cli.errors import ArgumentError, FileError
 from dpid_cli.files.streams import STANDARD_STREAM, called, check_paths, opened
-from dpid_cli.files.targets import atomic, check_target, default_name, make_directory
-from dpid_cli.pictures import (
-    FORMATS,
-    Format,
-    Picture,
-    PictureSequence,
-    check_sequence,
-    format_of,
-    write_sequence,
-)
+from dpid_cli.files.targets import check_target, default_name
+from dpid_cli.pictures import FORMATS, Format, Picture, format_of
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one input; sizes are those of its first picture, `frames` how many there were."""
+    """What was made of one input; sizes are those of its first image, `frames` counts frames or pages."""
 
     input: str
     output: str
@@ -43,117 +33,82 @@ class Outcome:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON; parameters by the names of their options."""
-        return {
-            **vars(self),
-            "parameters": labelled(self.parameters),
-            "seconds": round(self.seconds, 4),
-        }
+        parameters, seconds = labelled(self.parameters), round(self.seconds, 4)
+        return vars(self) | {"parameters": parameters, "seconds": seconds}
 
 
-@dataclass
+@dataclass(frozen=True)
 class Job:
-    """How a list of files is downscaled.
-
-    Attributes
-    ----------
-    inputs : tuple of str
-        Paths, or ``-`` for standard input.
-    recipe : Recipe
-        What is done to each.
-    output : str or None
-        A path, a directory, ``-`` for standard output, or None for beside the input.
-    format : str or None
-        Name in `FORMATS`; None for what the output's extension says, or the input's format.
-    overwrite : bool
-        Whether existing files (never inputs) may be replaced.
-    ready : callable
-        Called when an image has been decoded; returns when the kernels may be used, and raises what keeps
-        them from it.
-    """
+    """A list of files to downscale; the attributes are the options of ``dpid downscale`` with these names."""
 
     inputs: tuple[str, ...]
     recipe: Recipe
     output: str | None = None
     format: str | None = None
     overwrite: bool = False
-    ready: Callable[[], None] = lambda: None
     _written: list[Path] = field(default_factory=list)
 
     def check(self) -> None:
-        """Raise an `ArgumentError` if this cannot work whatever the files hold."""
-        self.recipe.check(self.format)
+        """Raise an `ArgumentError` if this cannot work for any files."""
         check_paths("INPUT", *self.inputs)
         check_paths("--output", self.output)
         if self.inputs.count(STANDARD_STREAM) > 1:
             raise ArgumentError("INPUT: standard input can be read only once: give - once")
-        if self.output is None or self._into_directory():
+        if self.output is None or self._into_folder():
             return
         if len(self.inputs) > 1:
             raise ArgumentError(
-                f"--output: {self.output}: {len(self.inputs)} inputs need a directory: "
+                f"--output: {self.output}: {len(self.inputs)} inputs need a folder: "
                 "give one, or a name ending in /"
             )
         if self.output != STANDARD_STREAM and self.format is None:
             self.recipe.check_format(format_of(Path(self.output)))
 
-    def run(self, source: str) -> Outcome:
-        """Downscale one of the inputs.
+    def run(self, source: str, wait: Callable[[], None] = lambda: None) -> Outcome:
+        """Downscale one of the inputs; after decoding its first image, `wait` until the kernels are ready.
 
-        Raises
-        ------
-        FileError
-            If it cannot be read, or its result not be written.
-        ArgumentError
-            If the size asked for would enlarge it.
+        Raises a `FileError` if the input cannot be read or the output cannot be written, and an
+        `ArgumentError` if the requested size would enlarge the image.
         """
         start = time.perf_counter()
         name = called(source)
         with opened(source, self.recipe.most_bytes) as stream:
-            sequence = self.recipe.sequence(stream, name)
-            picture = next(sequence.pictures)
-            first, size = picture.size, self.recipe.size_of(picture, name)
-            target, format_ = self._target(source, picture, size)
-            format_ = self.recipe.tuned(format_, name)
-            check_sequence(sequence, format_, name)
-            if target is not None:
-                check_target(target, map(Path, self.inputs), self._written, self.overwrite)
-            self.ready()
-            result = self.recipe.apply(picture, size, name)
-            del picture  # before the next is decoded
-            counted = _Counted(chain([result], self._others(sequence, name)))
-            self._save(replace(sequence, pictures=counted), target, format_)
+            first, sequence = peek(self.recipe.sequence(stream, name))
+            input_size, size = first.size, self.recipe.size_of(first, name)
+            path, format_ = self._target(source, first, size)
+            del first  # only the sequence holds it
+            target = None if path is None else str(path)
+            tuned = self.recipe.tuned(format_, name)
+            if path is not None:
+                self._check(path)
+            wait()
+            output = Output(target, tuned, self.recipe, overwrite=self.overwrite)
+            (written,) = convert(sequence, [output], name)
+        if path is not None:
+            self._written.append(path)
         return Outcome(
             input=source,
-            output=STANDARD_STREAM if target is None else str(target),
-            input_size=first,
-            output_size=result.size,
+            output=STANDARD_STREAM if written.path is None else written.path,
+            input_size=input_size,
+            output_size=written.size,
             method=self.recipe.method,
             parameters=self.recipe.used,
-            frames=counted.count,
+            frames=written.frames,
             seconds=time.perf_counter() - start,
         )
 
-    def _others(self, sequence: PictureSequence, name: str) -> Iterator[Picture]:
-        """The results of all pictures but the first."""
-        for number, picture in enumerate(sequence.pictures, start=1):
-            what = f"{name}: page {number}" if sequence.kind == "pages" else name
-            result = self.recipe.apply(picture, self.recipe.size_of(picture, what), what)
-            del picture
-            yield result
-            del result
-
-    def _into_directory(self) -> bool:
+    def _into_folder(self) -> bool:
         if self.output is None or self.output == STANDARD_STREAM:
             return False
         return self.output.endswith(("/", os.sep)) or Path(self.output).is_dir()
 
     def _target(self, source: str, picture: Picture, size: Size) -> tuple[Path | None, Format]:
-        """Path (None for standard output) and format of a result."""
+        """Path (None for standard output) and format of an output."""
         own = FORMATS[self.format or picture.format].target
         to_stdout = self.output == STANDARD_STREAM or (self.output is None and source == STANDARD_STREAM)
         if to_stdout:
             return None, own
-        if self.output is not None and not self._into_directory():
+        if self.output is not None and not self._into_folder():
             path = Path(self.output)
             return path, (FORMATS[self.format] if self.format else format_of(path))
         path = Path("stdin" if source == STANDARD_STREAM else source)
@@ -161,36 +116,8 @@ class Job:
         name = default_name(path.stem, self.recipe.method, self.recipe.size.scale, size, extension)
         return (path.parent if self.output is None else Path(self.output)) / name, own
 
-    def _save(self, sequence: PictureSequence, target: Path | None, format_: Format) -> None:
-        if target is not None and target.parent.is_dir():
-            with atomic(target, self.overwrite) as stream:
-                write_sequence(sequence, stream, format_, str(target))
-        else:  # encoders seek, which standard output does not; and a refusal makes no directory
-            buffer = io.BytesIO()
-            write_sequence(sequence, buffer, format_, "standard output" if target is None else str(target))
-            self._put(buffer, target)
-        if target is not None:
-            self._written.append(target)
-
-    def _put(self, encoded: io.BytesIO, target: Path | None) -> None:
-        if target is None:
-            sys.stdout.buffer.write(encoded.getbuffer())
-            sys.stdout.buffer.flush()
-            return
-        if self._into_directory():
-            make_directory(target.parent)
-        with atomic(target, self.overwrite) as stream:
-            stream.write(encoded.getbuffer())
-
-
-class _Counted(Iterator[Picture]):
-    """Pictures, and how many there have been."""
-
-    def __init__(self, pictures: Iterator[Picture]) -> None:
-        self._pictures = pictures
-        self.count = 0
-
-    def __next__(self) -> Picture:
-        picture = next(self._pictures)
-        self.count += 1
-        return picture
+    def _check(self, path: Path) -> None:
+        """Raise a `FileError` if the output must not or cannot be written."""
+        check_target(path, map(Path, self.inputs), self._written, self.overwrite)
+        if not (self._into_folder() or path.parent.is_dir()):  # a mistyped name creates no folders
+            raise FileError(f"{path}: cannot be written: there is no folder {path.parent}: create it first")

@@ -1,4 +1,4 @@
-"""What is done to a picture between its file and the file of its result."""
+"""Recipes: how to read images, downscale them, and describe the outputs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import IO, Any
 
 from dpid_cli.convert.bit_depth import narrowed, widened
 from dpid_cli.convert.rendering import downscale_picture
-from dpid_cli.downscaling.choices import Choice, Depth, MetadataPolicy, Transparency, Truncated
+from dpid_cli.downscaling.choices import Depth, MetadataPolicy, Transparency, Truncated
 from dpid_cli.downscaling.devices import device_for, thread_count
 from dpid_cli.downscaling.filters import resolved
 from dpid_cli.downscaling.registry import PARAMETERS, method_named
@@ -32,42 +32,22 @@ from dpid_cli.version import __version__
 _FEWEST_BYTES = 64_000_000
 
 
-@dataclass
+@dataclass(frozen=True)
 class Recipe:
-    """How pictures are read, downscaled and described, wherever they come from and go.
+    """How to convert an image, wherever it comes from and goes.
 
     Attributes
     ----------
     size : SizeRequest
     method : str
     parameters : mapping
-        Those given, by Python name.
+        Parameters of the method that differ from its defaults, by Python name.
     threads : int or None
-    depth : {'8', '16', 'keep'}
-        Bits a channel of the result; with 16 it is computed in 16 bits too.
-    device : {'cpu', 'cuda', 'auto'}
+        None for one per available CPU.
     encoding : mapping
-        The encoder's options that were given: ``quality``, ``compress_level``.
-    metadata : {'keep', 'colour', 'strip'}
-        All that the format holds, only the colour profile, or none.
-    record : bool
-        Whether results tell method, parameters and version; only with ``keep``.
-    max_pixels : int
-        The most that an input may have.
-    max_frames : int
-        The most frames or pages that an input may have.
-    truncated : {'error', 'accept'}
-        Whether a file that is cut off fails, or what there is of it is used.
-    frame : int or None
-        The only frame or page that is used, counted from 0, or from the end if negative; None for all.
-    linear : bool
-        Whether means are of light, by the tone curves of the profile.
-    to_srgb : bool
-        Whether colours are converted through their profile to sRGB first.
-    transparency : {'premultiply', 'separate', 'drop'}
-        Whether alpha weighs colours, or is downscaled by itself, or is replaced by the background first.
-    background : str or None
-        A colour by name or number, only with ``drop``; None for white.
+        Options of the encoder: ``quality``, ``compress_level``.
+
+    All other attributes are the options of `dpid_cli.batch` with these names.
     """
 
     size: SizeRequest
@@ -88,37 +68,34 @@ class Recipe:
     transparency: str = "premultiply"
     background: str | None = None
 
-    def check(self, format_: str | None = None) -> None:
-        """Raise an `ArgumentError` if this cannot work whatever the files hold.
+    def checked(self, format_: str | None = None) -> Recipe:
+        """The recipe with its filter files read; an `ArgumentError` if it cannot work for any image.
 
-        `format_` is the name in `FORMATS` that is asked for, if one is.
+        `format_` is the name in `FORMATS` of the format of all outputs, if there is one.
         """
         self.size.check()
         method = method_named(self.method)
-        self.parameters = resolved(method, self.parameters)  # a filter's file is read once
-        method.parameters(self.parameters)
+        parameters = resolved(method, self.parameters)
+        method.parameters(parameters)
         thread_count(self.threads)
         device_for(self.device, method, linear=self.linear)
-        words: dict[str, type[Choice]] = {
-            "depth": Depth,
-            "metadata": MetadataPolicy,
-            "truncated": Truncated,
-            "transparency": Transparency,
-        }
-        for name, choice in words.items():
-            choice.named(name, getattr(self, name))
+        Depth.named("depth", self.depth)
+        MetadataPolicy.named("metadata", self.metadata)
+        Truncated.named("truncated", self.truncated)
+        Transparency.named("transparency", self.transparency)
         for option, limit in (("max-pixels", self.max_pixels), ("max-frames", self.max_frames)):
             if limit < 1:
-                raise ArgumentError(f"{option}: {limit} lets nothing pass: give 1 or more")
+                raise ArgumentError(f"{option}: must be 1 or more: got {limit}")
         if self.background is not None:
             if self.transparency != "drop":
-                raise ArgumentError("background: it goes with transparency drop: give both, or leave it out")
+                raise ArgumentError("background: works only with transparency drop: set both, or omit it")
             icc.named(self.background)
         if format_ is not None:
             self.check_format(FORMATS[format_])
+        return replace(self, parameters=parameters)
 
     def check_format(self, format_: Format) -> None:
-        """Raise an `ArgumentError` if no result of this kind can be written in the format."""
+        """Raise an `ArgumentError` if the format cannot store any output of this recipe."""
         format_.tuned(self.encoding)
         if self.depth == "16" and not format_.deep:
             deep = titles(lambda codec: codec.deep)
@@ -131,11 +108,11 @@ class Recipe:
 
     @property
     def most_bytes(self) -> int:
-        """The longest file that is read into memory; small pictures, too, may have long remarks."""
+        """The longest file to read into memory; even small images may have much metadata."""
         return max(self.max_pixels, _FEWEST_BYTES)
 
     def sequence(self, stream: IO[bytes], name: str) -> PictureSequence:
-        """The pictures of a stream; `name` is what errors and warnings call it."""
+        """The images in a stream; `name` is what errors and warnings call it."""
         return read_sequence(
             stream,
             name,
@@ -146,24 +123,24 @@ class Recipe:
         )
 
     def read(self, stream: IO[bytes], name: str) -> Picture:
-        """The first picture of a stream, or the one that is asked for."""
+        """The first image in a stream, or the requested frame."""
         return next(self.sequence(stream, name).pictures)
 
     def read_size(self, stream: IO[bytes], name: str) -> Size:
-        """Width and height of what `read` gives, without decoding it unless a frame is asked for."""
+        """Width and height of what `read` returns; decodes it only if a frame is requested."""
         if self.frame is not None:
             return self.read(stream, name).size
         return read_size(stream, name, max_pixels=self.max_pixels)
 
     def size_of(self, picture: Picture, name: str) -> Size:
-        """Width and height of the picture's result, or an `ArgumentError`."""
+        """Width and height of the output for a picture, or an `ArgumentError`."""
         try:
             return self.size.of(picture.size)
         except ArgumentError as error:
             raise type(error)(f"{name}: {error}") from None
 
     def tuned(self, format_: Format, name: str) -> Format:
-        """The format with the encoder's options, or a `FileError`."""
+        """The format with the options of its encoder, or a `FileError` if it cannot store the output."""
         try:
             self.check_format(format_)
             return format_.tuned(self.encoding)
@@ -171,7 +148,7 @@ class Recipe:
             raise FileError(f"{name}: {error}") from None
 
     def apply(self, picture: Picture, size: Size, name: str) -> Picture:
-        """The result, with the metadata that its file shall have."""
+        """Downscale a picture; the result has the metadata to write."""
         try:
             picture = replace(picture, pixels=widened(picture.pixels, self.depth))
             result = downscale_picture(
@@ -187,51 +164,53 @@ class Recipe:
                 device=self.device,
                 **self.parameters,
             )
-        except ArgumentError as error:  # the arguments have been checked: it is what the file holds
+        except ArgumentError as error:  # the arguments were checked, so the content of the file is at fault
             raise FileError(f"{name}: {error}") from error
         except MemoryError:
-            raise FileError(f"{name}: not enough memory: give a smaller image") from None
+            raise FileError(f"{name}: not enough memory: use a smaller image") from None
         return self._described(replace(result, pixels=narrowed(result.pixels, self.depth)))
 
     def unscaled(self, picture: Picture, name: str) -> Picture:
-        """The picture in its own size, as its file shall be otherwise, but without the record of a method."""
+        """The picture in its own size with all other changes; its metadata names no method."""
         if self.to_srgb or self.transparency == "drop":
-            apart = self.transparency if self.transparency == "drop" else "separate"
-            same = replace(self, method="box", parameters={}, linear=False, transparency=apart, record=False)
-            return same.apply(picture, picture.size, name)
+            transparency = "drop" if self.transparency == "drop" else "separate"
+            box = replace(
+                self, method="box", parameters={}, linear=False, transparency=transparency, record=False
+            )
+            return box.apply(picture, picture.size, name)
         pixels = narrowed(widened(picture.pixels, self.depth), self.depth)
         return replace(self, record=False)._described(replace(picture, pixels=pixels))
 
     @property
     def keeps_everything(self) -> bool:
-        """Whether a file whose pictures need not become smaller can stay as it is."""
-        as_it_is = self.metadata == "keep" and self.depth == "keep" and self.frame is None
-        return as_it_is and not self.to_srgb and self.transparency != "drop"
+        """Whether `unscaled` changes nothing, so that the bytes of the file can be copied."""
+        unchanged = self.metadata == "keep" and self.depth == "keep" and self.frame is None
+        return unchanged and not self.to_srgb and self.transparency != "drop"
 
     def _described(self, picture: Picture) -> Picture:
         if self.metadata == "keep":
-            software = self._record() if self.record else ""
+            software = self._software() if self.record else ""
             return replace(picture, metadata=replace(picture.metadata, software=software))
         profile = picture.icc_profile if self.metadata == "colour" else None
         return replace(picture, metadata=Metadata(), icc_profile=profile)
 
-    def _record(self) -> str:
-        """What made the result, by the names of the options."""
-        told = [
+    def _software(self) -> str:
+        """Version, method and options for the Software tag of the output."""
+        words = [
             f"{name}={str(value).removesuffix('.0')}"
             for name, value in labelled(self.used).items()
             if value is not None
         ]
-        told += [name for name, given in (("linear", self.linear), ("to-srgb", self.to_srgb)) if given]
+        words += [name for name, used in (("linear", self.linear), ("to-srgb", self.to_srgb)) if used]
         if self.transparency != "premultiply":
-            told.append(f"transparency={self.transparency}")
+            words.append(f"transparency={self.transparency}")
         if self.transparency == "drop":
-            told.append(f"background={self.background or 'white'}")
-        return " ".join([f"dpid-cli {__version__}: {self.method}", *told])
+            words.append(f"background={self.background or 'white'}")
+        return " ".join([f"dpid-cli {__version__}: {self.method}", *words])
 
 
 def labelled(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters by the names of their options, as values that JSON knows."""
+    """Parameters by the names of their options, as values for JSON."""
     return {
         PARAMETERS[name].label: value if value is None or isinstance(value, int | float) else str(value)
         for name, value in parameters.items()

@@ -1,4 +1,4 @@
-"""What the colours and the transparency of a picture mean while it is downscaled."""
+"""Downscaling of a picture: its colours and its transparency are treated according to their meaning."""
 
 from __future__ import annotations
 
@@ -27,26 +27,10 @@ def downscale_picture(
     background: str | None = None,
     **options: Any,
 ) -> Picture:
-    """`pipeline.downscale` for a picture, whose colours and alpha are treated as what they are.
+    """`downscaling.api.downscale` for a picture with a colour profile and alpha.
 
-    Parameters
-    ----------
-    picture : Picture
-    size : (int, int)
-        Width and height of the result.
-    name : str
-        What warnings call it.
-    linear : bool, default False
-        Whether means are of light; the curves are those of the picture's profile, or of sRGB.
-    to_srgb : bool, default False
-        Whether the colours are converted to sRGB first.
-    transparency : {'premultiply', 'separate', 'drop'}
-        Whether colours are weighted by alpha, or have nothing to do with it, or are laid over `background`
-        first.
-    background : str, default 'white'
-        A colour of sRGB, as CSS writes it.
-    **options
-        Of `pipeline.downscale`.
+    Warnings call the picture `name`, and `size` is (width, height) of the output. `options` are those of
+    `downscale`, all others those of `dpid_cli.batch` with these names.
     """
     drop = transparency == "drop" and picture.alpha
     if linear or to_srgb or drop:
@@ -55,7 +39,7 @@ def downscale_picture(
     if to_srgb:
         picture = icc.to_srgb(picture, count)
     if linear and _curves(picture) is None:
-        warn(f"{name}: its colour profile has no tone curves: it is converted to sRGB, to add up light")
+        warn(f"{name}: its colour profile has no tone curves: converted to sRGB to average in linear light")
         picture = icc.to_srgb(picture, count)
     behind = None
     if drop:
@@ -63,13 +47,13 @@ def downscale_picture(
     transfer = _transfer(picture) if linear else None
     if behind is not None:
         picture = _opaque(picture, behind, transfer)
-    # The alpha of what is opaque would be light, too, where channels are treated alike.
+    # Alpha is no light: without weights, it must not go through the tone curves together with colours.
     apart = picture.alpha and (transparency == "separate" or (linear and picture.opaque))
     return replace(picture, pixels=_downscaled(picture, transfer, apart, {"size": size, **options}))
 
 
 def _curves(picture: Picture) -> tuple[NDArray[np.float64], ...] | None:
-    """Those of the profile; none are needed without one."""
+    """Tone curves of the profile; empty without a profile, None if the profile has none."""
     if picture.icc_profile is None:
         return ()
     return icc.tone_curves(picture.icc_profile, icc.colours_of(picture).shape[2])
@@ -81,18 +65,18 @@ def _transfer(picture: Picture) -> Transfer:
 
 
 def _before(picture: Picture, background: tuple[float, ...]) -> tuple[Picture, NDArray[np.float64]]:
-    """The picture, and a colour of sRGB in its own space: in sRGB if it could not hold it otherwise."""
+    """The picture and the background in its colour space; in sRGB if its own space lacks that colour."""
     if len(set(background)) > 1 and picture.mode.startswith("LA"):
         picture = icc.in_colour(picture)
     channels = icc.colours_of(picture).shape[2]
-    found = icc.from_srgb(background, picture.icc_profile, channels)
-    if found is not None:
-        return picture, found
+    colour = icc.from_srgb(background, picture.icc_profile, channels)
+    if colour is not None:
+        return picture, colour
     return icc.to_srgb(picture), np.array(background)
 
 
 def _opaque(picture: Picture, behind: NDArray[np.float64], transfer: Transfer | None) -> Picture:
-    pixels = alpha.laid_over(picture.pixels, behind, transfer)
+    pixels = alpha.composited(picture.pixels, behind, transfer)
     if pixels.shape[2] == 1:
         pixels = pixels[..., 0]
     return replace(picture, pixels=pixels, alpha=False)

@@ -1,8 +1,8 @@
-"""Files on their way to becoming another file, of which nothing is left if their process is killed.
+"""Atomic writes: an output file appears whole or not at all, even if the process is killed.
 
-Where the system can, such a file has no name until it is whole, and goes with its process. Elsewhere, and in
-the moment in which it replaces another file, its name follows from that of its target, and a lock that ends
-with its process tells the next writer of that target when nobody needs it any more.
+Where the system supports it, a file has no name until it is complete, and vanishes with its process.
+Elsewhere, and at the moment when it replaces another file, it has a temporary name derived from its target.
+A lock that ends with the process tells the next writer of that target when it can remove the temporary file.
 """
 
 from __future__ import annotations
@@ -11,70 +11,96 @@ import errno
 import fcntl
 import os
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 from zlib import crc32
 
-_WRITERS = 8  # that may write one target at the same time and need names
-_ROUNDS = 100  # in which to find a name while they come and go
+from dpid_cli.errors import FileError, reason
+from dpid_cli.files.targets import exists_already
+
+_WRITERS = 8  # processes that may write one target at the same time under temporary names
+_ROUNDS = 100  # attempts to find a free name while other writers come and go
 
 
-class Draft:
-    """A file that is being written beside its target.
+@contextmanager
+def atomic(target: Path, overwrite: bool) -> Iterator[IO[bytes]]:
+    """A stream whose content becomes `target` when the block ends, and vanishes if the block fails.
 
-    Attributes
-    ----------
-    handle : int
-        Open for writing.
+    The content is flushed to the disk before it takes the target's place, so that at every moment either the
+    old file or the whole new one is there. The new file inherits the permissions of the one it replaces.
+    Raises a `FileError` if the target cannot be written, or exists although `overwrite` is false.
     """
-
-    def __init__(self, target: Path, mode: int) -> None:
-        """Begin with an empty file that has these permissions, as far as the process may give them."""
-        self._target = target
-        self._name: Path | None = None
-        _sweep(target)
-        try:
-            self.handle = _nameless(target.parent, mode)
-        except OSError:  # an older system, or a file system that cannot
-            self.handle, self._name = _named(target, mode)
-
-    def put(self) -> None:
-        """Become the target; a `FileExistsError` if there is one by now, even a link that leads nowhere."""
-        if self._name is None:
-            _link(self.handle, self._target)
-            return
-        try:
-            os.link(self._name, self._target)
-        except FileExistsError:
-            raise
-        except OSError:  # a file system without hard links
-            if os.path.lexists(self._target):
-                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
-            self.replace()
-
-    def replace(self) -> None:
-        """Become the target in the place of what is there: at every moment the one or the other."""
-        if self._name is None:
-            self._name = _with_name(self.handle, self._target)
-        self._name.replace(self._target)
-        self._name = None  # others may use it now
-
-    def close(self) -> None:
-        """Let go; what has not become the target vanishes."""
-        if self._name is not None:
+    permissions = _permissions(target)
+    try:
+        handle, name = _draft(target, 0o666 if permissions is None else permissions | 0o600)
+    except OSError as error:
+        raise FileError(f"{target}: cannot be written: {reason(error)}: check the folder") from error
+    try:
+        with os.fdopen(handle, "wb", closefd=False) as stream:
+            yield stream
+            stream.flush()
+            os.fsync(handle)
+        if permissions is not None:
+            os.fchmod(handle, permissions)
+        if overwrite:
+            name = name or _temporary_link(handle, target)
+            name.replace(target)
+            name = None  # other writers may use it now
+        else:
+            _put(handle, name, target)
+    except FileExistsError:
+        raise exists_already(target) from None
+    except OSError as error:
+        raise FileError(f"{target}: cannot be written: {reason(error)}: check space and rights") from error
+    finally:
+        if name is not None:
             with suppress(OSError):
-                self._name.unlink()
-        os.close(self.handle)
+                name.unlink()
+        os.close(handle)
 
 
-def _names(target: Path) -> list[Path]:
-    """What drafts of a target are called, and nobody else's files; short for any file system."""
-    known = f".{target.name[:40]}.{crc32(os.fsencode(target.name)):08x}"
-    return [target.parent / f"{known}-{number}.tmp" for number in range(_WRITERS)]
+def _permissions(target: Path) -> int | None:
+    """Permissions of the file that will be replaced; None if there is none."""
+    try:
+        return stat.S_IMODE(os.lstat(target).st_mode)
+    except OSError:
+        return None
+
+
+def _draft(target: Path, mode: int) -> tuple[int, Path | None]:
+    """An empty file open for writing, and its temporary name if it needs one."""
+    _remove_leftovers(target)
+    try:
+        return _nameless(target.parent, mode), None
+    except OSError:  # an older system, or a file system that cannot
+        return _named(target, mode)
+
+
+def _put(handle: int, name: Path | None, target: Path) -> None:
+    """Give a file the name of its target; a `FileExistsError` if that is taken, even by a broken link."""
+    if name is None:
+        _link(handle, target)
+        return
+    try:
+        os.link(name, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
+        name.replace(target)
+
+
+def _temporary_names(target: Path) -> list[Path]:
+    """Names that only drafts of this target have; short enough for any file system."""
+    prefix = f".{target.name[:40]}.{crc32(os.fsencode(target.name)):08x}"
+    return [target.parent / f"{prefix}-{number}.tmp" for number in range(_WRITERS)]
 
 
 def _nameless(folder: Path, mode: int) -> int:
-    """A file in this folder that nobody else can find; an `OSError` where there is no such thing."""
+    """A locked file in this folder that has no name; an `OSError` where that is not possible."""
     flag = getattr(os, "O_TMPFILE", None)
     if flag is None or not Path("/proc/self/fd").exists():
         raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
@@ -84,37 +110,38 @@ def _nameless(folder: Path, mode: int) -> int:
 
 
 def _link(handle: int, path: Path) -> None:
-    """Name an open file; that a descriptor is given makes ``os.link`` follow the link to the file itself."""
+    """Name an open file; passing a descriptor makes ``os.link`` follow the link to the file itself."""
     os.link(f"/proc/self/fd/{handle}", path, src_dir_fd=handle)
 
 
-def _with_name(handle: int, target: Path) -> Path:
-    for name in _names(target) * _ROUNDS:
+def _free_names(target: Path) -> Iterator[Path]:
+    """Temporary names to try, until an `OSError` says that all are taken."""
+    names = _temporary_names(target)
+    yield from names * _ROUNDS
+    raise OSError(errno.EBUSY, f"others are writing it, or left {names[0].name}")
+
+
+def _temporary_link(handle: int, target: Path) -> Path:
+    for name in _free_names(target):
         with suppress(FileExistsError):
             _link(handle, name)
-            return name
-    raise _crowded(target)
+            break
+    return name
 
 
 def _named(target: Path, mode: int) -> tuple[int, Path]:
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    for name in _names(target) * _ROUNDS:
-        try:
+    for name in _free_names(target):
+        with suppress(FileExistsError):
             handle = os.open(name, flags, mode)
-        except FileExistsError:
-            continue
-        if lock(handle) is not False and is_named(handle, name):  # nobody has swept it away
-            return handle, name
-        os.close(handle)
-    raise _crowded(target)
-
-
-def _crowded(target: Path) -> OSError:
-    return OSError(errno.EBUSY, f"others are writing it, or left {_names(target)[0].name}")
+            if lock(handle) is not False and is_named(handle, name):  # no other writer has removed it
+                break
+            os.close(handle)
+    return handle, name
 
 
 def lock(handle: int) -> bool | None:
-    """Whether the file is now ours alone; None where the file system has no locks."""
+    """Lock an open file; False if another process has locked it, None if the file system has no locks."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -124,20 +151,20 @@ def lock(handle: int) -> bool | None:
     return True
 
 
-def is_named(handle: int, name: Path) -> bool:
-    """Whether this is the name of an open file."""
+def is_named(handle: int, name: Path | str) -> bool:
+    """Whether an open file has this name."""
     try:
         return os.path.samestat(os.fstat(handle), os.lstat(name))
     except OSError:
         return False
 
 
-def _sweep(target: Path) -> None:
-    """Remove what killed processes have left of this target."""
-    for name in _names(target):
+def _remove_leftovers(target: Path) -> None:
+    """Remove temporary files that killed writers of this target have left."""
+    for name in _temporary_names(target):
         try:
             handle = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except OSError:  # as a rule, there is none
+        except OSError:  # usually there is none
             continue
         try:
             if stat.S_ISREG(os.fstat(handle).st_mode) and lock(handle) and is_named(handle, name):

@@ -1,4 +1,4 @@
-"""SFTP as OpenSSH's commands do it: servers in ``known_hosts``, and what ``~/.ssh/config`` says of them."""
+"""SFTP like OpenSSH's commands: trusts only servers in ``known_hosts``, and reads ``~/.ssh/config``."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from urllib.parse import urlsplit
 import paramiko
 from fsspec.implementations.sftp import SFTPFileSystem
 
-_SECONDS = 60.0  # without an answer
-_PIECE = 1 << 15  # bytes that every server gives in one answer
+_TIMEOUT = 60.0  # seconds without an answer
+_CHUNK = 1 << 15  # bytes that every server sends in one answer
 
 
 class Sftp(SFTPFileSystem):  # type: ignore[misc]  # it has no types
-    """fsspec's file system, which by itself would trust any server that answers."""
+    """fsspec's file system, which without this would trust any server that answers."""
 
     @classmethod
     def options(cls, address: str) -> dict[str, Any]:
-        """Host, user and port of an address, as far as it has them."""
-        told = urlsplit(address)
-        found = {"host": told.hostname, "username": told.username, "port": told.port}
-        return {name: value for name, value in found.items() if value is not None}
+        """Those of host, user and port that an address has."""
+        parts = urlsplit(address)
+        options = {"host": parts.hostname, "username": parts.username, "port": parts.port}
+        return {name: value for name, value in options.items() if value is not None}
 
     @classmethod
     def path(cls, address: str) -> str:
-        """The path on the server, from its root; characters stand for themselves."""
+        """The path on the server, from its root, taken literally: ``%20`` is no space."""
         return "/" + address.partition("://")[2].partition("/")[2]
 
     @classmethod
@@ -39,29 +39,29 @@ class Sftp(SFTPFileSystem):  # type: ignore[misc]  # it has no types
         self.client = paramiko.SSHClient()
         self.client.load_system_host_keys()
         self.client.set_missing_host_key_policy(paramiko.RejectPolicy())
-        self.client.connect(host, **{"timeout": _SECONDS, "transport_factory": _prompt} | options)
+        self.client.connect(host, **{"timeout": _TIMEOUT, "transport_factory": _without_delay} | options)
         self.ftp = self.client.open_sftp()
-        self.ftp.get_channel().settimeout(_SECONDS)
+        self.ftp.get_channel().settimeout(_TIMEOUT)
 
     def _open(self, path: str, mode: str = "rb", **options: Any) -> Any:
-        found = super()._open(path, mode, **options)
-        return _Ahead(found) if mode == "rb" else found
+        file = super()._open(path, mode, **options)
+        return _Prefetching(file) if mode == "rb" else file
 
 
-class _Ahead:
-    """A file whose pieces are all asked for at once, so that only the first is waited for."""
+class _Prefetching:
+    """A file that requests all chunks of a read at once, and so waits only for the first."""
 
     def __init__(self, file: paramiko.SFTPFile) -> None:
         self._file = file
 
-    def seek(self, place: int) -> None:
-        self._file.seek(place)
+    def seek(self, offset: int) -> None:
+        self._file.seek(offset)
 
     def read(self, size: int) -> bytes:
         start = self._file.tell()
         stop = min(start + size, self._file.stat().st_size or 0)
-        pieces = [(place, min(_PIECE, stop - place)) for place in range(start, stop, _PIECE)]
-        return b"".join(self._file.readv(pieces))
+        chunks = [(offset, min(_CHUNK, stop - offset)) for offset in range(start, stop, _CHUNK)]
+        return b"".join(self._file.readv(chunks))
 
     def close(self) -> None:
         self._file.close()
@@ -73,21 +73,19 @@ class _Ahead:
         self.close()
 
 
-def _prompt(connection: socket.socket, **options: Any) -> paramiko.Transport:
-    """SSH that sends at once, and does not keep what is short until the last piece has been acknowledged."""
+def _without_delay(connection: socket.socket, **options: Any) -> paramiko.Transport:
+    """A transport that sends short messages at once, without waiting for acknowledgements."""
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return paramiko.Transport(connection, **options)
 
 
 def _configured(host: str) -> dict[str, Any]:
+    """Options for paramiko from ``~/.ssh/config``."""
     path = Path.home() / ".ssh" / "config"
     config = paramiko.SSHConfig.from_path(str(path)) if path.exists() else paramiko.SSHConfig()
-    told = config.lookup(host)
-    found: dict[str, Any] = {"hostname": told["hostname"]}
-    if "user" in told:
-        found["username"] = told["user"]
-    if "port" in told:
-        found["port"] = int(told["port"])
-    if "identityfile" in told:
-        found["key_filename"] = told["identityfile"]
-    return found
+    entry = config.lookup(host)
+    options: dict[str, Any] = {"hostname": entry["hostname"]}
+    for name, option in ("user", "username"), ("port", "port"), ("identityfile", "key_filename"):
+        if name in entry:
+            options[option] = int(entry[name]) if name == "port" else entry[name]
+    return options

@@ -1,13 +1,13 @@
-"""Files of a batch by their paths, as text: what else of the code needs to know of where they lie.
+"""One interface for local files and addresses such as ``s3://bucket/a.png``; paths are text.
 
-Everything that lists, reads, compares or writes inputs and results of a batch goes through these functions.
-A path may be an address such as ``s3://bucket/a.png``, of which `remote` knows.
+Conversions and batches list, read, compare and write all their files through these functions.
 """
 
 from __future__ import annotations
 
 import io
 import os
+import re
 import stat
 import unicodedata
 from collections.abc import Iterator
@@ -17,58 +17,41 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import IO
 
-from dpid_cli.errors import FileError
+from dpid_cli.errors import FileError, reason
 from dpid_cli.files import remote
-from dpid_cli.files.remote import is_address
+from dpid_cli.files.atomic import atomic
 from dpid_cli.files.streams import MOST_BYTES
 from dpid_cli.files.streams import opened as opened_here
-from dpid_cli.files.targets import atomic, check_target, is_input, make_directory, reason
+from dpid_cli.files.targets import check_target, is_input, make_folder
 
-__all__ = [
-    "absolute",
-    "checksum",
-    "confirmed",
-    "entries",
-    "folder_id",
-    "identities",
-    "is_address",
-    "is_file",
-    "is_folder",
-    "joined",
-    "last",
-    "length",
-    "mirrored",
-    "opened",
-    "real",
-    "refuse",
-    "relative",
-    "same",
-    "stamp",
-    "written",
-]
-
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _BLOCK = 1 << 20
 
 
+def is_address(path: str) -> bool:
+    """Whether a path is an address: ``scheme://`` and whatever the scheme expects."""
+    return _ADDRESS.match(path) is not None
+
+
 def joined(folder: str, name: str) -> str:
-    """The path of a name, with ``/`` between its parts, below a folder."""
+    """The path of a name below a folder; the name has ``/`` between its parts."""
     if is_address(folder):
         return folder + name if folder.endswith("/") else f"{folder}/{name}"
     return os.path.join(folder, *name.split("/"))
 
 
 def absolute(path: str, base: str) -> str:
-    """The path as it stands where `base` is the current folder."""
+    """A relative path with `base` as its starting folder."""
     return path if is_address(path) else os.path.join(base, path)
 
 
 def last(path: str) -> str:
-    """The name of a file without its folder."""
+    """The last part of a path: a name without its folder."""
     return path.rpartition("/")[2] if is_address(path) else os.path.basename(path)
 
 
 def mirrored(path: str) -> str:
-    """A path as it stands, with ``/`` between its parts; only the name if it does not lead down from here."""
+    """A path with ``/`` between its parts; only its last part if it leads out of the current folder."""
     if is_address(path):
         return last(path)
     name = os.path.normpath(path)
@@ -78,7 +61,7 @@ def mirrored(path: str) -> str:
 
 
 def relative(path: str, root: str) -> str | None:
-    """The way from a folder down to a file, with ``/`` between its parts; None if there is none."""
+    """The path of a file relative to a folder, with ``/`` between its parts; None if it is not inside."""
     if is_address(path) or is_address(root):
         above = real(root) + "/"
         return real(path).removeprefix(above) if real(path).startswith(above) else None
@@ -87,45 +70,45 @@ def relative(path: str, root: str) -> str | None:
 
 
 def is_folder(path: str) -> bool:
-    """Whether a folder, or a link to one, lies there."""
+    """Whether the path is that of a folder, or of a link to one."""
     return remote.is_folder(path) if is_address(path) else os.path.isdir(path)
 
 
 def is_file(path: str) -> bool:
-    """Whether something that is no folder lies there, be it a broken link."""
+    """Whether something other than a folder has this path, even a broken link."""
     if is_address(path):
         return remote.is_file(path)
     return os.path.lexists(path) and not os.path.isdir(path)
 
 
 def entries(folder: str) -> Iterator[tuple[str, bool]]:
-    """Name of everything in a folder, in no order, and whether it is a folder, or a link to one.
+    """Names of all entries of a folder, in no order, and whether each is a folder or a link to one.
 
-    Raises an OSError where the folder cannot be read.
+    Raises an `OSError` if the folder cannot be read.
     """
     if is_address(folder):
         yield from remote.entries(folder)
         return
-    with os.scandir(folder) as found:
-        for entry in found:
-            folder_too = False
+    with os.scandir(folder) as listing:
+        for entry in listing:
+            inner_folder = False
             with suppress(OSError):  # a link to itself
-                folder_too = entry.is_dir()
-            yield entry.name, folder_too
+                inner_folder = entry.is_dir()
+            yield entry.name, inner_folder
 
 
 def folder_id(folder: str) -> object:
-    """What tells whether two paths, through links, lead to one folder; an OSError if it is not there."""
+    """A value that all paths to one folder share, through links too; an `OSError` if it does not exist."""
     if is_address(folder):
         return remote.real(folder)
-    found = os.stat(folder)
-    return found.st_dev, found.st_ino
+    status = os.stat(folder)
+    return status.st_dev, status.st_ino
 
 
 def identities(path: str, linked: bool = False) -> list[bytes]:
-    """16 bytes that two paths share if they lead to one file, here or where case is ignored.
+    """Hashes of 16 bytes that two paths share if they lead to one file, here or where case is ignored.
 
-    With `linked`, those of the file that a link leads to are added to those of the link.
+    With `linked`, the file that a link leads to counts in addition to the link.
     """
     paths = [real(path)]
     if linked and not is_address(path) and os.path.islink(path):
@@ -134,12 +117,12 @@ def identities(path: str, linked: bool = False) -> list[bytes]:
 
 
 def spelled(path: str) -> str:
-    """What all spellings of a path share; links stay, as one file may be two inputs."""
+    """The path in its normal form; links stay, as one file may be two inputs."""
     return path if is_address(path) else os.path.abspath(path)
 
 
 def real(path: str) -> str:
-    """The path without links on its way; a link at its end, which a result would replace, is kept."""
+    """The path with the links among its folders resolved, but not one at its end: an output replaces that."""
     if is_address(path):
         return remote.real(path)
     folder, name = os.path.split(_from_here(path))
@@ -154,7 +137,7 @@ def same(path: str, other: str) -> bool:
 
 
 def _from_here(path: str) -> str:
-    """An absolute path; one that is needs no current folder, which may be gone."""
+    """The absolute path; an absolute one needs no current folder, which may be deleted."""
     return path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
 
 
@@ -164,37 +147,37 @@ def _real(folder: str) -> str:
 
 
 def _folded(path: str) -> bytes:
-    """NFC of what has no case, by hash: some file systems take paths for one that differ in no more."""
+    """A hash that ignores case and the form of accents, as some file systems do."""
     folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
     return blake2b(folded.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def length(path: str) -> int | None:
-    """Bytes of a regular file; None if there is none."""
+    """Size of a regular file in bytes; None if there is none."""
     if is_address(path):
         return remote.length(path)
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return None
-    return found.st_size if stat.S_ISREG(found.st_mode) else None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 def stamp(path: str) -> tuple[int, int]:
-    """Bytes of an input, and when it was changed last, in nanoseconds; (0, 0) if it is not there."""
+    """Size of an input in bytes and its modification time in nanoseconds; (0, 0) if it does not exist."""
     if is_address(path):
         return remote.stamp(path)
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return 0, 0
-    return found.st_size, found.st_mtime_ns
+    return status.st_size, status.st_mtime_ns
 
 
 def checksum(path: str) -> str:
-    """Of the content of an input: BLAKE2b, 128 bits; or what the store that has it tells of it, unread."""
-    if is_address(path) and (told := remote.etag(path)):
-        return told
+    """BLAKE2b of the content of an input, 128 bits; or the entity tag of its store, without reading it."""
+    if is_address(path) and (tag := remote.etag(path)):
+        return tag
     digest = blake2b(digest_size=16)
     with opened(path) as stream:
         try:
@@ -206,7 +189,7 @@ def checksum(path: str) -> str:
 
 
 def refuse(path: str, source: str, overwrite: bool) -> None:
-    """Raise a `FileError` if the result of an input must not be written there."""
+    """Raise a `FileError` if the output of an input must not be written there."""
     if is_address(path):
         if same(path, source):
             raise is_input(path)
@@ -216,13 +199,13 @@ def refuse(path: str, source: str, overwrite: bool) -> None:
 
 
 def opened(path: str, most: int = MOST_BYTES) -> AbstractContextManager[IO[bytes]]:
-    """A seekable stream of an input, of which no more than `most` bytes are kept in memory."""
+    """A seekable stream of an input, which keeps at most `most` bytes in memory."""
     return remote.opened(path, most) if is_address(path) else opened_here(path, most)
 
 
 @contextmanager
 def written(path: str, overwrite: bool) -> Iterator[IO[bytes]]:
-    """A stream whose content becomes the file, whole or not at all; missing folders are made."""
+    """A stream whose content becomes the file, whole or not at all; creates missing folders."""
     if is_address(path):
         with remote.written(path, overwrite) as stream:
             yield stream
@@ -232,20 +215,20 @@ def written(path: str, overwrite: bool) -> Iterator[IO[bytes]]:
         with atomic(target, overwrite) as stream:
             yield stream
         return
-    buffer = io.BytesIO()  # what cannot be encoded makes no folder
+    buffer = io.BytesIO()  # an image that cannot be encoded creates no folder
     yield buffer
-    make_directory(target.parent)
+    make_folder(target.parent)
     with atomic(target, overwrite) as stream:
         stream.write(buffer.getbuffer())
 
 
 @contextmanager
 def confirmed(path: str) -> Iterator[IO[bytes]]:
-    """A stream whose content must be that of the file, which stays; a `FileError` if it has another."""
+    """A stream whose content must equal that of the file, which stays; a `FileError` if it differs."""
     buffer = io.BytesIO()
     yield buffer
     if length(path) != buffer.getbuffer().nbytes or not _holds(path, buffer):
-        what = f"{path}: exists already, with another content"
+        what = f"{path}: exists already, with different content"
         raise FileError(f"{what}: use --overwrite, or choose another output")
 
 

@@ -1,21 +1,17 @@
-"""Where results go: names, guards against overwriting, and writes that are whole or not at all."""
+"""Output paths: default names, and checks that protect inputs and existing files."""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
-from typing import IO
 
-from dpid_cli.errors import FileError
-from dpid_cli.errors import reason as reason  # noqa: PLC0414  # for those who import it from here
-from dpid_cli.files.atomic import Draft
+from dpid_cli.errors import FileError, reason
 
 
 def default_name(stem: str, method: str, scale: float | None, size: tuple[int, int], extension: str) -> str:
-    """``{stem}_{method}_x{scale}{ext}``, or ``_{width}x{height}`` where no scale was asked for."""
+    """``{stem}_{method}_x{scale}{ext}``, or ``_{width}x{height}`` where the request was not a scale."""
     what = f"{size[0]}x{size[1]}" if scale is None else f"x{scale:.6g}"
     return f"{stem}_{method}_{what}{extension}"
 
@@ -29,14 +25,23 @@ def same_file(path: Path, other: Path) -> bool:
 
 
 def check_target(target: Path, inputs: Iterable[Path], written: Iterable[Path], overwrite: bool) -> None:
-    """Raise a `FileError` if writing `target` would lose something."""
+    """Raise a `FileError` if writing `target` would lose something, or cannot succeed.
+
+    Parameters
+    ----------
+    target : Path
+    inputs, written : iterable of Path
+        The inputs of the run, and the outputs that it has written so far; neither is ever replaced.
+    overwrite : bool
+        Whether other existing files may be replaced.
+    """
     if any(same_file(target, path) for path in inputs):
         raise is_input(target)
     if any(same_file(target, path) for path in written):
-        raise FileError(f"{target}: another result of this run has this name: choose another output")
+        raise FileError(f"{target}: another output of this run has this name: choose another output")
     try:
         if target.is_dir():
-            raise is_directory(target)
+            raise is_a_folder(target)
         kind = os.lstat(target).st_mode
     except (FileNotFoundError, NotADirectoryError):
         _check_folder(target)
@@ -50,73 +55,36 @@ def check_target(target: Path, inputs: Iterable[Path], written: Iterable[Path], 
 
 
 def _check_folder(target: Path) -> None:
-    """Raise a `FileError` if no file can be made there, before anything is computed for it."""
+    """Raise a `FileError` if the folder, or the one in which it would be created, takes no files."""
     folder = target.parent
     while not os.path.lexists(folder):
         folder = folder.parent
     if not folder.is_dir():
-        raise FileError(f"{folder}: not a directory: choose another output")
+        raise FileError(f"{folder}: not a folder: choose another output")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise FileError(f"{folder}: no file can be made there: it is read-only: choose another output")
+        raise FileError(
+            f"{folder}: the folder is read-only, so no file can be created: choose another output"
+        )
 
 
 def exists_already(target: Path | str) -> FileError:
-    """That a result must not replace what is there."""
+    """The error for an output that exists and must not be replaced."""
     return FileError(f"{target}: exists already: use --overwrite, or choose another output")
 
 
 def is_input(target: Path | str) -> FileError:
-    """That a result must not replace an input."""
+    """The error for an output that would replace an input."""
     return FileError(f"{target}: this is an input, which is never overwritten: choose another output")
 
 
-def is_directory(target: Path | str) -> FileError:
-    """That a result cannot be written, as a directory is there."""
-    return FileError(f"{target}: is a directory: give a file's name")
+def is_a_folder(target: Path | str) -> FileError:
+    """The error for an output whose path is a folder."""
+    return FileError(f"{target}: is a folder: give the name of a file")
 
 
-@contextmanager
-def atomic(target: Path, overwrite: bool) -> Iterator[IO[bytes]]:
-    """A stream whose content becomes `target` when the block ends, and vanishes if it fails.
-
-    The content is written beside the target, flushed to the disk and only then put into its place, so that at
-    every moment there is either the old file or the whole new one.
-    """
-    replaced = _permissions(target)
-    try:
-        draft = Draft(target, 0o666 if replaced is None else replaced | 0o600)
-    except OSError as error:
-        raise FileError(f"{target}: cannot be written: {reason(error)}: check the directory") from error
-    try:
-        with os.fdopen(draft.handle, "wb", closefd=False) as stream:
-            yield stream
-            stream.flush()
-            os.fsync(draft.handle)
-        if replaced is not None:
-            os.fchmod(draft.handle, replaced)
-        if overwrite:
-            draft.replace()
-        else:
-            draft.put()
-    except FileExistsError:
-        raise exists_already(target) from None
-    except OSError as error:
-        raise FileError(f"{target}: cannot be written: {reason(error)}: check space and rights") from error
-    finally:
-        draft.close()
-
-
-def make_directory(path: Path) -> None:
-    """Make a directory, and those above it, where they are missing."""
+def make_folder(path: Path) -> None:
+    """Create a folder, and those above it, where they are missing."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise FileError(f"{path}: cannot be created: {reason(error)}: choose another directory") from error
-
-
-def _permissions(target: Path) -> int | None:
-    """Those of the file that is replaced."""
-    try:
-        return stat.S_IMODE(os.lstat(target).st_mode)
-    except OSError:
-        return None
+        raise FileError(f"{path}: cannot be created: {reason(error)}: choose another folder") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import threading
@@ -18,7 +19,7 @@ import dpid_cli
 from dpid_cli.batching import processes, session
 from dpid_cli.batching.processes import Processes
 from dpid_cli.batching.selection import Rules, Tree
-from dpid_cli.batching.spec import Order, Want
+from dpid_cli.batching.spec import BatchSpec, OutputSpec
 from dpid_cli.convert.recipe import Recipe
 from dpid_cli.downscaling.sizes import SizeRequest
 from support.folders import lines, make
@@ -76,7 +77,7 @@ def test_a_picture_that_ends_its_process_takes_no_other_with_it(folder):
     assert sorted(result.input for result in results) == sorted(source for source, _ in pairs)
     (lost,) = (result for result in results if result.status == "failed")
     assert lost.error == (
-        "in/deadly-4711.png: it ended its process, perhaps for want of memory: try it by itself"
+        "in/deadly-4711.png: it ended its process, perhaps for want of memory: convert it separately"
     )
     assert len(list(Path("out").iterdir())) == 40
 
@@ -91,15 +92,15 @@ def test_processes_are_for_many(folder, monkeypatch):
             super().__init__(workers)
 
     monkeypatch.setattr(session, "Processes", Recorded)
-    monkeypatch.setattr(session, "_WORTH_PROCESSES", 3)
+    monkeypatch.setattr(session, "PROCESSES_FROM", 3)
     recipe = Recipe(SizeRequest("scale", 2.0))
     for count, device, expected in (2, "cpu", []), (3, "auto", []), (3, "cpu", [2]):
         make(f"in/{count}.png")
-        order = Order((Want(replace(recipe, device=device)),), "out", overwrite=True)
+        spec = BatchSpec((OutputSpec(replace(recipe, device=device)),), "out", overwrite=True)
         make("in/1.png")
-        with session.Session(order, [Tree("in", Rules(), recursive=False)], workers=2) as run:
+        with session.Session(spec, [Tree("in", Rules(), recursive=False)], workers=2) as run:
             run.prepare()
-            assert run.count == count
+            assert run.inventory.count == count
             assert {result.status for result in run.results(threading.Event())} == {"done"}
         assert used == expected
 
@@ -109,14 +110,14 @@ def test_where_no_process_can_begin_threads_do_it(dpid, folder, monkeypatch, err
     def begin() -> None:
         raise error
 
-    monkeypatch.setattr(processes, "_Process", begin)
-    monkeypatch.setattr(session, "_WORTH_PROCESSES", 1)
+    monkeypatch.setattr(processes, "WorkerProcess", begin)
+    monkeypatch.setattr(session, "PROCESSES_FROM", 1)
     make("in/a.png")
     assert dpid("batch", "in", "out", "-s", "2").exit_code == 0
     result = dpid("batch", "in", "out", "-s", "2", "--overwrite", "--processes")
     assert (result.exit_code, result.stderr) == (
         2,
-        f"--processes: they cannot begin: {error}: use --threads\n",
+        f"--processes: they cannot start: {error}: use --threads\n",
     )
 
 
@@ -125,7 +126,7 @@ def end_at_once(connection: object) -> None:
 
 
 def test_processes_that_end_as_they_begin(folder, monkeypatch):
-    monkeypatch.setattr(processes, "_serve", end_at_once)
+    monkeypatch.setattr(processes, "serve", end_at_once)
     pairs = [(str(make(f"in/{k}.png")), f"out/{k}.png") for k in range(5)]
     with Processes(2) as executor:
         results = list(dpid_cli.batch(pairs, scale=4, executor=executor, workers=2))
@@ -137,15 +138,15 @@ def test_processes_that_end_as_they_begin(folder, monkeypatch):
 def test_an_idle_process_may_be_lost_too(folder):
     pairs = [(str(make(f"in/{k}.png")), f"out/{k}.png") for k in range(9)]
     with Processes(2) as executor:
-        for _ in range(2):
-            for process in executor._all:
-                if process._ready:
-                    process._process.kill()
-                    process._process.join()
+        for round_ in range(2):
+            if round_:  # all of them have worked
+                for child in multiprocessing.active_children():
+                    child.kill()
+                    child.join()
             results = dpid_cli.batch(pairs, scale=4, executor=executor, workers=2, overwrite=True)
             assert [result.status for result in results] == ["done"] * 9
 
 
 def test_nobody_else_has_their_processes(dpid, photo):
     result = dpid("batch", ".", "out", "-s", "2", "--dask", "local", "--processes")
-    assert result.exit_code == 2 and "--dask has workers of its own" in result.stderr
+    assert result.exit_code == 2 and "--dask has its own workers" in result.stderr

@@ -21,6 +21,7 @@ from PIL import Image
 
 from dpid_cli.batching.selection import Input, Shard
 from support.command import DPID, is_one_error_line, listing, process
+from support.folders import lines
 from support.servers import free_port, need, server
 
 WORDS = ("in", "out", "-r", "-s", "2", "-s", "3", "-m", "box")
@@ -35,13 +36,6 @@ def many(folder: Path) -> Path:
         Image.fromarray(pixels).save(folder / "in" / ("sub" if k % 3 else ".") / f"{k}.png")
     (folder / "in" / "bad.png").write_bytes(b"no picture")
     return folder
-
-
-def lines(path: Path | str) -> dict[str, dict]:
-    """A report, by input; each must be there once."""
-    found = [json.loads(line) for line in Path(path).read_bytes().splitlines()]
-    assert set(Counter(line["input"] for line in found).values()) == {1}
-    return {line["input"]: line for line in found}
 
 
 def statuses(path: Path | str) -> Counter[str]:
@@ -81,7 +75,7 @@ def test_collisions_of_other_parts_are_found(dpid, many):
     Image.new("RGB", (8, 8)).save("in/0.jpg")
     for number in 1, 2:
         result = dpid("batch", *WORDS, "--format", "png", "--shard", f"{number}/2")
-        assert result.exit_code == 2 and "would both become" in result.stderr
+        assert result.exit_code == 2 and "would both be written here" in result.stderr
 
 
 @pytest.mark.parametrize("part", ["0/3", "4/3", "1", "1/0", "a/b", "-1/3", "1/3/5", ""])
@@ -105,7 +99,7 @@ def test_options_that_contradict_a_cluster(dpid, many):
     need("distributed")
     assert dpid("batch", *WORDS, "--chunk", "4").exit_code == 2
     result = dpid("batch", *WORDS, "--dask", "tcp://127.0.0.1:1", "-j", "2")
-    assert result.exit_code == 2 and "leave it out" in result.stderr
+    assert result.exit_code == 2 and "omit --workers" in result.stderr
 
 
 @pytest.fixture(scope="module")
@@ -127,19 +121,21 @@ main([sys.argv[1], *options.split()])
 """
 SLOW = """
 import os, time
-from dpid_cli.batching import work
-run = work._Task.run
-def slowly(self):
-    time.sleep(0.05)
-    if os.path.basename(self.item.path) == os.environ.get("POISON"):
-        os.kill(os.getpid(), 9)
-    found = run(self)
-    done.append(self)
-    if str(len(done)) == os.environ.get("LAST"):
-        os.kill(os.getpid(), 9)
-    return found
+from dpid_cli.batching import dask
+convert = dask.convert_items
+def slowly(spec, items):
+    results = []
+    for item in items:
+        time.sleep(0.05)
+        if os.path.basename(item.path) == os.environ.get("POISON"):
+            os.kill(os.getpid(), 9)
+        results += convert(spec, [item])
+        done.append(item)
+        if str(len(done)) == os.environ.get("LAST"):
+            os.kill(os.getpid(), 9)
+    return results
 done = []
-work._Task.run = slowly
+dask.convert_items = slowly
 """
 
 

@@ -16,11 +16,12 @@ from pathlib import Path
 from PIL import Image
 
 from dpid_cli.batching.dask import Cluster, connected
+from dpid_cli.batching.items import Item, Result
 from dpid_cli.batching.report import line_of
 from dpid_cli.batching.selection import Listed
 from dpid_cli.batching.session import Session
-from dpid_cli.batching.spec import Order, Want
-from dpid_cli.batching.worker import Item, Result, work
+from dpid_cli.batching.spec import BatchSpec, OutputSpec
+from dpid_cli.batching.worker import convert_items
 from dpid_cli.convert.recipe import Recipe
 from dpid_cli.downscaling.sizes import SizeRequest
 
@@ -33,8 +34,8 @@ MANY = 100_000_000
 MACHINE = 64  # cores
 
 
-def order(output: str, **options) -> Order:
-    return Order((Want(Recipe(SizeRequest("scale", 4.0), "dpid", threads=1)),), output, **options)
+def spec_for(output: str, **options) -> BatchSpec:
+    return BatchSpec((OutputSpec(Recipe(SizeRequest("scale", 4.0), "dpid", threads=1)),), output, **options)
 
 
 def images(folder: Path) -> tuple[float, list[Result]]:
@@ -48,7 +49,7 @@ def images(folder: Path) -> tuple[float, list[Result]]:
     found, results = [], []
     for turn in range(ROUNDS + 1):
         start = time.process_time()
-        results = work(order(str(folder / "out"), overwrite=True), items)
+        results = convert_items(spec_for(str(folder / "out"), overwrite=True), items)
         if turn:
             found.append((time.process_time() - start) / IMAGES)
     assert {result.status for result in results} == {"done"}
@@ -62,20 +63,20 @@ def listing(folder: Path) -> float:
     names.write_text("".join(lines))
     start = time.perf_counter()
     selection = Listed(str(names), "s3://bucket/photos")
-    with Session(order("s3://other/small", dry=True), [selection]) as session:
+    with Session(spec_for("s3://other/small", dry=True), [selection]) as session:
         session.prepare()
-        assert session.count == LISTED
+        assert session.inventory.count == LISTED
     return (time.perf_counter() - start) / LISTED
 
 
 def chunks(cluster: Cluster, **options) -> float:
     """Seconds for each chunk in which nothing is done."""
-    empty = order("out", **options)
+    empty = spec_for("out", **options)
     start = time.perf_counter()
     handed, left = set(), CHUNKS
     while handed or left:
         while left and len(handed) < 4:
-            handed.add(cluster.submit(work, empty, ()))
+            handed.add(cluster.submit(convert_items, empty, ()))
             left -= 1
         done, handed = wait(handed, return_when=FIRST_COMPLETED)
         assert not [future for future in done if future.exception()]

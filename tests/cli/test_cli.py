@@ -254,7 +254,7 @@ def test_results_of_one_run_do_not_overwrite_each_other(dpid, folder):
         Image.new("L", (8, 8), level).save(name)
     result = dpid("downscale", "x/a.png", "y/a.png", "-s", "4", "-o", "out/", "--overwrite")
     assert (result.exit_code, result.stdout) == (1, "out/a_dpid_x4.png\n")
-    assert is_one_error_line(result.stderr) and "another result of this run" in result.stderr
+    assert is_one_error_line(result.stderr) and "another output of this run" in result.stderr
     assert (pixels("out/a_dpid_x4.png") == 10).all()
 
 

@@ -65,8 +65,8 @@ USAGE = [
     ("photo.png -s 4 --format xcf", "xcf"),
     ("photo.png -s 4 -o out.xcf", "extension"),
     ("photo.png -s 4 -o out", "extension"),
-    ("photo.png photo.png -s 4 -o out.png", "directory"),
-    ("photo.png photo.png -s 4 -o -", "directory"),
+    ("photo.png photo.png -s 4 -o out.png", "folder"),
+    ("photo.png photo.png -s 4 -o -", "folder"),
     ("- - -s 4 -o new/", "once"),
     ("- -s 4 --json", "--json"),
     ("photo.png -s 4 --sizes", "--sizes"),
@@ -109,7 +109,7 @@ def test_unknown_command(dpid):
 
 FAILURES = [
     ("missing.png", "", "no such file"),
-    ("folder", "", "is a directory"),
+    ("folder", "", "is a folder"),
     ("text.png", "", "not an image"),
     ("empty.png", "", "not an image"),
     ("cut.png", "", "truncated"),
@@ -120,9 +120,9 @@ FAILURES = [
     ("cut-200-megapixels.png", "", "truncated"),
     ("photo.png/x", "", "not a directory"),
     ("line\nbreak.png", "", r"line\nbreak.png"),
-    ("photo.png", "-o missing/out.png", "no such file or directory"),
-    ("photo.png", "-o text.png/", "not a directory"),
-    ("photo.png", "-o text.png/out.png", "not a directory"),
+    ("photo.png", "-o missing/out.png", "there is no folder missing"),
+    ("photo.png", "-o text.png/", "not a folder"),
+    ("photo.png", "-o text.png/out.png", "not a folder"),
     ("photo.png", "-o text.png", "--overwrite"),
     ("photo.png", "-o fifo --format png --overwrite", "not a regular file"),
     ("photo.png", f"-o {'x' * 300}.png", "too long"),
@@ -232,7 +232,10 @@ def test_endless_pipe(photo, noise, kind):
     Image.fromarray(noise).save("photo", kind)
     done = process_in_shell('cat photo /dev/zero | "$0" downscale - -s 4 --max-pixels 1M', photo.parent)
     assert (done.returncode, done.stdout) == (1, b"") and is_one_error_line(done.stderr.decode())
-    assert b"standard input: more than 64000000 bytes" in done.stderr and b"--max-pixels" in done.stderr
+    assert (
+        b"standard input: too large to keep in memory (more than 64000000 bytes)" in done.stderr
+        and b"--max-pixels" in done.stderr
+    )
 
 
 def test_pipe_is_read_no_further_than_the_picture(photo):

@@ -120,7 +120,7 @@ def test_laying_over(dtype, linear):
     bytes_[:5, :, 3], bytes_[5:9, :, 3] = 0, 255
     values, full = deepened(bytes_, dtype), DEPTHS[dtype]
     behind = np.array([0.9, 0.5, 0.1])
-    result = alpha.laid_over(values, behind, SRGB if linear else None)
+    result = alpha.composited(values, behind, SRGB if linear else None)
     seen, share = values[..., :3] / np.float64(full), values[..., 3:] / np.float64(full)
     if linear:
         expected = srgb_encoded(srgb_light(seen) * share + srgb_light(behind) * (1 - share))
@@ -229,8 +229,11 @@ def test_opaque_pictures_with_alpha(noise):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--background", "red"], "background: it goes with transparency drop"),
-        (["--transparency", "separate", "--background", "red"], "background: it goes with transparency drop"),
+        (["--background", "red"], "background: works only with transparency drop"),
+        (
+            ["--transparency", "separate", "--background", "red"],
+            "background: works only with transparency drop",
+        ),
         (
             ["--transparency", "drop", "--background", "reddish"],
             "background: 'reddish' is not an opaque colour",

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageFile
 
 from dpid_cli.errors import DpidError, DpidWarning, collected, warn
-from dpid_cli.files.targets import atomic
+from dpid_cli.files.atomic import atomic
 from dpid_cli.pictures import read
 from dpid_cli.pictures.pillow_state import decoder_warnings, settings
 

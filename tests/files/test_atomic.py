@@ -21,7 +21,7 @@ import pytest
 from PIL import Image
 
 from dpid_cli.errors import FileError
-from dpid_cli.files.targets import atomic
+from dpid_cli.files.atomic import atomic
 from support.command import DPID, is_one_error_line, listing, process
 
 WORKERS = 2
@@ -95,7 +95,7 @@ def put(name: str, overwrite: bool) -> None:
 WRITE = """
 import os, signal, sys
 from pathlib import Path
-from dpid_cli.files.targets import atomic
+from dpid_cli.files.atomic import atomic
 
 def killed(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -295,7 +295,7 @@ def test_directory_that_must_not_be_changed(folder):
     code = """
 import os, sys
 from pathlib import Path
-from dpid_cli.files.targets import atomic
+from dpid_cli.files.atomic import atomic
 if os.getuid() == 0:
     os.setuid(65534)
 try:
@@ -310,7 +310,7 @@ except ValueError as error:
         Path(name).chmod(0o555)
         for path in old, Path(name, "new"):
             done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)
-            expected = f"{path}: cannot be written: permission denied: check the directory\n"
+            expected = f"{path}: cannot be written: permission denied: check the folder\n"
             assert (done.stdout, done.stderr) == (expected, "")
         assert listing(Path(name)) == {"old": b"old"}
         Path(name).chmod(0o755)

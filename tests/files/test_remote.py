@@ -17,6 +17,7 @@ from PIL import Image
 from dpid_cli.errors import FileError
 from dpid_cli.files import storage
 from support.command import is_one_error_line, listing
+from support.folders import lines
 from support.servers import need, s3_server, sftp_server
 
 WORDS = ("-r", "-s", "2", "-m", "box", "--json")
@@ -71,13 +72,6 @@ def sftp(sftp_home, monkeypatch):
 def counts(result) -> dict[str, int]:
     assert result.exit_code in (0, 1), result.stderr
     return {key: json.loads(result.stdout)[key] for key in ("done", "skipped", "failed")}
-
-
-def lines(path: str = "r.jsonl") -> dict[str, dict]:
-    """A report, by input; each must be there once."""
-    found = [json.loads(line) for line in Path(path).read_text().splitlines()]
-    assert max(Counter(line["input"] for line in found).values()) == 1
-    return {line["input"]: line for line in found}
 
 
 @pytest.mark.parametrize(
@@ -316,7 +310,7 @@ def test_sftp_leaves_nothing_of_what_fails(sftp, tmp_path):
     ):
         stream.write(b"a folder is there")
     assert listing(tmp_path) == {"x": None}
-    with pytest.raises(FileError, match="is a directory"):
+    with pytest.raises(FileError, match="is a folder"):
         storage.refuse(f"{sftp}{tmp_path}/x", "in", overwrite=True)
 
 

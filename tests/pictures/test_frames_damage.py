@@ -121,12 +121,12 @@ for frame in (0, None):
 def test_recipes_have_it_without_the_command(folder):
     Path("a.gif").write_bytes(saved(opaque_frames(), "GIF").getvalue())
     recipe = Recipe(SizeRequest("scale", 2.0), "box", frame=2)
-    recipe.check()
+    recipe.checked()
     with Path("a.gif").open("rb") as stream:
         picture = recipe.read(stream, "a.gif")
     np.testing.assert_array_equal(picture.pixels, frames_of(Path("a.gif").read_bytes())[2].pixels)
     with pytest.raises(dpid_cli.DpidError, match="max-frames"):
-        Recipe(SizeRequest("scale", 2.0), max_frames=0).check()
+        Recipe(SizeRequest("scale", 2.0), max_frames=0).checked()
     outcome = Job(("a.gif",), Recipe(SizeRequest("scale", 2.0), "box"), output="b.webp").run("a.gif")
     assert outcome.frames == 6
 

@@ -119,4 +119,4 @@ def test_options_are_those_of_the_job():
 @pytest.mark.parametrize("wrong", [{"metadata": "some"}, {"truncated": "yes"}, {"max_pixels": 0}])
 def test_jobs_that_cannot_work(wrong):
     with pytest.raises(dpid_cli.DpidError, match=next(iter(wrong)).replace("_", "-")):
-        Recipe(SizeRequest("scale", 2.0), **wrong).check()
+        Recipe(SizeRequest("scale", 2.0), **wrong).checked()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,12 @@ DPID = Path(sys.executable).with_name("dpid")
 def process(*args: str | bytes, **options) -> subprocess.CompletedProcess[bytes]:
     """Run the installed command as people run it."""
     return subprocess.run([DPID, *args], **{"capture_output": True, "timeout": 120} | options)
+
+
+def default_signals() -> None:
+    """For `preexec_fn`: hear signals that whoever runs the tests ignores, as nohup and background jobs do."""
+    for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
+        signal.signal(number, signal.SIG_DFL)
 
 
 def listing(folder: Path) -> dict[str, bytes | None]:

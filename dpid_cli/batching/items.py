@@ -1,0 +1,127 @@
+"""What a worker is given for one input of a batch, and what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from dpid_cli.downscaling.sizes import Size
+
+DONE, SKIPPED, FAILED = "done", "skipped", "failed"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One input to convert.
+
+    Attributes
+    ----------
+    path : str
+        The input.
+    targets : tuple of str
+        Paths of its outputs, in the order of `BatchSpec.outputs`, then that of the cropped original.
+    name : str
+        Its path in the folder tree.
+    known : Result or None
+        The result of an earlier run with the same targets.
+    made : tuple of str
+        Those of `targets` that an earlier run has written; they may be replaced.
+    unrecorded : bool
+        Whether a killed run may have written other targets. If such a target exists, its content decides.
+    error : str
+        Why this cannot be an input; empty if it can.
+    """
+
+    path: str
+    targets: tuple[str, ...] = ()
+    name: str = ""
+    known: Result | None = None
+    made: tuple[str, ...] = ()
+    unrecorded: bool = False
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was made of one input.
+
+    Attributes
+    ----------
+    input : str
+        Its path, as it was given.
+    status : {'done', 'skipped', 'failed'}
+    outputs : tuple of str
+        Paths of its outputs; if it failed, those written before the failure or by earlier runs.
+    input_size : (int, int) or None
+        Width and height, upright, before cropping; None if it was not read.
+    output_sizes : tuple of ((int, int) or None)
+        One for each output; None for an output that existed before. Empty if it failed or has no outputs.
+    methods : tuple of (str or None)
+        One for each output; None if it is not downscaled, or existed before. Empty as above.
+    parameters : tuple of (dict or None)
+        By the names of their options; None for an output that existed before. Empty as above.
+    frames : int
+        Number of its frames or pages; 0 if it was not read to the end.
+    seconds : float
+        Time that a worker spent on it.
+    error : str or None
+        What is wrong, and what to do: one line.
+    reason : str or None
+        Why it was skipped.
+    warnings : tuple of str
+    input_bytes, modified : int
+        Size of the file, and its modification time in nanoseconds since 1970.
+    checksum : str or None
+        BLAKE2b of its content, 128 bits, if requested.
+    output_bytes : tuple of int
+        Sizes of the files in `outputs`.
+    order : str
+        A hash of the version and all options that outputs depend on; empty if all outputs existed before.
+    trace : str
+        Traceback of the error.
+    """
+
+    input: str
+    status: str
+    outputs: tuple[str, ...] = ()
+    input_size: Size | None = None
+    output_sizes: tuple[Size | None, ...] = ()
+    methods: tuple[str | None, ...] = ()
+    parameters: tuple[dict[str, Any] | None, ...] = ()
+    frames: int = 0
+    seconds: float = 0.0
+    error: str | None = None
+    reason: str | None = None
+    warnings: tuple[str, ...] = ()
+    input_bytes: int = 0
+    modified: int = 0
+    checksum: str | None = None
+    output_bytes: tuple[int, ...] = ()
+    order: str = ""
+    trace: str = field(default="", repr=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        line = asdict(self) | {"seconds": round(self.seconds, 4)}
+        del line["trace"]
+        return line
+
+    @classmethod
+    def from_dict(cls, line: Mapping[str, Any]) -> Result:
+        """The result in a line of a report; a `KeyError`, `TypeError` or `ValueError` if that is damaged."""
+        values = {
+            f.name: line[f.name] for f in fields(cls) if f.name not in ("seconds", "error", "reason", "trace")
+        }
+        values["input_size"] = _size(values["input_size"])
+        values["output_sizes"] = map(_size, values["output_sizes"])
+        for name in "outputs", "output_sizes", "methods", "parameters", "warnings", "output_bytes":
+            values[name] = tuple(values[name])
+        return cls(**values)
+
+
+def _size(value: Any) -> Size | None:
+    if value is None:
+        return None
+    width, height = value
+    return width, height

@@ -1,0 +1,195 @@
+"""The conversion engine: decodes each image once, renders it for every output, and writes the files."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from itertools import count, repeat
+from typing import IO, TYPE_CHECKING
+
+from dpid_cli.downscaling.sizes import Size
+from dpid_cli.files import storage
+from dpid_cli.files.streams import standard_output
+from dpid_cli.pictures import (
+    Format,
+    Picture,
+    PictureSequence,
+    check_picture,
+    check_sequence,
+    format_in,
+    holds_all_of,
+    write_sequence,
+)
+
+if TYPE_CHECKING:
+    from dpid_cli.convert.recipe import Recipe
+
+
+@dataclass(frozen=True, eq=False)
+class Output:
+    """One file to write from an input.
+
+    Attributes
+    ----------
+    path : str or None
+        A path or an address; None for standard output.
+    format : Format
+        The file format, with the encoder's options.
+    recipe : Recipe
+    multiple_of : int
+        Crop each image first, at the right and the bottom, to sides that are multiples of this.
+    original : bool
+        Whether to write the cropped images in their own size, upright.
+    keeps_size : callable
+        From the size of a cropped image to whether it keeps this size, too.
+    overwrite : bool
+        Whether to replace an existing file.
+    exists : bool
+        Whether the file exists and stays; writing fails if its content would differ.
+    """
+
+    path: str | None
+    format: Format
+    recipe: Recipe
+    multiple_of: int = 1
+    original: bool = False
+    keeps_size: Callable[[Size], bool] = lambda size: False
+    overwrite: bool = False
+    exists: bool = False
+
+    @property
+    def name(self) -> str:
+        """What errors and warnings call it."""
+        return "standard output" if self.path is None else self.path
+
+    def render(self, picture: Picture, name: str) -> Picture:
+        """The image to write for one image of the input, which errors call `name`."""
+        width, height = size = cropped(picture.size, self.multiple_of)
+        if size != picture.size:
+            picture = replace(picture, pixels=picture.pixels[:height, :width])
+        if self.original or self.keeps_size(size):
+            return self.recipe.unscaled(picture, name)
+        return self.recipe.apply(picture, self.recipe.size_of(picture, name), name)
+
+    def is_copy(self, kind: str, first: Picture) -> bool:
+        """Whether the file would be the input, byte for byte; pages would have to be looked at one by one."""
+        unchanged = self.recipe.keeps_everything and self.format.name == first.format
+        unscaled = not first.turned if self.original else self.keeps_size(first.size)
+        return (
+            unchanged and unscaled and kind != "pages" and cropped(first.size, self.multiple_of) == first.size
+        )
+
+    def opened(self) -> AbstractContextManager[IO[bytes]]:
+        """A stream whose content becomes the file, whole or not at all."""
+        if self.path is None:
+            return standard_output()
+        return storage.confirmed(self.path) if self.exists else storage.written(self.path, self.overwrite)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A file that was written: its path, the size of its first image, and how many images it has."""
+
+    path: str | None
+    size: Size
+    frames: int
+
+
+def cropped(size: Size, multiple_of: int) -> Size:
+    """Both sides reduced to multiples of a number; 0 where a side is smaller than that."""
+    width, height = size
+    return width - width % multiple_of, height - height % multiple_of
+
+
+def peek(sequence: PictureSequence) -> tuple[Picture, PictureSequence]:
+    """The first image of a sequence, and the sequence, which still begins with that image."""
+    first = next(sequence.pictures)
+    return first, replace(sequence, pictures=_with_first([first], sequence.pictures))
+
+
+def _with_first(first: list[Picture], others: Iterator[Picture]) -> Iterator[Picture]:
+    yield first.pop()  # which lets go of it
+    yield from others
+
+
+def convert(
+    sequence: PictureSequence, outputs: Sequence[Output], name: str, source: str = ""
+) -> Iterator[Written]:
+    """Write all outputs of one input, decoding its images one at a time and each once.
+
+    Parameters
+    ----------
+    sequence : PictureSequence
+        The images of the input.
+    name : str
+        What errors and warnings call the input.
+    source : str
+        Path of the input, to copy its bytes where an output would equal it.
+
+    Raises
+    ------
+    DpidError
+        If a format cannot hold the images, an image is too small, or a file cannot be written. That file does
+        not exist then; those yielded before do.
+    """
+    for output in outputs:
+        check_sequence(sequence, output.format, name)
+    first, sequence = peek(sequence)
+    copies = [output for output in outputs if output.is_copy(sequence.kind, first)]
+    for output in copies:
+        with storage.opened(source) as original, output.opened() as stream:
+            shutil.copyfileobj(original, stream)
+        yield Written(output.path, first.size, sequence.count)
+    del first  # from here on, only the sequence holds it
+    others = [output for output in outputs if output not in copies]
+    for output, pictures in zip(others, _rendered(sequence, others, name), strict=True):
+        yield _write(output, replace(sequence, pictures=iter(pictures)))
+
+
+def _rendered(sequence: PictureSequence, outputs: Sequence[Output], name: str) -> Iterator[Iterable[Picture]]:
+    """The images of each output; those of a single output are rendered while they are being written."""
+    pages = (f"{name}: page {number}" for number in count())
+    names = pages if sequence.kind == "pages" else repeat(name)
+    if len(outputs) == 1:
+        yield map(outputs[0].render, sequence.pictures, names)
+    elif sequence.kind == "still":
+        picture = next(sequence.pictures)
+        for output in outputs:
+            yield [output.render(picture, name)]
+    else:
+        results: list[list[Picture]] = [[] for _ in outputs]
+        for picture, what in zip(sequence.pictures, names, strict=False):
+            for output, rendered in zip(outputs, results, strict=True):
+                rendered.append(output.render(picture, what))
+        while results:
+            yield results.pop(0)
+
+
+def _write(output: Output, sequence: PictureSequence) -> Written:
+    sizes: list[Size] = []
+
+    def noted(picture: Picture) -> Picture:
+        sizes.append(picture.size)
+        return picture
+
+    with output.opened() as stream:
+        pictures = map(noted, sequence.pictures)
+        write_sequence(replace(sequence, pictures=pictures), stream, output.format, output.name)
+    return Written(output.path, sizes[0], len(sizes))
+
+
+def check_outputs(stream: IO[bytes], recipe: Recipe, outputs: Sequence[Output], name: str) -> None:
+    """Raise a `FileError` if a format cannot hold the images of its output; nothing is written.
+
+    Images are decoded only if some of the input's format would not fit. `recipe` says how to read them.
+    """
+    source = format_in(stream, name)
+    doubtful = [o for o in outputs if source is None or not holds_all_of(o.format, source)]
+    if not doubtful:
+        return
+    stream.seek(0)
+    for picture in recipe.sequence(stream, name).pictures:
+        for output in doubtful:
+            check_picture(output.render(picture, name), output.format, output.name)

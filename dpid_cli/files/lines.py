@@ -1,0 +1,73 @@
+"""Local files of lines that one process appends to while others read them: reports of batches."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import IO
+
+from dpid_cli.errors import ArgumentError, FileError, reason
+from dpid_cli.files.atomic import atomic, is_named, lock
+from dpid_cli.files.targets import make_folder
+
+
+def opened(path: str) -> IO[bytes] | None:
+    """A regular file for reading; None for a pipe or the like, which might never end.
+
+    Raises an `OSError` if the file cannot be opened.
+    """
+    return Path(path).open("rb") if stat.S_ISREG(Path(path).stat().st_mode) else None
+
+
+def whole_lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Offset and content of each line, without a last one that a killed process has left unfinished."""
+    start = 0
+    for line in stream:
+        if line.endswith(b"\n"):
+            yield start, line
+        start += len(line)
+
+
+@contextmanager
+def appending(path: str, *, keep: bool) -> Iterator[IO[bytes]]:
+    """An unbuffered stream to the end of a file, or with `keep` false, to an emptied one.
+
+    A regular file is locked against other writers until the block ends, and a line that a killed process has
+    left unfinished is removed. Missing folders are created.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be written.
+    ArgumentError
+        If another process is writing it.
+    """
+    make_folder(Path(path).parent)
+    try:
+        handle = os.open(path, os.O_RDWR if keep else os.O_WRONLY | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    with os.fdopen(handle, "r+b" if keep else "wb", buffering=0) as stream:
+        try:
+            if stat.S_ISREG(os.fstat(handle).st_mode):
+                if lock(handle) is False or not is_named(handle, os.path.realpath(path)):
+                    raise ArgumentError(f"{path}: another process is writing it: give each its own file")
+                if keep:
+                    stream.seek(sum(len(line) for _, line in whole_lines(stream)))
+                stream.truncate()
+        except OSError as error:
+            raise unwritable(path, error) from error
+        yield stream
+
+
+def rewriting(path: str) -> AbstractContextManager[IO[bytes]]:
+    """A stream whose content replaces that of the file, whole or not at all; follows a link."""
+    return atomic(Path(os.path.realpath(path)), overwrite=True)
+
+
+def unwritable(path: str, error: OSError) -> FileError:
+    """The error for a file that cannot be written."""
+    return FileError(f"{path}: cannot be written: {reason(error)}: check space and rights")
