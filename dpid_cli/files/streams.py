@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
 import sys
 from collections.abc import Iterator
@@ -48,6 +49,8 @@ def opened(source: str, most: int = MOST_BYTES) -> Iterator[IO[bytes]]:
     try:
         stream = _standard_input(most) if source == STANDARD_STREAM else _file(source, most)
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and re.search(r"[*?\[]", source):
+            raise FileError(f"INPUT: no file matches {source}: check the folder and the pattern") from error
         what = "redirect an image to it" if source == STANDARD_STREAM else "check the path"
         raise FileError(f"{called(source)}: cannot be read: {reason(error)}: {what}") from error
     with stream:
@@ -62,7 +65,7 @@ def _file(path: str, most: int) -> IO[bytes]:
         return _Bounded(io.FileIO(handle), path, most)
     os.close(handle)
     if stat.S_ISDIR(kind):
-        raise FileError(f"{path}: is a directory: give image files")
+        raise FileError(f"{path}: is a folder: give image files, or type: dpid batch {path} OUTPUT_DIR ...")
     raise FileError(f"{path}: not a regular file: give an image file, or - for standard input")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from dpid_cli.cli.downscale import FORMAT_NAMES
+from dpid_cli.cli.options import FORMAT_NAMES
 from dpid_cli.convert import alpha
 from dpid_cli.errors import DpidWarning, FileError
 from dpid_cli.pictures import FORMATS, WRITTEN, Picture, read, write
