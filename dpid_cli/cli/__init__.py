@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import sys
 import traceback
 from collections.abc import Sequence
@@ -14,12 +13,22 @@ from typing import Any, NoReturn
 import click
 
 from dpid_cli.cli.console import say
-from dpid_cli.cli.sections import help_instead_of_nothing
+from dpid_cli.cli.sections import help_instead_of_nothing, write_section
 from dpid_cli.cli.values import did_you_mean
 from dpid_cli.errors import ArgumentError, DpidError
 from dpid_cli.version import __version__
 
-COMMANDS = ("downscale", "batch", "compare", "learn", "methods", "info", "warmup", "help")
+# With the first sentence of each: `dpid --help` imports none of them.
+COMMANDS = {
+    "downscale": "Downscale images so that small details survive.",
+    "batch": "Downscale folders of images, on all CPU cores.",
+    "compare": "Compare methods on images, side by side and by metrics.",
+    "learn": "Learn a filter from images, for 'dpid downscale --guidance'.",
+    "methods": "List the methods and their parameters, with sources and defaults.",
+    "info": "Show versions, file formats, threads, GPU and kernel cache.",
+    "warmup": "Compile all kernels now, so that later runs start at once.",
+    "help": "Show this help, or the help of a command.",
+}
 
 
 class Cli(click.Group):
@@ -34,15 +43,17 @@ class Cli(click.Group):
         command: click.Command = import_module(f"dpid_cli.cli.{cmd_name}").command
         return command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        write_section(formatter, "Commands", COMMANDS.items(), width=max(map(len, COMMANDS)))
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         help_instead_of_nothing(self, ctx, args)
-        words = shlex.join(["downscale", *args])
+        words = list(args)
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
             if any(map(os.path.exists, args)):
-                what = f"{ctx.command_path}: {error.option_name} belongs to a command"
-                raise ArgumentError(f"{what}: type: {ctx.command_path} {words}") from None
+                _propose(ctx.command_path, f"{error.option_name} belongs to a command", "downscale", *words)
             raise
 
     def resolve_command(
@@ -81,12 +92,18 @@ def _refuse(program: str, word: str, *rest: str) -> NoReturn:
     """Say what to type instead of this word, which is no command: it may be misspelled, or an input."""
     folder = os.path.isdir(word)  # noqa: PTH112
     if not (folder or os.path.exists(word) or re.search(r"[./*?\[\\]|^-$", word)):  # noqa: PTH110
-        hint = did_you_mean(word, COMMANDS) or f"see '{program} --help'"
+        hint = did_you_mean(word, list(COMMANDS)) or f"see '{program} --help'"
         raise ArgumentError(f"{program}: there is no command {word}: {hint}")
     output = ["OUTPUT_DIR"] if folder and (not rest or rest[0].startswith("-")) else []
     size = [] if any(each.startswith("-") for each in rest) else ["-s", "4"]
-    words = shlex.join(["batch" if folder else "downscale", word, *output, *rest, *size])
-    raise ArgumentError(f"{program}: {word} is not a command: type: {program} {words}")
+    command = "batch" if folder else "downscale"
+    _propose(program, f"{word} is not a command", command, word, *output, *rest, *size)
+
+
+def _propose(program: str, what: str, *words: str) -> NoReturn:
+    from shlex import join
+
+    raise ArgumentError(f"{program}: {what}: type: {program} {join(words)}")
 
 
 def _report(error: Exception) -> int:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 
 import click
 
@@ -32,6 +30,8 @@ def command(as_json: bool, debug: bool) -> None:
 
 def facts() -> dict[str, str]:
     """Everything that `dpid info` shows, by name."""
+    from importlib.util import find_spec
+
     import dpid_cli.downscaling.api  # noqa: F401  # with its kernels
     from dpid_cli.downscaling.devices import available_threads
     from dpid_cli.kernels.jit import cache_folder
@@ -65,6 +65,8 @@ def _gpu() -> str:
 
 
 def _version(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(package)
     except PackageNotFoundError:

@@ -76,9 +76,6 @@ class Command(click.Command):
             error.ctx = error.ctx or ctx  # which Click leaves out of some
             raise
 
-    def get_short_help_str(self, limit: int = 45) -> str:
-        return super().get_short_help_str(limit=1000)  # never cut
-
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows: dict[str, list[tuple[str, str]]] = {}
         for each in self.get_params(ctx):

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-import shlex
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 import click
@@ -16,15 +14,17 @@ from dpid_cli.downscaling.choices import either
 
 def did_you_mean(word: str, words: Sequence[str]) -> str:
     """A question after the nearest of `words`; empty if none is near."""
+    from difflib import get_close_matches
+
     near = get_close_matches(word, words, n=2)
     return f"did you mean {either(near)}?" if near else ""
 
 
 def wrong(value: object, allowed: str, hint: str = "") -> click.BadParameter:
     """The error of an option whose value is not allowed."""
-    return click.BadParameter(
-        f"must be {allowed} (got {shlex.quote(str(value))})" + (f": {hint}" if hint else "")
-    )
+    from shlex import quote
+
+    return click.BadParameter(f"must be {allowed} (got {quote(str(value))})" + (f": {hint}" if hint else ""))
 
 
 class Choice(click.Choice):  # type: ignore[type-arg]  # generic from Click 8.2 on
