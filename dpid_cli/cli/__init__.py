@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from dpid_cli.cli.console import say
-from dpid_cli.cli.sections import help_instead_of_nothing, write_section
+from dpid_cli.cli.sections import Explained, write_section
 from dpid_cli.cli.values import did_you_mean
 from dpid_cli.errors import ArgumentError, DpidError
 from dpid_cli.version import __version__
@@ -31,7 +31,7 @@ COMMANDS = {
 }
 
 
-class Cli(click.Group):
+class Cli(Explained, click.Group):
     """Commands imported when used; every error in one line, with its exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -47,20 +47,19 @@ class Cli(click.Group):
         write_section(formatter, "Commands", COMMANDS.items(), width=max(map(len, COMMANDS)))
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        help_instead_of_nothing(self, ctx, args)
-        words = list(args)
+        words = tuple(args)
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            if any(map(os.path.exists, args)):
-                _propose(ctx.command_path, f"{error.option_name} belongs to a command", "downscale", *words)
+            if any(map(os.path.exists, words)):
+                _propose(ctx, f"{error.option_name} belongs to a command", "downscale", *words)
             raise
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args[0] not in COMMANDS:
-            _refuse(ctx.command_path, *args)
+            _refuse(ctx, *args)
         return super().resolve_command(ctx, args)
 
     def main(  # type: ignore[override]  # one signature for both of the base's overloads
@@ -88,22 +87,22 @@ def _occupy_standard_streams() -> None:
     os.close(handle)
 
 
-def _refuse(program: str, word: str, *rest: str) -> NoReturn:
-    """Say what to type instead of this word, which is no command: it may be misspelled, or an input."""
+def _refuse(ctx: click.Context, word: str, *rest: str) -> NoReturn:
+    """Say what to type instead of a word that is no command: it may be misspelled, or an input."""
     folder = os.path.isdir(word)  # noqa: PTH112
     if not (folder or os.path.exists(word) or re.search(r"[./*?\[\\]|^-$", word)):  # noqa: PTH110
-        hint = did_you_mean(word, list(COMMANDS)) or f"see '{program} --help'"
-        raise ArgumentError(f"{program}: there is no command {word}: {hint}")
+        hint = did_you_mean(word, list(COMMANDS)) or f"see '{ctx.command_path} --help'"
+        raise ArgumentError(f"{ctx.command_path}: there is no command {word}: {hint}")
     output = ["OUTPUT_DIR"] if folder and (not rest or rest[0].startswith("-")) else []
     size = [] if any(each.startswith("-") for each in rest) else ["-s", "4"]
     command = "batch" if folder else "downscale"
-    _propose(program, f"{word} is not a command", command, word, *output, *rest, *size)
+    _propose(ctx, f"{word} is not a command", command, word, *output, *rest, *size)
 
 
-def _propose(program: str, what: str, *words: str) -> NoReturn:
+def _propose(ctx: click.Context, wrong: str, *words: str) -> NoReturn:
     from shlex import join
 
-    raise ArgumentError(f"{program}: {what}: type: {program} {join(words)}")
+    raise ArgumentError(f"{ctx.command_path}: {wrong}: type: {ctx.command_path} {join(words)}")
 
 
 def _report(error: Exception) -> int:
@@ -121,7 +120,7 @@ def _report(error: Exception) -> int:
             return 2 if isinstance(error, ArgumentError) else 1
         case OSError():
             where, what = error.filename or "standard output", (error.strerror or str(error)).lower()
-            say(f"{where}: cannot be written: {what}: check free space and permissions")
+            say(f"{where}: cannot be written: {what}: check space and rights")
             return 1
         case _:
             what = f"{type(error).__name__}: {error}"

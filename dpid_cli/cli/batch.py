@@ -30,7 +30,7 @@ from dpid_cli.cli.options import (
     size_request,
 )
 from dpid_cli.cli.progress import Progress
-from dpid_cli.cli.sections import Command, option, section
+from dpid_cli.cli.sections import Command, option, sections
 from dpid_cli.cli.values import least_size, number, wrong
 from dpid_cli.downscaling.choices import Device, IfSmaller
 from dpid_cli.downscaling.registry import METHODS
@@ -69,63 +69,55 @@ def _interruptible() -> Iterator[None]:
         raise click.exceptions.Exit(130) from None
 
 
-OPTIONS = [
+OPTIONS = sections(
     click.Argument(["paths"], nargs=-1, required=True, metavar="[INPUT]... OUTPUT_DIR", type=click.Path()),
-    *section(
-        "Inputs",
-        option("-r --recursive", "Include subfolders; the output mirrors their tree."),
-        option("--include GLOB", "Take only files that match: by name, or by path if GLOB has a /. Case does "
-               "not matter.", multiple=True, shown="image files"),
-        option("--exclude GLOB", "Skip matching files and folders.", multiple=True),
-        option("--hidden", "Include files and folders whose names begin with a dot."),
-        option("--from-file LIST|-", "Read the inputs from a file or standard input, one per line or ended "
-               "by NUL ('find -print0')."),
-        option("--root DIR", "With --from-file: mirror paths relative to DIR."),
-        option("--min-size N|WxH", "Skip narrower or lower inputs, unless --if-smaller says otherwise.",
-               least_size),
-        option("--if-smaller", "What to do with inputs smaller than the requested size or --min-size.",
-               IfSmaller.words(), shown="error; skip with --min-size"),
-        option("--retry-failed REPORT", "Take only the inputs that failed in this report."),
-        option("--shard I/N", "Take only part I of N, from 1. Each input is in exactly one part, the same on "
-               "every machine.", _shard),
-    ),
+    "Inputs",
+    option("-r --recursive", "Include subfolders; the output mirrors their tree."),
+    option("--include GLOB", "Take only files that match: by name, or by path if GLOB has a /. Case does "
+           "not matter.", multiple=True, shown="image files"),
+    option("--exclude GLOB", "Skip matching files and folders.", multiple=True),
+    option("--hidden", "Include files and folders whose names begin with a dot."),
+    option("--from-file LIST|-", "Read the inputs from a file or standard input, one per line or ended "
+           "by NUL ('find -print0')."),
+    option("--root DIR", "With --from-file: mirror paths relative to DIR."),
+    option("--min-size N|WxH", "Skip narrower or lower inputs, unless --if-smaller says otherwise.",
+           least_size),
+    option("--if-smaller", "What to do with inputs smaller than the requested size or --min-size.",
+           IfSmaller.words(), shown="error; skip with --min-size"),
+    option("--retry-failed REPORT", "Take only the inputs that failed in this report."),
+    option("--shard I/N", "Take only part I of N, from 1. Each input is in exactly one part, the same on "
+           "every machine.", _shard),
     *size_options(several=True),
-    *section(
-        "Size",
-        option("--multiple-of N", "Crop each input at the right and the bottom to multiples of N pixels.",
-               number(1, 1_000_000), default=1),
-    ),
+    "Size",
+    option("--multiple-of N", "Crop each input at the right and the bottom to multiples of N pixels.",
+           number(1, 1_000_000), default=1),
     *method_options(several=True),
-    *section(
-        "Output",
-        option("--name TEMPLATE", "Name outputs by {stem}, {ext}, {method}, {scale}, {width} and {height}.",
-               name="template", default="{stem}{ext}"),
-        format_option("by the output's name"),
-        option("--hr DIR", "Also write the cropped inputs to DIR."),
-        OVERWRITE,
-        option("--skip-existing", "Keep existing outputs, whatever they contain."),
-    ),
+    "Output",
+    option("--name TEMPLATE", "Name outputs by {stem}, {ext}, {method}, {scale}, {width} and {height}.",
+           name="template", default="{stem}{ext}"),
+    format_option("by the output's name"),
+    option("--hr DIR", "Also write the cropped inputs to DIR."),
+    OVERWRITE,
+    option("--skip-existing", "Keep existing outputs, whatever they contain."),
     *RECIPE,
-    *section(
-        "Running",
-        option("-n --dry-run", "Print what would be done; write nothing.", name="dry"),
-        option("--report FILE.jsonl", "Write one line of JSON per input as soon as it is done."),
-        option("--resume", "Skip inputs that --report lists as done; redo those whose input, options or "
-               "version changed."),
-        option("--checksum", "Detect changed inputs by checksum instead of size and modification time."),
-        device_option(*Device.words()),
-        option("-j --workers N", "Downscale N images at a time.", number(1), shown="all CPU cores"),
-        option("--processes/--threads", "Run the workers as processes, or as threads of one process.",
-               default=None, shown="processes from 1000 inputs on"),
-        option("--dask ADDRESS|local", "Run on a Dask cluster: the scheduler's address, or local for "
-               "processes on this machine."),
-        option("--chunk N", "With --dask: give a worker at most N images at a time.", number(1), shown="16"),
-        option("--json", "Print the summary as one JSON object.", name="as_json"),
-        QUIET,
-        option("-v --verbose", "Print what happened to each input."),
-        DEBUG,
-    ),
-]  # fmt: skip
+    "Running",
+    option("-n --dry-run", "Print what would be done; write nothing.", name="dry"),
+    option("--report FILE.jsonl", "Write one line of JSON per input as soon as it is done."),
+    option("--resume", "Skip inputs that --report lists as done; redo those whose input, options or "
+           "version changed."),
+    option("--checksum", "Detect changed inputs by checksum instead of size and modification time."),
+    device_option(*Device.words()),
+    option("-j --workers N", "Downscale N images at a time.", number(1), shown="all CPU cores"),
+    option("--processes/--threads", "Run the workers as processes, or as threads of one process.",
+           default=None, shown="processes from 1000 inputs on"),
+    option("--dask ADDRESS|local", "Run on a Dask cluster: the scheduler's address, or local for "
+           "processes on this machine."),
+    option("--chunk N", "With --dask: give a worker at most N images at a time.", number(1), shown="16"),
+    option("--json", "Print the summary as one JSON object.", name="as_json"),
+    QUIET,
+    option("-v --verbose", "Print what happened to each input."),
+    DEBUG,
+)  # fmt: skip
 
 
 @click.command("batch", cls=Command, params=OPTIONS, no_args_is_help=True)
@@ -170,10 +162,10 @@ def command(
     running = {name: options.pop(name) for name in ("workers", "report", "resume", "retry_failed", "shard")}
     dask, chunk, processes = (options.pop(name) for name in ("dask", "chunk", "processes"))
     if chunk is not None and dask is None:
-        raise click.UsageError("--chunk needs --dask: add it, or leave out --chunk")
+        raise click.UsageError("--chunk: it goes with --dask: leave it out")
     if processes is not None:
         if dask is not None:
-            raise click.UsageError("--dask brings its own workers: leave out --processes and --threads")
+            raise click.UsageError("--processes, --threads: --dask has workers of its own: leave it out")
         running |= {"executor": Processes if processes else ThreadPoolExecutor}
     order = _order(paths[-1], options)
     order.check()
@@ -212,18 +204,18 @@ def _selections(inputs: tuple[str, ...], options: dict[str, Any]) -> list[Select
     rules = Rules(*(options.pop(name) for name in ("include", "exclude", "hidden")))
     rules.check()
     if root is not None and source is None:
-        raise click.UsageError("--root needs --from-file: add it, or leave out --root")
+        raise click.UsageError("--root: it goes with --from-file: leave it out")
     if source is None:
         if not inputs:
             raise click.UsageError(
-                "one path is not enough: give INPUT and OUTPUT_DIR, or --from-file and OUTPUT_DIR"
+                "INPUT is missing: give INPUT and OUTPUT_DIR, or --from-file and OUTPUT_DIR"
             )
         return [selection_of(given, rules, recursive) for given in inputs]
     if inputs:
-        raise click.UsageError("--from-file replaces INPUT: give only OUTPUT_DIR")
+        raise click.UsageError("--from-file: it takes the place of INPUT: give only OUTPUT_DIR")
     if recursive or rules != Rules():
         raise click.UsageError(
-            "--from-file takes the list as it is: leave out --recursive, --include, --exclude and --hidden"
+            "--from-file: a list is taken as it is: leave out --recursive, --include, --exclude and --hidden"
         )
     return [Listed(source, root)]
 
@@ -266,7 +258,7 @@ def _sizes(options: dict[str, Any]) -> list[SizeRequest]:
 
 
 def _of_each(methods: Collection[str], given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The parameters that each method takes; all of them if there is only one method."""
+    """For each method the parameters that it has, or all where it is the only one; none has no owner."""
     if len(methods) == 1:
         return {method: dict(given) for method in methods}
     found = {
@@ -274,19 +266,19 @@ def _of_each(methods: Collection[str], given: Mapping[str, Any]) -> dict[str, di
         for method in methods
     }
     if lost := given.keys() - {name for parameters in found.values() for name in parameters}:
-        raise click.UsageError(f"--{min(lost).rstrip('_')}: none of these methods takes it: leave it out")
+        raise click.UsageError(f"--{min(lost).rstrip('_')}: none of these methods has it: leave it out")
     return found
 
 
 def _folder(method: str, size: SizeRequest | None) -> str:
-    """The folder for one of several methods and scales."""
+    """Where the results of one of several methods and scales go."""
     scale = "" if size is None else f"x{size.scale:.6g}"
     return "/".join(filter(None, (method, scale)))
 
 
 @contextmanager
 def _stopping(quiet: bool) -> Iterator[threading.Event]:
-    """An event that Ctrl-C and the like set; the second one ends the process, with no half-written file."""
+    """An event that Ctrl-C and the like set; the second time the process ends at once, with no half file."""
     stop = threading.Event()
 
     def interrupt(number: int, frame: object) -> None:
@@ -295,31 +287,31 @@ def _stopping(quiet: bool) -> Iterator[threading.Event]:
             os._exit(130)  # files that are being written have no names yet
         stop.set()
         if not quiet:
-            at_once("\r\x1b[Kfinishing the images in progress; press Ctrl-C again to quit now\n")
+            at_once("\r\x1b[Kfinishing what is in flight; Ctrl-C again ends at once\n")
 
     with signals.handled(interrupt):
         yield stop
 
 
 def _lines(result: Result, dry: bool, quiet: bool, verbose: bool) -> Iterator[str]:
-    """The lines about one input."""
+    """What is said of one input."""
     if not quiet and result.status != "skipped":
         yield from result.warnings
     if result.status == "failed":
         yield str(result.error)
     elif (verbose or dry) and not quiet:
         made = result.status == "done"
-        what = f"{'would write' if dry else 'done'}: {', '.join(result.outputs)}"
+        what = f"{'would be made' if dry else 'done'}: {', '.join(result.outputs)}"
         yield f"{result.input}: {what if made else f'skipped: {result.reason}'}"
 
 
 def _nothing(inputs: tuple[str, ...], ignored: int, recursive: bool) -> str:
     """Why there is nothing to do."""
     names = ", ".join(inputs)
-    deeper = "" if recursive else ", or add -r to include subfolders"
     if ignored:
-        return f"{names}: none of the {ignored} files is an image by its extension: give --include '*'"
-    if any(set("*?[") & set(each) for each in inputs):
+        return f"{names}: none of its {ignored} files has the extension of an image: give --include '*'"
+    deeper = "" if recursive else ", or -r to include subfolders"
+    if any(set("*?[") & set(name) for name in inputs):
         return f"INPUT: no file matches {names}: check the folder and the pattern{deeper}"
     return f"{names}: contains no images: give another folder{deeper}"
 
@@ -346,7 +338,7 @@ def _summarise(session: Session, progress: Progress, interrupted: bool, as_json:
         return
     told = ["would be " * session.order.dry + f"done {counts['done']}"]
     told += [f"{status} {counts[status]}" for status in ("skipped", "failed")]
-    told += [f"not started {left}"] * (left > 0) + [f"no images {session.ignored}"] * (session.ignored > 0)
+    told += [f"not begun {left}"] * (left > 0) + [f"no pictures {session.ignored}"] * (session.ignored > 0)
     rate = f"{sum(counts.values()) / max(seconds, 1e-6):.1f} files/s, {progress.megapixels_a_second:.1f} MP/s"
     told += [f"in {seconds:.1f} s ({rate})"] * (not session.order.dry) + ["interrupted"] * interrupted
     click.echo(", ".join(told))

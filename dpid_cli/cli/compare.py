@@ -21,7 +21,7 @@ from dpid_cli.cli.options import (
     size_options,
     size_request,
 )
-from dpid_cli.cli.sections import Command, option, section
+from dpid_cli.cli.sections import Command, option, sections
 from dpid_cli.cli.values import number
 from dpid_cli.errors import ArgumentError, DpidError, collected
 
@@ -32,63 +32,49 @@ _OF_SHEETS = ("columns", "zoom", "font_size")
 _OF_FIGURES = ("title", "theme", *_OF_SHEETS)
 
 
-OPTIONS = [
+OPTIONS = sections(
     INPUTS,
     *size_options(),
-    *section(
-        "Method",
-        option("-m --method METHOD[:NAME=VALUE,...]", "Show this method with these parameters: see 'dpid "
-               "methods'.", name="words", multiple=True, shown="dpid dpp box max; dpid with --sweep"),
-        option("--sweep NAME=FIRST:LAST:STEP", "Show several values of a parameter, also given as "
-               "NAME=VALUE,... Two sweeps make a grid.", name="sweeps", multiple=True),
-    ),
-    *section(
-        "Figure",
-        option("--crop X,Y,W,H", "Enlarge this part of the input, in pixels.", multiple=True,
-               shown="where the methods differ most"),
-        option("--crops N", "Enlarge N parts, where the methods differ most.", number(0, 26), shown="2"),
-        option("--columns N", "Put N panels in a row of a sheet.", number(1)),
-        option("--zoom N", "Draw each pixel of the enlarged parts of a sheet N x N; of whole outputs with "
-               "--crops 0.", number(1, 64)),
-        option("--title TEXT", "Set the title of a sheet or page."),
-        option("--font-size N", "Set the font size of a sheet in pixels; in a PDF a pixel is half a point.",
-               number(6, 96), shown="16"),
-        option("--theme", "Set the colours around the images.", ("light", "dark"),
-               shown="light; the system's for pages"),
-    ),
+    "Method",
+    option("-m --method METHOD[:NAME=VALUE,...]", "Show this method with these parameters: see 'dpid "
+           "methods'.", name="words", multiple=True, shown="dpid dpp box max; dpid with --sweep"),
+    option("--sweep NAME=FIRST:LAST:STEP", "Show several values of a parameter, also given as "
+           "NAME=VALUE,... Two sweeps make a grid.", name="sweeps", multiple=True),
+    "Figure",
+    option("--crop X,Y,W,H", "Enlarge this part of the input, in pixels.", multiple=True,
+           shown="where the methods differ most"),
+    option("--crops N", "Enlarge N parts, where the methods differ most.", number(0, 26), shown="2"),
+    option("--columns N", "Put N panels in a row of a sheet.", number(1)),
+    option("--zoom N", "Draw each pixel of the enlarged parts of a sheet N x N; of whole outputs with "
+           "--crops 0.", number(1, 64)),
+    option("--title TEXT", "Set the title of a sheet or page."),
+    option("--font-size N", "Set the font size of a sheet in pixels; in a PDF a pixel is half a point.",
+           number(6, 96), shown="16"),
+    option("--theme", "Set the colours around the images.", ("light", "dark"),
+           shown="light; the system's for pages"),
     *COLOUR,
-    *section(
-        "Output",
-        option("-o --output PATH", "Write a sheet (.png, .jpg, .pdf, .svg) or an interactive page (.html).",
-               click.Path(), shown="print the metrics"),
-        option("--metrics/--no-metrics", "Measure the outputs.", default=None,
-               shown="for pages, with --csv and without -o"),
-        option("--timing/--no-timing", "Measure times as well, which differ in every run.", default=True,
-               shown="timing"),
-        option("--csv PATH", "Write the metrics as CSV.", click.Path()),
-        OVERWRITE,
-    ),
+    "Output",
+    option("-o --output PATH", "Write a sheet (.png, .jpg, .pdf, .svg) or an interactive page (.html).",
+           click.Path(), shown="print the metrics"),
+    option("--metrics/--no-metrics", "Measure the outputs.", default=None,
+           shown="for pages, with --csv and without -o"),
+    option("--timing/--no-timing", "Measure times as well, which differ in every run.", default=True,
+           shown="timing"),
+    option("--csv PATH", "Write the metrics as CSV.", click.Path()),
+    OVERWRITE,
     *INPUT_LIMITS,
-    *section(
-        "Running",
-        THREADS,
-        option("--json", "Print one JSON object per image instead of text.", name="as_json"),
-        QUIET,
-        DEBUG,
-    ),
-]  # fmt: skip
+    "Running",
+    THREADS,
+    option("--json", "Print one JSON object per image instead of text.", name="as_json"),
+    QUIET,
+    DEBUG,
+)  # fmt: skip
 
 
 @click.command("compare", cls=Command, params=OPTIONS, no_args_is_help=True)
 @click.pass_context
 def command(
-    ctx: click.Context,
-    /,
-    inputs: tuple[str, ...],
-    as_json: bool,
-    quiet: bool,
-    debug: bool,
-    **options: Any,
+    ctx: click.Context, /, inputs: tuple[str, ...], as_json: bool, quiet: bool, debug: bool, **options: Any
 ) -> None:
     """Compare methods on images, side by side and by metrics.
 
@@ -136,7 +122,7 @@ def _refuse_unused(options: dict[str, Any], page: bool, measured: bool, as_json:
 
 
 def _comparison(inputs: tuple[str, ...], options: dict[str, Any], as_json: bool) -> Comparison:
-    """The comparison that the options describe."""
+    """What the options ask for."""
     from dpid_cli.compare.comparison import PAGES, Comparison
     from dpid_cli.compare.layout import Style
     from dpid_cli.compare.regions import crop_of
@@ -166,7 +152,7 @@ def _comparison(inputs: tuple[str, ...], options: dict[str, Any], as_json: bool)
 
 
 def _run(comparison: Comparison, source: str, as_json: bool, quiet: bool, debug: bool) -> DpidError | None:
-    """Compare one image and print the metrics; return the error, already printed, if that fails."""
+    """Compare one image and print what is asked for; the error, already told, if it fails."""
     from dpid_cli.compare.comparison import as_dict
     from dpid_cli.compare.table import lines_of
 
@@ -181,7 +167,7 @@ def _run(comparison: Comparison, source: str, as_json: bool, quiet: bool, debug:
     target = comparison.target(source)
     if quiet:
         return None
-    for warning in dict.fromkeys(warnings):  # several variants may give the same
+    for warning in dict.fromkeys(warnings):  # every variant may say the same
         say(warning)
     if as_json:
         click.echo(json.dumps(as_dict(study, target)))

@@ -28,35 +28,31 @@ from dpid_cli.cli.options import (
     size_options,
     size_request,
 )
-from dpid_cli.cli.sections import Command, option, section
+from dpid_cli.cli.sections import Command, option, sections
 from dpid_cli.downscaling.choices import Device
 from dpid_cli.errors import ArgumentError, DpidError, collected
 
 if TYPE_CHECKING:
     from dpid_cli.convert.job import Job
 
-OPTIONS = [
+OPTIONS = sections(
     INPUTS,
     *size_options(),
     *method_options(),
-    *section(
-        "Output",
-        option("-o --output PATH|FOLDER|-", "Write to a file, into a folder, or to standard output (-).",
-               click.Path(), shown="next to the input"),
-        format_option("by the output's or input's name"),
-        OVERWRITE,
-    ),
+    "Output",
+    option("-o --output PATH|FOLDER|-", "Write to a file, into a folder, or to standard output (-).",
+           click.Path(), shown="next to the input"),
+    format_option("by the output's or input's name"),
+    OVERWRITE,
     *RECIPE,
-    *section(
-        "Running",
-        device_option(*Device.words()),
-        THREADS,
-        option("--json", "Print one JSON object per image instead of its path.", name="as_json"),
-        QUIET,
-        option("-v --verbose", "Say on standard error what was done and how long it took."),
-        DEBUG,
-    ),
-]  # fmt: skip
+    "Running",
+    device_option(*Device.words()),
+    THREADS,
+    option("--json", "Print one JSON object per image instead of its path.", name="as_json"),
+    QUIET,
+    option("-v --verbose", "Say on standard error what was done and how long it took."),
+    DEBUG,
+)  # fmt: skip
 
 
 @click.command("downscale", cls=Command, params=OPTIONS, no_args_is_help=True)

@@ -10,7 +10,7 @@ import click
 
 from dpid_cli.cli.console import announce, on_terminal, say, show
 from dpid_cli.cli.options import DEBUG, OVERWRITE, QUIET, THREADS, parameter_option
-from dpid_cli.cli.sections import Command, option, section
+from dpid_cli.cli.sections import Command, option, sections
 from dpid_cli.downscaling.choices import FilterGrid
 from dpid_cli.downscaling.registry import FILTERS, PARAMETERS
 
@@ -30,48 +30,39 @@ _START = {
     "normalize": (_USED, _EITHER),
 }
 
-OPTIONS = [
+OPTIONS = sections(
     click.Argument(["inputs"], nargs=-1, required=True, metavar="IMAGE...", type=click.Path()),
-    *section(
-        "Inputs",
-        option("--targets DIR", "With --objective pairs: the folder of small images, named like the large."),
-        option("--crop N", "Cut crops of N x N pixels.", int, shown="128, or 24 scales if larger"),
-        option("--crops N", "Cut N crops of each image.", int, default=8),
-        option("--held-out PART", "Hold out this share of the images, only to measure the filter on.", float,
-               default=0.25),
-    ),
-    *section("Size", option("-s --scale F", "Divide width and height by F.", float, required=True)),
-    *section(
-        "Method",
-        option("-m --method", "Fit a filter for this method.", ("dpid", "dpp"), default="dpid"),
-        option("--grid", "Put the kernel on 3x3 window means (any scale), or on pixels near each window "
-               "(whole scales).", FilterGrid.words(), shown="--guidance's, else output"),
-        option("--per-channel", "Fit a kernel and a bias for each channel."),
-        *(parameter_option(PARAMETERS[name], *words) for name, words in _START.items()),
-    ),
-    *section(
-        "Fit",
-        option("--objective", "ssim, l2: minimise 1 - SSIM or squared error after bilinear enlargement. "
-               "pairs: squared error to --targets.", ("ssim", "l2", "pairs"), default="ssim"),
-        option("--hold", "Keep this at its start.", ("kernel", "bias", "lambda", "alpha"), multiple=True),
-        option("--seed N", "Seed all random choices.", int, default=0),
-        option("--starts N", "Try N starts and continue with the best.", int, default=1),
-        option("--iterations N", "Stop after N iterations, if not before.", int, default=200),
-    ),
-    *section(
-        "Output",
-        option("-o --output FILE.json", "Write the filter to this file.", required=True),
-        OVERWRITE,
-    ),
-    *section(
-        "Running",
-        THREADS,
-        option("--json", "Print the filter as JSON instead of its path.", name="as_json"),
-        QUIET,
-        option("-v --verbose", "Print a line for each iteration."),
-        DEBUG,
-    ),
-]  # fmt: skip
+    "Inputs",
+    option("--targets DIR", "With --objective pairs: the folder of small images, named like the large."),
+    option("--crop N", "Cut crops of N x N pixels.", int, shown="128, or 24 scales if larger"),
+    option("--crops N", "Cut N crops of each image.", int, default=8),
+    option("--held-out PART", "Hold out this share of the images, only to measure the filter on.", float,
+           default=0.25),
+    "Size",
+    option("-s --scale F", "Divide width and height by F.", float, required=True),
+    "Method",
+    option("-m --method", "Fit a filter for this method.", ("dpid", "dpp"), default="dpid"),
+    option("--grid", "Put the kernel on 3x3 window means (any scale), or on pixels near each window "
+           "(whole scales).", FilterGrid.words(), shown="--guidance's, else output"),
+    option("--per-channel", "Fit a kernel and a bias for each channel."),
+    *(parameter_option(PARAMETERS[name], *words) for name, words in _START.items()),
+    "Fit",
+    option("--objective", "ssim, l2: minimise 1 - SSIM or squared error after bilinear enlargement. "
+           "pairs: squared error to --targets.", ("ssim", "l2", "pairs"), default="ssim"),
+    option("--hold", "Keep this at its start.", ("kernel", "bias", "lambda", "alpha"), multiple=True),
+    option("--seed N", "Seed all random choices.", int, default=0),
+    option("--starts N", "Try N starts and continue with the best.", int, default=1),
+    option("--iterations N", "Stop after N iterations, if not before.", int, default=200),
+    "Output",
+    option("-o --output FILE.json", "Write the filter to this file.", required=True),
+    OVERWRITE,
+    "Running",
+    THREADS,
+    option("--json", "Print the filter as JSON instead of its path.", name="as_json"),
+    QUIET,
+    option("-v --verbose", "Print a line for each iteration."),
+    DEBUG,
+)  # fmt: skip
 
 
 @click.command("learn", cls=Command, params=OPTIONS, no_args_is_help=True)

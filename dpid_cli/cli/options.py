@@ -8,24 +8,22 @@ from typing import Any
 import click
 
 from dpid_cli.cli.console import shown
-from dpid_cli.cli.sections import Option, option, section
+from dpid_cli.cli.sections import Option, option, sections
 from dpid_cli.cli.values import number, pixel_count, width_and_height
 from dpid_cli.downscaling.choices import Depth, Fit, MetadataPolicy, Transparency, Truncated
 from dpid_cli.downscaling.registry import FILTERS, METHODS, PARAMETERS, Parameter
 from dpid_cli.downscaling.sizes import SizeRequest
 
 SIZE_KINDS = ("scale", "percent", "width", "height", "longest", "shortest", "size")
-# fmt: off
 FORMAT_NAMES = (
-    "png", "jpeg", "webp", "tiff", "bmp", "ppm", "pgm", "gif", "avif",
-    "jp2", "tga", "qoi", "ico", "heif", "jxl",
-)
-# fmt: on
+    "png", "jpeg", "webp", "tiff", "bmp", "ppm", "pgm", "gif", "avif", "jp2", "tga", "qoi", "ico", "heif",
+    "jxl",
+)  # fmt: skip
 
 
 def size_options(*, several: bool = False) -> list[click.Parameter]:
     """Every way to give the output's size; with `several`, more than one scale."""
-    return section(
+    return sections(
         "Size",
         option("-s --scale F", "Divide width and height by F: 4 turns 4000x3000 into 1000x750.", float,
                multiple=several),
@@ -40,7 +38,7 @@ def size_options(*, several: bool = False) -> list[click.Parameter]:
     )  # fmt: skip
 
 
-INPUT_LIMITS = section(
+INPUT_LIMITS = sections(
     "Input limits",
     option("--max-pixels N", "Refuse larger images before decoding them; N may end in k, M or G.",
            pixel_count, default="512M"),
@@ -51,7 +49,7 @@ INPUT_LIMITS = section(
            Truncated.words(), default="error"),
 )  # fmt: skip
 
-COLOUR = section(
+COLOUR = sections(
     "Colour and alpha",
     option("--depth", "Bits per channel of the output; 16 also computes in 16 bits. 8 and 16 clip floats to "
            "[0, 1].", Depth.words(), default="keep"),
@@ -64,7 +62,7 @@ COLOUR = section(
            shown="white"),
 )  # fmt: skip
 
-ENCODING = section(
+ENCODING = sections(
     "Output",
     option("--quality N", "Set the quality of JPEG, WebP, AVIF, HEIF and JXL, from 1 (small) to 100 (best).",
            number(1, 100), shown="95, 90 (avif, heif)"),
@@ -72,7 +70,7 @@ ENCODING = section(
            number(0, 9), shown="4"),
 )  # fmt: skip
 
-METADATA = section(
+METADATA = sections(
     "Metadata",
     option("--metadata", "Keep EXIF, XMP, IPTC, resolution, comments and profile, where possible; only the "
            "profile; or nothing.", MetadataPolicy.words(), default="keep"),
@@ -115,18 +113,6 @@ def size_request(options: dict[str, Any]) -> SizeRequest:
         raise click.UsageError(f"--fit: it goes with --size, not with {names}")
     ((kind, value),) = given.items()
     return SizeRequest(kind, value, fit or "inside")
-
-
-def owners(name: str) -> dict[str, list[str]]:
-    """The methods that take a parameter, by its default as people write it."""
-    found: dict[str, list[str]] = {}
-    for method in METHODS.values():
-        if name in method.defaults:
-            value = method.defaults[name]
-            found.setdefault(PARAMETERS[name].unset if value is None else shown(value), []).append(
-                method.name
-            )
-    return found
 
 
 def parameter_option(parameter: Parameter, text: str = "", shown: str = "") -> Option:
@@ -182,7 +168,7 @@ def method_options(*, several: bool = False) -> list[click.Parameter]:
         multiple=several,
         default=["dpid"] if several else "dpid",
     )
-    return section("Method", method, *map(parameter_option, PARAMETERS.values()))
+    return sections("Method", method, *map(parameter_option, PARAMETERS.values()))
 
 
 def method_parameters(options: dict[str, Any]) -> Mapping[str, Any]:

@@ -11,18 +11,19 @@ import click
 from dpid_cli.cli.console import show
 from dpid_cli.cli.values import Choice, number
 
-# In the order of --help. Options of short commands need no title of their own.
+# In the order of --help; a command with few options has none of them.
 SECTIONS = (
     "Inputs", "Size", "Method", "Fit", "Figure", "Colour and alpha", "Output", "Metadata", "Input limits",
-    "Running", "Options",
+    "Running",
 )  # fmt: skip
+_FEW = 12
 _COLUMN = 26  # where the names of options end, in every section
 
 
 class Option(click.Option):
     """An option in a section of --help; its help ends with a note on its default."""
 
-    section = SECTIONS[-1]
+    section = ""
     note = ""
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
@@ -58,32 +59,44 @@ def option(
     return made
 
 
-def section(title: str, *options: Option) -> list[click.Parameter]:
-    """Put options under this title of --help, in this order."""
-    for each in options:
-        each.section = title
-    return list(options)
+def sections(*items: click.Parameter | str) -> list[click.Parameter]:
+    """Put options into the section whose title stands before them, unless they are in one."""
+    title, parameters = "", []
+    for item in items:
+        if isinstance(item, str):
+            title = item
+            continue
+        if isinstance(item, Option):
+            item.section = item.section or title
+        parameters.append(item)
+    return parameters
 
 
-class Command(click.Command):
-    """A command that lists its options in sections, and explains itself when called without arguments."""
+class Explained(click.Command):
+    """A command that explains itself when called without the arguments it needs."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        help_instead_of_nothing(self, ctx, args)
+        if self.no_args_is_help and not args and not ctx.resilient_parsing:
+            show(ctx.get_help() + "\n")
+            ctx.exit(2)
         try:
             return super().parse_args(ctx, args)
         except click.UsageError as error:
             error.ctx = error.ctx or ctx  # which Click leaves out of some
             raise
 
+
+class Command(Explained):
+    """A command that lists its options in sections."""
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        options = [each for each in self.get_params(ctx) if isinstance(each, click.Option)]
         rows: dict[str, list[tuple[str, str]]] = {}
-        for each in self.get_params(ctx):
-            record = each.get_help_record(ctx)
-            if isinstance(each, click.Option) and record is not None:
-                last = max(rows, key=SECTIONS.index, default=SECTIONS[-1])  # where --help itself belongs
-                rows.setdefault(getattr(each, "section", last), []).append(record)
-        for title in sorted(rows, key=SECTIONS.index):
+        for each in options:
+            title = "Options" if len(options) <= _FEW else getattr(each, "section", SECTIONS[-1])
+            if (record := each.get_help_record(ctx)) is not None:
+                rows.setdefault(title, []).append(record)
+        for title in sorted(rows, key=(*SECTIONS, "Options").index):
             write_section(formatter, title, rows[title])
 
 
@@ -102,10 +115,3 @@ def write_section(
                 text, formatter.width, initial_indent=start, subsequent_indent=indent, break_on_hyphens=False
             )
             formatter.write("\n".join(lines) + "\n")
-
-
-def help_instead_of_nothing(command: click.Command, ctx: click.Context, args: list[str]) -> None:
-    """Show the help and exit with 2 if a command that needs arguments gets none."""
-    if command.no_args_is_help and not args and not ctx.resilient_parsing:
-        show(ctx.get_help() + "\n")
-        ctx.exit(2)

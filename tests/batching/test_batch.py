@@ -524,7 +524,7 @@ def test_skip_existing_makes_what_is_missing_of_several(dpid, photos):
 def test_dry_run_names_only_what_is_missing(dpid, photos):
     make("out/x2/a.png")
     result = dpid("batch", "in/a.png", "out", "-s", "2", "-s", "3", "--skip-existing", "-n")
-    assert result.exit_code == 0 and "in/a.png: would write: out/x3/a.png\n" in result.stdout
+    assert result.exit_code == 0 and "in/a.png: would be made: out/x3/a.png\n" in result.stdout
 
 
 @pytest.mark.parametrize("format_", ["jpeg", "webp", "gif", "pgm", "bmp", "png", "tiff"])
@@ -565,7 +565,7 @@ def test_dry_run_writes_nothing(dpid, photos, words):
     before = listing(photos)
     result = dpid("batch", "in", "out", "-s", "2", *words.split())
     assert (result.exit_code, result.stderr) == (0, "")
-    assert ("in/a.png: would write: out/a.png\n" in result.stdout) == ("-q" not in words)
+    assert ("in/a.png: would be made: out/a.png\n" in result.stdout) == ("-q" not in words)
     assert listing(photos) == before
 
 
@@ -600,7 +600,7 @@ def test_dry_run_tells_what_the_run_does(dpid, photos):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("in", "one path is not enough"),
+        ("in", "INPUT is missing"),
         ("missing out -s 2", "no such file or folder"),
         ("missing/*.png out -s 2", "no folder missing"),
         ("in/*.tif out -s 2", "no file matches in/*.tif"),
@@ -616,13 +616,13 @@ def test_dry_run_tells_what_the_run_does(dpid, photos):
         ("in out -s 2 --name {stem", "write {{"),
         ("in out --width 2 --name {stem}{scale}{ext}", "goes with -s"),
         ("in out -s 2 -m box --lambda 2", "no such parameter"),
-        ("in out -s 2 -m box -m max --lambda 2", "none of these methods takes it"),
+        ("in out -s 2 -m box -m max --lambda 2", "none of these methods has it"),
         ("in out -s 2 --overwrite --skip-existing", "contradicts"),
         ("in out -s 2 --resume", "give --report"),
-        ("in out -s 2 --root in", "needs --from-file"),
-        ("in out -s 2 --from-file x", "replaces INPUT"),
+        ("in out -s 2 --root in", "goes with --from-file"),
+        ("in out -s 2 --from-file x", "takes the place of INPUT"),
         ("--from-file missing out -s 2", "cannot be read"),
-        ("--from-file x out -s 2 -r", "takes the list as it is"),
+        ("--from-file x out -s 2 -r", "taken as it is"),
         ("in out -s 2 --retry-failed missing", "cannot be read"),
         ("in out -s 2 --report in/notes.txt", "exists already"),
         ("in out -s 2 --report in/notes.txt -n", "exists already"),
@@ -757,7 +757,7 @@ def test_what_is_said(dpid, photos):
     words = ("batch", "in", "out", "-s", "2", "-m", "box", "--overwrite")
     result = dpid(*words)
     assert re.fullmatch(
-        r"done 2, skipped 0, failed 1, no images 1, in [\d.]+ s \([\d.]+ files/s, [\d.]+ MP/s\)\n",
+        r"done 2, skipped 0, failed 1, no pictures 1, in [\d.]+ s \([\d.]+ files/s, [\d.]+ MP/s\)\n",
         result.stdout,
     )
     assert is_one_error_line(result.stderr)

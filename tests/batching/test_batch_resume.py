@@ -135,7 +135,7 @@ def test_retry_failed(dpid, photos):
     assert dpid("batch", *WORDS).exit_code == 1
     words = [*WORDS[:-1], "other.jsonl", "--retry-failed", "r.jsonl", "--json"]
     dry = dpid("batch", *words, "-n")
-    assert (counts(dry), dry.stderr) == ((1, 0, 0), "in/a.png: would write: out/x2/a.png, out/x3/a.png\n")
+    assert (counts(dry), dry.stderr) == ((1, 0, 0), "in/a.png: would be made: out/x2/a.png, out/x3/a.png\n")
     assert counts(dpid("batch", *words)) == (0, 0, 1)  # its header alone was good
     Path("in/a.png").write_bytes(good)
     assert counts(dpid("batch", *words, "--overwrite")) == (1, 0, 0)

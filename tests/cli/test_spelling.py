@@ -101,18 +101,18 @@ SPELLINGS = [
     ("downscale -s 4", "dpid downscale: missing argument 'INPUT...': see 'dpid downscale --help'"),
     (
         "batch photos -s 4",
-        "dpid batch: one path is not enough: give INPUT and OUTPUT_DIR, or --from-file and OUTPUT_DIR: "
+        "dpid batch: INPUT is missing: give INPUT and OUTPUT_DIR, or --from-file and OUTPUT_DIR: "
         "see 'dpid batch --help'",
     ),
     # Patterns and folders.
     (
         "batch 'x*.png' out -s 4",
-        "INPUT: no file matches x*.png: check the folder and the pattern, or add -r to include subfolders",
+        "INPUT: no file matches x*.png: check the folder and the pattern, or -r to include subfolders",
     ),
     ("batch 'x*.png' out -r -s 4", "INPUT: no file matches x*.png: check the folder and the pattern"),
     (
         "batch photos out -s 4",
-        "photos: contains no images: give another folder, or add -r to include subfolders",
+        "photos: contains no images: give another folder, or -r to include subfolders",
     ),
     ("batch photos out -r -s 4", "photos: contains no images: give another folder"),
 ]
