@@ -29,7 +29,7 @@ class Choice(StrEnum):
     def named(cls, name: str, value: object) -> Self:
         """Return the member for `value`, or raise an `ArgumentError` about the argument `name`."""
         try:
-            return cls(value)
+            return cls(value)  # type: ignore[arg-type]  # which may be anything
         except ValueError:
             raise ArgumentError(f"{name}: must be {either(cls.words())}: got {value!r}") from None
 
@@ -47,51 +47,43 @@ def either(words: Iterable[str]) -> str:
 class Variant(Choice):
     """Which pixels `dpid` and `dpp` reward: those on both sides of the guidance, or only those above it."""
 
-    SYM = "sym"
-    ASYM = "asym"
+    SYM, ASYM = "sym", "asym"
 
 
 class Guidance(Choice):
     """What `dpid` and `dpp` compare pixels with: window means, or these smoothed with [1 2 1]."""
 
-    BOX = "box"
-    GAUSSIAN = "gaussian"
+    BOX, GAUSSIAN = "box", "gaussian"
 
 
 class Normalize(Choice):
     """Whether squared distances are divided by their mean over the window."""
 
-    NONE = "none"
-    MEAN = "mean"
+    NONE, MEAN = "none", "mean"
 
 
 class Form(Choice):
     """Whether a random method draws pixels or computes a mean instead."""
 
-    RANDOM = "random"
-    EXPECTED = "expected"
+    RANDOM, EXPECTED = "random", "expected"
 
 
 class Position(Choice):
     """Which pixel of a window `subsample` takes."""
 
-    CORNER = "corner"
-    CENTRE = "centre"
+    CORNER, CENTRE = "corner", "centre"
 
 
 class FilterGrid(Choice):
     """What a learned filter runs over: window means, or the pixels of the image."""
 
-    OUTPUT = "output"
-    INPUT = "input"
+    OUTPUT, INPUT = "output", "input"
 
 
 class Padding(Choice):
     """What a filter on the input grid reads outside the image."""
 
-    ZERO = "zero"
-    REPLICATE = "replicate"
-    REFLECT = "reflect"
+    ZERO, REPLICATE, REFLECT = "zero", "replicate", "reflect"
 
 
 class LinearLight(Choice):
@@ -101,61 +93,52 @@ class LinearLight(Choice):
     from light. ``picked``: the method picks pixels, so the result is the same with and without.
     """
 
-    WEIGHED = "weighed"
-    MEAN = "mean"
-    PICKED = "picked"
+    WEIGHED, MEAN, PICKED = "weighed", "mean", "picked"
 
 
 class Fit(Choice):
     """How an output fits a requested width and height."""
 
-    INSIDE = "inside"
-    COVER = "cover"
-    EXACT = "exact"
+    INSIDE, COVER, EXACT = "inside", "cover", "exact"
 
 
 class Device(Choice):
     """Where to compute; ``auto`` is the GPU where one can be used."""
 
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
+    AUTO, CPU, CUDA = "auto", "cpu", "cuda"
 
 
 class Depth(Choice):
     """Bits per channel of an output."""
 
-    EIGHT = "8"
-    SIXTEEN = "16"
-    KEEP = "keep"
+    EIGHT, SIXTEEN, KEEP = "8", "16", "keep"
 
 
 class Transparency(Choice):
     """How alpha and colours are scaled."""
 
-    PREMULTIPLY = "premultiply"
-    SEPARATE = "separate"
-    DROP = "drop"
+    PREMULTIPLY, SEPARATE, DROP = "premultiply", "separate", "drop"
 
 
 class MetadataPolicy(Choice):
     """Which metadata an output keeps."""
 
-    KEEP = "keep"
-    COLOUR = "colour"
-    STRIP = "strip"
+    KEEP, COLOUR, STRIP = "keep", "colour", "strip"
 
 
 class Truncated(Choice):
     """What to do with truncated files."""
 
-    ERROR = "error"
-    ACCEPT = "accept"
+    ERROR, ACCEPT = "error", "accept"
+
+
+class Objective(Choice):
+    """What a fit minimises."""
+
+    SSIM, L2, PAIRS = "ssim", "l2", "pairs"
 
 
 class IfSmaller(Choice):
     """What to do with inputs smaller than the requested size."""
 
-    SKIP = "skip"
-    COPY = "copy"
-    ERROR = "error"
+    SKIP, COPY, ERROR = "skip", "copy", "error"
