@@ -11,7 +11,7 @@ import click
 from dpid_cli.cli.console import announce, on_terminal, say, show
 from dpid_cli.cli.options import DEBUG, OVERWRITE, QUIET, THREADS, parameter_option
 from dpid_cli.cli.sections import Command, option, sections
-from dpid_cli.downscaling.choices import FilterGrid
+from dpid_cli.downscaling.choices import FilterGrid, Objective
 from dpid_cli.downscaling.registry import FILTERS, PARAMETERS
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ OPTIONS = sections(
     *(parameter_option(PARAMETERS[name], *words) for name, words in _START.items()),
     "Fit",
     option("--objective", "ssim, l2: minimise 1 - SSIM or squared error after bilinear enlargement. "
-           "pairs: squared error to --targets.", ("ssim", "l2", "pairs"), default="ssim"),
+           "pairs: squared error to --targets.", Objective.words(), default="ssim"),
     option("--hold", "Keep this at its start.", ("kernel", "bias", "lambda", "alpha"), multiple=True),
     option("--seed N", "Seed all random choices.", int, default=0),
     option("--starts N", "Try N starts and continue with the best.", int, default=1),

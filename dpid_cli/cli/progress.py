@@ -1,4 +1,4 @@
-"""The progress of a batch: a bar on a terminal, a line every 10 s elsewhere."""
+"""How far a batch is: a bar on a terminal, now and then a line elsewhere."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _BAR_SECONDS, _LINE_SECONDS = 0.1, 10.0
 
 
 class Progress:
-    """Count results and show progress on standard error.
+    """Counts of results, and what is shown of them on standard error.
 
     Parameters
     ----------
     count : int
-        Number of results to come.
+        How many results there will be.
     quiet : bool
-        Whether to show nothing.
+        Whether nothing is shown.
     """
 
     def __init__(self, count: int, quiet: bool) -> None:
@@ -43,7 +43,11 @@ class Progress:
     def __enter__(self) -> Self:
         if not self._quiet and on_terminal():
             bar = click.progressbar(
-                length=self.count, file=sys.stderr, show_pos=True, item_show_func=lambda text: text, width=24
+                length=self.count,
+                file=sys.stderr,
+                show_pos=True,
+                item_show_func=_as_it_is,
+                width=24,
             )
             with best_effort():
                 self._bar = self._stack.enter_context(bar)
@@ -58,12 +62,12 @@ class Progress:
 
     @property
     def seconds(self) -> float:
-        """Seconds since the start."""
+        """Time since the beginning."""
         return time.monotonic() - self._start
 
     @property
     def megapixels_a_second(self) -> float:
-        """Megapixels of finished inputs per second."""
+        """Of the inputs that were done."""
         return self.pixels / 1e6 / max(self.seconds, 1e-6)
 
     def add(self, result: Result) -> None:
@@ -78,7 +82,7 @@ class Progress:
             self._shown, self._behind = now, 0
         elif self._bar is None and not self._quiet and now - self._shown >= _LINE_SECONDS:
             self._shown = now
-            say(f"{self.statuses.total()} of {self.count} images, {self._rate()}, {self._left()} left")
+            say(f"{self.statuses.total()} of {self.count}, {self._told()}, {self._left()} left")
 
     def say(self, message: str) -> None:
         """Print a line above the bar."""
@@ -90,14 +94,18 @@ class Progress:
     def _move(self, steps: int) -> None:
         if self._bar is not None:
             with best_effort():
-                self._bar.update(steps, self._rate())
+                self._bar.update(steps, self._told())
 
-    def _rate(self) -> str:
+    def _told(self) -> str:
         failed = self.statuses["failed"]
         return f"{self.megapixels_a_second:.1f} MP/s" + (f", {failed} failed" if failed else "")
 
     def _left(self) -> str:
-        """Estimated time left, as ``h:mm:ss``."""
+        """Time that the rest will take, as ``h:mm:ss``."""
         done = max(1, self.statuses.total())
         seconds = round(self.seconds / done * (self.count - done))
         return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
+def _as_it_is(told: str | None) -> str | None:
+    return told
