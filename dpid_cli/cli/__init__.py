@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
-from dpid_cli.cli.console import say, show
+from dpid_cli.cli.console import say
+from dpid_cli.cli.sections import Explained, write_section
+from dpid_cli.cli.values import did_you_mean
 from dpid_cli.errors import ArgumentError, DpidError
+from dpid_cli.version import __version__
 
-COMMANDS = ("downscale", "batch", "compare", "learn", "methods", "info", "warmup")
+# With the first sentence of each: `dpid --help` imports none of them.
+COMMANDS = {
+    "downscale": "Downscale images so that small details survive.",
+    "batch": "Downscale folders of images, on all CPU cores.",
+    "compare": "Compare methods on images, side by side and by metrics.",
+    "learn": "Learn a filter from images, for 'dpid downscale --guidance'.",
+    "methods": "List the methods and their parameters, with sources and defaults.",
+    "info": "Show versions, file formats, threads, GPU and kernel cache.",
+    "warmup": "Compile all kernels now, so that later runs start at once.",
+    "help": "Show this help, or the help of a command.",
+}
 
 
-class Cli(click.Group):
+class Cli(Explained, click.Group):
     """Commands imported when used; every error in one line, with its exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -28,6 +42,25 @@ class Cli(click.Group):
             return None
         command: click.Command = import_module(f"dpid_cli.cli.{cmd_name}").command
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        write_section(formatter, "Commands", COMMANDS.items(), width=max(map(len, COMMANDS)))
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        words = tuple(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if any(map(os.path.exists, words)):
+                _propose(ctx, f"{error.option_name} belongs to a command", "downscale", *words)
+            raise
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS:
+            _refuse(ctx, *args)
+        return super().resolve_command(ctx, args)
 
     def main(  # type: ignore[override]  # one signature for both of the base's overloads
         self, args: Sequence[str] | None = None, *, standalone_mode: bool = True, **extra: Any
@@ -48,21 +81,37 @@ class Cli(click.Group):
 
 
 def _occupy_standard_streams() -> None:
-    """Give no file the number of one that is closed, where libraries would print into it."""
+    """Open the null device for closed standard streams, so that no other file takes their numbers."""
     while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(handle)
 
 
+def _refuse(ctx: click.Context, word: str, *rest: str) -> NoReturn:
+    """Say what to type instead of a word that is no command: it may be misspelled, or an input."""
+    folder = os.path.isdir(word)  # noqa: PTH112
+    if not (folder or os.path.exists(word) or re.search(r"[./*?\[\\]|^-$", word)):  # noqa: PTH110
+        hint = did_you_mean(word, list(COMMANDS)) or f"see '{ctx.command_path} --help'"
+        raise ArgumentError(f"{ctx.command_path}: there is no command {word}: {hint}")
+    output = ["OUTPUT_DIR"] if folder and (not rest or rest[0].startswith("-")) else []
+    size = [] if any(each.startswith("-") for each in rest) else ["-s", "4"]
+    command = "batch" if folder else "downscale"
+    _propose(ctx, f"{word} is not a command", command, word, *output, *rest, *size)
+
+
+def _propose(ctx: click.Context, wrong: str, *words: str) -> NoReturn:
+    from shlex import join
+
+    raise ArgumentError(f"{ctx.command_path}: {wrong}: type: {ctx.command_path} {join(words)}")
+
+
 def _report(error: Exception) -> int:
     """Say what is wrong in one line and return the exit code."""
     match error:
-        case click.exceptions.NoArgsIsHelpError():
-            show((error.ctx.get_help() if error.ctx else "") + "\n")
-            return 2
         case click.UsageError():
-            command = error.ctx.command_path if error.ctx else "dpid"
-            say(f"{command}: {error.format_message().rstrip('.')}: see '{command} --help'")
+            program = error.ctx.command_path if error.ctx else "dpid"
+            message = _wording(error)
+            say(f"{program}: {message}" + ("" if message.endswith("?") else f": see '{program} --help'"))
             return 2
         case click.Abort():
             return 130
@@ -74,16 +123,36 @@ def _report(error: Exception) -> int:
             say(f"{where}: cannot be written: {what}: check space and rights")
             return 1
         case _:
-            say(
-                f"dpid: internal error: {type(error).__name__}: {error}: run again with --debug and report it"
-            )
+            what = f"{type(error).__name__}: {error}"
+            say(f"dpid: internal error: {what}: run again with --debug and report it")
             return 1
 
 
-@click.group(cls=Cli, name="dpid", context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="dpid-cli", prog_name="dpid")
+def _wording(error: click.UsageError) -> str:
+    """What is wrong, in the words of this command where Click has others."""
+    match error:
+        case click.NoSuchOption(option_name=name, possibilities=near):
+            return ": ".join(filter(None, (f"there is no option {name}", did_you_mean(name, near or ()))))
+        case click.MissingParameter() | click.BadOptionUsage():
+            message = error.format_message().rstrip(".")
+            return message[0].lower() + message[1:]
+        case click.BadParameter(param=click.Option(opts=names)):
+            return f"{max(names, key=len)} {error.message}"
+        case _:
+            return error.format_message()
+
+
+@click.group(
+    cls=Cli, name="dpid", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(__version__, "-V", "--version", prog_name="dpid")
 def main() -> None:
     """Downscale images so that small details survive.
 
     DPID (Weber et al. 2016), DPP (Saeedan et al. 2018) and the filters they are measured against.
+
+    \b
+      dpid downscale photo.jpg -s 4
+      dpid batch photos/ small/ -s 4
+      dpid help downscale
     """

@@ -9,7 +9,6 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,18 +16,20 @@ import click
 from dpid_cli.batching import signals
 from dpid_cli.cli.console import announce, at_once, on_terminal, printable, say, show
 from dpid_cli.cli.options import (
-    colour_options,
+    DEBUG,
+    OVERWRITE,
+    QUIET,
+    RECIPE,
     device_option,
-    encoder_options,
-    metadata_options,
+    format_option,
     method_options,
-    reading_options,
     size_options,
 )
 from dpid_cli.cli.progress import Progress
-from dpid_cli.downscaling.choices import IfSmaller
+from dpid_cli.cli.sections import Command, option, sections
+from dpid_cli.cli.values import least_size, number, wrong
+from dpid_cli.downscaling.choices import Device, IfSmaller
 from dpid_cli.errors import ArgumentError
-from dpid_cli.pictures.formats import WRITTEN
 
 if TYPE_CHECKING:
     from dpid_cli.batching.items import Result
@@ -36,31 +37,19 @@ if TYPE_CHECKING:
     from dpid_cli.batching.session import Session
 
 
-def _least_size(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int] | None:
-    """``256`` or ``640x480`` as width and height."""
-    if value is None:
-        return None
-    found = re.fullmatch(r"(\d{1,9})(?:[xX](\d{1,9}))?", value)
-    if found is None:
-        raise click.BadParameter(f"{value!r} is not a size like 256 or 640x480", ctx, param)
-    return int(found[1]), int(found[2] or found[1])
-
-
-def _part(ctx: click.Context, param: click.Parameter, value: str | None) -> Shard | None:
-    """``3/8`` as the third of eight parts."""
+def _shard(text: str) -> Shard:
+    """Read ``3/8`` as the third of eight parts."""
     from dpid_cli.batching.selection import Shard
 
-    if value is None:
-        return None
-    found = re.fullmatch(r"(\d{1,9})/(\d{1,9})", value)
-    if found is None or not 1 <= int(found[1]) <= int(found[2]):
-        raise click.BadParameter(f"{value!r} is no part like 1/8, 2/8 ... 8/8", ctx, param)
-    return Shard(int(found[1]), int(found[2]))
+    match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise wrong(text, "a part like 1/8, 2/8 ... 8/8")
+    return Shard(int(match[1]), int(match[2]))
 
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let them end the command with one line, wherever nothing is being written."""
+    """Let signals end the command with one line while nothing is being written."""
 
     def interrupt(number: int, frame: object) -> None:
         raise KeyboardInterrupt
@@ -73,108 +62,58 @@ def _interruptible() -> Iterator[None]:
         raise click.exceptions.Exit(130) from None
 
 
-@click.command("batch", no_args_is_help=True)
-@click.argument("paths", nargs=-1, required=True, metavar="[INPUT]... OUTPUT_DIR", type=click.Path())
-@click.option(
-    "--from-file",
-    metavar="LIST|-",
-    help="Take the inputs from a list instead: a path a line, or ended by NUL as by 'find -print0'.",
-)
-@click.option("--root", metavar="DIR", help="Of a list's paths: what results mirror begins below it.")
-@click.option("-r", "--recursive", is_flag=True, help="Go into folders; results mirror the tree.")
-@click.option(
-    "--include",
-    multiple=True,
-    metavar="GLOB",
-    help="Take only what matches, as a path if there is a / in it, else as a name; case does not matter.  "
-    "May be given again.  [default: files with the extension of a picture]",
-)
-@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out what matches; folders, too.")
-@click.option("--hidden", is_flag=True, help="Take files and folders whose names begin with a dot, too.")
-@partial(size_options, several=True)
-@click.option(
-    "--multiple-of",
-    type=click.IntRange(1, 1_000_000),
-    default=1,
-    metavar="N",
-    help="Crop each input, at the right and the bottom, to sides that are multiples of N.",
-)
-@click.option("--hr", metavar="DIR", help="Write the cropped inputs there, too.")
-@click.option(
-    "--min-size",
-    callback=_least_size,
-    metavar="N|WxH",
-    help="Least width and height of an input; smaller ones are skipped, unless --if-smaller says otherwise.",
-)
-@click.option(
-    "--if-smaller",
-    type=click.Choice(IfSmaller.words()),
-    help="What becomes of inputs that the size asked for would enlarge, or that --min-size excludes.  "
-    "[default: error, or skip with --min-size]",
-)
-@partial(method_options, several=True)
-@device_option
-@click.option(
-    "--format", type=click.Choice(list(WRITTEN)), help="File format.  [default: by the name of the result]"
-)
-@click.option(
-    "--name",
-    "template",
-    default="{stem}{ext}",
-    show_default=True,
-    metavar="TEMPLATE",
-    help="Names of results, of {stem} {ext} {method} {scale} {width} {height}.",
-)
-@colour_options
-@encoder_options
-@metadata_options
-@reading_options
-@click.option("--overwrite", is_flag=True, help="Replace existing results; inputs are never replaced.")
-@click.option("--skip-existing", is_flag=True, help="Leave results that exist, whatever they hold.")
-@click.option(
-    "--report", metavar="FILE.jsonl", help="Write a line of JSON for each input, as soon as it is done."
-)
-@click.option(
-    "--resume",
-    is_flag=True,
-    help="Skip what --report tells to be done, and do again what has changed since: input, options, version.",
-)
-@click.option("--checksum", is_flag=True, help="Know inputs by content, not by size and time of change.")
-@click.option("--retry-failed", metavar="REPORT", help="Of the inputs, do those that failed in that report.")
-@click.option(
-    "--shard",
-    callback=_part,
-    metavar="I/N",
-    help="Do the I-th of N parts of the inputs, I from 1; each is in one of them, the same on every machine.",
-)
-@click.option(
-    "--dask",
-    metavar="ADDRESS|local",
-    help="Work on a cluster: address of a Dask scheduler, or local for processes of this machine.",
-)
-@click.option(
-    "--chunk",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="The most images that a worker of --dask is given at a time.  [default: 16]",
-)
-@click.option("-n", "--dry-run", "dry", is_flag=True, help="Tell what would be done, and write nothing.")
-@click.option(
-    "--processes/--threads",
-    default=None,
-    help="Work in processes, or in threads of one.  [default: processes from 1000 inputs on]",
-)
-@click.option(
-    "-j",
-    "--workers",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Images at a time.  [default: all processors]",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
-@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
-@click.option("-v", "--verbose", is_flag=True, help="Say of each input what became of it.")
-@click.option("--debug", is_flag=True, help="Show tracebacks.")
+OPTIONS = sections(
+    click.Argument(["paths"], nargs=-1, required=True, metavar="[INPUT]... OUTPUT_DIR", type=click.Path()),
+    "Inputs",
+    option("-r --recursive", "Include subfolders; the output mirrors their tree."),
+    option("--include GLOB", "Take only files that match: by name, or by path if GLOB has a /. Case does "
+           "not matter.", multiple=True, shown="image files"),
+    option("--exclude GLOB", "Skip matching files and folders.", multiple=True),
+    option("--hidden", "Include files and folders whose names begin with a dot."),
+    option("--from-file LIST|-", "Read the inputs from a file or standard input, one per line or ended "
+           "by NUL ('find -print0')."),
+    option("--root DIR", "With --from-file: mirror paths relative to DIR."),
+    option("--min-size N|WxH", "Skip narrower or lower inputs, unless --if-smaller says otherwise.",
+           least_size),
+    option("--if-smaller", "What to do with inputs smaller than the requested size or --min-size.",
+           IfSmaller.words(), shown="error; skip with --min-size"),
+    option("--retry-failed REPORT", "Take only the inputs that failed in this report."),
+    option("--shard I/N", "Take only part I of N, from 1. Each input is in exactly one part, the same on "
+           "every machine.", _shard),
+    *size_options(several=True),
+    "Size",
+    option("--multiple-of N", "Crop each input at the right and the bottom to multiples of N pixels.",
+           number(1, 1_000_000), default=1),
+    *method_options(several=True),
+    "Output",
+    option("--name TEMPLATE", "Name outputs by {stem}, {ext}, {method}, {scale}, {width} and {height}.",
+           name="template", default="{stem}{ext}"),
+    format_option("by the output's name"),
+    option("--hr DIR", "Also write the cropped inputs to DIR."),
+    OVERWRITE,
+    option("--skip-existing", "Keep existing outputs, whatever they contain."),
+    *RECIPE,
+    "Running",
+    option("-n --dry-run", "Print what would be done; write nothing.", name="dry"),
+    option("--report FILE.jsonl", "Write one line of JSON per input as soon as it is done."),
+    option("--resume", "Skip inputs that --report lists as done; redo those whose input, options or "
+           "version changed."),
+    option("--checksum", "Detect changed inputs by checksum instead of size and modification time."),
+    device_option(*Device.words()),
+    option("-j --workers N", "Downscale N images at a time.", number(1), shown="all CPU cores"),
+    option("--processes/--threads", "Run the workers as processes, or as threads of one process.",
+           default=None, shown="processes from 1000 inputs on"),
+    option("--dask ADDRESS|local", "Run on a Dask cluster: the scheduler's address, or local for "
+           "processes on this machine."),
+    option("--chunk N", "With --dask: give a worker at most N images at a time.", number(1), shown="16"),
+    option("--json", "Print the summary as one JSON object.", name="as_json"),
+    QUIET,
+    option("-v --verbose", "Print what happened to each input."),
+    DEBUG,
+)  # fmt: skip
+
+
+@click.command("batch", cls=Command, params=OPTIONS, no_args_is_help=True)
 @click.pass_context
 @_interruptible()
 def command(
@@ -187,18 +126,18 @@ def command(
     debug: bool,
     **options: Any,
 ) -> None:
-    """Downscale folders of images, on all processors.
+    """Downscale folders of images, on all CPU cores.
 
-    INPUT is a folder, a file, or a pattern like 'photos/**/*.jpg' in quotes. Results have the names of the
-    inputs, in the same tree below OUTPUT_DIR; several scales or methods go to folders of their own. One bad
-    file never stops the others; results whose names collide are refused before anything is written.
+    INPUT is a folder, a file, or a quoted pattern like 'photos/**/*.jpg'. Outputs keep the names of the
+    inputs, in the same tree in OUTPUT_DIR; several scales or methods get a folder each. One bad file never
+    stops the others. If names of outputs collide, nothing is written.
 
     \b
       dpid batch photos/ small/ -s 4
       dpid batch photos/ web/ -r --longest 1600 --if-smaller copy --format webp
-      dpid batch hr/ lr/ -s 2 -s 3 -s 4 --multiple-of 12 --hr cropped/ --format png
+      dpid batch hr/ lr/ -s 2 -s 4 --multiple-of 4 --hr cropped/ --format png
       dpid batch photos/ small/ -r -s 4 --report run.jsonl --resume
-      dpid batch s3://bucket/photos/ s3://bucket/small/ -r -s 4 --dask tcp://head:8786
+      dpid batch s3://in/photos/ s3://out/ -r -s 4 --dask tcp://head:8786
     """
     from dpid_cli.kernels import jit
 

@@ -1,4 +1,4 @@
-"""dpid compare: one picture by many methods, to look at and in numbers."""
+"""dpid compare: one image by several methods, side by side and in metrics."""
 
 from __future__ import annotations
 
@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dpid_cli.cli.console import announce, on_terminal, say
-from dpid_cli.cli.options import colour_options, reading_options, size_options, size_request
+from dpid_cli.cli.options import (
+    COLOUR,
+    DEBUG,
+    INPUT_LIMITS,
+    INPUTS,
+    OVERWRITE,
+    QUIET,
+    THREADS,
+    size_options,
+    size_request,
+)
+from dpid_cli.cli.sections import Command, option, sections
+from dpid_cli.cli.values import number
 from dpid_cli.errors import ArgumentError, DpidError, collected
 
 if TYPE_CHECKING:
@@ -20,104 +32,60 @@ _OF_SHEETS = ("columns", "zoom", "font_size")
 _OF_FIGURES = ("title", "theme", *_OF_SHEETS)
 
 
-@click.command("compare", no_args_is_help=True)
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path())
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(),
-    metavar="PATH",
-    help="A sheet (.png .jpg .pdf .svg), or a page to play with (.html).  [default: print the numbers]",
-)
-@size_options
-@click.option(
-    "-m",
-    "--method",
-    "words",
-    multiple=True,
-    metavar="METHOD[:NAME=VALUE,...]",
-    help="A method, with parameters by the names of their options; give one for each variant.  "
-    "[default: dpid dpp box max, with --sweep: dpid]",
-)
-@click.option(
-    "--sweep",
-    "sweeps",
-    multiple=True,
-    metavar="NAME=FIRST:LAST:STEP",
-    help="Values of a parameter, for every method that has it open, or NAME=VALUE,VALUE,...; "
-    "twice for a grid.",
-)
-@click.option(
-    "--crop",
-    multiple=True,
-    metavar="X,Y,W,H",
-    help="A place to enlarge, in pixels of the input; may be given again.  [default: found]",
-)
-@click.option(
-    "--crops",
-    type=click.IntRange(0, 26),
-    metavar="N",
-    help="How many places to find, where the methods differ most.  [default: 2]",
-)
-@click.option("--columns", type=click.IntRange(min=1), metavar="N", help="Panels side by side on a sheet.")
-@click.option(
-    "--zoom",
-    type=click.IntRange(1, 64),
-    metavar="N",
-    help="Each pixel of a place N by N on a sheet; of whole results with --crops 0.",
-)
-@click.option("--title", help="Above a sheet, or of a page.")
-@click.option(
-    "--font-size",
-    type=click.IntRange(6, 96),
-    metavar="N",
-    help="Of a sheet, in pixels; a pixel is half a point in a PDF.  [default: 16]",
-)
-@click.option(
-    "--theme",
-    type=click.Choice(["light", "dark"]),
-    help="Colours around the pictures.  [default: light; of pages the system's]",
-)
-@click.option(
-    "--metrics/--no-metrics",
-    default=None,
-    help="Whether to measure the results.  [default: for pages, --csv, and where no figure is drawn]",
-)
-@click.option(
-    "--timing/--no-timing",
-    default=True,
-    help="Whether numbers include times, which differ in every run.  [default: timing]",
-)
-@click.option("--csv", type=click.Path(), metavar="PATH", help="Write the numbers as CSV.")
-@colour_options
-@reading_options
-@click.option("--overwrite", is_flag=True, help="Replace existing files; inputs are never replaced.")
-@click.option(
-    "-j", "--threads", type=click.IntRange(min=1), metavar="N", help="Threads.  [default: all processors]"
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per image instead of text.")
-@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
-@click.option("--debug", is_flag=True, help="Show tracebacks.")
+OPTIONS = sections(
+    INPUTS,
+    *size_options(),
+    "Method",
+    option("-m --method METHOD[:NAME=VALUE,...]", "Show this method with these parameters: see 'dpid "
+           "methods'.", name="words", multiple=True, shown="dpid dpp box max; dpid with --sweep"),
+    option("--sweep NAME=FIRST:LAST:STEP", "Show several values of a parameter, also given as "
+           "NAME=VALUE,... Two sweeps make a grid.", name="sweeps", multiple=True),
+    "Figure",
+    option("--crop X,Y,W,H", "Enlarge this part of the input, in pixels.", multiple=True,
+           shown="where the methods differ most"),
+    option("--crops N", "Enlarge N parts, where the methods differ most.", number(0, 26), shown="2"),
+    option("--columns N", "Put N panels in a row of a sheet.", number(1)),
+    option("--zoom N", "Draw each pixel of the enlarged parts of a sheet N x N; of whole outputs with "
+           "--crops 0.", number(1, 64)),
+    option("--title TEXT", "Set the title of a sheet or page."),
+    option("--font-size N", "Set the font size of a sheet in pixels; in a PDF a pixel is half a point.",
+           number(6, 96), shown="16"),
+    option("--theme", "Set the colours around the images.", ("light", "dark"),
+           shown="light; the system's for pages"),
+    *COLOUR,
+    "Output",
+    option("-o --output PATH", "Write a sheet (.png, .jpg, .pdf, .svg) or an interactive page (.html).",
+           click.Path(), shown="print the metrics"),
+    option("--metrics/--no-metrics", "Measure the outputs.", default=None,
+           shown="for pages, with --csv and without -o"),
+    option("--timing/--no-timing", "Measure times as well, which differ in every run.", default=True,
+           shown="timing"),
+    option("--csv PATH", "Write the metrics as CSV.", click.Path()),
+    OVERWRITE,
+    *INPUT_LIMITS,
+    "Running",
+    THREADS,
+    option("--json", "Print one JSON object per image instead of text.", name="as_json"),
+    QUIET,
+    DEBUG,
+)  # fmt: skip
+
+
+@click.command("compare", cls=Command, params=OPTIONS, no_args_is_help=True)
 @click.pass_context
 def command(
-    ctx: click.Context,
-    /,
-    inputs: tuple[str, ...],
-    as_json: bool,
-    quiet: bool,
-    debug: bool,
-    **options: Any,
+    ctx: click.Context, /, inputs: tuple[str, ...], as_json: bool, quiet: bool, debug: bool, **options: Any
 ) -> None:
-    """Show images by several methods side by side, enlarged by whole pixels, and measure them.
+    """Compare methods on images, side by side and by metrics.
 
-    INPUT may be a directory, whose images are taken, or - for standard input. Many images need -o NAME.html:
-    an index, and a page for each image in the directory NAME, which may hold no input.
+    INPUT may be a folder of images, or - for standard input. Several images need -o NAME.html: it becomes an
+    index, with a page for each image in the folder NAME, which must not contain an input.
 
     \b
       dpid compare photo.jpg -s 4 -o figure.png
-      dpid compare photo.jpg -s 4 -m box -m dpp:lambda=1,variant=asym --crop 40,80,64,64 -o figure.pdf
+      dpid compare photo.jpg -s 4 -m box -m dpp:lambda=1,variant=asym -o a.pdf
       dpid compare photo.jpg -s 4 --sweep lambda=0:2:0.25 -o page.html
-      dpid compare photo.jpg -s 4 -m dpp --sweep lambda=0:2:0.5 --sweep alpha=0,0.1,1 -o grid.svg
+      dpid compare photo.jpg -s 4 -m dpp --sweep lambda=0:2:1 --sweep alpha=0,1
       dpid compare photos/ -s 4 -o report.html
     """
     runner = _runner(inputs, options, as_json)
@@ -136,23 +104,21 @@ def command(
 
 
 def _refuse_unused(options: dict[str, Any], page: bool, measured: bool, as_json: bool) -> None:
-    """Raise a usage error for what is given and would do nothing."""
+    """Raise a usage error for options that would do nothing."""
     output = options["output"]
     if output is None and not measured:
-        raise click.UsageError("--no-metrics: there is nothing to do: give -o PATH")
+        raise click.UsageError("--no-metrics leaves nothing to do: give -o PATH")
     if not (options["timing"] or measured):
-        raise click.UsageError("--no-timing: nothing is measured: give --metrics, or leave it out")
+        raise click.UsageError("--no-timing needs metrics: add --metrics, or leave out --no-timing")
     for name in _OF_FIGURES:
         if options[name] is None or (output is not None and not (page and name in _OF_SHEETS)):
             continue
-        where = "a sheet, not with a page" if name in _OF_SHEETS and page else "a figure"
-        raise click.UsageError(
-            f"--{name.replace('_', '-')}: it goes with {where}: leave it out, or change -o"
-        )
+        what = "a sheet" if name in _OF_SHEETS else "a figure"
+        raise click.UsageError(f"--{name.replace('_', '-')} needs {what}: leave it out, or change -o")
     if output is None and not as_json and (options["crop"] or options["crops"] is not None):
-        raise click.UsageError("--crop: no figure shows it: give -o PATH, or leave it out")
+        raise click.UsageError("--crop needs a figure: give -o PATH, or leave it out")
     if options["crop"] and options["crops"] is not None:
-        raise click.UsageError("--crops: it finds places, where --crop gives them: leave one out")
+        raise click.UsageError("--crop and --crops exclude each other: leave one out")
 
 
 def _runner(inputs: tuple[str, ...], options: dict[str, Any], as_json: bool) -> ComparisonRunner:

@@ -1,4 +1,4 @@
-"""What the commands say, apart from results: one line each, on standard error."""
+"""Messages on standard error, one line each."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ import click
 
 
 def printable(text: str) -> str:
-    """`text` in one line that any terminal can show: control characters and broken bytes escaped."""
+    """Escape control characters and broken bytes, so that any terminal shows `text` in one line."""
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text
     )
 
 
 def shown(value: float | int | str) -> str:
-    """A parameter's value as people write it."""
+    """A value as people write it."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def on_terminal() -> bool:
-    """Whether somebody may be watching standard error."""
+    """Whether standard error is a terminal."""
     return sys.stderr is not None and sys.stderr.isatty()
 
 
 @contextmanager
 def best_effort() -> Iterator[None]:
-    """Write to standard error; where nobody takes it, as at a closed terminal, work goes on in silence."""
+    """Write to standard error; if that fails, as after a terminal closes, go on in silence."""
     try:
         yield
     except OSError:
@@ -40,13 +40,13 @@ def best_effort() -> Iterator[None]:
 
 
 def show(text: str) -> None:
-    """Print this, as it is, on standard error."""
+    """Print `text` on standard error."""
     with best_effort():
         click.echo(text, err=True, nl=False)
 
 
 def at_once(text: str) -> None:
-    """Write this to a terminal, if there is one, as a handler of signals may: past all buffers."""
+    """Write to the terminal, if there is one, past all buffers, as signal handlers may."""
     if on_terminal():
         with suppress(OSError):
             os.write(sys.stderr.fileno(), text.encode())
@@ -58,6 +58,6 @@ def say(message: str) -> None:
 
 
 def announce(kept: bool) -> None:
-    """Say why a first run takes long; `kept` is whether compiled kernels are."""
-    later = "once; later runs start at once" if kept else "in every run: see 'kernel cache' in 'dpid info'"
-    say(f"dpid: compiling kernels for this machine, {later}")
+    """Say why a first run takes long; `kept` is whether the compiled kernels are cached."""
+    often = "once per kind" if kept else "in every run: see 'kernel cache' in 'dpid info'"
+    say(f"dpid: compiling kernels for this kind of image (about 10 s, {often})...")

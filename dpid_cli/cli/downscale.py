@@ -16,55 +16,48 @@ import click
 
 from dpid_cli.cli.console import announce, on_terminal, say
 from dpid_cli.cli.options import (
-    colour_options,
+    DEBUG,
+    INPUTS,
+    OVERWRITE,
+    QUIET,
+    RECIPE,
+    THREADS,
     device_option,
-    encoder_options,
     encoding,
-    metadata_options,
+    format_option,
     method_options,
     method_parameters,
-    reading_options,
     size_options,
     size_request,
 )
+from dpid_cli.cli.sections import Command, option, sections
+from dpid_cli.downscaling.choices import Device
 from dpid_cli.errors import ArgumentError, DpidError, collected
-from dpid_cli.pictures.formats import WRITTEN
 
 if TYPE_CHECKING:
     from dpid_cli.convert.job import Outcome
 
+OPTIONS = sections(
+    INPUTS,
+    *size_options(),
+    *method_options(),
+    "Output",
+    option("-o --output PATH|FOLDER|-", "Write to a file, into a folder, or to standard output (-).",
+           click.Path(), shown="next to the input"),
+    format_option("by the output's or input's name"),
+    OVERWRITE,
+    *RECIPE,
+    "Running",
+    device_option(*Device.words()),
+    THREADS,
+    option("--json", "Print one JSON object per image instead of its path.", name="as_json"),
+    QUIET,
+    option("-v --verbose", "Say on standard error what was done and how long it took."),
+    DEBUG,
+)  # fmt: skip
 
-@click.command("downscale", no_args_is_help=True)
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path())
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(),
-    metavar="PATH|DIR|-",
-    help="File, directory, or - for standard output.  [default: beside the input]",
-)
-@size_options
-@method_options
-@click.option(
-    "--format",
-    type=click.Choice(list(WRITTEN)),
-    help="File format.  [default: by the output's extension, else the input's]",
-)
-@colour_options
-@encoder_options
-@metadata_options
-@reading_options
-@click.option("--overwrite", is_flag=True, help="Replace existing files; inputs are never replaced.")
-@click.option(
-    "-j", "--threads", type=click.IntRange(min=1), metavar="N", help="Threads.  [default: all processors]"
-)
-@device_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per image instead of its path.")
-@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
-@click.option(
-    "-v", "--verbose", is_flag=True, help="Say on standard error what was done, and how long it took."
-)
-@click.option("--debug", is_flag=True, help="Show tracebacks.")
+
+@click.command("downscale", cls=Command, params=OPTIONS, no_args_is_help=True)
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -78,7 +71,7 @@ def command(
 ) -> None:
     """Downscale images so that small details survive.
 
-    Give exactly one kind of size. INPUT may be - for standard input. Without -o the result goes beside the
+    Give exactly one kind of size. INPUT may be - for standard input. Without -o, the output goes next to the
     input as {stem}_{method}_x{scale}{ext}, or {stem}_{method}_{width}x{height}{ext}.
 
     \b
@@ -90,7 +83,7 @@ def command(
     size, parameters, encoder = size_request(options), method_parameters(options), encoding(options)
     to_stdout = options["output"] == "-" or (options["output"] is None and "-" in inputs)
     if to_stdout and as_json:
-        raise click.UsageError("--json: the image goes to standard output already: give -o PATH")
+        raise click.UsageError("--json: standard output already takes the image: give -o PATH")
     if to_stdout and sys.stdout is None:
         raise click.UsageError("standard output is closed: give -o PATH")
     if to_stdout and sys.stdout.isatty():

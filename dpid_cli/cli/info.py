@@ -1,23 +1,24 @@
-"""dpid info: what this installation is and can do."""
+"""dpid info: versions and abilities of this installation."""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 
 import click
+
+from dpid_cli.cli.options import DEBUG
+from dpid_cli.cli.sections import Command, option
 
 _PACKAGES = ("dpid-cli", "numpy", "numba", "numba-cuda", "llvmlite", "pillow", "click", "scikit-image")
 
 
-@click.command("info")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@click.command(
+    "info", cls=Command, params=[option("--json", "Print one JSON object.", name="as_json"), DEBUG]
+)
 def command(as_json: bool, debug: bool) -> None:
-    """Show versions, threads, CUDA and where compiled kernels are cached."""
+    """Show versions, file formats, threads, GPU and kernel cache."""
     found = facts()
     if as_json:
         click.echo(json.dumps(found))
@@ -28,7 +29,9 @@ def command(as_json: bool, debug: bool) -> None:
 
 
 def facts() -> dict[str, str]:
-    """What `dpid info` shows, by name."""
+    """Everything that `dpid info` shows, by name."""
+    from importlib.util import find_spec
+
     import dpid_cli.downscaling.api  # noqa: F401  # with its kernels
     from dpid_cli.downscaling.devices import available_threads
     from dpid_cli.kernels.jit import cache_folder
@@ -44,14 +47,14 @@ def facts() -> dict[str, str]:
     found["threads"] = str(available_threads())
     found["threading layer"] = "Python threads over kernels that release the GIL"
     found["cuda"] = _gpu()
-    uncached = "none: no writable folder, kernels are compiled in every process"
+    uncached = "none: no writable folder, every process compiles its kernels"
     found["kernel cache"] = cache_folder() or uncached
     found["cache variable"] = os.environ.get("DPID_CACHE_DIR", "DPID_CACHE_DIR is not set")
     return found
 
 
 def _gpu() -> str:
-    """The GPU that can be used, or why none can."""
+    """The GPU that dpid can use, or why it can use none."""
     from dpid_cli.downscaling.devices import gpu_trouble
 
     if (trouble := gpu_trouble()) is not None:
@@ -62,6 +65,8 @@ def _gpu() -> str:
 
 
 def _version(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(package)
     except PackageNotFoundError:

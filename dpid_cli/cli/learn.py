@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dpid_cli.cli.console import announce, on_terminal, say, show
-from dpid_cli.cli.options import parameter_type
+from dpid_cli.cli.options import DEBUG, OVERWRITE, QUIET, THREADS, parameter_option
+from dpid_cli.cli.sections import Command, option, sections
 from dpid_cli.downscaling.choices import FilterGrid, Objective
 from dpid_cli.downscaling.registry import FILTERS, METHODS, PARAMETERS
 
@@ -18,81 +19,54 @@ if TYPE_CHECKING:
 
 _METHODS = [method.name for method in METHODS.values() if method.differentiable]
 _LOSS = {"ssim": "1 - SSIM", "l2": "mean squared error", "pairs": "mean squared error"}
+_USED = "Use this value; it is not fitted."
+_EITHER = "the filter's, else the method's"
+# The parameters with which a fit starts: what their options do, and their defaults.
 _START = {
-    "guidance": f"Where the kernel starts: FILTER is a file, or {', '.join(FILTERS)}.  [default: gaussian]",
-    "lambda_": "Where lambda starts, or what it is if held.  [default: the filter's, the method's]",
-    "alpha": "Where alpha starts, or what it is if held.  [default: the filter's, at least 0.01]",
-    "epsilon": "As for 'dpid downscale'; not fitted.  [default: the filter's, the method's]",
-    "variant": "As for 'dpid downscale'; not fitted.  [default: the filter's, the method's]",
-    "normalize": "As for 'dpid downscale'; not fitted.  [default: the filter's, the method's]",
+    "guidance": (f"Start from this kernel: a file, or {', '.join(FILTERS)}.", "gaussian"),
+    "lambda_": ("Start from this value, or keep it with --hold lambda.", _EITHER),
+    "alpha": ("Start from this value, or keep it with --hold alpha.", "the filter's, at least 0.01"),
+    "epsilon": (_USED, _EITHER),
+    "variant": (_USED, _EITHER),
+    "normalize": (_USED, _EITHER),
 }
 
+OPTIONS = sections(
+    click.Argument(["inputs"], nargs=-1, required=True, metavar="IMAGE...", type=click.Path()),
+    "Inputs",
+    option("--targets DIR", "With --objective pairs: the folder of small images, named like the large."),
+    option("--crop N", "Cut crops of N x N pixels.", int, shown="128, or 24 scales if larger"),
+    option("--crops N", "Cut N crops of each image.", int, default=8),
+    option("--held-out PART", "Hold out this share of the images, only to measure the filter on.", float,
+           default=0.25),
+    "Size",
+    option("-s --scale F", "Divide width and height by F.", float, required=True),
+    "Method",
+    option("-m --method", "Fit a filter for this method.", _METHODS, default="dpid"),
+    option("--grid", "Put the kernel on 3x3 window means (any scale), or on pixels near each window "
+           "(whole scales).", FilterGrid.words(), shown="--guidance's, else output"),
+    option("--per-channel", "Fit a kernel and a bias for each channel."),
+    *(parameter_option(PARAMETERS[name], *words) for name, words in _START.items()),
+    "Fit",
+    option("--objective", "ssim, l2: minimise 1 - SSIM or squared error after bilinear enlargement. "
+           "pairs: squared error to --targets.", Objective.words(), default="ssim"),
+    option("--hold", "Keep this at its start.", ("kernel", "bias", "lambda", "alpha"), multiple=True),
+    option("--seed N", "Seed all random choices.", int, default=0),
+    option("--starts N", "Try N starts and continue with the best.", int, default=1),
+    option("--iterations N", "Stop after N iterations, if not before.", int, default=200),
+    "Output",
+    option("-o --output FILE.json", "Write the filter to this file.", required=True),
+    OVERWRITE,
+    "Running",
+    THREADS,
+    option("--json", "Print the filter as JSON instead of its path.", name="as_json"),
+    QUIET,
+    option("-v --verbose", "Print a line for each iteration."),
+    DEBUG,
+)  # fmt: skip
 
-def _start_options(function: Any) -> Any:
-    """The parameters from which a fit starts."""
-    for name, told in reversed(_START.items()):
-        parameter = PARAMETERS[name]
-        metavar = "|".join([*parameter.choices, "FILTER"]) if parameter.filters else None
-        option = click.option(
-            f"--{parameter.label}", name, type=parameter_type(parameter), metavar=metavar, help=told
-        )
-        function = option(function)
-    return function
 
-
-@click.command("learn", no_args_is_help=True)
-@click.argument("inputs", nargs=-1, required=True, metavar="IMAGE...", type=click.Path())
-@click.option("-o", "--output", required=True, metavar="FILE.json", help="The filter's file.")
-@click.option("-s", "--scale", type=float, required=True, metavar="F", help="F times smaller on each side.")
-@click.option(
-    "--objective",
-    type=click.Choice(Objective.words()),
-    default="ssim",
-    show_default=True,
-    help="Keep most of the image (1 - SSIM, or squared error, after bilinear enlargement), or make what "
-    "--targets shows.",
-)
-@click.option("--targets", metavar="DIR", help="For pairs: the small images, named like the large ones.")
-@click.option("-m", "--method", type=click.Choice(_METHODS), default="dpid", show_default=True)
-@click.option(
-    "--grid",
-    type=click.Choice(FilterGrid.words()),
-    help="Where the kernel lies: 3x3 window means (any scale), or pixels near each window (whole scales).  "
-    "[default: the one of --guidance, else output]",
-)
-@click.option("--per-channel", is_flag=True, help="A kernel and a bias for each channel.")
-@_start_options
-@click.option(
-    "--hold",
-    type=click.Choice(["kernel", "bias", "lambda", "alpha"]),
-    multiple=True,
-    help="Leave it at its start; may be given again for others.",
-)
-@click.option("--crop", type=int, metavar="N", help="Side of the crops.  [default: 128, or 24 scales]")
-@click.option("--crops", type=int, default=8, show_default=True, metavar="N", help="Crops of each image.")
-@click.option(
-    "--held-out",
-    type=float,
-    default=0.25,
-    show_default=True,
-    metavar="PART",
-    help="Share of the images that is only measured, not learned from.",
-)
-@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Of all random choices.")
-@click.option(
-    "--starts", type=int, default=1, show_default=True, metavar="N", help="Try N starts, go on with the best."
-)
-@click.option(
-    "--iterations", type=int, default=200, show_default=True, metavar="N", help="At most; it ends by itself."
-)
-@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
-@click.option(
-    "-j", "--threads", type=click.IntRange(min=1), metavar="N", help="Threads.  [default: all processors]"
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the filter as JSON instead of its path.")
-@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
-@click.option("-v", "--verbose", is_flag=True, help="One line for each iteration.")
-@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@click.command("learn", cls=Command, params=OPTIONS, no_args_is_help=True)
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -109,14 +83,15 @@ def command(
     debug: bool,
     **options: Any,
 ) -> None:
-    """Fit a filter, lambda and alpha to images, for 'dpid downscale --guidance FILE.json'.
+    """Learn a filter from images, for 'dpid downscale --guidance'.
 
-    IMAGE may be a directory, whose images are taken. Ctrl-C ends the fit and keeps the best so far.
+    The fit finds a kernel, a bias, lambda and alpha. IMAGE may be a folder of images. Ctrl-C ends the fit and
+    keeps the best filter so far.
 
     \b
       dpid learn photos/ -s 4 -o mine.json
-      dpid learn large/*.png -s 2 --objective pairs --targets small/ -o theirs.json
-      dpid learn photos/ -s 3 --lambda 1 --hold lambda --guidance mine.json -o other.json
+      dpid learn hr/*.png -s 2 --objective pairs --targets lr/ -o theirs.json
+      dpid learn photos/ -s 3 --lambda 1 --hold lambda -o other.json
     """
     from dpid_cli.kernels.jit import before_compiling
     from dpid_cli.learning.fit import Fit
@@ -149,7 +124,7 @@ def command(
 
 
 def _progress(verbose: bool) -> Any:
-    """What tells of each iteration: lines, one line that changes on a terminal, or nothing."""
+    """What to call after each iteration: it prints lines, or updates one line on a terminal."""
     if verbose:
         return lambda count, loss: say(f"iteration {count}: loss {loss:.6g}")
     if on_terminal():
@@ -158,7 +133,7 @@ def _progress(verbose: bool) -> Any:
 
 
 def _summary(found: Filter, interrupted: bool) -> None:
-    """The losses before and after, and the parameters."""
+    """Print the losses before and after, and the parameters."""
     if on_terminal():
         show("\r\x1b[K")
     loss, on = found.loss or {}, found.fitted_on or {}

@@ -5,23 +5,16 @@ from __future__ import annotations
 import click
 
 from dpid_cli.cli.console import on_terminal, say
-from dpid_cli.downscaling.choices import Device
+from dpid_cli.cli.options import DEBUG, device_option
+from dpid_cli.cli.sections import Command
 
 
-@click.command("warmup")
-@click.option(
-    "--device",
-    type=click.Choice([Device.CPU.value, Device.CUDA.value]),
-    default="cpu",
-    show_default=True,
-    help="For the processor, or for the GPU of this machine.",
-)
-@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@click.command("warmup", cls=Command, params=[device_option("cpu", "cuda"), DEBUG])
 def command(device: str, debug: bool) -> None:
-    """Compile ahead what 'dpid downscale' needs for files, which takes some minutes once.
+    """Compile all kernels now, so that later runs start at once.
 
-    Covers every method, 8 and 16 bits and floats, gray and colour, with and without transparency.
-    The result is kept on disk: set DPID_CACHE_DIR to choose where.
+    This takes some minutes. It covers every method, 8 and 16 bits and floats, gray and colour, with and
+    without alpha. The kernels are cached on disk; DPID_CACHE_DIR sets the folder.
     """
     from dpid_cli.downscaling.warmup import cache, cases, counts
 

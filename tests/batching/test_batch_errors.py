@@ -65,7 +65,7 @@ from support.folders import files, lines
         ("in out -s 2 --hr in/notes.txt -n", "--hr: in/notes.txt: not a folder"),
         ("in out -s 2 --report in/notes.txt --resume", "not a report"),
         ("in out -s 2 --include [z-a]", "not a valid pattern"),
-        ("in out -s 2 --min-size 3y4", "not a size"),
+        ("in out -s 2 --min-size 3y4", "must be a size"),
     ],
 )  # fmt: skip
 def test_usage_errors(dpid, photos, words, told):

@@ -15,6 +15,8 @@ import pytest
 from PIL import Image
 
 import dpid_cli
+from dpid_cli.cli import COMMANDS
+from dpid_cli.downscaling.registry import PARAMETERS
 from support.command import DPID, is_one_error_line, listing, pixels, process
 
 ALL = {
@@ -258,7 +260,7 @@ def test_results_of_one_run_do_not_overwrite_each_other(dpid, folder):
     assert (pixels("out/a_dpid_x4.png") == 10).all()
 
 
-def test_link_as_target_is_left_alone(dpid, photo):
+def test_link_as_output_is_left_alone(dpid, photo):
     Path("data.png").write_bytes(b"somebody's")
     Path("out.png").symlink_to("data.png")
     result = dpid("downscale", "photo.png", "-s", "4", "-o", "out.png", "--overwrite")
@@ -291,8 +293,10 @@ def test_standard_streams_in_every_combination(dpid, photo, source, output):
 
 
 def test_methods_lists_everything(dpid):
-    lines = dpid("methods").stdout.splitlines()
-    assert [line.split()[0] for line in lines if line[0] != " "] == list(dpid_cli.METHODS)
+    methods, parameters = (part.splitlines() for part in dpid("methods").stdout.split("\nParameters:\n"))
+    assert [line.split()[0] for line in methods[1:] if line[2] != " "] == list(dpid_cli.METHODS)
+    labels = [line.split()[0] for line in parameters if line[2] != " "]
+    assert labels == [f"--{parameter.label}" for parameter in PARAMETERS.values()]
     found = [json.loads(line) for line in dpid("methods", "--json").stdout.splitlines()]
     assert [entry["name"] for entry in found] == list(dpid_cli.METHODS)
     assert found[0]["parameters"]["lambda"] == 1
@@ -308,7 +312,8 @@ def test_info_and_version(dpid):
 
 
 @pytest.mark.parametrize(
-    "words", ["--help", "downscale --help", "batch --help", "learn --help", "methods", "--version"]
+    "words",
+    ["--help", "help", "downscael", *(f"{name} --help" for name in COMMANDS), "help batch", "methods", "-V"],
 )
 def test_light_commands_import_nothing_heavy(words):
     code = (
@@ -318,7 +323,7 @@ def test_light_commands_import_nothing_heavy(words):
         "finally: print(*sys.modules, file=sys.stderr)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, *words.split()], capture_output=True, check=True, text=True
+        [sys.executable, "-c", code, *words.split()], capture_output=True, check=False, text=True
     )
     loaded = {name.split(".")[0] for name in done.stderr.split()}
     assert "click" in loaded and not loaded & {"numba", "skimage", "scipy", "numpy", "PIL"}

@@ -19,7 +19,7 @@ from support.command import DPID, process
 RUN = "import sys; from dpid_cli.cli import main; main(sys.argv[1:])"
 SHRINK = ("downscale", "photo.png", "-s", "4", "-m", "box", "-o", "out.png", "--overwrite")
 QUICK = {"NUMBA_OPT": "0"}  # compiled quickly, never mixed with the kernels that others use
-NOTICE = "dpid: compiling kernels for this machine, once; later runs start at once"
+NOTICE = "dpid: compiling kernels for this kind of image (about 10 s, once per kind)..."
 
 
 def python(code: str, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -113,7 +113,7 @@ def test_options_are_those_of_the_job():
     assert tuple(options["metadata"].type.choices) == MetadataPolicy.words()
     assert tuple(options["truncated"].type.choices) == Truncated.words()
     limit = options["max_pixels"]
-    assert limit.callback(None, limit, limit.default) == MAX_PIXELS
+    assert limit.type_cast_value(None, limit.default) == MAX_PIXELS
 
 
 @pytest.mark.parametrize("wrong", [{"metadata": "some"}, {"truncated": "yes"}, {"max_pixels": 0}])

@@ -1,0 +1,117 @@
+"""Commands whose --help lists options in sections."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from textwrap import wrap
+from typing import Any
+
+import click
+
+from dpid_cli.cli.console import show
+from dpid_cli.cli.values import Choice, number
+
+# In the order of --help; a command with few options has none of them.
+SECTIONS = (
+    "Inputs", "Size", "Method", "Fit", "Figure", "Colour and alpha", "Output", "Metadata", "Input limits",
+    "Running",
+)  # fmt: skip
+_FEW = 12
+_COLUMN = 26  # where the names of options end, in every section
+
+
+class Option(click.Option):
+    """An option in a section of --help; its help ends with a note on its default."""
+
+    section = ""
+    note = ""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        record = super().get_help_record(ctx)
+        return record and (record[0], f"{self.help}  [{self.note}]" if self.note else self.help or "")
+
+
+def option(
+    names: str, text: str, kind: Any = None, *, shown: str = "", name: str = "", **more: Any
+) -> Option:
+    """Declare an option much as help shows it.
+
+    `names` ends with what stands for the value, as in ``-s --scale F``. `kind` reads the value: a tuple of
+    words, int, float, or what Click calls a type; without both, the option is a flag. `shown` is the default
+    in words, and `name` the argument, if it is not the longest name. `more` is for `click.Option`.
+    """
+    words = names.split()
+    metavar = None if words[-1].startswith("-") else words.pop()
+    if isinstance(kind, tuple):
+        kind = Choice(kind)
+    elif kind in (int, float):
+        kind = number(whole=kind is int)
+    if more.get("multiple"):
+        text += " May be given again."
+    if metavar is None and kind is None:
+        more["is_flag"] = True
+    made = Option([*words, name] if name else words, help=text, type=kind, metavar=metavar, **more)
+    default = shown or more.get("default", "")
+    if made.required:
+        made.note = "required"
+    elif default != "" and not isinstance(default, bool | None):
+        made.note = f"default: {' '.join(default) if isinstance(default, list) else default}"
+    return made
+
+
+def sections(*items: click.Parameter | str) -> list[click.Parameter]:
+    """Put options into the section whose title stands before them, unless they are in one."""
+    title, parameters = "", []
+    for item in items:
+        if isinstance(item, str):
+            title = item
+            continue
+        if isinstance(item, Option):
+            item.section = item.section or title
+        parameters.append(item)
+    return parameters
+
+
+class Explained(click.Command):
+    """A command that explains itself when called without the arguments it needs."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if self.no_args_is_help and not args and not ctx.resilient_parsing:
+            show(ctx.get_help() + "\n")
+            ctx.exit(2)
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx  # which Click leaves out of some
+            raise
+
+
+class Command(Explained):
+    """A command that lists its options in sections."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        options = [each for each in self.get_params(ctx) if isinstance(each, click.Option)]
+        rows: dict[str, list[tuple[str, str]]] = {}
+        for each in options:
+            title = "Options" if len(options) <= _FEW else getattr(each, "section", SECTIONS[-1])
+            if (record := each.get_help_record(ctx)) is not None:
+                rows.setdefault(title, []).append(record)
+        for title in sorted(rows, key=(*SECTIONS, "Options").index):
+            write_section(formatter, title, rows[title])
+
+
+def write_section(
+    formatter: click.HelpFormatter, title: str, rows: Iterable[tuple[str, str]], width: int = _COLUMN
+) -> None:
+    """Write names, and what they mean beside them from the same column on; no hyphen ends a line."""
+    indent = " " * (width + 4)
+    with formatter.section(title):
+        for name, text in rows:
+            start = f"  {name:{width}}  "
+            if len(start) > len(indent):
+                formatter.write(f"  {name}\n")
+                start = indent
+            lines = wrap(
+                text, formatter.width, initial_indent=start, subsequent_indent=indent, break_on_hyphens=False
+            )
+            formatter.write("\n".join(lines) + "\n")
