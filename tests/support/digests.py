@@ -7,7 +7,7 @@ Make digests with each checkout, then compare them::
     python tests/support/digests.py compare old.json new.json
 
 ``make`` imports the ``dpid_cli`` that Python finds first. It downscales arrays of every method, type, number
-of channels and kind of size (a few minutes). Then it runs ``dpid downscale`` on every file of a folder with
+of channels and kind of size (about ten minutes). Then it runs ``dpid downscale`` on every file of a folder with
 several options and output formats, and ``dpid batch`` on the whole folder: on ``samples``, or on the one that
 ``--images FOLDER`` names. ``--only arrays`` and ``--only files`` make one half.
 
