@@ -41,7 +41,7 @@ def near_one_to_one(photo: np.ndarray) -> tuple[np.ndarray, Size]:
 
 @dataclass(frozen=True)
 class Contestant:
-    """`prepare(image, size)` returns the call to measure. `needs`: the peer's module. `slow`: takes seconds."""
+    """`prepare(image, size)` returns the call to measure; `needs` is the peer's module."""
 
     prepare: Callable[[np.ndarray, Size], Call]
     needs: str | None = None

@@ -7,9 +7,9 @@ Make digests with each checkout, then compare them::
     python tests/support/digests.py compare old.json new.json
 
 ``make`` imports the ``dpid_cli`` that Python finds first. It downscales arrays of every method, type, number
-of channels and kind of size (about ten minutes). Then it runs ``dpid downscale`` on every file of a folder with
-several options and output formats, and ``dpid batch`` on the whole folder: on ``samples``, or on the one that
-``--images FOLDER`` names. ``--only arrays`` and ``--only files`` make one half.
+of channels and kind of size. Then it runs ``dpid downscale`` on every file of a folder with several options
+and output formats, and ``dpid batch`` on the whole folder: on ``samples``, or on the one that
+``--images FOLDER`` names. This takes about ten minutes. ``--only arrays`` and ``--only files`` make one half.
 
 ``compare`` prints what differs and exits with status 1 if anything does. A digest consists of type, shape
 and content of an array, or of exit code, number of lines on standard error and content of a file.
