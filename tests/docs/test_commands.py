@@ -17,6 +17,7 @@ SCRIPTS = [(page, script) for page, text in PAGES.items() for script in blocks(t
 COMMANDS = [(page, words) for page, script in SCRIPTS for words in commands(script) if words]
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 GROUP = click.Context(main, info_name="dpid")
+SCRIPTS_WITH_OPTIONS = ("tests/benchmarks/report.py", "tests/support/digests.py")
 
 
 def subcommands() -> dict[str, click.Command]:
@@ -24,11 +25,13 @@ def subcommands() -> dict[str, click.Command]:
 
 
 def options() -> set[str]:
-    """Every option of every command."""
+    """Every option of every command, and of the scripts that the pages name."""
     parameters = [*main.get_params(GROUP)]
     for command in subcommands().values():
         parameters += command.get_params(GROUP)
-    return {name for parameter in parameters for name in (*parameter.opts, *parameter.secondary_opts)}
+    named = {name for parameter in parameters for name in (*parameter.opts, *parameter.secondary_opts)}
+    sources = [(ROOT / script).read_text() for script in SCRIPTS_WITH_OPTIONS]
+    return named | {name for source in sources for name in re.findall(r'"(--[a-z-]+)"', source)}
 
 
 def called(program: str) -> list[tuple[str, list[str]]]:

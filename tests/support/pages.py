@@ -39,7 +39,7 @@ def anchors(text: str) -> set[str]:
 
 
 def commands(script: str) -> Iterator[list[str]]:
-    """The words of every command in a script, each without comments and redirections."""
+    """The words of every command in a script, without comments, redirections and assignments of variables."""
     script = script.replace("\\\n", " ")
     for line in script.splitlines():
         lexer = shlex.shlex(line, posix=True, punctuation_chars="|&;<>")
@@ -52,6 +52,6 @@ def commands(script: str) -> Iterator[list[str]]:
                 command = []
             elif set(word) <= set("<>&"):
                 next(words)  # the file
-            else:
+            elif command or not re.fullmatch(r"\w+=.*", word):
                 command.append(word)
         yield command
