@@ -11,9 +11,9 @@ import pytest
 
 from dpid_cli.cli import main
 from support.command import ROOT
-from support.pages import PAGES, blocks, commands, prose
+from support.pages import PAGES, commands, prose, scripts
 
-SCRIPTS = [(page, script) for page, text in PAGES.items() for script in blocks(text, "sh")]
+SCRIPTS = [(page, script) for page, text in PAGES.items() for script in scripts(text)]
 COMMANDS = [(page, words) for page, script in SCRIPTS for words in commands(script) if words]
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 GROUP = click.Context(main, info_name="dpid")

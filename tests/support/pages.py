@@ -21,6 +21,12 @@ def blocks(text: str, language: str) -> list[str]:
     return [match[2] for match in _FENCE.finditer(text) if match[1] == language]
 
 
+def scripts(text: str) -> list[str]:
+    """All shell blocks of a page, and what follows the prompts of its consoles."""
+    consoles = [re.findall(r"^\$ (.*)$", block, re.M) for block in blocks(text, "console")]
+    return [*blocks(text, "sh"), *("\n".join(lines) for lines in consoles)]
+
+
 def prose(text: str) -> str:
     """A page without its fenced blocks."""
     return _FENCE.sub("", text)
