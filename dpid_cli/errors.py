@@ -23,15 +23,39 @@ class DpidError(ValueError):
 
 
 class ArgumentError(DpidError):
-    """An argument or option that is invalid for every image (exit code 2)."""
+    """An argument or option that is invalid for every image (exit code 2).
+
+    Examples
+    --------
+    >>> import dpid_cli
+    >>> dpid_cli.METHODS["dpid"].parameters({"lambda_": -1})  # doctest: +IGNORE_EXCEPTION_DETAIL
+    Traceback (most recent call last):
+    dpid_cli.errors.ArgumentError: lambda: ...
+    """
 
 
 class SizeError(ArgumentError):
-    """An output size that is not positive or is larger than the image (exit code 2)."""
+    """An output size that is not positive or is larger than the image (exit code 2).
+
+    Examples
+    --------
+    >>> import numpy as np, dpid_cli
+    >>> dpid_cli.downscale(np.zeros((4, 4)), size=(8, 8))  # doctest: +IGNORE_EXCEPTION_DETAIL
+    Traceback (most recent call last):
+    dpid_cli.errors.SizeError: size: ...
+    """
 
 
 class FileError(DpidError):
-    """A file that cannot be read or written (exit code 1)."""
+    """A file that cannot be read or written (exit code 1).
+
+    Examples
+    --------
+    >>> import dpid_cli
+    >>> dpid_cli.Filter.load("missing.json")  # doctest: +IGNORE_EXCEPTION_DETAIL
+    Traceback (most recent call last):
+    dpid_cli.errors.FileError: missing.json: ...
+    """
 
 
 class DpidWarning(UserWarning):
