@@ -52,9 +52,9 @@ class FileError(DpidError):
     Examples
     --------
     >>> import dpid_cli
-    >>> dpid_cli.Filter.load("missing.json")  # doctest: +IGNORE_EXCEPTION_DETAIL
+    >>> dpid_cli.Filter.load("photo").save("missing/photo.json")  # doctest: +IGNORE_EXCEPTION_DETAIL
     Traceback (most recent call last):
-    dpid_cli.errors.FileError: missing.json: ...
+    dpid_cli.errors.FileError: missing/photo.json: ...
     """
 
 
