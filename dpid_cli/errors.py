@@ -1,4 +1,4 @@
-"""What can go wrong, each error saying what, where, and what to do about it."""
+"""Errors and warnings: what is wrong, where, and what to do about it."""
 
 from __future__ import annotations
 
@@ -9,33 +9,72 @@ from contextvars import ContextVar
 
 
 class DpidError(ValueError):
-    """Base of every error that dpid raises on purpose.
+    """Base class of all errors that dpid raises on purpose; also a `ValueError`.
 
-    It is a `ValueError` too, so that callers of the library need not know it.
+    Examples
+    --------
+    >>> import numpy as np, dpid_cli
+    >>> dpid_cli.downscale(np.zeros((4, 4)), scale=0.5)  # doctest: +IGNORE_EXCEPTION_DETAIL
+    Traceback (most recent call last):
+    dpid_cli.errors.SizeError: scale: ...
+    >>> issubclass(dpid_cli.DpidError, ValueError)
+    True
     """
 
 
 class ArgumentError(DpidError):
-    """An argument or option that no image could satisfy (exit code 2)."""
+    """An argument or option that is invalid for every image (exit code 2).
+
+    Examples
+    --------
+    >>> import dpid_cli
+    >>> dpid_cli.METHODS["dpid"].parameters({"lambda_": -1})  # doctest: +IGNORE_EXCEPTION_DETAIL
+    Traceback (most recent call last):
+    dpid_cli.errors.ArgumentError: lambda: ...
+    """
 
 
 class SizeError(ArgumentError):
-    """A result size that is not positive or larger than the image (exit code 2)."""
+    """An output size that is not positive or is larger than the image (exit code 2).
+
+    Examples
+    --------
+    >>> import numpy as np, dpid_cli
+    >>> dpid_cli.downscale(np.zeros((4, 4)), size=(8, 8))  # doctest: +IGNORE_EXCEPTION_DETAIL
+    Traceback (most recent call last):
+    dpid_cli.errors.SizeError: size: ...
+    """
 
 
 class FileError(DpidError):
-    """A file that cannot be read or written (exit code 1)."""
+    """A file that cannot be read or written (exit code 1).
+
+    Examples
+    --------
+    >>> import dpid_cli
+    >>> dpid_cli.Filter.load("photo").save("missing/photo.json")  # doctest: +IGNORE_EXCEPTION_DETAIL
+    Traceback (most recent call last):
+    dpid_cli.errors.FileError: missing/photo.json: ...
+    """
 
 
 class DpidWarning(UserWarning):
-    """Something that the result cannot hold and that the user should know about."""
+    """Something that the output lacks or that differs from what was asked for.
+
+    Examples
+    --------
+    >>> import warnings, dpid_cli
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", dpid_cli.DpidWarning)
+    ...     results = list(dpid_cli.batch([("photo.png", "small.jpg")], scale=4))
+    """
 
 
 _collected: ContextVar[list[str] | None] = ContextVar("collected", default=None)
 
 
 def warn(message: str) -> None:
-    """Tell users of something, a line that begins with the file's name."""
+    """Give users one line, which begins with the name of the file."""
     told = _collected.get()
     if told is None:
         warnings.warn(message, DpidWarning, stacklevel=3)
@@ -45,7 +84,7 @@ def warn(message: str) -> None:
 
 @contextmanager
 def collected() -> Iterator[list[str]]:
-    """The warnings of this thread alone, whatever others do with Python's, which belong to the process."""
+    """Collect the warnings of this thread; Python's own filters belong to the whole process."""
     told: list[str] = []
     token = _collected.set(told)
     try:
@@ -60,5 +99,5 @@ def reason(error: OSError) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """What an error of another library says."""
+    """The message of another library's error, in one line."""
     return " ".join(str(error).split()) or type(error).__name__

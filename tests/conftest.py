@@ -1,4 +1,4 @@
-"""The command in this process and as its own, and pictures to run it on."""
+"""Fixtures: the command in this process, and images to run it on."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from PIL import Image
 
 @pytest.fixture
 def noise() -> np.ndarray:
-    """60 x 40 pixels of colour in which no two neighbours are alike."""
+    """60 x 40 pixels of random colours."""
     return np.random.default_rng(7).integers(0, 256, (40, 60, 3), np.uint8)
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty current directory."""
+    """An empty current folder."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 @pytest.fixture
 def photo(folder: Path, noise: np.ndarray) -> Path:
-    """``photo.png`` in the current directory, 60 x 40."""
+    """``photo.png`` in the current folder, 60 x 40."""
     Image.fromarray(noise).save("photo.png")
     return folder / "photo.png"
 

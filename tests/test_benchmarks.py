@@ -64,7 +64,7 @@ def test_times_in_tables():
 def test_a_missing_peer_is_said():
     text = markdown.comparison("filter", {"ours": Samples((0.004,)), "peer": None}, "ours")
     assert text == (
-        "| filter |             ms |       to ours |\n"
+        "| filter |             ms | ratio to ours |\n"
         "|--------|---------------:|--------------:|\n"
         "| ours   | 4.00 (one run) |          1.00 |\n"
         "| peer   |  not installed | not installed |"
@@ -134,7 +134,7 @@ def test_no_gpu_is_not_measured(monkeypatch):
     monkeypatch.setattr("dpid_cli.downscaling.devices.gpu_trouble", lambda: "there is none")
     section = report.SECTIONS["gpu"](Plan())
     assert section.facts == {}
-    assert section.body == "Not measured: the machine has no GPU that can be used."
+    assert section.body == "Not measured: this machine has no usable GPU."
 
 
 def test_growth():

@@ -1,4 +1,4 @@
-"""The section about many files: throughput beside that of decoding and encoding alone."""
+"""The section about batches: throughput compared with decoding and encoding alone."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from .library import enlarged
 from .markdown import Facts, Section, medians, milliseconds, number, table, times
 from .measure import Plan, Samples, ratio, time_calls
 
-PHOTOS, PHOTOS_TO_PNG, SMALL = "photos, JPEG to JPEG", "photos, JPEG to PNG", "small pictures, JPEG to JPEG"
-SETS = {  # how many, of which size, to what
+PHOTOS, PHOTOS_TO_PNG, SMALL = "photos, JPEG to JPEG", "photos, JPEG to PNG", "small images, JPEG to JPEG"
+SETS = {  # number of images, their size, output format
     PHOTOS_TO_PNG: (16, (2000, 1500), "png"),
     PHOTOS: (16, (2000, 1500), "jpeg"),
     SMALL: (400, (256, 192), "jpeg"),
@@ -34,7 +34,7 @@ Pairs = list[tuple[str, str]]
 
 
 def batches(plan: Plan) -> Section:
-    """Photos from folder to folder at 1/4, with and without a kernel in between."""
+    """Photos from folder to folder at 1/4, with and without downscaling."""
     bodies: list[str] = []
     facts: Facts = {}
     for name in plan.choose(SETS, list(SETS)):
@@ -43,17 +43,17 @@ def batches(plan: Plan) -> Section:
             results = _measured(_photos(Path(folder), count, size, kind), plan.rounds(7))
         facts |= medians(f"batch of {name}", results)
         megapixels = size[0] * size[1] / 1e6
-        bodies.append(f"{count} {name}, of {megapixels:.2g} MP:\n\n{_table(results, count)}")
+        bodies.append(f"{count} {name}, {megapixels:.2g} MP each:\n\n{_table(results, count)}")
     text = (
-        f"Folders at 1/4 by `dpid_cli.batch`, on {available_threads()} workers. Decoding and "
-        "encoding alone does the same with the same code on as many threads, but writes results that were "
-        "computed before. Processes are running when the time begins."
+        f"Folders at 1/4 with `dpid_cli.batch` on {available_threads()} workers. Decoding and encoding alone "
+        "uses the same code on as many threads, but writes outputs that were computed before. Processes are "
+        "started before the clock."
     )
     return Section("Batches", "\n\n".join([text, *bodies]), facts)
 
 
 def _photos(folder: Path, count: int, size: tuple[int, int], kind: str = "jpeg") -> Pairs:
-    """Inputs, which differ, and where their results go."""
+    """Paths of inputs, which all differ, and of their outputs."""
     (folder / "in").mkdir()
     photo = Image.fromarray(enlarged((size[0] + count, size[1])))
     for k in range(count):
@@ -106,4 +106,4 @@ def _table(results: dict[str, Samples | None], count: int) -> str:
         ]
         for name, samples in results.items()
     ]
-    return table(["what", "ms", "files/s", f"throughput to {BARE}"], rows)
+    return table(["run", "ms", "files/s", f"throughput ratio to {BARE}"], rows)

@@ -1,8 +1,8 @@
-"""DPID beside the filters and the peer that people use today, one 24-megapixel photo, in one run.
+"""DPID, and the filters that people use today, on one 24-megapixel photo.
 
 Run as ``python -m pytest tests/benchmarks/bench_downscale.py -o addopts= --benchmark-group-by=param:size``
 after ``python -m pip install ".[bench]"``. Compare medians within a group, not between machines.
-``python -m tests.benchmarks.report`` measures more, and alternates between the contestants.
+``python -m tests.benchmarks.report`` measures more, and contestants take turns in it.
 """
 
 from __future__ import annotations

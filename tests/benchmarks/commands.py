@@ -1,4 +1,4 @@
-"""The sections about whole commands: processes from start to end, everything compiled and cached."""
+"""The sections about whole commands: processes from start to end, with compiled kernels in the cache."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .measure import Plan, Samples, alternate, ratio
 DPID = str(Path(sys.executable).with_name("dpid"))
 LAUNCHER = [sys.executable, "-I", "-S", str(Path(__file__).with_name("launch.py"))]
 
-# What somebody would write who needs a box filter once.
+# What you would write to apply a box filter once.
 PILLOW_SCRIPT = """
 import sys
 from PIL import Image
@@ -31,7 +31,7 @@ Image.MAX_IMAGE_PIXELS = None
 with Image.open(sys.argv[1]) as image:
     image.reduce(4).save(sys.argv[2], **{options!r})
 """
-# The least that a tool with one compiled kernel can take.
+# The shortest time that a tool with one kernel compiled by Numba can take.
 KERNEL_SCRIPT = """
 import numba
 import numpy as np
@@ -51,20 +51,20 @@ def box(source, out):
 box(np.zeros((512, 512), np.uint8), np.zeros((128, 128), np.uint8))
 """
 
-# Each does what the one before it does, and something more; the last is a small image from array to array.
+# Each does what the one before it does, and one step more; the last downscales two small arrays.
 STEPS = {
-    "python that does nothing": "",
+    "start Python": "",
     "import click": "import click",
     "import NumPy": "import click, numpy",
     "import LLVM": "import click, numpy, llvmlite.binding",
-    "import the pipeline": "import click; from dpid_cli.downscaling.api import downscale",
-    "load and call the kernels of gray": """
+    "import dpid": "import click; from dpid_cli.downscaling.api import downscale",
+    "load and call the kernels for gray": """
 import click, numpy
 from dpid_cli.downscaling.api import downscale
 
 downscale(numpy.zeros((512, 512), numpy.uint8), scale=4)
 """,
-    "load and call those of colour too": """
+    "load and call those for colour, too": """
 import click, numpy
 from dpid_cli.downscaling.api import downscale
 
@@ -73,8 +73,8 @@ downscale(numpy.zeros((512, 512, 3), numpy.uint8), scale=4)
 """,
 }
 _STEPS = (
-    "What a start is made of: each of these programs does what the one above it does, and something more. "
-    "Files take decoding and encoding besides, which overlap with these steps."
+    "Each of these programs does what the one above it does, and one step more. Decoding and encoding of "
+    "files come on top, and overlap with these steps."
 )
 
 OURS, PILLOW, KERNEL = "dpid", "Pillow script", "numba and one cached kernel"
@@ -90,7 +90,7 @@ class Usage:
 
 
 def run_once(command: list[str]) -> dict[str, float]:
-    """What one run used; an error if it failed."""
+    """Seconds and bytes of one run; raises an error if it fails."""
     done = subprocess.run([*LAUNCHER, *command], capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"a command to measure failed with {done.returncode}: {done.stderr.strip()}")
@@ -98,7 +98,7 @@ def run_once(command: list[str]) -> dict[str, float]:
 
 
 def measure(commands: Mapping[str, list[str]], rounds: int) -> dict[str, Usage]:
-    """Usage of every command, alternately; the first time round fills the caches."""
+    """Run all commands in turn; the first round fills the caches and does not count."""
     calls: dict[str, Callable[[], dict[str, float]]] = {
         name: partial(run_once, command) for name, command in commands.items()
     }
@@ -109,12 +109,12 @@ def measure(commands: Mapping[str, list[str]], rounds: int) -> dict[str, Usage]:
 
 
 def walls(what: str, usages: Mapping[str, Usage]) -> Facts:
-    """The facts of a comparison of commands."""
+    """Medians of wall-clock times."""
     return medians(what, {name: usage.wall for name, usage in usages.items()})
 
 
 def usage_table(usages: Mapping[str, Usage], reference: str) -> str:
-    """Time, memory, and the ratio of times to one of them."""
+    """Times, peak memory, and ratios of times to the reference."""
     rows = [
         [
             name,
@@ -125,11 +125,11 @@ def usage_table(usages: Mapping[str, Usage], reference: str) -> str:
         ]
         for name, usage in usages.items()
     ]
-    return table(["command", "wall ms", "user + system ms", "peak MB", f"wall to {reference}"], rows)
+    return table(["command", "wall ms", "user + system ms", "peak MB", f"wall ratio to {reference}"], rows)
 
 
 class Workshop:
-    """A folder with the images and scripts that commands are run on."""
+    """A folder with images and scripts for the commands."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -145,7 +145,7 @@ class Workshop:
         return str(path)
 
     def reduce(self, image: str) -> dict[str, list[str]]:
-        """Both commands that make a file four times smaller, with the same settings for PNG."""
+        """The commands that downscale a file to a quarter, with the same settings for PNG."""
         source = PILLOW_SCRIPT.format(options=FORMATS["png"].options)
         target = str(self.folder / "ours.png")
         return {
@@ -155,13 +155,13 @@ class Workshop:
 
 
 def commands(plan: Plan) -> Section:
-    """A photo from file to file, the start, and memory."""
+    """A photo from file to file, the start of a process, and memory."""
     with tempfile.TemporaryDirectory() as folder:
         shop = Workshop(Path(folder))
         parts = [_photos(shop, plan), _start(shop, plan)]
     text = (
         "Processes from start to end, with their peak memory as the system counts it (1 MB is 10^6 bytes). "
-        "All threads, compiled kernels on disk, files in the system's cache."
+        "They use all threads. Compiled kernels are on disk, and files in the system's cache."
     )
     facts = {key: value for part in parts for key, value in part.facts.items()}
     bodies = (f"### {part.title}\n\n{part.body}" for part in parts)
@@ -169,7 +169,7 @@ def commands(plan: Plan) -> Section:
 
 
 def _photos(shop: Workshop, plan: Plan) -> Section:
-    """JPEG to PNG, and memory beside the size of the decoded image."""
+    """JPEG to PNG, and memory compared with the size of the decoded image."""
     rounds = plan.rounds(9)
     bodies: list[str] = []
     facts: Facts = {}
@@ -188,20 +188,26 @@ def _photos(shop: Workshop, plan: Plan) -> Section:
         if megapixels == 24:
             facts |= walls("24 MP JPEG", usages)
             bodies.append(f"24-MP JPEG to PNG at 1/4, {rounds} rounds:\n\n{usage_table(usages, PILLOW)}")
-    header = ["JPEG", "decoded MB", "peak MB of dpid", "peak MB of the Pillow script", "dpid to decoded"]
+    header = [
+        "JPEG",
+        "decoded MB",
+        "peak MB of dpid",
+        "peak MB of the Pillow script",
+        "ratio of dpid to decoded",
+    ]
     bodies.append(f"Peak memory:\n\n{table(header, memory)}")
     options = (
         ", ".join(f"{key}={value}" for key, value in FORMATS["png"].options.items()) or "Pillow's defaults"
     )
     text = (
         "The Pillow script decodes, calls `Image.reduce(4)` and encodes with the settings for PNG that "
-        f"`dpid` uses ({options}). Its result holds less detail, which takes less time to encode."
+        f"`dpid` uses ({options}). Its output contains less detail and takes less time to encode."
     )
     return Section("Photo", "\n\n".join([text, *bodies]), facts)
 
 
 def _start(shop: Workshop, plan: Plan) -> Section:
-    """A small image, where starting is all there is."""
+    """A small image, for which a run consists of little but its start."""
     rounds = plan.rounds(15)
     small = shop.reduce(shop.photo("small.png", (512, 512)))
     usages = measure(
@@ -220,11 +226,11 @@ def _start(shop: Workshop, plan: Plan) -> Section:
 
 
 def steps_table(steps: Mapping[str, Usage]) -> str:
-    """Time and memory of programs each of which does a little more than the one before it."""
+    """Time and memory of programs, each of which does a little more than the one before it."""
     rows = []
     before = 0.0
     for name, usage in steps.items():
         wall = usage.wall.median * 1e3
         rows.append([name, milliseconds(usage.wall), number(wall - before), number(usage.peak.median / 1e6)])
         before = wall
-    return table(["step", "wall ms", "more ms", "peak MB"], rows)
+    return table(["step", "wall ms", "added ms", "peak MB"], rows)

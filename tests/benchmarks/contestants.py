@@ -1,7 +1,7 @@
-"""What the benchmarks compare, and the photo they compare it on.
+"""The contestants of the benchmarks, and the photo that they downscale.
 
-A contestant is prepared with an image and a size, outside of the measured time, and is then a call without
-arguments. Peers are imported when they are prepared, so that any of them may be missing.
+A contestant is prepared for an image and a size before the clock starts; the result is a call without
+arguments. Preparation imports the peer, so any peer may be missing.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Call = Callable[[], Any]
 
 
 def make_photo() -> np.ndarray:
-    """6000x4000 RGB with the noise of a sensor, which enlarging a sample would lack."""
+    """An enlarged sample, 6000x4000 RGB, with sensor noise."""
     with Image.open(SAMPLE) as sample:
         enlarged = np.asarray(sample.convert("RGB").resize((6000, 4000)), np.int16)
     noise = np.random.default_rng(0).integers(-9, 10, enlarged.shape, dtype=np.int16)
@@ -35,13 +35,13 @@ def make_photo() -> np.ndarray:
 
 
 def near_one_to_one(photo: np.ndarray) -> tuple[np.ndarray, Size]:
-    """A frame slightly larger than the size asked for."""
+    """A frame that is slightly larger than the requested size, and that size."""
     return np.ascontiguousarray(photo[:2169, :3856]), (3840, 2160)
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """`prepare(image, size)` makes the call to measure, `needs` is a peer's module, `slow` takes seconds."""
+    """`prepare(image, size)` returns the call to measure; `needs` is the peer's module."""
 
     prepare: Callable[[np.ndarray, Size], Call]
     needs: str | None = None
@@ -53,7 +53,7 @@ class Contestant:
 
 
 def ours(threads: int = THREADS, **options: Any) -> Contestant:
-    """The library's call."""
+    """`dpid_cli.downscale` with these options."""
     return Contestant(
         lambda image, size: lambda: dpid_cli.downscale(image, size=size, threads=threads, **options)
     )

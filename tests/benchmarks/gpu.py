@@ -1,4 +1,4 @@
-"""The section about a GPU: measured where there is one, and said not to be where there is none."""
+"""The section about GPUs; it says so if there is none to measure."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from .library import photo
 from .markdown import Facts, Section, milliseconds, number, table, times
 from .measure import Plan, Samples, alternate, ratio, time_calls
 
-NO_GPU = "Not measured: the machine has no GPU that can be used."
-# How often each of them must at least read the image: for the means, and for the weights.
+NO_GPU = "Not measured: this machine has no usable GPU."
+# How often each must read the image at least: for the means, and for the weights.
 METHODS: dict[str, tuple[dict[str, Any], int]] = {
     "box": ({"method": "box"}, 1),
     "dpid": ({}, 2),
     "dpp, alpha 0.1": ({"method": "dpp", "alpha": 0.1}, 1),
     "max": ({"method": "max"}, 1),
 }
-# Copies of the photo that calls take by turns, so that none finds its pixels in the GPU's cache.
+# Calls take turns with copies of the photo, so that none finds its pixels in the GPU's cache.
 COPIES = 4
 BATCH = 24
-# Copies that keep the GPU busy while calls are queued, and calls that are queued.
+# Number of copies that keep the GPU busy while calls are queued, and number of queued calls.
 AHEAD, QUEUED = 40, 20
 
 
@@ -52,9 +52,9 @@ def _gpu() -> str:
 
 
 def _on_device(call: Call, busy: Call) -> Callable[[], float]:
-    """The same call, returning the seconds between its first and its last work on the GPU.
+    """Return a call that returns the seconds between the start and the end of its work on the GPU.
 
-    `busy` gives it something to do before, so that all is queued when the first work begins.
+    `busy` occupies the GPU beforehand, so that all work is queued before it starts.
     """
     from numba import cuda
 
@@ -72,7 +72,7 @@ def _on_device(call: Call, busy: Call) -> Callable[[], float]:
 
 
 def _resident(plan: Plan) -> tuple[str, Facts]:
-    """Images and results in the GPU's memory; the bytes that must be moved, against a copy's."""
+    """Images and outputs in GPU memory; the bytes that must be moved, compared with a copy."""
     from numba import cuda
 
     images = [cuda.to_device(photo()) for _ in range(COPIES)]
@@ -108,15 +108,15 @@ def _resident(plan: Plan) -> tuple[str, Facts]:
                 ]
             )
     text = (
-        "In the memory of the GPU, between two events on its stream, with all kernels queued when the first "
-        "begins. Moved are the image, for `dpid` twice, and the result; a copy reads and writes. The last "
-        f"column is a call of {QUEUED} that are queued one after the other by Python."
+        "In GPU memory, between two events on a stream, with all kernels queued before the first one starts. "
+        "Bytes moved are the image, twice for `dpid`, and the output; a copy reads and writes. The last "
+        f"column is the time per call when Python queues {QUEUED} calls one after the other."
     )
-    return f"{text}\n\n{table(['filter', 'ms', 'moved', 'share of a copy', 'ms a call'], rows)}", facts
+    return f"{text}\n\n{table(['filter', 'ms', 'moved', 'share of a copy', 'ms per call'], rows)}", facts
 
 
 def _queued(call: Call) -> Callable[[], float]:
-    """Seconds a call, of some that are not waited for."""
+    """Return a call that returns the seconds per call of several that are queued without waiting."""
     from numba import cuda
 
     def timed() -> float:
@@ -130,7 +130,7 @@ def _queued(call: Call) -> Callable[[], float]:
 
 
 def _turn(images: list[Any]) -> Any:
-    """The next of the images."""
+    """The next image, in turn."""
     images.append(images.pop(0))
     return images[-1]
 
@@ -155,12 +155,12 @@ def _from_memory(plan: Plan) -> str:
         rows.append(
             [size, *(milliseconds(samples) for samples in results.values()), times(ratio(*results.values()))]
         )
-    header = ["`dpid`", "processor, ms", "GPU, ms", "times faster"]
-    return f"From memory to memory, with all of the processor's threads.\n\n{table(header, rows)}"
+    header = ["`dpid`", "CPU, ms", "GPU, ms", "times faster"]
+    return f"From memory to memory; the CPU uses all threads.\n\n{table(header, rows)}"
 
 
 def _batch(plan: Plan) -> str:
-    """Many images from memory to memory, by some threads."""
+    """Many images from memory to memory, on several threads."""
     count = plan.rounds(BATCH)
     rows = []
     for threads in plan.choose((1, 2, 4), (2,)):
@@ -176,5 +176,5 @@ def _batch(plan: Plan) -> str:
             start = time.perf_counter()
             once()
             rows.append([f"{threads}", number(count / (time.perf_counter() - start))])
-    text = f"{count} images at 1/4, each from memory to memory, by threads with streams of their own."
+    text = f"{count} images at 1/4 from memory to memory; each thread has its own streams."
     return f"{text}\n\n{table(['threads', 'images/s'], rows)}"

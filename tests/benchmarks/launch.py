@@ -1,7 +1,7 @@
-"""Run a command as a process of its own and print what it used, as JSON.
+"""Run a command in its own process, and print its times and its peak memory as JSON.
 
-Linux counts the memory of the process that starts a command into the command's own peak. The report
-holds large images; this module, run as a script by a bare interpreter, holds nothing.
+Linux includes the memory of the process that starts a command in the command's peak. The report holds large
+images; this script, run by a bare interpreter, holds nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 
 
 def main(command: list[str]) -> int:
-    """Wall-clock seconds, processor seconds and peak bytes of one run."""
+    """Print wall-clock seconds, CPU seconds and peak bytes of one run."""
     start = time.perf_counter()
     silent = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
     process = os.posix_spawnp(command[0], command, os.environ, file_actions=silent)

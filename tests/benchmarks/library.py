@@ -1,4 +1,4 @@
-"""The sections about calls in one process: arrays in, arrays out."""
+"""The sections about calls in one process, from array to array."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from .markdown import Section, comparison, medians, milliseconds, number, side_b
 from .measure import Plan, Results, Samples, ratio, time_calls
 
 LAMBDAS = (0, 0.3, 0.5, 0.7, 1, 2, 2.3, 4, 8, 64)
-# Those that pick pixels, which have a target, and those that weigh them.
+# Methods that pick pixels have a target; the others weight pixels.
 PICKING = ("max", "min", "extremum", "stochastic", "s3pool", "s3dpp")
 POOLINGS = ("dpid", *PICKING, "mixed", "lp", "softpool", "edscw", "adapool", "idw")
 NEAR = (REFERENCE, "dpid", "dpp, alpha 0.1")
-# Megapixels to sides that divide by four.
+# Megapixels, and sides that are multiples of four.
 GROWTH = {1: (1224, 816), 4: (2448, 1632), 24: (6000, 4000), 96: (12000, 8000), 200: (17320, 11548)}
 
 
 @cache
 def photo() -> np.ndarray:
-    """The photo, made once."""
+    """The photo; made once."""
     return make_photo()
 
 
@@ -46,20 +46,20 @@ def compare(
 
 
 def filters(plan: Plan) -> Section:
-    """Everybody at the sizes of the targets."""
+    """All contestants at the sizes of the targets."""
     rounds = plan.rounds(15)
     sizes = plan.choose(SIZES, ("1/4", "1/16"))
     columns = {size: compare(CONTESTANTS, photo(), SIZES[size], rounds) for size in sizes}
     text = (
-        f"6000x4000 RGB uint8 (24 MP), from memory to memory, {THREADS} threads for all that have threads "
-        f"(Pillow has none), {rounds} rounds. Pepedpid takes float32, and is given it."
+        f"6000x4000 RGB uint8 (24 MP), from memory to memory, {rounds} rounds. All use {THREADS} threads "
+        "except Pillow, which has none. pepedpid gets float32, the type that it takes."
     )
     facts = {key: value for size, results in columns.items() for key, value in medians(size, results).items()}
     return Section("Filters and peers", f"{text}\n\n{side_by_side('filter', columns, REFERENCE)}", facts)
 
 
 def exponents(plan: Plan) -> Section:
-    """The sweep over lambda."""
+    """A sweep over lambda."""
     rounds = plan.rounds(21)
     chosen = plan.choose(LAMBDAS, (0.5, 1, 2.3))
     contestants = {f"lambda {value}": ours(lambda_=value) for value in chosen}
@@ -70,12 +70,12 @@ def exponents(plan: Plan) -> Section:
 
 
 def poolings(plan: Plan) -> Section:
-    """The poolings beside dpid."""
+    """The poolings, compared with dpid."""
     rounds = plan.rounds(5)
     contestants = {name: ours(method=name) for name in POOLINGS}
     sizes = plan.choose(("1/2", "1/4"), ("1/4",))
     columns = {size: compare(contestants, photo(), SIZES[size], rounds) for size in sizes}
-    text = f"The same photo, {THREADS} threads, {rounds} rounds; parameters as they are by default."
+    text = f"The same photo, {THREADS} threads, {rounds} rounds, default parameters."
     facts = {
         key: value
         for size, results in columns.items()
@@ -85,7 +85,7 @@ def poolings(plan: Plan) -> Section:
 
 
 def types(plan: Plan) -> Section:
-    """Depths and channels."""
+    """Bit depths and channels."""
     rounds = plan.rounds(7)
     rows: list[list[str]] = []
     for channels in plan.choose(("gray", "RGB", "RGBA"), ("RGB",)):
@@ -99,7 +99,7 @@ def types(plan: Plan) -> Section:
             for dtype, samples in results.items()
         ]
     text = f"`dpid`, 24 MP at 1/4, {THREADS} threads, {rounds} rounds."
-    body = f"{text}\n\n{table(['image', 'ms', 'to uint8 of the same channels'], rows)}"
+    body = f"{text}\n\n{table(['image', 'ms', 'ratio to uint8'], rows)}"
     return Section("Types and channels", body)
 
 
@@ -116,7 +116,7 @@ def _converted(channels: str, dtype: str) -> np.ndarray:
 
 
 def near(plan: Plan) -> Section:
-    """Video frames, slightly reduced."""
+    """A video frame, slightly reduced."""
     rounds = plan.rounds(21)
     frame, size = near_one_to_one(photo())
     results = compare({name: CONTESTANTS[name] for name in NEAR}, frame, size, rounds)
@@ -134,7 +134,7 @@ def near(plan: Plan) -> Section:
         for name in NEAR
     ]
     text = f"3856x2169 to 3840x2160, RGB uint8, {THREADS} threads, {rounds} rounds."
-    body = f"{text}\n\n{table(['filter', 'frames/s', 'ms', f'time to {REFERENCE}'], rows)}"
+    body = f"{text}\n\n{table(['filter', 'frames/s', 'ms', f'time ratio to {REFERENCE}'], rows)}"
     return Section("Near 1:1", body, medians("near 1:1", results))
 
 
@@ -150,7 +150,7 @@ def growth(plan: Plan) -> Section:
             call = ours(threads).prepare(image, (width // 4, height // 4))
             calls[f"{megapixels} MP, {threads} threads"] = call
     results = time_calls(calls, rounds)
-    text = f"`dpid`, RGB uint8 at 1/4, {rounds} rounds, all of the table alternately."
+    text = f"`dpid`, RGB uint8 at 1/4, {rounds} rounds, each through the whole table."
     body = f"{text}\n\n{_growth_table(plan.choose(GROWTH, (1, 4)), counts, results)}"
     facts = medians("growth", results)
     return Section("Growth with size and threads", body, facts)
@@ -162,7 +162,7 @@ def thread_counts(cores: int) -> list[int]:
 
 
 def _growth_table(sizes: list[int], counts: list[int], results: Results) -> str:
-    header = ["image", "threads", "ms", "ms per MP", "faster than 1 thread"]
+    header = ["image", "threads", "ms", "ms per MP", "speed-up over 1 thread"]
     rows = []
     for megapixels, threads in product(sizes, counts):
         samples, serial = (results[f"{megapixels} MP, {n} threads"] for n in (threads, 1))

@@ -1,4 +1,4 @@
-"""Where and with what the numbers were measured; nothing that names a host or a path."""
+"""The machine and the versions that were measured; no names of hosts or paths."""
 
 from __future__ import annotations
 
@@ -32,16 +32,18 @@ def machine(plan: Plan) -> Section:
     rows = [
         ["date", datetime.datetime.now(datetime.UTC).date().isoformat()],
         ["commit", _commit()],
-        ["processor", _processor()],
-        ["cores that this process may use", str(available_threads())],
+        ["CPU", _cpu()],
+        ["available cores", str(available_threads())],
         ["memory", f"{_memory_bytes() / 1e9:.0f} GB"],
         ["system", f"{platform.system()} {platform.machine()}"],
         [platform.python_implementation(), platform.python_version()],
         *([name, _version(name)] for name in PACKAGES),
         ["libvips", _libvips()],
     ]
-    note = "\n\nA quick run: few rounds of a part of the cases. Not for comparisons." if plan.quick else ""
-    return Section("Machine and versions", table(["what", "which"], rows) + note)
+    note = (
+        "\n\nA quick run: few rounds of some cases. Do not compare it with other runs." if plan.quick else ""
+    )
+    return Section("Machine and versions", table(["item", "value"], rows) + note)
 
 
 def _commit() -> str:
@@ -55,8 +57,8 @@ def _commit() -> str:
     return found or "unknown"
 
 
-def _processor() -> str:
-    """The model, and what LLVM compiles for."""
+def _cpu() -> str:
+    """The model, and the CPU that LLVM compiles for."""
     import llvmlite.binding as llvm
 
     model = platform.processor() or platform.machine()

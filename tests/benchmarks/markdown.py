@@ -1,4 +1,4 @@
-"""Numbers, tables and marked places in Markdown."""
+"""Numbers and tables in Markdown, and the generated part of a page."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ BEGIN = "<!-- begin generated -->"
 END = "<!-- end generated -->"
 MISSING = "not installed"
 
-# Seconds (or what a section says) by what was run and by whom; targets are judged from these.
+# Seconds, or another unit that the section chooses, by (comparison, contestant); verdicts follow from them.
 Facts = dict[tuple[str, str], float]
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the report, and the medians in it by which targets are judged."""
+    """A part of the report, and its medians, from which verdicts follow."""
 
     title: str
     body: str
@@ -57,7 +57,7 @@ def milliseconds(samples: Samples | None) -> str:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """The first column to the left, the others to the right, padded to be read as text too."""
+    """A table, first column to the left, others to the right, padded so that the source is legible, too."""
     lines = [list(header), *map(list, rows)]
     widths = [max(3, *(len(line[i]) for line in lines)) for i in range(len(header))]
 
@@ -73,16 +73,16 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def comparison(first: str, results: Results, reference: str) -> str:
-    """A table of times, and of their ratios to one of them."""
+    """A table of times and of their ratios to the reference."""
     rows = [
         [name, milliseconds(samples), times(ratio(samples, results[reference]))]
         for name, samples in results.items()
     ]
-    return table([first, "ms", f"to {reference}"], rows)
+    return table([first, "ms", f"ratio to {reference}"], rows)
 
 
 def side_by_side(first: str, columns: Mapping[str, Results], reference: str) -> str:
-    """Two tables with a column for every comparison: times, and their ratios to one of them."""
+    """Two tables with a column for every comparison: times, and their ratios to the reference."""
     names = list(next(iter(columns.values())))
     durations = [[name, *(milliseconds(results[name]) for results in columns.values())] for name in names]
     ratios = [
@@ -94,14 +94,14 @@ def side_by_side(first: str, columns: Mapping[str, Results], reference: str) -> 
 
 
 def medians(what: str, results: Results) -> Facts:
-    """The facts of a comparison."""
+    """Medians of a comparison."""
     return {(what, name): samples.median for name, samples in results.items() if samples is not None}
 
 
 def replace_between(text: str, generated: str) -> str:
-    """Put `generated` between the markers, which must each be there once, and keep the rest."""
+    """Put `generated` between the markers and keep the rest; each marker must appear once."""
     if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(END) < text.index(BEGIN):
-        raise ValueError(f"the markers {BEGIN} and {END} must be there once, in this order")
+        raise ValueError(f"the markers {BEGIN} and {END} must each appear once, in this order")
     before, rest = text.split(BEGIN)
     _, after = rest.split(END)
     return f"{before}{BEGIN}\n\n{generated.strip()}\n\n{END}{after}"

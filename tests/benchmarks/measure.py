@@ -1,4 +1,4 @@
-"""Rounds that go from one contestant to the next, and what is told of their samples."""
+"""Rounds in which contestants take turns, and the statistics of their samples."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Plan:
-    """How much to measure: everything, or a little of it in a few rounds."""
+    """How much to measure: everything, or some cases in a few rounds."""
 
     quick: bool = False
 
@@ -36,7 +36,7 @@ class Samples:
 
     @property
     def quartiles(self) -> tuple[float, float]:
-        """A quarter of the values lies below the first, a quarter above the second."""
+        """The lower and the upper quartile."""
         if len(self.values) == 1:
             return self.values[0], self.values[0]
         low, _, high = statistics.quantiles(self.values, n=4, method="inclusive")
@@ -50,7 +50,7 @@ Results = Mapping[str, Samples | None]
 
 
 def ratio(samples: Samples | None, reference: Samples | None) -> float | None:
-    """Median to median, where both were measured."""
+    """The ratio of medians; None unless both were measured."""
     if samples is None or reference is None:
         return None
     return samples.median / reference.median
@@ -59,10 +59,10 @@ def ratio(samples: Samples | None, reference: Samples | None) -> float | None:
 def alternate(
     calls: Mapping[str, Callable[[], T] | None], rounds: int, once: Collection[str] = ()
 ) -> dict[str, list[T]]:
-    """Call A, B, C, A, B, C ... and keep what they return; the first time round does not count.
+    """Call A, B, C, A, B, C ... and return what they return; the first round does not count.
 
-    A call that is None cannot be measured and has no results. Those in `once` run a single time, after the
-    others, and without a first time that does not count.
+    A call that is None cannot be measured and has no results. Calls in `once` run a single time, after the
+    others, without a warm-up.
     """
     results: dict[str, list[T]] = {name: [] for name in calls}
     able = {name: call for name, call in calls.items() if call is not None}
@@ -79,7 +79,7 @@ def alternate(
 
 
 def seconds(call: Callable[[], Any]) -> Callable[[], float]:
-    """The same call, returning how long it took."""
+    """Wrap a call so that it returns its seconds."""
 
     def timed() -> float:
         start = time.perf_counter()
@@ -92,7 +92,7 @@ def seconds(call: Callable[[], Any]) -> Callable[[], float]:
 def time_calls(
     calls: Mapping[str, Callable[[], Any] | None], rounds: int, once: Collection[str] = ()
 ) -> dict[str, Samples | None]:
-    """Seconds of every call, alternately; None for those that cannot be measured."""
+    """Seconds of all calls, which take turns; None for those that cannot be measured."""
     timed = {name: None if call is None else seconds(call) for name, call in calls.items()}
     found = alternate(timed, rounds, once)
     return {name: Samples(tuple(values)) if values else None for name, values in found.items()}

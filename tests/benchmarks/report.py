@@ -1,8 +1,8 @@
-"""Measure everything and write it into docs/benchmarks.md, between its markers.
+"""Measure everything, and write it between the markers of docs/benchmarks.md.
 
 Run as ``python -m tests.benchmarks.report`` from the root of the repository, after
-``python -m pip install -e ".[bench]"``, on a machine that does nothing else; it takes some minutes.
-What ``--quick`` or ``--only`` measure is printed, and written only where ``--output`` says so.
+``python -m pip install -e ".[bench]"``, on an idle machine; it takes some minutes.
+``--quick`` and ``--only`` print what they measure; they write it only with ``--output``.
 """
 
 from __future__ import annotations
@@ -37,18 +37,22 @@ SECTIONS: dict[str, Callable[[Plan], Section]] = {
 
 
 def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.report", description="Measure dpid.")
-    parser.add_argument("--quick", action="store_true", help="few rounds of a part, to try it out")
     parser.add_argument(
-        "--only", action="append", choices=list(SECTIONS), help="one section; may be given again"
+        "--quick", action="store_true", help="measure some cases in few rounds, to try it out"
     )
-    parser.add_argument("--output", type=Path, metavar="FILE", help="file with markers, or a new one")
+    parser.add_argument(
+        "--only", action="append", choices=list(SECTIONS), help="measure this section; may be repeated"
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="write into FILE, between its markers, or create it"
+    )
     return parser.parse_args(argv)
 
 
 def measured(plan: Plan, names: Sequence[str]) -> str:
-    """The machine, the sections, and the targets as far as these tell."""
+    """The machine, the sections, and the verdicts that follow from them."""
     sections, facts = [machine(plan)], Facts()
     for name in names:
         start = time.perf_counter()
@@ -67,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     text = f"{BEGIN}\n{END}\n"
     if target is not None and target.exists():
         text = target.read_text(encoding="utf-8")
-    text_with_nothing = replace_between(text, "")  # complain of missing markers before measuring
+    text_with_nothing = replace_between(text, "")  # fail on missing markers before measuring
     generated = measured(Plan(quick=options.quick), options.only or list(SECTIONS))
     if target is None:
         print(generated)

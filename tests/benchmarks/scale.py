@@ -1,7 +1,7 @@
-"""Measure what a batch costs, and say what a hundred million images would take.
+"""Measure what a batch costs, and compute what a hundred million images would take.
 
 Run as ``python -m tests.benchmarks.scale`` from the root of the repository, with the extra ``distributed``
-installed. It prints what docs/scale.md tells; it takes about a minute.
+installed. It prints the tables of docs/scale.md; it takes about a minute.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def spec_for(output: str, **options) -> BatchSpec:
 
 
 def images(folder: Path) -> tuple[float, list[Result]]:
-    """Seconds for each photo on one core, 1024x768 JPEG to a quarter; what became of them."""
+    """CPU seconds per photo, 1024x768 JPEG to a quarter of its size, and the last results."""
     sample = Image.open(Path(__file__).parents[2] / "samples" / "rocket.jpg").convert("RGB")
     items = []
     for k in range(IMAGES):
@@ -57,7 +57,7 @@ def images(folder: Path) -> tuple[float, list[Result]]:
 
 
 def listing(folder: Path) -> float:
-    """Seconds for each input that is listed and checked."""
+    """Seconds to list and check an input."""
     names = folder / "names"
     lines = (f"s3://bucket/photos/{k // 1000:06}/{k:09}.jpg\n" for k in range(LISTED))
     names.write_text("".join(lines))
@@ -70,7 +70,7 @@ def listing(folder: Path) -> float:
 
 
 def chunks(cluster: Cluster, **options) -> float:
-    """Seconds for each chunk in which nothing is done."""
+    """Seconds per empty chunk."""
     empty = spec_for("out", **options)
     start = time.perf_counter()
     handed, left = set(), CHUNKS
@@ -88,7 +88,7 @@ def median(call: Callable[[], float]) -> float:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure, and print both tables."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         image, results = images(folder)
@@ -101,15 +101,15 @@ def main() -> None:
     made = statistics.mean(result.output_bytes[0] for result in results)
     line = statistics.mean(len(line_of(result.as_dict())) for result in results)
     rows = [
-        ["images/s on one core (processor time)", f"{1 / image:.0f}"],
-        ["bytes of an image, of its result", f"{taken:.0f}, {made:.0f}"],
+        ["images/s on one core (CPU time)", f"{1 / image:.0f}"],
+        ["bytes of an input, of its output", f"{taken:.0f}, {made:.0f}"],
         ["inputs/s listed and checked, from a list", f"{1 / listed:.0f}"],
-        ["a chunk through the scheduler, with marks", f"{marked * 1e3:.2f} ms"],
-        ["a chunk through the scheduler, without (--overwrite)", f"{unmarked * 1e3:.2f} ms"],
-        ["a line of the report", f"{line:.0f} bytes"],
+        ["time per chunk in the scheduler, with marks", f"{marked * 1e3:.2f} ms"],
+        ["time per chunk in the scheduler, without (--overwrite)", f"{unmarked * 1e3:.2f} ms"],
+        ["one line of the report", f"{line:.0f} bytes"],
     ]
     hours = MANY * image / 3600
-    print(table(["measured", "what"], rows))
+    print(table(["measured", "value"], rows))
     fed = 16 * image / marked
     rows = [
         ["core hours", f"{hours:.0f}"],
@@ -117,18 +117,18 @@ def main() -> None:
             f"hours on 1, 10, 100 machines of {MACHINE} cores",
             ", ".join(f"{hours / MACHINE / n:.3g}" for n in (1, 10, 100)),
         ],
-        ["read, written", f"{MANY * taken / 1e12:.1f} TB, {MANY * made / 1e12:.2f} TB"],
+        ["bytes read, written", f"{MANY * taken / 1e12:.1f} TB, {MANY * made / 1e12:.2f} TB"],
         [
-            f"bytes/s for each machine of {MACHINE} cores",
+            f"traffic of each machine of {MACHINE} cores",
             f"{MACHINE / image * (taken + made) / 1e6:.0f} MB/s",
         ],
         ["hours to list and check", f"{MANY * listed / 3600:.1f}"],
-        ["report", f"{MANY * line / 1e9:.0f} GB"],
-        ["cores that one scheduler feeds, in chunks of 16, 256", f"{fed:.0f}, {16 * fed:.0f}"],
-        ["requests of S3 (1 put, 1-2 gets, 5 heads and lists)", f"{MANY * 8 / 1e6:.0f} million"],
+        ["size of the report", f"{MANY * line / 1e9:.0f} GB"],
+        ["cores that one scheduler keeps busy, with chunks of 16, 256", f"{fed:.0f}, {16 * fed:.0f}"],
+        ["S3 requests (1 put, 1-2 gets, 5 heads and lists each)", f"{MANY * 8 / 1e6:.0f} million"],
     ]
     print()
-    print(table([f"{MANY:,} images".replace(",", " "), "what"], rows))
+    print(table([f"{MANY:,} images".replace(",", " "), "value"], rows))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The targets, and how each is judged from the medians of the other sections."""
+"""The targets, and the verdicts that follow from the medians of the other sections."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Value = Callable[[Facts], float]
 
 @dataclass(frozen=True)
 class Target:
-    """What is wanted: `reached` no more than `target`, better `stretch`; with `at_least`, no less.
+    """A limit for `reached`: at most `target`, ideally `stretch`; with `at_least`, at least.
 
-    `reached` raises a KeyError where what it needs was not measured.
+    `reached` raises a KeyError if a median that it needs was not measured.
     """
 
     what: str
@@ -29,13 +29,13 @@ class Target:
     unit: str = ""
 
     def row(self, facts: Facts) -> list[str]:
-        """What, target, stretch, reached, met."""
+        """A row of the table: goal, target, stretch, reached, met."""
         value = self.measured(facts)
         shown = UNKNOWN if value is None else self._with_unit(value)
         return [self.what, self._limit(self.target), self._limit(self.stretch), shown, self.verdict(value)]
 
     def measured(self, facts: Facts) -> float | None:
-        """What was reached, or None."""
+        """The value reached, or None."""
         try:
             return self.reached(facts) if self.reached else None
         except KeyError:
@@ -60,12 +60,12 @@ class Target:
 
 
 def against(what: str, name: str, reference: str) -> Value:
-    """The ratio of two medians of one comparison."""
+    """The ratio of two medians in one comparison."""
     return lambda facts: facts[what, name] / facts[what, reference]
 
 
 def worst(values: list[Value]) -> Value:
-    """The largest of several ratios, all of which must have been measured."""
+    """The largest of several ratios; all must have been measured."""
     return lambda facts: max(value(facts) for value in values)
 
 
@@ -75,24 +75,24 @@ def at_all_sizes(name: str, reference: str) -> Value:
 
 
 def picking(facts: Facts) -> float:
-    """The slowest of the rules that pick pixels, to dpid."""
+    """The slowest method that picks pixels, relative to dpid."""
     return worst([against(f"poolings {size}", name, "dpid") for size in ("1/2", "1/4") for name in PICKING])(
         facts
     )
 
 
 def least_lead(facts: Facts) -> float:
-    """How many times faster than pepedpid, at the size where it is least."""
+    """How many times faster than pepedpid, at the worst size."""
     return 1 / at_all_sizes("dpid", "pepedpid")(facts)
 
 
 def frames(facts: Facts) -> float:
-    """Frames a second near 1:1."""
+    """Frames per second near 1:1."""
     return 1 / facts["near 1:1", "dpid"]
 
 
 def _exponents(facts: Facts) -> float:
-    """The slowest exponent of the sweep, to lambda 1."""
+    """The slowest exponent of the sweep, relative to lambda 1."""
     sweep = [value for (what, _), value in facts.items() if what == "exponents"]
     return max(sweep, default=0) / facts["exponents", "lambda 1"]
 
@@ -108,7 +108,7 @@ def _growth(facts: Facts) -> dict[int, dict[int, float]]:
 
 
 def largest_rise(facts: Facts) -> float:
-    """How much more a megapixel costs than in any smaller image, at worst, with all threads."""
+    """How much more a megapixel costs than in any smaller image, at most, with all threads."""
     found = _growth(facts)
     of_all = found[max(found, default=0)]
     if not {1, 200} <= of_all.keys():
@@ -127,24 +127,24 @@ def thread_use(facts: Facts) -> float:
 
 
 def throughput(kind: str) -> Value:
-    """Files a second in processes, to those without a kernel."""
+    """Files per second in processes, relative to decoding and encoding alone."""
     return against(f"batch of {kind}", BARE, PROCESSES)
 
 
 def gpu_share(facts: Facts) -> float:
-    """Per cent of the bandwidth of a copy that dpid reaches on a GPU, where it is least."""
+    """The smallest share of a copy's bandwidth that dpid reaches on a GPU, in %."""
     return min(facts["GPU share", f"dpid {size}"] for size in ("1/4", "1/16"))
 
 
 def _memory(megapixels: int, facts: Facts) -> Target:
-    """The limits depend on the size of the decoded image."""
+    """A target whose limits depend on the size of the decoded image."""
     what, key = f"peak memory of the whole command, {megapixels} MP", f"{megapixels} MP"
     decoded = facts.get((key, "decoded MB"), megapixels * 3)
     return Target(what, lambda f: f[key, "peak MB"], 2.2 * decoded + 150, 1.2 * decoded + 120, unit="MB")
 
 
 def all_targets(facts: Facts) -> list[Target]:
-    """Every row, in the order of the table."""
+    """All targets, in the order of the table."""
     powers = [at_all_sizes(f"dpid, lambda {value}", "dpid") for value in (0.7, 2.3)]
     small = "whole command, warm, 512x512, to importing numba and calling one cached kernel"
     return [
@@ -152,10 +152,10 @@ def all_targets(facts: Facts) -> list[Target]:
         Target(f"dpid 6000 to 1280, to {REFERENCE}", against("1280x853", "dpid", REFERENCE), 1.5, 1.0),
         Target(f"dpid at 1/16, to {REFERENCE}", against("1/16", "dpid", REFERENCE), 0.8, 0.5),
         Target(f"dpid at 1/2, to {REFERENCE}", against("1/2", "dpid", REFERENCE), 12, 5),
-        Target("lambda 0.7 and 2.3 to lambda 1, worst size", worst(powers), 1.5, 1.15),
-        Target("all of the exponents above to lambda 1", _exponents, 1.5, 1.15),
-        Target("dpp (sym, alpha 0.1) to dpid, worst size", at_all_sizes("dpp, alpha 0.1", "dpid"), 1.5, 1.1),
-        Target("order statistics and random rules to dpid, worst at 1/2 and 1/4", picking, 5),
+        Target("lambda 0.7 and 2.3, to lambda 1, worst size", worst(powers), 1.5, 1.15),
+        Target("all exponents above, to lambda 1", _exponents, 1.5, 1.15),
+        Target("dpp (sym, alpha 0.1), to dpid, worst size", at_all_sizes("dpp, alpha 0.1", "dpid"), 1.5, 1.1),
+        Target("order statistics and random methods, to dpid, worst of 1/2 and 1/4", picking, 5),
         Target("times faster than pepedpid, worst size", least_lead, 40, 100, at_least=True),
         Target("dpid near 1:1", frames, 15, 40, at_least=True, unit="frames/s"),
         Target(
@@ -171,7 +171,7 @@ def all_targets(facts: Facts) -> list[Target]:
             for kind in (PHOTOS_TO_PNG, PHOTOS, SMALL)
         ),
         Target("cost of a megapixel, largest rise from 1 to 200 MP", largest_rise, 1.25),
-        Target("speed-up by all threads, for each thread, largest image", thread_use, 0.8, at_least=True),
+        Target("speed-up with all threads, per thread, largest image", thread_use, 0.8, at_least=True),
         Target("CUDA, share of copy bandwidth at 1/4 and above", gpu_share, 60, 85, at_least=True, unit="%"),
     ]
 
@@ -179,11 +179,11 @@ def all_targets(facts: Facts) -> list[Target]:
 def targets(facts: Facts) -> Section:
     """The last section."""
     text = (
-        "Judged from the medians above; ratios of times where no unit is given. Linear growth is taken as: "
-        "a megapixel costs at most a quarter more than in any smaller image, and each of all threads adds at "
-        "least 80 % of what one does. The memory allowed is 2.2 times the decoded image and 150 MB, better "
-        "1.2 times and 120 MB."
+        "The verdicts follow from the medians above. Values without a unit are ratios of times. Growth "
+        "counts as linear if a megapixel costs at most a quarter more than in any smaller image, and if "
+        "every thread adds at least 80 % of what a single thread does. The memory limit is 2.2 times the "
+        "decoded image plus 150 MB; the stretch is 1.2 times plus 120 MB."
     )
     rows = [target.row(facts) for target in all_targets(facts)]
-    body = f"{text}\n\n{table(['what', 'target', 'stretch', 'reached', 'met'], rows)}"
+    body = f"{text}\n\n{table(['goal', 'target', 'stretch', 'reached', 'met'], rows)}"
     return Section("Targets", body)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -10,7 +12,11 @@ from hypothesis.extra import numpy as hnp
 from dpid_cli import METHODS
 
 settings.register_profile(
-    "here", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+    "here",
+    deadline=None,
+    max_examples=int(os.environ.get("DPID_TEST_EXAMPLES", "60")),  # fewer where kernels are interpreted
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=True,
 )
 settings.load_profile("here")
 
