@@ -9,22 +9,9 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Any
 
+from dpid_cli.downscaling import parameters as sets
 from dpid_cli.downscaling.choices import LinearLight
-from dpid_cli.downscaling.parameters import (
-    PARAMETERS,
-    BlendParameters,
-    CellParameters,
-    DetailParameters,
-    DppParameters,
-    GateParameters,
-    LpParameters,
-    Parameter,
-    Parameters,
-    S3dppParameters,
-    StochasticParameters,
-    SubsampleParameters,
-    WindowParameters,
-)
+from dpid_cli.downscaling.parameters import PARAMETERS, Parameter, Parameters, WindowParameters
 from dpid_cli.errors import ArgumentError
 
 __all__ = ["FILTERS", "METHODS", "PARAMETERS", "Method", "Parameter", "equivalent", "method_named"]
@@ -179,12 +166,12 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         m.name: m
         for m in (
             _detail(
-                "dpid", "weights by colour distance from the smoothed mean", _WEBER, DetailParameters,
+                "dpid", "weights by colour distance from the smoothed mean", _WEBER, sets.DetailParameters,
                 extras=_DPID_EXTRAS,
             ),
-            _detail("dpp", "weights by distance per channel", _SAEEDAN, DppParameters),
+            _detail("dpp", "weights by distance per channel", _SAEEDAN, sets.DppParameters),
             Method(
-                "s3dpp", "dpp at random rows and columns", _SAEEDAN, "spatial", S3dppParameters,
+                "s3dpp", "dpp at random rows and columns", _SAEEDAN, "spatial", sets.S3dppParameters,
                 extras=tuple(("uint8", channels, _EXPECTED) for channels in (1, 2, 3, 4)),
             ),
             Method(
@@ -195,31 +182,31 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             _order("min", "smallest value of each channel", "min pooling"),
             _order("extremum", "value farthest from the mean, per channel", _SAEEDAN + ", limit"),
             Method(
-                "subsample", "one pixel of each window", "striding", "subsample", SubsampleParameters,
+                "subsample", "one pixel of each window", "striding", "subsample", sets.SubsampleParameters,
                 linear=_PICKED,
             ),
-            _pooling("mixed", "max and mean, in fixed shares", _LEE, BlendParameters, linear=_MEAN),
+            _pooling("mixed", "max and mean, in fixed shares", _LEE, sets.BlendParameters, linear=_MEAN),
             _pooling(
-                "gated", "max and mean, in shares that a filter sets", _LEE, GateParameters, linear=_MEAN
+                "gated", "max and mean, in shares that a filter sets", _LEE, sets.GateParameters, linear=_MEAN
             ),
             _pooling(
-                "lp", "power mean", "Sermanet, Chintala & LeCun 2012", LpParameters, linear=_MEAN,
+                "lp", "power mean", "Sermanet, Chintala & LeCun 2012", sets.LpParameters, linear=_MEAN,
                 settings=({}, {"power": 3.0}),
             ),
             _pooling(
                 "softpool", "weights by exponentials of the values", "Stergiou, Poppe & Kalliatakis 2021"
             ),
             _pooling("edscw", "weights by likeness to the mean", _ADAPOOL),
-            _pooling("adapool", "edscw and softpool, in fixed shares", _ADAPOOL, BlendParameters),
+            _pooling("adapool", "edscw and softpool, in fixed shares", _ADAPOOL, sets.BlendParameters),
             _pooling("idw", "weights by inverse distance from the mean", _ADAPOOL),
             Method(
                 "stochastic", "a pixel drawn by its value", "Zeiler & Fergus 2013", "stochastic",
-                StochasticParameters, settings=({}, _EXPECTED),
+                sets.StochasticParameters, settings=({}, _EXPECTED),
                 extras=(("uint8", 1, {**_EXPECTED, **_LINEAR}),),
             ),
             Method(
-                "s3pool", "max at random rows and columns", "Zhai et al. 2017", "spatial", CellParameters,
-                linear=_PICKED,
+                "s3pool", "max at random rows and columns", "Zhai et al. 2017", "spatial",
+                sets.CellParameters, linear=_PICKED,
             ),
             Method(
                 "spectral", "lowest frequencies", "Rippel, Snoek & Adams 2015", "spectral", divisible=False,
