@@ -139,6 +139,8 @@ def explained(parameter: Parameter, most: int = len(METHODS)) -> tuple[str, str]
             owners.setdefault(parameter.unset if value is None else shown(value), []).append(method.name)
     groups = {value: _first(names, most) for value, names in owners.items()}
     text = f"{parameter.summary[0].upper()}{parameter.summary[1:]}"
+    if parameter.unit:
+        text += f", in {parameter.unit}"
     if len(groups) == 1:
         ((default, names),) = groups.items()
         if not all(name in parameter.summary for name in names.split(", ")):
