@@ -40,7 +40,7 @@ INPUT_LIMITS = sections(
     option("--max-pixels N", "Refuse larger images before decoding them; N may end in k, M or G.",
            pixel_count, default="512M"),
     option("--max-frames N", "Refuse files with more than N frames or pages.", number(1), default=10_000),
-    option("--frame N", "Use only frame N of an animation, or page N of a TIFF; 0 is the first, -1 the last.",
+    option("--frame N", "Use only frame or page N of a file; 0 is the first, -1 the last.",
            int, shown="all"),
     option("--truncated", "Truncated files: fail, or use what can be decoded.",
            Truncated.words(), default="error"),
