@@ -80,6 +80,13 @@ class Result:
         A hash of the version and all options that outputs depend on; empty if all outputs existed before.
     trace : str
         Traceback of the error.
+
+    Examples
+    --------
+    >>> import dpid_cli
+    >>> (result,) = dpid_cli.batch([("missing.png", "small.png")], scale=4)
+    >>> result.status, result.outputs
+    ('failed', ())
     """
 
     input: str

@@ -42,6 +42,14 @@ class Gradients:
         With respect to the bias of the filter.
     lambda_, alpha : float
         With respect to the parameters.
+
+    Examples
+    --------
+    >>> import numpy as np, dpid_cli
+    >>> image = np.random.default_rng(0).random((8, 12))
+    >>> derivatives = dpid_cli.gradients(image, np.ones((2, 3)), scale=4)
+    >>> derivatives.image.shape, derivatives.kernel.shape
+    ((8, 12), (3, 3))
     """
 
     image: Array

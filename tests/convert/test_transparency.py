@@ -240,7 +240,7 @@ def test_opaque_pictures_with_alpha(noise):
         ),
         (["--transparency", "drop", "--background", "#ff000080"], "background: '#ff000080' is not an opaque"),
         (["--transparency", "drop", "--background", ""], "background: '' is not an opaque colour"),
-        (["--transparency", "keep"], "dpid downscale: Invalid value for '--transparency'"),
+        (["--transparency", "keep"], "dpid downscale: --transparency "),
     ],
 )
 def test_usage(dpid, photo, words, told):

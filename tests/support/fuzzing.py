@@ -76,8 +76,10 @@ def outcome(data: bytes) -> str:
     from dpid_cli.errors import DpidWarning, FileError
     from dpid_cli.pictures import FORMATS, write
 
-    recipe = Recipe(SizeRequest("longest", 1), "box", threads=1, max_pixels=PIXELS, max_frames=FRAMES)
-    recipe.truncated = "accept" if len(data) % 3 == 0 else "error"
+    truncated = "accept" if len(data) % 3 == 0 else "error"
+    recipe = Recipe(
+        SizeRequest("longest", 1), "box", threads=1, max_pixels=PIXELS, max_frames=FRAMES, truncated=truncated
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", DpidWarning)
