@@ -29,7 +29,7 @@ from dpid_cli.downscaling.gpu.memory import (
 from dpid_cli.downscaling.grid import Grid
 from dpid_cli.downscaling.parameters import DetailParameters, Parameters
 from dpid_cli.downscaling.raster import Raster
-from dpid_cli.kernels.cuda import filters, order, windows
+from dpid_cli.kernels.cuda import order, windows
 from dpid_cli.kernels.cuda.target import Kernel, cuda
 from dpid_cli.kernels.cuda.teams import Team
 from dpid_cli.kernels.flags import flag
@@ -257,7 +257,7 @@ def _filtered_pixels(strip: Strip, guidance: Filter) -> Any:
     out = strip.array("guide", rows)
     team = Team.of(strip.grid.ys.target * columns, side, side)
     grid, block = team.launch(rows, columns)
-    filters.filter_pixels.launch(
+    windows.filter_pixels.launch(
         grid,
         block,
         stream,
@@ -291,6 +291,6 @@ def source_rows(raster: Raster, grid: Grid, start: int, stop: int, parameters: P
 
 def cache_counts() -> tuple[int, int]:
     """How many kernels this process has compiled, and how many it has found in the cache."""
-    kernels = [value for module in (windows, filters, order) for value in vars(module).values()]
+    kernels = [value for module in (windows, order) for value in vars(module).values()]
     counts = [kernel.counts() for kernel in kernels if isinstance(kernel, Kernel)]
     return sum(compiled for compiled, _ in counts), sum(found for _, found in counts)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from dpid_cli.downscaling.raster import Array
 from dpid_cli.downscaling.strips import Strip
-from dpid_cli.kernels import finish as finishing
 from dpid_cli.kernels import windows
 from dpid_cli.kernels.flags import flag
 from dpid_cli.kernels.pixels import layout_of
@@ -81,9 +80,9 @@ def finish(
     weight: Array,
     blend: Array | None = None,
 ) -> None:
-    """Fill `out` with the pixels of `kernels.finish.finish_rows`."""
+    """Fill `out` with the pixels of `windows.finish_rows`."""
     raster = strip.raster
-    finishing.finish_rows(
+    windows.finish_rows(
         total,
         weight,
         guide,
