@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -77,21 +77,10 @@ def interpolated(curves: Sequence[Array]) -> Transfer:
     >>> interpolated([np.array([0, 0.25, 1])]).decode(np.array([[0.75], [-0.5]])).ravel()
     array([ 0.625, -0.25 ])
     """
-
-    def decode(encoded: Array) -> Array:
-        return _by_channel(encoded, curves, _along)
-
-    def encode(light: Array) -> Array:
-        return _by_channel(light, curves, _back_along)
-
-    return Transfer(decode, encode)
+    return Transfer(partial(_by_channel, _along, curves), partial(_by_channel, _back_along, curves))
 
 
-def _by_channel(
-    values: Array,
-    curves: Sequence[Array],
-    convert: Callable[[Array, Array], Array],
-) -> Array:
+def _by_channel(convert: Callable[[Array, Array], Array], curves: Sequence[Array], values: Array) -> Array:
     sizes = np.empty_like(values)
     for j, curve in enumerate(curves):
         sizes[:, j] = convert(np.abs(values[:, j]), curve)
