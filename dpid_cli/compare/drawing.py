@@ -87,16 +87,12 @@ def save(sheet: Sheet, stream: IO[bytes], kind: str, title: str, profile: bytes 
         for box in sheet.boxes:
             _add_box(figure, box, sheet)
         for text in sheet.texts:
-            figure.text(
-                text.left / sheet.width,
-                1 - text.baseline / sheet.height,
-                text.text,
-                fontsize=text.size * _POINT,
-                weight="bold" if text.bold else "normal",
-                color=text.colour,
-                va="baseline",
-                parse_math=False,
-            )
+            font: dict[str, Any] = {
+                "fontsize": text.size * _POINT,
+                "weight": "bold" if text.bold else "normal",
+            }
+            x, y = text.left / sheet.width, 1 - text.baseline / sheet.height
+            figure.text(x, y, text.text, color=text.colour, va="baseline", parse_math=False, **font)
         _write(figure, stream, kind, title, profile)
 
 
@@ -168,16 +164,8 @@ def _add_box(figure: Any, box: Box, sheet: Sheet) -> None:
             (left, inner[0], left + edge, inner[1]),
             (right - edge, inner[0], right, inner[1]),
         ]
+    paint: dict[str, Any] = {"facecolor": box.colour, "linewidth": 0, "antialiased": False}
     for x, y, end, lower in parts:
         place = (x / sheet.width, 1 - lower / sheet.height)
-        figure.add_artist(
-            Rectangle(
-                place,
-                (end - x) / sheet.width,
-                (lower - y) / sheet.height,
-                transform=figure.transFigure,
-                facecolor=box.colour,
-                linewidth=0,
-                antialiased=False,
-            )
-        )
+        size = (end - x) / sheet.width, (lower - y) / sheet.height
+        figure.add_artist(Rectangle(place, *size, transform=figure.transFigure, **paint))

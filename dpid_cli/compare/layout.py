@@ -45,15 +45,10 @@ class _Layout:
         rows = list(self.rows())
         overview = self.content.overview
         table = _Table(self.content.numbers, 0.85 * self.size, self.measure) if self.content.numbers else None
-        sheet = Sheet(
-            max(
-                max(map(len, rows)) * (self.width + _GAP) + _GAP,
-                overview.pixels.shape[1] + 2 * _GAP if overview else 0,
-                table.width + 2 * _GAP if table else 0,
-            ),
-            0,
-            self.theme,
-        )
+        widths = [max(map(len, rows)) * (self.width + _GAP) - _GAP]
+        widths += [overview.pixels.shape[1]] if overview else []
+        widths += [table.width] if table else []
+        sheet = Sheet(max(widths) + 2 * _GAP, 0, self.theme)
         top = self.put_title(sheet, _GAP)
         if overview is not None:
             top = self.put_panel(sheet, overview, _GAP, top) + _GAP
@@ -183,12 +178,8 @@ def _is_small(frame: Box, side: int) -> bool:
 
 
 def _is_inside(box: Box, area: Box) -> bool:
-    return (
-        area.left <= box.left
-        and box.right <= area.right
-        and area.top <= box.top
-        and box.bottom <= area.bottom
-    )
+    across = area.left <= box.left and box.right <= area.right
+    return across and area.top <= box.top and box.bottom <= area.bottom
 
 
 def _positions_beside(frame: Box, side: int) -> Iterator[Box]:

@@ -64,9 +64,8 @@ def page_of(comparison: Comparison, title: str, theme: str, back: str = "") -> s
         "sweeps": _sweeps([result.variant for result in results]),
     }
     rounded = "" if results[0].picture.pixels.dtype == np.uint8 else ", rounded to 8 bits"
-    rows = [
-        _row(result.variant, map(escape, cells_of(result.numbers))) for result in results if result.numbers
-    ]
+    measured = [(result.variant, result.numbers) for result in results if result.numbers]
+    rows = [_row(variant, map(escape, cells_of(numbers))) for variant, numbers in measured]
     (width, height), (small_width, small_height) = comparison.picture.size, comparison.size
     sizes = f"{width}×{height} pixels, downscaled to {small_width}×{small_height}"
     return Template(template("page.html")).substitute(

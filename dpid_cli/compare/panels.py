@@ -61,10 +61,8 @@ def content_of(comparison: Comparison, style: Style) -> Content:
     """Cut and enlarge what a sheet of this comparison shows."""
     painter = _Painter(comparison, style)
     results = comparison.results
-    cells = [
-        painter.input_cell(),
-        *(painter.result_cell(result, _across(result, results)) for result in results),
-    ]
+    outputs = [painter.result_cell(result, _across(result, results)) for result in results]
+    cells = [painter.input_cell(), *outputs]
     return Content(
         tuple(sorted(cells, key=lambda cell: cell.group)),  # above the grids what they are compared with
         None if painter.whole else painter.overview(),
@@ -134,9 +132,8 @@ class _Painter:
             for index, region in enumerate(self.comparison.regions)
         ]
         variant = result.variant
-        return Cell(
-            variant.method, variant.detail, tuple(panels), variant.family + 1 if across else 0, across
-        )
+        group = variant.family + 1 if across else 0
+        return Cell(variant.method, variant.detail, tuple(panels), group, across)
 
     def _crop(self, index: int, pixels: Bytes, width: int) -> Panel:
         """The panel of a region that was `width` pixels wide before it was enlarged."""

@@ -13,12 +13,11 @@ from dpid_cli.downscaling import devices, strips
 from dpid_cli.downscaling.choices import Device, FilterGrid
 from dpid_cli.downscaling.filters import Filter, resolved
 from dpid_cli.downscaling.grid import Grid
-from dpid_cli.downscaling.light import Light, transfer_of
 from dpid_cli.downscaling.parameters import PARAMETERS, Parameters
 from dpid_cli.downscaling.raster import Raster
 from dpid_cli.downscaling.registry import Method, equivalent, method_named
 from dpid_cli.downscaling.sizes import requested
-from dpid_cli.downscaling.transfer import Transfer
+from dpid_cli.downscaling.transfer import Light, Transfer, transfer_of
 from dpid_cli.errors import ArgumentError
 
 

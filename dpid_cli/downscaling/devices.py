@@ -39,21 +39,9 @@ def thread_count(threads: int | None) -> int:
 def device_for(device: object, method: Method, image: Any = None, *, linear: bool = False) -> Device:
     """Choose the device to compute on, "cpu" or "cuda".
 
-    Parameters
-    ----------
-    device : {"auto", "cpu", "cuda"}
-        "auto" is the GPU if there is one, it supports the method and the image is not float64. For an
-        image in GPU memory it is always the GPU.
-    method : Method
-    image : optional
-        The array, if it is known.
-    linear : bool, default False
-        Whether means are taken in linear light, which runs on the CPU only.
-
-    Raises
-    ------
-    ArgumentError
-        If there is no such device, or it cannot compute this.
+    "auto" is the GPU if there is one, it supports the method and the `image`, if known, is not float64. For
+    an image in GPU memory it is always the GPU. Linear light, if `linear` is set, runs on the CPU only.
+    Raises an `ArgumentError` if there is no such device, or it cannot compute this.
     """
     device = Device.named("device", device)
     resident = lies_on_gpu(image)

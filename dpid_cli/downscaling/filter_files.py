@@ -109,10 +109,6 @@ def short(value: Any) -> str:
     return "nothing" if value is None else reprlib.repr(value)
 
 
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
-
-
 def _plain(value: Any) -> Any:
     """`value` with lists for arrays and tuples and dictionaries for mappings, as JSON returns them."""
     if isinstance(value, Mapping):

@@ -330,24 +330,9 @@ def over_pixels(scale: int, padding: str = "replicate") -> Filter:
 def resolved(method: Method, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Load the filters among the arguments; the parameters that the guidance sets become defaults.
 
-    Parameters
-    ----------
-    method : Method
-    arguments : mapping
-        Parameters by Python name; None stands for the default.
+    Arguments are by Python name; None stands for the default. Returns those that are not None, for
+    `Method.parameters`. Raises an `ArgumentError` if a filter cannot be loaded, or the method takes none.
 
-    Returns
-    -------
-    dict
-        The arguments without None, for `Method.parameters`.
-
-    Raises
-    ------
-    ArgumentError
-        If a filter cannot be loaded, or the method takes none.
-
-    Examples
-    --------
     >>> from dpid_cli import METHODS
     >>> list(resolved(METHODS["dpp"], {"guidance": "photo", "alpha": 0.5}))
     ['lambda_', 'alpha', 'epsilon', 'variant', 'normalize', 'guidance']

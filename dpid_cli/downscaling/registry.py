@@ -142,8 +142,9 @@ def _detail(name: str, summary: str, source: str, takes: type[Parameters], **fac
 
 
 def _order(name: str, summary: str, source: str) -> Method:
+    picked = LinearLight.PICKED
     return Method(
-        name, summary, source, "order", WindowParameters, linear=LinearLight.PICKED, gpu=True, settings=_PLAIN
+        name, summary, source, "picking", WindowParameters, linear=picked, gpu=True, settings=_PLAIN
     )
 
 
@@ -175,14 +176,14 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                 extras=tuple(("uint8", channels, _EXPECTED) for channels in (1, 2, 3, 4)),
             ),
             Method(
-                "box", "mean of the window", "average pooling", "box", WindowParameters, packed=True,
+                "box", "mean of the window", "average pooling", "detail", WindowParameters, packed=True,
                 linear=_MEAN, gpu=True, settings=({"window": 3},),
             ),
             _order("max", "largest value of each channel", "max pooling"),
             _order("min", "smallest value of each channel", "min pooling"),
             _order("extremum", "value farthest from the mean, per channel", _SAEEDAN + ", limit"),
             Method(
-                "subsample", "one pixel of each window", "striding", "subsample", sets.SubsampleParameters,
+                "subsample", "one pixel of each window", "striding", "picking", sets.SubsampleParameters,
                 linear=_PICKED,
             ),
             _pooling("mixed", "max and mean, in fixed shares", _LEE, sets.BlendParameters, linear=_MEAN),
@@ -200,7 +201,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             _pooling("adapool", "edscw and softpool, in fixed shares", _ADAPOOL, sets.BlendParameters),
             _pooling("idw", "weights by inverse distance from the mean", _ADAPOOL),
             Method(
-                "stochastic", "a pixel drawn by its value", "Zeiler & Fergus 2013", "stochastic",
+                "stochastic", "a pixel drawn by its value", "Zeiler & Fergus 2013", "picking",
                 sets.StochasticParameters, settings=({}, _EXPECTED),
                 extras=(("uint8", 1, {**_EXPECTED, **_LINEAR}),),
             ),

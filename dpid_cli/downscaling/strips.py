@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from dpid_cli.downscaling.grid import Grid
-from dpid_cli.downscaling.light import Light
 from dpid_cli.downscaling.raster import Array, Raster
+from dpid_cli.downscaling.transfer import Light
 
 # Source bytes per strip, so that a second pass finds them in the cache; and the fewest rows, because each
 # strip costs some calls, and two more rows of window means if it needs neighbours.

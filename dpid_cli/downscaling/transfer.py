@@ -1,13 +1,15 @@
-"""Transfers: how encoded intensities stand for amounts of light."""
+"""Transfers: how encoded intensities stand for amounts of light, and how an image is decoded to light."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
 import numpy as np
-from numpy.typing import NDArray
+
+from dpid_cli.downscaling.raster import Array, Raster
+from dpid_cli.errors import ArgumentError
 
 # IEC 61966-2-1: linear up to these, a power above.
 _ENCODED_KNEE, _LIGHT_KNEE = 0.04045, 0.0031308
@@ -39,18 +41,18 @@ class Transfer:
     0.7071067690849304
     """
 
-    decode: Callable[[NDArray[Any]], NDArray[Any]]
-    encode: Callable[[NDArray[Any]], NDArray[Any]]
+    decode: Callable[[Array], Array]
+    encode: Callable[[Array], Array]
     separable: bool = True
 
 
-def _srgb_to_light(encoded: NDArray[Any]) -> NDArray[Any]:
+def _srgb_to_light(encoded: Array) -> Array:
     size = np.abs(encoded)
     light = np.where(size <= _ENCODED_KNEE, size / _SLOPE, ((size + _OFFSET) / (1 + _OFFSET)) ** _GAMMA)
     return np.asarray(np.copysign(light, encoded))
 
 
-def _light_to_srgb(light: NDArray[Any]) -> NDArray[Any]:
+def _light_to_srgb(light: Array) -> Array:
     size = np.abs(light)
     above = (1 + _OFFSET) * size ** (1 / _GAMMA) - _OFFSET
     return np.asarray(np.copysign(np.where(size <= _LIGHT_KNEE, size * _SLOPE, above), light))
@@ -60,7 +62,7 @@ def _light_to_srgb(light: NDArray[Any]) -> NDArray[Any]:
 SRGB = Transfer(_srgb_to_light, _light_to_srgb)
 
 
-def interpolated(curves: Sequence[NDArray[Any]]) -> Transfer:
+def interpolated(curves: Sequence[Array]) -> Transfer:
     """Make a transfer from sampled curves, one for each channel, as colour profiles have them.
 
     Parameters
@@ -75,34 +77,87 @@ def interpolated(curves: Sequence[NDArray[Any]]) -> Transfer:
     >>> interpolated([np.array([0, 0.25, 1])]).decode(np.array([[0.75], [-0.5]])).ravel()
     array([ 0.625, -0.25 ])
     """
-
-    def decode(encoded: NDArray[Any]) -> NDArray[Any]:
-        return _by_channel(encoded, curves, _along)
-
-    def encode(light: NDArray[Any]) -> NDArray[Any]:
-        return _by_channel(light, curves, _back_along)
-
-    return Transfer(decode, encode)
+    return Transfer(partial(_by_channel, _along, curves), partial(_by_channel, _back_along, curves))
 
 
-def _by_channel(
-    values: NDArray[Any],
-    curves: Sequence[NDArray[Any]],
-    convert: Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]],
-) -> NDArray[Any]:
+def _by_channel(convert: Callable[[Array, Array], Array], curves: Sequence[Array], values: Array) -> Array:
     sizes = np.empty_like(values)
     for j, curve in enumerate(curves):
         sizes[:, j] = convert(np.abs(values[:, j]), curve)
     return np.asarray(np.copysign(sizes, values))
 
 
-def _along(encoded: NDArray[Any], curve: NDArray[Any]) -> NDArray[Any]:
+def _along(encoded: Array, curve: Array) -> Array:
     position = encoded * encoded.dtype.type(len(curve) - 1)
     line = np.minimum(position, len(curve) - 2).astype(np.intp)
     return np.asarray(curve[line] + (position - line) * np.diff(curve)[line])
 
 
-def _back_along(light: NDArray[Any], curve: NDArray[Any]) -> NDArray[Any]:
+def _back_along(light: Array, curve: Array) -> Array:
     step = 1 / (len(curve) - 1)
     beyond = np.maximum(light - 1, 0) * (step / (curve[-1] - curve[-2]))
     return np.asarray(np.interp(light, curve, np.arange(len(curve)) * step) + beyond)
+
+
+def transfer_of(linear: object) -> Transfer | None:
+    """Return the transfer for the argument `linear`, a bool or `Transfer`; None for encoded values."""
+    if isinstance(linear, Transfer):
+        return linear
+    if isinstance(linear, bool | np.bool_):
+        return SRGB if linear else None
+    raise ArgumentError(f"linear: must be True, False or a Transfer: got {linear!r}")
+
+
+@dataclass(frozen=True)
+class Light:
+    """A transfer for images of one type and number of channels.
+
+    `like` is such an image; its pixels are not used.
+    """
+
+    transfer: Transfer
+    like: Raster
+
+    def decoded(self, rows: Array) -> Array:
+        """Light of pixels, (n, W * C), not packed, on their own scale."""
+        if not self.by_table:
+            return self.decode(np.divide(rows, self.like.unit, dtype=self.like.real))
+        light, c = np.empty(rows.shape, self.like.real), self.like.channels
+        for j in range(c):
+            light[:, j::c] = self.table[j][rows[:, j::c]]
+        return light
+
+    def decode(self, intensities: Array) -> Array:
+        """Light of intensities in [0, 1]; any shape with interleaved channels."""
+        return self._mapped(self.transfer.decode, intensities, "decode")
+
+    def encode(self, light: Array) -> Array:
+        """Light as values on the scale of the pixels, rounded as their type stores them."""
+        intensities = self._mapped(self.transfer.encode, light, "encode")
+        return self.like.levels(intensities * self.like.real(self.like.unit))
+
+    def of_floats(self) -> Light:
+        """The same transfer for images of floats, in the precision to compute in."""
+        empty = np.empty((0, self.like.channels), self.like.real)
+        return replace(self, like=Raster(empty, self.like.channels))
+
+    @property
+    def by_table(self) -> bool:
+        """Whether `table` can be used."""
+        return self.transfer.separable and self.like.limit > 0
+
+    @cached_property
+    def table(self) -> Array:
+        """Light of every level of every channel, (C, levels)."""
+        levels = np.arange(self.like.limit + 1).repeat(self.like.channels) / self.like.unit
+        return np.ascontiguousarray(self.decode(levels).reshape(-1, self.like.channels).T)
+
+    def _mapped(self, function: Callable[[Array], Array], values: Array, name: str) -> Array:
+        pixels = np.ascontiguousarray(values, self.like.real).reshape(-1, self.like.channels)
+        mapped = np.asarray(function(pixels))
+        if mapped.shape != pixels.shape:
+            raise ArgumentError(
+                f"linear: {name} changes the shape {pixels.shape} to {mapped.shape}: "
+                "give a Transfer that keeps it"
+            )
+        return mapped.astype(self.like.real, copy=False).reshape(values.shape)

@@ -81,17 +81,11 @@ def llvm_module(
     flags.nrt = False
     flags.error_model = "numpy"
     flags.fastmath = FastMathOptions(set(fastmath))
+    typing, target = cpu_target.typing_context, cpu_target.target_context
+    signature = tuple(map(typeof, arguments))
     with global_compiler_lock:
-        cpu_target.typing_context.refresh()
-        cpu_target.target_context.refresh()
-        result = compile_extra(
-            cpu_target.typing_context,
-            cpu_target.target_context,
-            function,
-            tuple(map(typeof, arguments)),
-            types.none,
-            flags,
-            {},
-        )
+        typing.refresh()
+        target.refresh()
+        result = compile_extra(typing, target, function, signature, types.none, flags, {})
         result.library.finalize()
     return llvm.parse_assembly(result.library.get_llvm_str()), result.fndesc.llvm_func_name

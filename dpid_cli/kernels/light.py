@@ -13,11 +13,10 @@ from __future__ import annotations
 import numpy as np
 
 from dpid_cli.kernels import tiles
-from dpid_cli.kernels.columns import fold, spread
 from dpid_cli.kernels.flags import helper, is_set
 from dpid_cli.kernels.jit import FAST, kernel
 from dpid_cli.kernels.rewards import raised
-from dpid_cli.kernels.tiles import BUFFER, GUIDE, PLANE, SCALE, SUM, TILE, WEIGHT
+from dpid_cli.kernels.tiles import BUFFER, GUIDE, PLANE, SCALE, SUM, TILE, WEIGHT, fold, spread
 
 ALPHA = BUFFER + TILE
 U = ALPHA + PLANE

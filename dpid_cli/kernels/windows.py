@@ -6,18 +6,19 @@ values. The box filter is the case lambda = 0, in which all weights are equal.
 
 `tiles` explains how a row is cut into tiles and where the sums are kept. `sweep_rows` does one of four tasks:
 BOX adds up values, RANGE adds up u and keeps its largest value, and DETAIL and SCALED_DETAIL add up weights
-and weighted differences. `finish` turns the sums into pixels.
+and weighted differences. `finish_rows` turns the sums into pixels.
 """
 
 from __future__ import annotations
 
+import numpy as np
+
 from dpid_cli.kernels import tiles
-from dpid_cli.kernels.columns import fold, fold_max, neighbours, spread, straddlers_of_sums
 from dpid_cli.kernels.flags import NO, YES, choice, count, helper, is_set
 from dpid_cli.kernels.jit import FAST, kernel
 from dpid_cli.kernels.pixels import sample, samples, sum_of_rows
 from dpid_cli.kernels.rewards import BOX, RANGE, SCALED_DETAIL, distances, weights_and_products
-from dpid_cli.kernels.tiles import BUFFER, GUIDE, PLANE, SCALE, SUM, TILE, WEIGHT
+from dpid_cli.kernels.tiles import BUFFER, GUIDE, PLANE, SCALE, SUM, TILE, WEIGHT, fold, spread
 
 LAST = BUFFER + TILE
 SCRATCH = LAST + 4
@@ -205,7 +206,7 @@ def gather(row, straddlers, xs, tile, layout):
                 straddlers[c * (i - i0) + j] = row[c * (xs.first[i] - 1) + j]
         return
     while start < i1:
-        stop = neighbours(xs, start, i1)
+        stop = tiles.neighbours(xs, start, i1)
         tiles.copy(straddlers[c * (start - i0) :], row[c * (xs.first[start] - 1) :], c * (stop - start))
         start = stop
 
@@ -229,7 +230,7 @@ def collect(scratch, total, weight, xs, tile, task):
     if choice(task) == RANGE:
         fold(scratch[SUM:], buffer, total[: len(weight)], xs, tile)
         for j in range(len(weight)):
-            fold_max(scratch[WEIGHT + j * PLANE :], weight[j], xs, tile)
+            tiles.fold_max(scratch[WEIGHT + j * PLANE :], weight[j], xs, tile)
     else:
         fold(scratch[SUM:], buffer, total, xs, tile)
         if choice(task) != BOX:
@@ -300,7 +301,7 @@ def sweep_rows(
                 for j in range(c if tile[4] > 0 else 0):
                     plane = scratch[SUM + j * PLANE :]
                     before, last[j] = last[j], plane[tile[3] - c0 - 1]
-                    straddlers_of_sums(plane, before, xs, tile)
+                    tiles.straddlers_of_sums(plane, before, xs, tile)
             elif choice(task) == RANGE:
                 add_range_rows(pixels, ys, row, xs, tile, layout, reward, scratch, straddlers)
             else:
@@ -309,3 +310,63 @@ def sweep_rows(
             c0 = tile[3]
         for j in range(c if choice(task) == BOX else 0):
             divide(total[r, j], area)
+
+
+@helper
+def finish_plane(total, weight, guide, mean, blend, limit, blended, plane):
+    """One channel of one row of `finish_rows`."""
+    half = total.dtype.type(0.5)
+    zero = half - half
+    for i in range(len(plane)):
+        weights, excess = weight[i], total[i]
+        value = guide[i]
+        if is_set(blended):
+            weights += blend[i]
+            excess += blend[i] * (mean[i] - value)
+        value += excess / weights if weights > zero else zero
+        if limit > zero:
+            value = min(max(np.floor(value + half), zero), limit)
+        plane[i] = value
+
+
+@helper
+def interleave(planes, line, channels):
+    """Channels next to each other, all of a pixel in one turn: strides that are constants vectorise."""
+    c = count(channels)
+    for i in range(planes.shape[1]):
+        line[c * i] = planes[0, i]
+        if c > 1:
+            line[c * i + 1] = planes[1, i]
+        if c > 2:
+            line[c * i + 2] = planes[2, i]
+        if c > 3:
+            line[c * i + 3] = planes[3, i]
+
+
+@kernel()
+def finish_rows(total, weight, guide, mean, blend, limit, channels, blended, planes, out):
+    """Turn the sums of DETAIL into pixels.
+
+    Parameters
+    ----------
+    total, weight, guide, mean : ndarray
+        As for `sweep_rows`; `mean`, the box means, shaped like `guide`.
+    blend : (rows, P, w) ndarray
+        Weight that alpha gives to the box mean in each window; read if `blended`.
+    limit : float
+        Largest value of an integer type, to which the result is rounded; 0 for floats.
+    channels, blended : flag
+    planes : (C, w) ndarray
+        Working memory of the type of `out`.
+    out : (rows, w * C) ndarray
+        Filled.
+    """
+    c = count(channels)
+    for row in range(len(total)):
+        for j in range(c):
+            p = min(j, weight.shape[1] - 1)
+            finish_plane(
+                total[row, j], weight[row, p], guide[row, j], mean[row, j], blend[row, p],
+                limit, blended, planes[j],
+            )  # fmt: skip
+        interleave(planes, out[row], channels)

@@ -37,21 +37,10 @@ def crops_of(
 ) -> list[Crop]:
     """Cut `count` crops at random positions, or one if no other position is possible.
 
-    Parameters
-    ----------
-    image : (H, W[, C]) array_like
-    target : (h, w[, C]) array_like, optional
-        The output to aim at.
-    scale : float
-    side : int
-        Largest side of a crop in pixels. If only the whole image has windows that fit, it is the crop.
-    filter_ : Filter
-        Determines how far a window sees.
-
-    Raises
-    ------
-    ArgumentError
-        If image, target and filter do not fit each other, or crops are too small.
+    `target`, (h, w[, C]), is the output to aim at for an image (H, W[, C]); `side` is the largest side of a
+    crop in pixels. If only the whole image has windows that fit, it is the crop. The filter determines how
+    far a window sees. Raises an `ArgumentError` if image, target and filter do not fit each other, or crops
+    are too small.
     """
     whole = Raster.of(image).unpacked()
     result = None if target is None else Raster.of(target).unpacked()

@@ -14,13 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from dpid_cli.downscaling.api import downscale
 from dpid_cli.downscaling.devices import thread_count
-from dpid_cli.downscaling.filters import Filter
+from dpid_cli.downscaling.filters import TUNED, Filter
 from dpid_cli.errors import ArgumentError
 from dpid_cli.learning.crops import Crop, crops_of
 from dpid_cli.learning.gradients import gradients
 from dpid_cli.learning.losses import OBJECTIVES, SMALLEST_SIDE, Loss
-from dpid_cli.learning.plan import Plan, channels_of, first_filter
-from dpid_cli.learning.variables import HIGHEST, LOWEST, SPREAD, STEP, Variables
+from dpid_cli.learning.plan import HIGHEST, LOWEST, SPREAD, STEP, Plan, Variables, channels_of, first_filter
 
 Array = NDArray[np.float64]
 Progress = Callable[[int, float], None]
@@ -139,14 +138,7 @@ def learn(
     1.7
     """
     plan = Plan(scale, objective, method, hold, crop, crops, held_out, seed, iterations, starts, threads)
-    given = {
-        "lambda_": lambda_,
-        "alpha": alpha,
-        "epsilon": epsilon,
-        "variant": variant,
-        "normalize": normalize,
-        "guidance": guidance,
-    }
+    given = {name: value for name, value in locals().items() if name in (*TUNED, "guidance")}
     names = [f"image {i}" for i in range(1, len(images) + 1)] if names is None else names
     if len(images) == 0 or len(names) != len(images):
         raise ArgumentError(f"images: got {len(images)}: give one or more, and a name for each")
@@ -204,7 +196,7 @@ class Fit:
         from scipy.optimize import minimize
 
         steps, low, high = (self.variables.each(values) for values in (STEP, LOWEST, HIGHEST))
-        count = 0
+        tolerance, count = _TOLERANCE[self.plan.objective], 0
 
         def function(scaled: Array) -> Loss:
             loss, gradient = self._training_loss(scaled * steps)
@@ -223,12 +215,7 @@ class Fit:
             method="L-BFGS-B",
             bounds=list(zip(low / steps, high / steps, strict=True)),
             callback=report,
-            options={
-                "maxiter": iterations,
-                "ftol": _TOLERANCE[self.plan.objective],
-                "gtol": 1e-9,
-                "maxcor": 30,
-            },
+            options={"maxiter": iterations, "ftol": tolerance, "gtol": 1e-9, "maxcor": 30},
         )
 
     def filter(self) -> Filter:

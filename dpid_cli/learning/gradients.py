@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dpid_cli.downscaling.borders import from_borders
 from dpid_cli.downscaling.choices import FilterGrid, Normalize, Variant
-from dpid_cli.downscaling.filters import Filter, as_filter, resolved
+from dpid_cli.downscaling.filters import TUNED, Filter, as_filter, resolved
 from dpid_cli.downscaling.grid import Grid
 from dpid_cli.downscaling.methods.detail import means_and_guide
 from dpid_cli.downscaling.parameters import DetailParameters
@@ -125,18 +125,11 @@ def gradients(
     >>> round(float(derivatives.image.sum()), 12)
     1.0
     """
+    given = {name: value for name, value in locals().items() if name in (*TUNED, "guidance")}
     chosen = method_named(method)
     if not chosen.differentiable:
         able = " or ".join(m.name for m in METHODS.values() if m.differentiable)
         raise ArgumentError(f"method: {method} has no gradients: use {able}")
-    given = {
-        "lambda_": lambda_,
-        "alpha": alpha,
-        "epsilon": epsilon,
-        "variant": variant,
-        "guidance": guidance,
-        "normalize": normalize,
-    }
     parameters = cast(DetailParameters, chosen.parameters(resolved(chosen, given)))
     raster = Raster.of(image).unpacked()
     rows = raster.rows / np.float64(raster.unit)
@@ -191,25 +184,15 @@ class _Backward:
         axes = strip.grid.ys, strip.grid.xs
         pixels = math.prod(int((np.diff(axis.first) + (axis.head[:-1] > 0)).max()) for axis in axes)
         channels = guide.shape[1]
+        asymmetric = int(parameters.variant == Variant.ASYM)
+        normalised = int(parameters.normalize == Normalize.MEAN)
         kernels.window_gradients(
-            strip.raster.rows,
-            strip.grid.ys,
-            strip.grid.xs,
-            guide,
-            self.upstream,
-            parameters.lambda_ / 2,
-            parameters.epsilon**2,
-            parameters.alpha,
-            int(joint),
-            int(parameters.variant == Variant.ASYM),
-            int(parameters.normalize == Normalize.MEAN),
-            np.empty((pixels, channels)),
-            np.empty(pixels),
-            np.empty((3, max(pixels, channels))),
-            self.image,
-            guide_gradient,
-            self.parameters,
-        )
+            strip.raster.rows, strip.grid.ys, strip.grid.xs, guide, self.upstream,
+            parameters.lambda_ / 2, parameters.epsilon**2, parameters.alpha,
+            int(joint), asymmetric, normalised,
+            np.empty((pixels, channels)), np.empty(pixels), np.empty((3, max(pixels, channels))),
+            self.image, guide_gradient, self.parameters,
+        )  # fmt: skip
         self.bias += guide_gradient.sum((0, 2))
         if self.filter.grid == FilterGrid.INPUT:
             self._input_grid(guide_gradient)
@@ -227,14 +210,8 @@ class _Backward:
         planes = self.filter.planes(self.strip.raster.channels).copy()
         kernels_gradient = np.zeros(planes.shape)
         row_of, column_of = self.filter.positions(self.strip.grid.size)
+        rows, step = self.strip.raster.rows, self.filter.step
         filters.filter_pixels_adjoint(
-            guide_gradient,
-            self.strip.raster.rows,
-            self.filter.step,
-            planes,
-            row_of,
-            column_of,
-            self.image,
-            kernels_gradient,
+            guide_gradient, rows, step, planes, row_of, column_of, self.image, kernels_gradient
         )
         self.kernel += kernels_gradient if self.filter.kernel.ndim == 3 else kernels_gradient.sum(0)

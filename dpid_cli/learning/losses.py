@@ -56,16 +56,9 @@ def dissimilarity(reference: Array, image: Array) -> Loss:
     """
     from skimage.metrics import structural_similarity
 
+    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "channel_axis": 2}
     _, gradient, similarity = structural_similarity(
-        reference,
-        image,
-        data_range=1,
-        gaussian_weights=True,
-        sigma=1.5,
-        use_sample_covariance=False,
-        channel_axis=2,
-        gradient=True,
-        full=True,
+        reference, image, data_range=1, gradient=True, full=True, **options
     )
     return 1 - float(similarity.mean()), -gradient / image.shape[2]
 

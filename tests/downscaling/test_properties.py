@@ -16,7 +16,7 @@ from support.strategies import OWN, SPATIAL, close, expected, images
 
 DETAIL = ["dpid", "dpp"]
 # Results follow from what windows hold, in any order.
-WINDOWED = [name for name in OWN if METHODS[name].family not in ("spatial", "subsample", "spectral")]
+WINDOWED = [name for name in OWN if name not in (*SPATIAL, "subsample", "spectral")]
 
 
 def integer_scale(image, size):

@@ -15,21 +15,10 @@ from dpid_cli.kernels.cuda.target import SIMULATED, cuda, from_dlpack
 
 
 def resident(image: Any, stream: Any, packed: bool = True) -> Raster:
-    """The pixels of an array on the GPU as kernels read them, without a copy.
+    """The pixels of an array on the GPU, (H, W[, C]), as kernels read them on a stream, without a copy.
 
-    Parameters
-    ----------
-    image : object with ``__cuda_array_interface__`` or ``__dlpack__``
-        (H, W) or (H, W, C), contiguous.
-    stream : stream of Numba, or 0
-        Where it will be used.
-    packed : bool, default True
-        Whether the four bytes of a pixel may be read as one number.
-
-    Raises
-    ------
-    ArgumentError
-        If kernels cannot read its shape or type.
+    `packed` says whether the four bytes of a pixel may be read as one number. Raises an `ArgumentError` if
+    kernels cannot read its shape or type, or it is not contiguous.
     """
     array = _view(image, stream)
     channels = check_kind(array.shape, array.dtype)

@@ -19,17 +19,11 @@ from numpy.typing import NDArray
 
 from dpid_cli.downscaling.filters import GAUSSIAN, Filter
 from dpid_cli.downscaling.gpu.arrays import address_of, check_type, explained
-from dpid_cli.downscaling.gpu.memory import (
-    Workspace,
-    copied,
-    device_number,
-    filter_over_means,
-    windows_along,
-)
+from dpid_cli.downscaling.gpu.memory import Workspace, copied, device_number, filter_over_means, windows_along
 from dpid_cli.downscaling.grid import Grid
 from dpid_cli.downscaling.parameters import DetailParameters, Parameters
 from dpid_cli.downscaling.raster import Raster
-from dpid_cli.kernels.cuda import filters, order, windows
+from dpid_cli.kernels.cuda import order, windows
 from dpid_cli.kernels.cuda.target import Kernel, cuda
 from dpid_cli.kernels.cuda.teams import Team
 from dpid_cli.kernels.flags import flag
@@ -166,12 +160,7 @@ def downscale(out: NDArray[Any], raster: Raster, grid: Grid, method: str, parame
 
 
 def downscale_resident(
-    raster: Raster,
-    grid: Grid,
-    method: str,
-    parameters: Parameters,
-    shape: tuple[int, ...],
-    stream: Any,
+    raster: Raster, grid: Grid, method: str, parameters: Parameters, shape: tuple[int, ...], stream: Any
 ) -> Any:
     """The output, of this shape and on the GPU, for an image there; queued on the stream, not waited for."""
     check_type(raster.dtype)
@@ -215,21 +204,12 @@ def _fill_detail(out: Any, joint: bool, strip: Strip, parameters: DetailParamete
         power_for(DETAIL, lambda_, np.float32),
     )
     kind, guidance = _guidance(strip, parameters.guidance)
+    task = SCALED_DETAIL if lambda_ > SAFE_LAMBDA or normalised else DETAIL
     strip.launch(
         windows.reward_windows,
-        *strip.windows(),
-        *guidance,
-        np.float32(octaves),
-        np.float32(unit**2),
-        strip.limit,
-        flag(kind),
-        flag(SCALED_DETAIL if lambda_ > SAFE_LAMBDA or normalised else DETAIL),
-        flag(normalised),
-        flag(alpha > 0),
-        strip.layout,
-        reward,
-        out,
-    )
+        *strip.windows(), *guidance, np.float32(octaves), np.float32(unit**2), strip.limit,
+        flag(kind), flag(task), flag(normalised), flag(alpha > 0), strip.layout, reward, out,
+    )  # fmt: skip
 
 
 def _guidance(strip: Strip, guidance: str | Filter) -> tuple[int, tuple[Any, Any, Any, Any]]:
@@ -257,19 +237,13 @@ def _filtered_pixels(strip: Strip, guidance: Filter) -> Any:
     out = strip.array("guide", rows)
     team = Team.of(strip.grid.ys.target * columns, side, side)
     grid, block = team.launch(rows, columns)
-    filters.filter_pixels.launch(
-        grid,
-        block,
-        stream,
-        strip.pixels,
-        np.int32(guidance.step),
-        copied(guidance.planes(channels).astype(np.float32), stream),
-        copied((guidance.biases(channels) * strip.raster.unit).astype(np.float32), stream),
+    kernel, bias = guidance.planes(channels), guidance.biases(channels) * strip.raster.unit
+    windows.filter_pixels.launch(
+        grid, block, stream, strip.pixels, np.int32(guidance.step),
+        copied(kernel.astype(np.float32), stream), copied(bias.astype(np.float32), stream),
         copied(np.where(met < 0, -1, met - strip.top).astype(np.int32), stream),
-        copied(column_of.astype(np.int32), stream),
-        team,
-        out,
-    )
+        copied(column_of.astype(np.int32), stream), team, out,
+    )  # fmt: skip
     return out
 
 
@@ -291,6 +265,6 @@ def source_rows(raster: Raster, grid: Grid, start: int, stop: int, parameters: P
 
 def cache_counts() -> tuple[int, int]:
     """How many kernels this process has compiled, and how many it has found in the cache."""
-    kernels = [value for module in (windows, filters, order) for value in vars(module).values()]
+    kernels = [value for module in (windows, order) for value in vars(module).values()]
     counts = [kernel.counts() for kernel in kernels if isinstance(kernel, Kernel)]
     return sum(compiled for compiled, _ in counts), sum(found for _, found in counts)

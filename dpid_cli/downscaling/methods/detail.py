@@ -1,4 +1,4 @@
-"""DPID and DPP: from parameters to sweeps."""
+"""The box filter, DPID and DPP: from parameters to sweeps."""
 
 from __future__ import annotations
 
@@ -6,19 +6,37 @@ import numpy as np
 
 from dpid_cli.downscaling.choices import FilterGrid, Guidance, Normalize, Variant
 from dpid_cli.downscaling.filters import GAUSSIAN, Filter
-from dpid_cli.downscaling.methods import guidance, linear_light
-from dpid_cli.downscaling.methods.sweeps import Reward, finish, sweep, window_means
-from dpid_cli.downscaling.parameters import DetailParameters
+from dpid_cli.downscaling.methods import linear_light
+from dpid_cli.downscaling.methods.pools import Pool
+from dpid_cli.downscaling.methods.sweeps import Reward, finish, over_means, over_pixels, sweep, window_means
+from dpid_cli.downscaling.parameters import DetailParameters, Parameters
 from dpid_cli.downscaling.raster import Array
 from dpid_cli.downscaling.strips import Strip
 from dpid_cli.kernels.flags import flag
 from dpid_cli.kernels.rewards import DETAIL, RANGE, SAFE_LAMBDA, SCALED_DETAIL, power_for
 
 
-def fill(out: Array, name: str, strip: Strip, parameters: DetailParameters) -> None:
-    """Fill `out`, (rows, w * C), with a strip of ``dpid`` or ``dpp``; lambda is not 0."""
+def fill(out: Array, name: str, strip: Strip, parameters: Parameters) -> None:
+    """Fill `out`, (rows, w * C), with a strip of ``dpid`` or ``dpp``, whose lambda is not 0, or ``box``."""
+    if not isinstance(parameters, DetailParameters):
+        fill_box(out, strip)
+        return
     means, guide = means_and_guide(parameters.guidance, strip)
     reward_differences(out, name == "dpid", strip, parameters, means, guide)
+
+
+def fill_box(out: Array, strip: Strip) -> None:
+    """Fill `out`, (rows, w * C), with the mean of each window of a strip."""
+    if strip.grid.window is not None:
+        out[:] = strip.pixels(Pool.of(strip).lighted(strip.light).averaged().means())
+        return
+    if strip.light is not None:
+        out[:] = strip.light.encode(linear_light.box(strip, strip.light))
+        return
+    means = window_means(strip)
+    weight = strip.workspace.array("no weight", (len(means), 1, means.shape[2]), means.dtype)
+    weight[:] = 0
+    finish(out, strip, means, means, means, weight)
 
 
 def means_and_guide(guided_by: Guidance | Filter, strip: Strip) -> tuple[Array, Array]:
@@ -28,11 +46,11 @@ def means_and_guide(guided_by: Guidance | Filter, strip: Strip) -> tuple[Array, 
         return means, means
     filter_ = guided_by if isinstance(guided_by, Filter) else GAUSSIAN
     if filter_.grid == FilterGrid.INPUT:
-        return window_means(strip), guidance.over_pixels(filter_, strip)
+        return window_means(strip), over_pixels(filter_, strip)
     wider = strip.with_neighbours()
     means = window_means(wider)
     start, stop = strip.start - wider.start, strip.stop - wider.start
-    return means[start:stop], guidance.over_means(filter_, strip, means, start, stop)
+    return means[start:stop], over_means(filter_, strip, means, start, stop)
 
 
 def reward_differences(

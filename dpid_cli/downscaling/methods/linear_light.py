@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from dpid_cli.downscaling.light import Light
 from dpid_cli.downscaling.raster import Array
 from dpid_cli.downscaling.strips import Strip
+from dpid_cli.downscaling.transfer import Light
 from dpid_cli.kernels import light as kernels
 from dpid_cli.kernels.flags import Flag, flag
 from dpid_cli.kernels.rewards import LINEAR
@@ -34,13 +34,8 @@ def box(strip: Strip, light: Light) -> Array:
 def detail(strip: Strip, light: Light, scalars: Scalars, guide: Array, factor: Array, alpha: Array) -> Array:
     """Light of ``dpid`` and ``dpp``, (rows, w * C); light of the guidance where all weights are 0.
 
-    Parameters
-    ----------
-    strip, light, scalars
-    guide : (rows, C, w) ndarray
-        Guidance of each window, on the scale of the pixels.
-    factor, alpha : (rows, P, w) ndarray
-        Factor of u, and constant added to the reward, in each window; P is 1 for a joint distance, else C.
+    `guide`, (rows, C, w), is on the scale of the pixels. `factor` of u and `alpha`, added to the reward, are
+    (rows, P, w); P is 1 for a joint distance, else C.
     """
     factor = factor.astype(guide.dtype, copy=False)
     alpha = np.minimum(alpha, _LARGEST_ALPHA).astype(guide.dtype)
@@ -82,20 +77,9 @@ def _sums(
         lit = _light_planes(strip, light, top, bottom, length)
         kernels.add_light(
             _planes(strip, strip.raster.rows[top:bottom], "values", length) if weights else lit,
-            lit,
-            top,
-            ys,
-            xs,
-            first,
-            last,
-            guide[of_windows],
-            factor[of_windows],
-            alpha[of_windows],
-            *scalars,
-            scratch,
-            total[of_windows],
-            weight[of_windows],
-        )
+            lit, top, ys, xs, first, last, guide[of_windows], factor[of_windows], alpha[of_windows],
+            *scalars, scratch, total[of_windows], weight[of_windows],
+        )  # fmt: skip
     return total, weight
 
 
@@ -131,13 +115,7 @@ def _planes(strip: Strip, rows: Array, name: str, length: int, table: Array | No
     """Rows of pixels as planes, (n, C, length), in the workspace array `name`."""
     raster, first = strip.raster, strip.grid.xs.first
     planes = strip.workspace.array(f"{name} planes", (len(rows), raster.channels, length), raster.real)
-    kernels.split_rows(
-        rows,
-        raster.channels,
-        flag(rows.dtype == np.uint32),
-        first,
-        np.empty((0, 0), raster.real) if table is None else table,
-        flag(table is not None),
-        planes,
-    )
+    packed, looked_up = flag(rows.dtype == np.uint32), flag(table is not None)
+    entries = np.empty((0, 0), raster.real) if table is None else table
+    kernels.split_rows(rows, raster.channels, packed, first, entries, looked_up, planes)
     return planes

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dpid_cli.downscaling.grid import Spans
-from dpid_cli.downscaling.light import Light
 from dpid_cli.downscaling.raster import Array, Raster
 from dpid_cli.downscaling.strips import Strip, Workspace
+from dpid_cli.downscaling.transfer import Light
 from dpid_cli.kernels import order, pooling
 from dpid_cli.kernels.flags import flag
 
@@ -94,17 +94,10 @@ class Pool:
         dtype = self.values.dtype
         real = np.float32 if means is None else means.dtype.type
         out = np.empty(self.shape, dtype)
-        order.order_rows(
-            self.values,
-            self.ys,
-            self.xs,
-            np.empty((0, 0), real) if means is None else means,
-            real(order.TIE * np.finfo(real).eps),
-            self.channels,
-            flag(rule),
-            self.workspace.array(f"{dtype} lines", (4, self.values.shape[1]), dtype),
-            out,
-        )
+        tie = real(order.TIE * np.finfo(real).eps)
+        lines = self.workspace.array(f"{dtype} lines", (4, self.values.shape[1]), dtype)
+        means = np.empty((0, 0), real) if means is None else means
+        order.order_rows(self.values, self.ys, self.xs, means, tie, self.channels, flag(rule), lines, out)
         return out
 
     def sums(self, rule: int, guide: Array | None = None, exponent: float = 1.0) -> tuple[Array, Array]:
@@ -112,21 +105,12 @@ class Pool:
         real = self.values.dtype.type
         lit = None if rule == pooling.MEAN else self.lit
         total, weight = np.empty((2, *self.shape), real)
+        planes = self.workspace.array("planes", (3, self.values.shape[1]), real)
+        guide = np.empty((0, 0), real) if guide is None else guide
         pooling.weigh_rows(
-            self.values,
-            self.values if lit is None else lit,
-            self.ys,
-            self.xs,
-            np.empty((0, 0), real) if guide is None else guide,
-            real(exponent),
-            self.channels,
-            flag(rule),
-            flag(lit is not None),
-            flag(real is np.float64),
-            self.workspace.array("planes", (3, self.values.shape[1]), real),
-            total,
-            weight,
-        )
+            self.values, self.values if lit is None else lit, self.ys, self.xs, guide, real(exponent),
+            self.channels, flag(rule), flag(lit is not None), flag(real is np.float64), planes, total, weight,
+        )  # fmt: skip
         return total, weight
 
     def means(self) -> Array:

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dpid_cli.downscaling.light import Light
 from dpid_cli.downscaling.parameters import Parameters
 from dpid_cli.downscaling.raster import Array
 from dpid_cli.downscaling.strips import Strip
+from dpid_cli.downscaling.transfer import Light
 
 # Reach of the filters from the centre of a window, in windows.
 _REACH = {"bilinear": 1, "hamming": 1, "bicubic": 2, "lanczos": 3}

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from dpid_cli.downscaling import splitmix
 from dpid_cli.downscaling.choices import Form, Guidance
 from dpid_cli.downscaling.grid import Axis, Grid, Spans
-from dpid_cli.downscaling.methods import box, detail, order
+from dpid_cli.downscaling.methods import detail
 from dpid_cli.downscaling.methods.pools import Pool
 from dpid_cli.downscaling.methods.sweeps import window_means
 from dpid_cli.downscaling.parameters import CellParameters, Parameters, S3dppParameters
 from dpid_cli.downscaling.raster import Array, Raster
 from dpid_cli.downscaling.strips import Strip
 from dpid_cli.errors import ArgumentError
+from dpid_cli.kernels.order import MAX
 
 Indices = NDArray[np.int64]
 
@@ -83,9 +84,9 @@ def _render(out: Array, strip: Strip, parameters: Parameters, ys: Indices, xs: I
     """Fill `out` with the windows that begin at these rows and columns; as intensities if it holds floats."""
     windows = _side_by_side(strip, ys, xs, out.dtype)
     if not isinstance(parameters, S3dppParameters):
-        order.fill(out, "max", windows, parameters)
+        out[:] = Pool.of(windows).extremes(MAX)
     elif parameters.lambda_ == 0:
-        box.fill(out, "box", windows, parameters)
+        detail.fill_box(out, windows)
     elif parameters.guidance == Guidance.BOX:
         detail.fill(out, "dpp", windows, parameters)
     else:

@@ -1,13 +1,15 @@
-"""Calls of the sweeping kernel: window means and weighted means, with their flags and working memory."""
+"""Calls of the kernels of DPID and DPP: window means, guidance and weighted means, with flags and memory."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from dpid_cli.downscaling.filters import Filter
 from dpid_cli.downscaling.raster import Array
 from dpid_cli.downscaling.strips import Strip
-from dpid_cli.kernels import finish as finishing
-from dpid_cli.kernels import windows
+from dpid_cli.kernels import filters, windows
 from dpid_cli.kernels.flags import flag
 from dpid_cli.kernels.pixels import layout_of
 from dpid_cli.kernels.rewards import BOX, RANGE, power_for, reward_of
@@ -41,28 +43,16 @@ def sweep(
     name = "box" if task == BOX else "range" if task == RANGE else "detail"
     total = array(f"{name} total", strip.shape, real)
     weight = array(f"{name} weight", (rows, distances, columns), real)
+    exponent, epsilon2 = real(reward.exponent), real(reward.epsilon2)
+    power = power_for(task, 2 * reward.exponent, real)
     windows.sweep_rows(
-        raster.rows,
-        grid.ys,
-        grid.xs,
-        strip.start,
-        strip.stop,
-        nothing if guide is None else guide,
-        nothing if factor is None else factor,
-        flag(task),
-        layout_of(raster.channels, raster.packed),
-        reward_of(
-            real(reward.exponent),
-            real(reward.epsilon2),
-            reward.joint,
-            reward.asymmetric,
-            power_for(task, 2 * reward.exponent, real),
-        ),
-        array("scratch", (windows.SCRATCH,), real),
-        array("straddlers", (straddlers,), raster.rows.dtype),
-        total,
-        weight,
-    )
+        raster.rows, grid.ys, grid.xs, strip.start, strip.stop,
+        nothing if guide is None else guide, nothing if factor is None else factor,
+        flag(task), layout_of(raster.channels, raster.packed),
+        reward_of(exponent, epsilon2, reward.joint, reward.asymmetric, power),
+        array("scratch", (windows.SCRATCH,), real), array("straddlers", (straddlers,), raster.rows.dtype),
+        total, weight,
+    )  # fmt: skip
     return total, weight
 
 
@@ -70,6 +60,34 @@ def window_means(strip: Strip) -> Array:
     """Coverage-weighted mean of every window, (rows, C, w), on the scale of the pixels."""
     means, _ = sweep(strip, BOX)
     return means
+
+
+def over_means(guidance: Filter, strip: Strip, means: Array, start: int, stop: int) -> Array:
+    """The response of a filter on the output grid to window means, (rows, C, w).
+
+    `means`, (n, C, w), are those of the strip, ``means[start:stop]``, and of the rows above and below it, if
+    they exist.
+    """
+    guide = strip.workspace.array("guide", strip.shape, strip.raster.real)
+    real, channels = means.dtype, strip.raster.channels
+    kernels = np.broadcast_to(guidance.at_borders, (channels, 4, 4, 3, 3)).astype(real, order="C")
+    bias = (guidance.biases(channels) * strip.raster.unit).astype(real)
+    filters.filter_means(means, start, stop, kernels, bias, guide)
+    return guide
+
+
+def over_pixels(guidance: Filter, strip: Strip) -> Array:
+    """The response of a filter on the input grid to the pixels of the image, (rows, C, w)."""
+    raster = strip.raster
+    row_of, column_of = guidance.positions(strip.grid.size)
+    guide = strip.workspace.array("guide", strip.shape, raster.real)
+    kernel = guidance.planes(raster.channels).astype(raster.real)
+    bias = (guidance.biases(raster.channels) * raster.unit).astype(raster.real)
+    planes = strip.workspace.array("planes", (guidance.step, len(column_of)), raster.real)
+    filters.filter_pixels(
+        raster.rows, strip.start, strip.stop, guidance.step, kernel, bias, row_of, column_of, planes, guide
+    )
+    return guide
 
 
 def finish(
@@ -81,17 +99,8 @@ def finish(
     weight: Array,
     blend: Array | None = None,
 ) -> None:
-    """Fill `out` with the pixels of `kernels.finish.finish_rows`."""
-    raster = strip.raster
-    finishing.finish_rows(
-        total,
-        weight,
-        guide,
-        means,
-        means if blend is None else blend,
-        raster.real(raster.limit),
-        flag(raster.channels),
-        flag(blend is not None),
-        strip.workspace.array("planes", guide.shape[1:], out.dtype),
-        out,
-    )
+    """Fill `out` with the pixels of `windows.finish_rows`."""
+    channels, limit = strip.raster.channels, strip.raster.real(strip.raster.limit)
+    planes, blended = strip.workspace.array("planes", guide.shape[1:], out.dtype), flag(blend is not None)
+    parts = means if blend is None else blend
+    windows.finish_rows(total, weight, guide, means, parts, limit, flag(channels), blended, planes, out)

@@ -44,9 +44,8 @@ class Team(NamedTuple):
         """The team for each of some windows of `width` x `height` pixels."""
         column_bits = min(width.bit_length() - 1, WARP_BITS)
         columns = 1 << column_bits
-        if columns > 1 and 10 * width < 7 * columns * -(
-            -width // columns
-        ):  # too many threads would have no pixel
+        turns = -(-width // columns)
+        if columns > 1 and 10 * width < 7 * columns * turns:  # too many threads would have no pixel
             column_bits -= 1
         bits = column_bits
         while (

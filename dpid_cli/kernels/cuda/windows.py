@@ -1,4 +1,4 @@
-"""The box filter, DPID and DPP on a GPU: a team of threads for each window.
+"""The box filter, DPID and DPP on a GPU, with their guidance: a team of threads for each window.
 
 The formulas are those of `dpid_cli.kernels.rewards`. Neighbouring threads read neighbouring pixels, two rows
 of the window at a time, and keep their sums in registers. Each kernel computes the guidance that it uses, so
@@ -268,6 +268,46 @@ def mean_windows(pixels, ys, xs, start, top, team, layout, means):
 
 
 @Kernel
+def filter_pixels(pixels, scale, kernels, bias, row_of, column_of, team, out):
+    """Filter K x K pixels at each window, in steps of `scale`; `dpid_cli.kernels.filters` has the equation.
+
+    Parameters
+    ----------
+    pixels : (H, W * C) array
+    scale : int
+    kernels : (C, K, K) float32 array
+    bias : (C,) float32 array
+    row_of, column_of : (scale * (rows - 1) + K,), (scale * (w - 1) + K,) int32 array
+        The row and column of `pixels` at each position of the filter; -1 for a zero outside.
+    team : Team
+    out : (rows, C, w) float32 array
+        Filled.
+    """
+    crew = teams.crew_of(team, cuda.shared.array(WARPS, np.float32))
+    _, channels, width = out.shape
+    side = kernels.shape[1]
+    row, window = teams.my_window(crew)
+    i = min(window, np.int32(width - 1))
+    column, line = teams.my_place(crew)
+    for j in range(channels):
+        total = np.float32(0)
+        dy = line
+        while dy < side:
+            y = row_of[np.uint32(row * scale + dy)]
+            dx = column
+            while dx < side:
+                x = column_of[np.uint32(i * scale + dx)]
+                if y >= 0 and x >= 0:
+                    value = np.float32(pixels[np.uint32(y), np.uint32(x * channels + j)])
+                    total += kernels[np.uint32(j), np.uint32(dy), np.uint32(dx)] * value
+                dx = np.int32(dx + team.columns)
+            dy = np.int32(dy + team.rows)
+        total = teams.across(total, crew, SUM)
+        if window < width and column == 0 and line == 0:
+            out[np.uint32(row), np.uint32(j), np.uint32(i)] = total + bias[np.uint32(j)]
+
+
+@Kernel
 def reward_windows(
     pixels, ys, xs, start, top, team, near, above, kernels, bias, octaves, base, limit,
     guidance, task, normalised, blend, layout, reward, out,
@@ -305,19 +345,9 @@ def reward_windows(
     across_span = teams.span_of(xs, i)
     column, line = teams.my_place(crew)
     span = teams.rows_of(ys, start + row, top)
+    near_row = np.int32(row + above)
     mean, guide = compared(
-        pixels,
-        span,
-        across_span,
-        near,
-        np.int32(row + above),
-        i,
-        kernels,
-        bias,
-        crew,
-        guidance,
-        blend,
-        layout,
+        pixels, span, across_span, near, near_row, i, kernels, bias, crew, guidance, blend, layout
     )
     scale = mean_u = (ONE, ONE, ONE, ONE)
     if choice(task) == SCALED_DETAIL:
