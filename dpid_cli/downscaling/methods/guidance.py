@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -37,11 +38,18 @@ def means_and_guide(guidance: str | Filter, strip: Strip) -> tuple[NDArray[Any],
     means = window_means(wider)
     start, stop = strip.start - wider.start, strip.stop - wider.start
     filter_ = guidance if isinstance(guidance, Filter) else GAUSSIAN
-    real, channels = means.dtype, strip.raster.channels
-    kernels = np.broadcast_to(filter_.at_borders, (channels, 4, 4, 3, 3)).astype(real, order="C")
-    bias = (filter_.biases(channels) * strip.raster.unit).astype(real)
+    kernels, bias = _kernels_and_bias(filter_, strip.raster.channels, strip.raster.unit, means.dtype)
     filters.filter_means(means, start, stop, kernels, bias, guide)
     return means[start:stop], guide
+
+
+@lru_cache(maxsize=16)
+def _kernels_and_bias(
+    filter_: Filter, channels: int, unit: float, dtype: np.dtype[Any]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Arguments of `filters.filter_means`, made once: to make them takes a good part of a strip's time."""
+    kernels = np.broadcast_to(filter_.at_borders, (channels, 4, 4, 3, 3)).astype(dtype, order="C")
+    return kernels, (filter_.biases(channels) * unit).astype(dtype)
 
 
 def _filter_pixels(guidance: Filter, strip: Strip, guide: NDArray[Any]) -> None:
