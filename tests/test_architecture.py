@@ -15,8 +15,8 @@ ROOT = Path(dpid_cli.__file__).parent
 # From the ground up. Packages on one floor do not import each other.
 FLOORS = (
     ("errors", "version"),
-    ("kernels",),
-    ("downscaling", "pictures", "files"),
+    ("kernels", "files"),
+    ("downscaling", "pictures"),
     ("convert",),
     ("batching", "compare", "learning"),
     ("cli",),

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import reprlib
-import secrets
 import stat
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dpid_cli.errors import ArgumentError, FileError, one_line, reason
+from dpid_cli.errors import ArgumentError, one_line, reason
+from dpid_cli.files.atomic import atomic
 
 FORMAT, VERSION = "dpid-filter", 1
 
@@ -84,24 +82,8 @@ def write(path: Path, values: Mapping[str, Any], overwrite: bool) -> None:
     if path.suffix != ".json":
         raise ArgumentError(f"{path}: a filter file must end in .json: use {path}.json")
     lines = (f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in values.items())
-    draft = path.with_name(f".dpid-{secrets.token_hex(8)}.tmp")
-    try:
-        with draft.open("xb") as stream:
-            stream.write(("{\n" + ",\n".join(lines) + "\n}\n").encode())
-            stream.flush()
-            os.fsync(stream.fileno())
-        if overwrite:
-            with suppress(FileNotFoundError):
-                draft.chmod(stat.S_IMODE(path.stat().st_mode))
-        else:
-            path.touch(exist_ok=False)  # reserves the name
-        draft.replace(path)
-    except FileExistsError:
-        raise FileError(f"{path}: exists already: use overwrite, or another name") from None
-    except OSError as error:
-        raise FileError(f"{path}: cannot be written: {reason(error)}: check the folder") from error
-    finally:
-        draft.unlink(missing_ok=True)
+    with atomic(path, overwrite) as stream:
+        stream.write(("{\n" + ",\n".join(lines) + "\n}\n").encode())
 
 
 def short(value: Any) -> str:

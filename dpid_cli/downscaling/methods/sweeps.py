@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -69,11 +71,18 @@ def over_means(guidance: Filter, strip: Strip, means: Array, start: int, stop: i
     they exist.
     """
     guide = strip.workspace.array("guide", strip.shape, strip.raster.real)
-    real, channels = means.dtype, strip.raster.channels
-    kernels = np.broadcast_to(guidance.at_borders, (channels, 4, 4, 3, 3)).astype(real, order="C")
-    bias = (guidance.biases(channels) * strip.raster.unit).astype(real)
+    kernels, bias = _kernels_and_bias(guidance, strip.raster.channels, strip.raster.unit, means.dtype)
     filters.filter_means(means, start, stop, kernels, bias, guide)
     return guide
+
+
+@lru_cache(maxsize=16)
+def _kernels_and_bias(
+    filter_: Filter, channels: int, unit: float, dtype: np.dtype[Any]
+) -> tuple[Array, Array]:
+    """Arguments of `filters.filter_means`, cached because making them takes a good part of a strip's time."""
+    kernels = np.broadcast_to(filter_.at_borders, (channels, 4, 4, 3, 3)).astype(dtype, order="C")
+    return kernels, (filter_.biases(channels) * unit).astype(dtype)
 
 
 def over_pixels(guidance: Filter, strip: Strip) -> Array:
