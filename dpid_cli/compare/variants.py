@@ -108,7 +108,7 @@ def _value(parameter: Parameter, text: str) -> Any:
         return int(text) if parameter.whole else float(text)
     except ValueError:
         kind = "a whole number" if parameter.whole else "a number"
-        raise ArgumentError(f"{parameter.label}: must be {kind} (got {text!r})") from None
+        raise ArgumentError(f"{parameter.label} must be {kind} (got {text!r})") from None
 
 
 def sweep_of(word: str) -> Sweep:

@@ -85,7 +85,7 @@ class Recipe:
         Transparency.named("transparency", self.transparency)
         for option, limit in (("max-pixels", self.max_pixels), ("max-frames", self.max_frames)):
             if limit < 1:
-                raise ArgumentError(f"{option}: must be 1 or more: got {limit}")
+                raise ArgumentError(f"{option} must be 1 or more (got {limit})")
         if self.background is not None:
             if self.transparency != "drop":
                 raise ArgumentError("background: works only with transparency drop: set both, or omit it")

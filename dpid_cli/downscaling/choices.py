@@ -31,7 +31,7 @@ class Choice(StrEnum):
         try:
             return cls(value)  # type: ignore[arg-type]  # which may be anything
         except ValueError:
-            raise ArgumentError(f"{name}: must be {either(cls.words())}: got {value!r}") from None
+            raise ArgumentError(f"{name} must be {either(cls.words())} (got {value!r})") from None
 
 
 def either(words: Iterable[str]) -> str:

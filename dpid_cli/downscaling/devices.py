@@ -32,7 +32,7 @@ def thread_count(threads: int | None) -> int:
     if threads is None:
         return available_threads()
     if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
-        raise ArgumentError(f"threads: must be a whole number, 1 or more: got {threads!r}")
+        raise ArgumentError(f"threads must be a whole number, 1 or more (got {threads!r})")
     return threads
 
 

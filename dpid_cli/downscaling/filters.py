@@ -344,7 +344,7 @@ def resolved(method: Method, arguments: Mapping[str, Any]) -> dict[str, Any]:
     if guidance is None or "guidance" not in method.defaults or guidance in Guidance.words():
         return chosen
     if not isinstance(guidance, Filter | str | os.PathLike):
-        raise ArgumentError(f"guidance: must be a name, a path or a Filter: got {short(guidance)}")
+        raise ArgumentError(f"guidance must be a name, a path or a Filter (got {short(guidance)})")
     if not method.takes_filter:
         raise ArgumentError(f"guidance: method {method.name} takes no filter: use {either(Guidance.words())}")
     filter_ = guidance if isinstance(guidance, Filter) else Filter.load(guidance)

@@ -82,7 +82,7 @@ class Parameter:
             return type(self.default).named(self.label, value)
         fits = isinstance(value, Integral if self.whole else Real) and not isinstance(value, bool)
         if not fits or not self.low <= value <= self.high or (self.above_zero and value == 0):
-            raise ArgumentError(f"{self.label}: must be {self.allowed}: got {value!r}")
+            raise ArgumentError(f"{self.label} must be {self.allowed} (got {value!r})")
         return int(value) if self.whole else float(value)
 
 
@@ -101,7 +101,7 @@ class Parameters:
     <Guidance.BOX: 'box'>
     >>> WindowParameters.described()["window"].check(0)
     Traceback (most recent call last):
-    dpid_cli.errors.ArgumentError: window: must be a whole number, 1 or more: got 0
+    dpid_cli.errors.ArgumentError: window must be a whole number, 1 or more (got 0)
     """
 
     @classmethod

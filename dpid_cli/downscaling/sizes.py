@@ -19,7 +19,7 @@ def positive(name: str, value: object) -> float:
     except (TypeError, ValueError, OverflowError):  # or an integer beyond all floats
         number = math.nan
     if not 0 < number < math.inf or isinstance(value, bool | str | bytes):
-        raise ArgumentError(f"{name}: must be a finite number above 0: got {value!r}")
+        raise ArgumentError(f"{name} must be a finite number above 0 (got {value!r})")
     return number
 
 
@@ -27,7 +27,7 @@ def pixels(name: str, value: object) -> int:
     """Return `value` as a whole number of pixels, at least 1, or raise an `ArgumentError`."""
     number = positive(name, value)
     if number != int(number):
-        raise ArgumentError(f"{name}: must be a whole number of pixels: got {value!r}")
+        raise ArgumentError(f"{name} must be a whole number of pixels (got {value!r})")
     return int(number)
 
 
@@ -76,7 +76,7 @@ def by_size(source: Size, size: object) -> Size:
     try:
         width, height = cast(tuple[object, object], size)
     except (TypeError, ValueError):
-        raise ArgumentError(f"size: must be (width, height): got {size!r}") from None
+        raise ArgumentError(f"size must be (width, height) (got {size!r})") from None
     target = pixels("size: width", width), pixels("size: height", height)
     if target[0] > source[0] or target[1] > source[1]:
         raise SizeError(
@@ -89,7 +89,7 @@ def by_size(source: Size, size: object) -> Size:
 def requested(source: Size, scale: object, size: object) -> Size:
     """Apply whichever of `scale` and `size` is not None; exactly one must be given."""
     if (scale is None) == (size is None):
-        raise ArgumentError("size: give either scale or size: got both or neither")
+        raise ArgumentError("size: give either scale or size, not both or neither")
     return by_size(source, size) if scale is None else by_scale(source, scale)
 
 

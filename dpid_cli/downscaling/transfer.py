@@ -105,7 +105,7 @@ def transfer_of(linear: object) -> Transfer | None:
         return linear
     if isinstance(linear, bool | np.bool_):
         return SRGB if linear else None
-    raise ArgumentError(f"linear: must be True, False or a Transfer: got {linear!r}")
+    raise ArgumentError(f"linear must be True, False or a Transfer (got {linear!r})")
 
 
 @dataclass(frozen=True)

@@ -158,7 +158,7 @@ def _planes(upstream: ArrayLike, shape: tuple[int, ...]) -> Array:
     values = np.asarray(upstream)
     if values.shape != shape or values.dtype.kind not in "fiu" or not np.isfinite(values).all():
         raise ArgumentError(
-            f"upstream: must be finite numbers of shape {shape}, that of the output "
+            f"upstream must be finite numbers of shape {shape}, that of the output "
             f"(got {values.dtype} of shape {values.shape})"
         )
     return np.ascontiguousarray(values.astype(np.float64).reshape(*shape[:2], -1).swapaxes(1, 2))

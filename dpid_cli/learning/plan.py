@@ -52,7 +52,7 @@ class Plan:
         methods = [method.name for method in METHODS.values() if method.differentiable]
         for name, allowed in (("objective", [*OBJECTIVES]), ("method", methods)):
             if (value := getattr(self, name)) not in allowed:
-                raise ArgumentError(f"{name}: must be {' or '.join(allowed)} (got {value!r})")
+                raise ArgumentError(f"{name} must be {' or '.join(allowed)} (got {value!r})")
         labels = [name.rstrip("_") for name in PARAMETERS]
         if unknown := sorted({name.rstrip("_") for name in self.hold} - {*labels}):
             raise ArgumentError(f"hold: unknown parameters {unknown}: give some of {', '.join(labels)}")
@@ -61,12 +61,12 @@ class Plan:
         object.__setattr__(self, "scale", positive("scale", self.scale))
         by_scale((1, 1), self.scale)
         if self.held_out != 0 and positive("held-out", self.held_out) >= 1:
-            raise ArgumentError(f"held-out: must be 0 or more and less than 1 (got {self.held_out!r})")
+            raise ArgumentError(f"held-out must be 0 or more and less than 1 (got {self.held_out!r})")
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
-            raise ArgumentError(f"seed: must be a whole number, 0 or more (got {self.seed!r})")
+            raise ArgumentError(f"seed must be a whole number, 0 or more (got {self.seed!r})")
         least = max(SMALLEST_SIDE, math.ceil(2 * self.scale))
         if self.crop is not None and pixels("crop", self.crop) < least:
-            raise ArgumentError(f"crop: must be {least} pixels or more (got {self.crop!r})")
+            raise ArgumentError(f"crop must be {least} pixels or more (got {self.crop!r})")
         for name in ("crops", "iterations", "starts"):
             object.__setattr__(self, name, pixels(name, getattr(self, name)))
         thread_count(self.threads)

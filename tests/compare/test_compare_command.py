@@ -290,7 +290,7 @@ def test_found_places_are_where_methods_differ(dpid, folder):
         ("photo.png -s 4 -m dpidd -o a.png", "--method dpidd"),
         ("photo.png -s 4 -m dpid:guidance=none -o a.png", "guidance: 'none' is not known"),
         ("photo.png -s 4 --sweep power=1,2 -o a.png", "applies to no method"),
-        ("photo.png -s 4 --sweep lambda=-1:1:1 -o a.png", "lambda: must be"),
+        ("photo.png -s 4 --sweep lambda=-1:1:1 -o a.png", "lambda must be"),
         ("photo.png -s 4 --crop 1,2,3 -o a.png", "is not X,Y,W,H"),
         ("photo.png -s 4 --crop 55,0,10,10 -o a.png", "exceeds the image, which has 60x40 pixels"),
         ("photo.png -s 4 --crop 0,0,9,9 --crops 3 -o a.png", "leave one out"),

@@ -66,11 +66,11 @@ def test_words_come_back(name):
         ("dpid:lambda", "'lambda' sets no parameter"),
         ("dpid:lamda=1", "unknown parameter 'lamda'"),
         ("dpid:lambda=x", "must be a number (got 'x')"),
-        ("dpid:lambda=-1", "lambda: must be"),
+        ("dpid:lambda=-1", "lambda must be"),
         ("box:window=2.5", "must be a whole number (got '2.5')"),
         ("box:lambda=1", "method box has no such parameter"),
         ("box:guidance=photo", "method box has no such parameter"),
-        ("dpp:variant=both", "variant: must be sym or asym"),
+        ("dpp:variant=both", "variant must be sym or asym"),
     ],
 )
 def test_words_that_are_wrong(word, told):

@@ -350,7 +350,7 @@ def test_filters_that_do_not_fit(dpid, photo):
 def test_other_methods_have_no_guidance(dpid, photo):
     result = dpid("downscale", "photo.png", "-s", "2", "-m", "box", "--guidance", "none.json")
     assert result.exit_code == 2 and "no such parameter" in result.stderr
-    with pytest.raises(DpidError, match="guidance: must be a name, a path or a Filter: got 3"):
+    with pytest.raises(DpidError, match=r"guidance must be a name, a path or a Filter \(got 3"):
         downscale(np.zeros((4, 4)), scale=2, guidance=3)
 
 

@@ -311,7 +311,7 @@ def test_negative_values():
 
 @pytest.mark.parametrize("linear", [None, 1, "srgb", SRGB.decode])
 def test_refused(linear):
-    with pytest.raises(dpid_cli.DpidError, match=r"^linear: must be True, False or a Transfer: got "):
+    with pytest.raises(dpid_cli.DpidError, match=r"^linear must be True, False or a Transfer \(got "):
         downscale(np.zeros((4, 4)), scale=2, linear=linear)
 
 

@@ -85,7 +85,7 @@ def test_only_equal_weights_are_the_box_filter(name):
 def test_words(words):
     assert all(words.named("word", word) == word for word in words.words())
     for wrong in ("", None, 1, [], np.zeros(3), "Sym"):
-        with pytest.raises(ArgumentError, match=r"^word: must be .*: got "):
+        with pytest.raises(ArgumentError, match=r"^word must be .* \(got "):
             words.named("word", wrong)
 
 

@@ -196,7 +196,7 @@ WRONG = [
     ({"guidance": over_pixels(3)}, "exactly 3"),
     ({"images": []}, "images: "),
     ({"images": [np.zeros((9, 40))]}, "too few for SSIM"),
-    ({"images": [np.zeros((40, 40)), np.zeros(3)]}, "image 2: image: must have shape"),
+    ({"images": [np.zeros((40, 40)), np.zeros(3)]}, "image 2: image must have shape"),
     ({"images": [np.zeros((40, 40)), np.zeros((40, 40, 3))], "per_channel": True}, "image 2: "),
 ]
 

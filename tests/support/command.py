@@ -48,5 +48,6 @@ def places(sheet: np.ndarray, panel: np.ndarray) -> list[tuple[int, int]]:
 
 
 def is_one_error_line(text: str) -> bool:
-    """Whether it is a single line of the form ``what: what is wrong: what to do``."""
-    return text.count("\n") == 1 and text.endswith("\n") and len(text.strip().split(": ")) >= 3
+    """Whether it is one line: ``what: what is wrong: what to do``, or ``what must be this (got that)``."""
+    told = len(text.strip().split(": ")) >= 3 or (" must " in text and "(got " in text)
+    return text.count("\n") == 1 and text.endswith("\n") and told

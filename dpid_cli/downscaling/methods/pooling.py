@@ -31,7 +31,7 @@ def _kernel(gate: Any) -> NDArray[np.float64]:
         return np.asarray(gate.kernel if isinstance(gate, Filter) else gate, np.float64)
     except (TypeError, ValueError):
         kind = type(gate).__name__
-        raise ArgumentError(f"gate: must be an array of numbers or a filter: got a {kind}") from None
+        raise ArgumentError(f"gate must be an array of numbers or a filter (got a {kind})") from None
 
 
 def _fitting(kernel: NDArray[np.float64], raster: Raster, grid: Grid) -> NDArray[np.float64]:

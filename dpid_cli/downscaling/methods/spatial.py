@@ -54,7 +54,7 @@ def _draw(parameters: CellParameters, axis: Axis, number: int) -> Indices:
     if cell is None:
         cell = max(1, (axis.target + 1) // 2) * side
     if cell % side:
-        raise ArgumentError(f"cell: must be a multiple of {side}, to hold whole windows: got {cell}")
+        raise ArgumentError(f"cell must be a multiple of {side}, to hold whole windows (got {cell})")
     return splitmix.sample(parameters.seed, number, axis.source, cell, side)
 
 
