@@ -18,14 +18,7 @@ from dpid_cli.errors import ArgumentError
 from dpid_cli.pictures.limits import RefusedError
 
 if TYPE_CHECKING:
-    from dpid_cli.pictures.codecs.annotations import (
-        Frames,
-        Image,
-        Limits,
-        Metadata,
-        Opened,
-        Pixels,
-    )
+    from dpid_cli.pictures.codecs.annotations import Frames, Image, Limits, Metadata, Opened, Pixels
 
 COLOUR = frozenset({"L", "RGB"})
 ALPHA = frozenset({"LA", "RGBA"})

@@ -209,11 +209,7 @@ def write(animation: Animation, stream: IO[bytes]) -> None:
 
 
 def _write_frame(
-    colours: NDArray[np.uint8],
-    painted: NDArray[np.bool_],
-    disposal: str,
-    duration: float,
-    stream: IO[bytes],
+    colours: NDArray[np.uint8], painted: NDArray[np.bool_], disposal: str, duration: float, stream: IO[bytes]
 ) -> None:
     rows, columns = (np.flatnonzero(painted.any(axis=axis)) for axis in (1, 0))
     top, bottom = (rows[0], rows[-1] + 1) if rows.size else (0, 1)
