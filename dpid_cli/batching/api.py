@@ -9,8 +9,8 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from dpid_cli.batching.items import Item, Result
-from dpid_cli.batching.runner import run
 from dpid_cli.batching.spec import BatchSpec, OutputSpec
+from dpid_cli.batching.worker import run
 from dpid_cli.convert.recipe import Recipe
 from dpid_cli.downscaling.devices import thread_count
 from dpid_cli.downscaling.registry import PARAMETERS

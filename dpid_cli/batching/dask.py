@@ -15,8 +15,7 @@ from uuid import uuid4
 
 from dpid_cli.batching import signals
 from dpid_cli.batching.items import Item, Result
-from dpid_cli.batching.runner import results_of
-from dpid_cli.batching.worker import convert_items, retried
+from dpid_cli.batching.worker import convert_items, results_of, retried
 from dpid_cli.downscaling.devices import thread_count
 from dpid_cli.errors import ArgumentError, one_line
 from dpid_cli.version import __version__

@@ -13,9 +13,9 @@ from dpid_cli.batching.inventory import Inventory
 from dpid_cli.batching.items import FAILED, Result
 from dpid_cli.batching.processes import Processes
 from dpid_cli.batching.report import Report, recording
-from dpid_cli.batching.runner import run
 from dpid_cli.batching.scratch import full_disk_errors
 from dpid_cli.batching.selection import Input, Listed, Selection, Shard
+from dpid_cli.batching.worker import run
 from dpid_cli.downscaling.devices import thread_count
 from dpid_cli.errors import ArgumentError
 from dpid_cli.files import storage

@@ -13,8 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from dpid_cli.cli.console import say
-from dpid_cli.cli.sections import Explained, write_section
-from dpid_cli.cli.values import did_you_mean
+from dpid_cli.cli.sections import Explained, did_you_mean, write_section
 from dpid_cli.errors import ArgumentError, DpidError
 from dpid_cli.version import __version__
 

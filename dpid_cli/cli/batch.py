@@ -26,8 +26,7 @@ from dpid_cli.cli.options import (
     size_options,
 )
 from dpid_cli.cli.progress import Progress
-from dpid_cli.cli.sections import Command, option, sections
-from dpid_cli.cli.values import least_size, number, wrong
+from dpid_cli.cli.sections import Command, least_size, number, option, sections, wrong
 from dpid_cli.downscaling.choices import Device, IfSmaller
 from dpid_cli.errors import ArgumentError
 

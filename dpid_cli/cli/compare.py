@@ -21,8 +21,7 @@ from dpid_cli.cli.options import (
     size_options,
     size_request,
 )
-from dpid_cli.cli.sections import Command, option, sections
-from dpid_cli.cli.values import number
+from dpid_cli.cli.sections import Command, number, option, sections
 from dpid_cli.errors import ArgumentError, DpidError, collected
 
 if TYPE_CHECKING:

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
-from dpid_cli.convert.bit_depth import narrowed, widened
-from dpid_cli.convert.rendering import downscale_picture
+from dpid_cli.convert.rendering import downscale_picture, narrowed, widened
 from dpid_cli.downscaling.choices import Depth, MetadataPolicy, Transparency, Truncated
 from dpid_cli.downscaling.devices import device_for, thread_count
 from dpid_cli.downscaling.filters import resolved

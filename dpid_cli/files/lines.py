@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from dpid_cli.errors import ArgumentError, FileError, reason
-from dpid_cli.files.atomic import atomic, is_named, lock
-from dpid_cli.files.targets import make_folder
+from dpid_cli.files.output import atomic, is_named, lock, make_folder
 
 
 def opened(path: str) -> IO[bytes] | None:

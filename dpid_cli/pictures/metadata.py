@@ -9,7 +9,7 @@ from PIL.ExifTags import Base
 
 from dpid_cli.pictures import exif, iptc, xmp
 from dpid_cli.pictures.picture import Metadata
-from dpid_cli.pictures.pillow_state import decoder_warnings
+from dpid_cli.pictures.pillow import decoder_warnings
 
 if TYPE_CHECKING:
     from PIL import Image

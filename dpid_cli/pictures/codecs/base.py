@@ -145,7 +145,7 @@ class Codec:
 
     def frames_by_pillow(self, stream: IO[bytes], limits: Limits) -> Frames | None:
         """The frames of an animation that Pillow paints."""
-        from dpid_cli.pictures.codecs.frames import Frame, Frames
+        from dpid_cli.pictures.codecs.images import Frame, Frames
 
         image: Any = self.open_again(stream, limits)
 

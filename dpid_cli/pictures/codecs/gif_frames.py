@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dpid_cli.pictures.codecs.frames import Patch, Patches
+from dpid_cli.pictures.codecs.images import Patch, Patches
 
 if TYPE_CHECKING:
     from dpid_cli.pictures.codecs.base import Animation

@@ -16,9 +16,8 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from dpid_cli.pictures.codecs.frames import Patch, Patches
+from dpid_cli.pictures.codecs.images import Patch, Patches, eight_bits
 from dpid_cli.pictures.codecs.png_chunks import SIGNATURE, chunk, chunks
-from dpid_cli.pictures.codecs.samples import eight_bits
 
 if TYPE_CHECKING:
     from dpid_cli.pictures.codecs.base import Animation

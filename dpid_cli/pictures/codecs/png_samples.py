@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from dpid_cli.pictures.codecs.images import HighDepthImage, Samples
 from dpid_cli.pictures.codecs.png_chunks import SIGNATURE, chunk, chunks, with_pixels
-from dpid_cli.pictures.codecs.samples import HighDepthImage, Samples
 
 if TYPE_CHECKING:
     from dpid_cli.pictures.limits import Limits

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL.TiffImagePlugin import TiffImageFile
 
 from dpid_cli.pictures import icc
-from dpid_cli.pictures.codecs.samples import HighDepthImage, Samples, stretched
+from dpid_cli.pictures.codecs.images import HighDepthImage, Samples, stretched
 from dpid_cli.pictures.limits import RefusedError
 
 if TYPE_CHECKING:
