@@ -28,10 +28,7 @@ _BLOCK = 1 << 16
 def compiled(pattern: str, ignore_case: bool = False) -> re.Pattern[str]:
     """A regular expression that matches whole paths with ``/`` between their parts.
 
-    Raises
-    ------
-    ArgumentError
-        If the pattern is invalid, such as ``[z-a]``.
+    Raises an `ArgumentError` for an invalid pattern, such as ``[z-a]``.
     """
     regex = "/".join(".*" if part == "**" else _TOKEN.sub(_translated, part) for part in pattern.split("/"))
     regex = re.sub(r"(^|/)\.\*/", r"\1(?:.*/)?", regex)
@@ -277,10 +274,7 @@ def _bare(item: bytes, end: bytes) -> bytes:
 def selection_of(text: str, rules: Rules, recursive: bool) -> Selection:
     """The inputs that one INPUT of the command line means: a folder, a file, or a pattern in quotes.
 
-    Raises
-    ------
-    ArgumentError
-        If there is no such file or folder.
+    Raises an `ArgumentError` if there is no such file or folder.
     """
     if storage.is_folder(text):
         return Tree(text, rules, recursive)

@@ -17,7 +17,7 @@ from dpid_cli.downscaling.registry import FILTERS, METHODS, PARAMETERS
 if TYPE_CHECKING:
     from dpid_cli.downscaling.filters import Filter
 
-_METHODS = [method.name for method in METHODS.values() if method.differentiable]
+_METHODS = tuple(method.name for method in METHODS.values() if method.differentiable)
 _LOSS = {"ssim": "1 - SSIM", "l2": "mean squared error", "pairs": "mean squared error"}
 _USED = "Use this value; it is not fitted."
 _EITHER = "the filter's, else the method's"

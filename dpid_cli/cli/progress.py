@@ -20,15 +20,7 @@ BAR_SECONDS, LINE_SECONDS = 0.1, 10.0
 
 
 class Progress:
-    """Count results and show progress on standard error.
-
-    Parameters
-    ----------
-    count : int
-        Number of results to come.
-    quiet : bool
-        Whether to show nothing.
-    """
+    """Count results, of which `count` are to come, and show progress on standard error unless `quiet`."""
 
     def __init__(self, count: int, quiet: bool) -> None:
         self.count = count

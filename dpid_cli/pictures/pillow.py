@@ -35,12 +35,8 @@ _COPIED_ROWS = 64
 def settings(max_pixels: int, truncated: bool) -> Iterator[None]:
     """Apply settings to Pillow, with one block of memory an image and no warnings; the last thread undoes it.
 
-    Parameters
-    ----------
-    max_pixels : int
-        Pillow refuses images with more than twice as many; the caller refuses those with more.
-    truncated : bool
-        Whether Pillow decodes truncated files.
+    Pillow refuses images of more than twice `max_pixels`; the caller refuses those with more. `truncated` is
+    whether Pillow decodes truncated files.
     """
     global _readers, _current  # noqa: PLW0603
     wanted = max_pixels, truncated
@@ -114,16 +110,10 @@ class _ArrowArray(ctypes.Structure):
 
 
 _ArrowArray._fields_ = [
-    ("length", ctypes.c_int64),
-    ("null_count", ctypes.c_int64),
-    ("offset", ctypes.c_int64),
-    ("n_buffers", ctypes.c_int64),
-    ("n_children", ctypes.c_int64),
+    *((name, ctypes.c_int64) for name in ("length", "null_count", "offset", "n_buffers", "n_children")),
     ("buffers", ctypes.POINTER(ctypes.c_void_p)),
     ("children", ctypes.POINTER(ctypes.POINTER(_ArrowArray))),
-    ("dictionary", ctypes.c_void_p),
-    ("release", ctypes.c_void_p),
-    ("private_data", ctypes.c_void_p),
+    *((name, ctypes.c_void_p) for name in ("dictionary", "release", "private_data")),
 ]
 
 
@@ -142,10 +132,7 @@ def one_block() -> Iterator[None]:
 def shared(image: Image.Image) -> NDArray[np.uint8]:
     """The pixels of an L, RGB or RGBA image: (H, W[, C]), read-only, in the memory of the image.
 
-    Raises
-    ------
-    ValueError
-        If the image lies in several blocks.
+    Raises a `ValueError` if the image lies in several blocks.
     """
     _, capsule = image.__arrow_c_array__()
     outer = _ArrowArray.from_address(_pointer_of(capsule, b"arrow_array"))

@@ -144,10 +144,7 @@ def write_sequence(sequence: PictureSequence, stream: IO[bytes], format_: Codec,
 
     Pages are written one by one. The frames of an animation get one mode, and the metadata of the first.
 
-    Raises
-    ------
-    FileError
-        As by `write` for each.
+    Raises a `FileError` as `write` does for each.
     """
     if sequence.kind == "still":
         write(next(sequence.pictures), stream, format_, name)

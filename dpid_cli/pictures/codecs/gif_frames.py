@@ -10,16 +10,14 @@ import io
 import struct
 from dataclasses import dataclass
 from functools import partial
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from dpid_cli.pictures.codecs.base import Animation
 from dpid_cli.pictures.codecs.images import Patch, Patches
-
-if TYPE_CHECKING:
-    from dpid_cli.pictures.codecs.base import Animation
 
 _DISPOSALS = ("keep", "keep", "background", "previous")  # 0 says nothing
 _LOOPS = (b"NETSCAPE2.0", b"ANIMEXTS1.0")

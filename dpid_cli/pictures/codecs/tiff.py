@@ -14,15 +14,8 @@ from dpid_cli.pictures import iptc
 from dpid_cli.pictures.codecs.base import ALPHA, COLOUR, HIGH_DEPTH, TAGS, Codec
 
 if TYPE_CHECKING:
-    from dpid_cli.pictures.codecs.annotations import (
-        Frames,
-        HighDepthImage,
-        Image,
-        Limits,
-        Metadata,
-        Opened,
-        Pixels,
-    )
+    from dpid_cli.pictures.codecs.annotations import Frames, HighDepthImage, Image, Limits, Opened, Pixels
+    from dpid_cli.pictures.picture import Metadata
 
 
 _XMP, _IPTC, _PHOTOSHOP, _BITS = 700, 33723, 34377, 258
