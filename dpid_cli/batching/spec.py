@@ -155,12 +155,7 @@ class BatchSpec:
     def targets(self, name: str, size: Size | None = None) -> tuple[str, ...]:
         """The paths of all outputs of an input, that of the cropped original last.
 
-        Parameters
-        ----------
-        name : str
-            The input's path in the folder tree.
-        size : (int, int), optional
-            The input's size, upright, if `needs_size`.
+        `name` is the input's path in the folder tree, and `size` its size, upright, if `needs_size`.
         """
         paths = []
         for output in self.outputs:

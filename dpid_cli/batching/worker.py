@@ -265,23 +265,11 @@ def run(
 ) -> Iterator[Result]:
     """Convert all items and yield their results, in the order in which they complete.
 
-    Parameters
-    ----------
-    items : iterable of Item
-        Taken when they are needed.
-    executor : concurrent.futures.Executor
-        Threads, processes or other machines.
-    pending : int
-        The most chunks that are handed over and not yet done.
-    chunk : int, default 1
-        The most items to hand over together.
-    within : float, optional
-        Seconds that a chunk should take at the pace of the last one. Chunks start with one item and at most
-        double. Without it, all have `chunk` items.
-    stop : threading.Event, optional
-        When it is set, items that have not begun are dropped, and the others are waited for.
-
-    If the executor fails, its items fail.
+    Items are taken when they are needed. At most `chunk` of them are handed over together, and at most
+    `pending` chunks are not yet done. With `within`, the seconds that a chunk should take at the pace of the
+    last one, chunks start with one item and at most double; without it, all have `chunk` items. When `stop`
+    is set, items that have not begun are dropped, and the others are waited for. If the executor fails, its
+    items fail.
     """
     source = iter(items)
     size = chunk if within is None else 1

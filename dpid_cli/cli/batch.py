@@ -106,7 +106,7 @@ OPTIONS = sections(
 @click.command("batch", cls=Command, params=OPTIONS, no_args_is_help=True)
 @click.pass_context
 @_interruptible()
-def command(
+def batch_command(
     ctx: click.Context,
     /,
     paths: tuple[str, ...],

@@ -62,7 +62,7 @@ OPTIONS = sections(
 
 @click.command("compare", cls=Command, params=OPTIONS, no_args_is_help=True)
 @click.pass_context
-def command(
+def compare_command(
     ctx: click.Context, /, inputs: tuple[str, ...], as_json: bool, quiet: bool, debug: bool, **options: Any
 ) -> None:
     """Compare methods on images, side by side and by metrics.

@@ -45,7 +45,7 @@ OPTIONS = sections(
 
 @click.command("downscale", cls=Command, params=OPTIONS, no_args_is_help=True)
 @click.pass_context
-def command(
+def downscale_command(
     ctx: click.Context,
     /,
     inputs: tuple[str, ...],

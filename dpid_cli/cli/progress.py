@@ -6,7 +6,6 @@ import sys
 import time
 from collections import Counter
 from contextlib import ExitStack
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import click
@@ -41,9 +40,7 @@ class Progress:
                 self._bar = self._stack.enter_context(bar)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with best_effort():
             self._move(self._behind)
             self._stack.close()

@@ -35,13 +35,8 @@ def same_file(path: Path, other: Path) -> bool:
 def check_target(target: Path, inputs: Iterable[Path], written: Iterable[Path], overwrite: bool) -> None:
     """Raise a `FileError` if writing `target` would lose something, or cannot succeed.
 
-    Parameters
-    ----------
-    target : Path
-    inputs, written : iterable of Path
-        The inputs of the run, and the outputs that it has written so far; neither is ever replaced.
-    overwrite : bool
-        Whether other existing files may be replaced.
+    Neither the inputs of the run nor the outputs `written` so far are ever replaced; `overwrite` is whether
+    other existing files may be.
     """
     if any(same_file(target, path) for path in inputs):
         raise is_input(target)

@@ -7,7 +7,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,17 +88,10 @@ def _applied(max_pixels: int, truncated: bool) -> Iterator[None]:
 def _collecting(show: Any) -> Any:
     """A ``showwarning`` for threads that read and for others."""
 
-    def showwarning(
-        message: Warning | str,
-        category: type[Warning],
-        filename: str,
-        lineno: int,
-        file: TextIO | None = None,
-        line: str | None = None,
-    ) -> None:
+    def showwarning(message: Warning | str, category: type[Warning], *where: Any) -> None:
         messages = getattr(_of_thread, "messages", None)
         if messages is None or issubclass(category, DpidWarning):
-            show(message, category, filename, lineno, file, line)
+            show(message, category, *where)
         else:
             messages.append(str(message))
 

@@ -27,10 +27,8 @@ _WIDER = {"L": ("RGB", "RGBA"), "LA": ("RGBA",), "RGB": ("RGBA",)}
 def write(picture: Picture, stream: IO[bytes], format_: Codec, name: str) -> None:
     """Encode an image; `name` is what errors and warnings call the output.
 
-    Raises
-    ------
-    FileError
-        If the format cannot store the image's depth, size or transparency, or its encoder fails.
+    Raises a `FileError` if the format cannot store the image's depth, size or transparency, or its encoder
+    fails.
     """
     _write(picture, stream, format_, name, {})
 
