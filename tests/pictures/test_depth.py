@@ -328,7 +328,7 @@ def test_learning_refuses_transparent_floats(dpid, folder):
     Path("a.tif").write_bytes(tiff(values("RGBA", "float")))
     result = dpid("learn", "a.tif", "-s", "2", "-o", "f.json")
     assert (result.exit_code, result.stdout) == (1, "") and is_one_error_line(result.stderr)
-    assert result.stderr == "a.tif: parts of it are transparent: give an opaque image\n"
+    assert result.stderr == "a.tif: has transparent pixels: give an opaque image\n"
 
 
 @pytest.mark.parametrize("dtype", ["u2", "f4"])
