@@ -6,19 +6,17 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 from dpid_cli.batching.items import Item, Result
-from dpid_cli.batching.runner import run
 from dpid_cli.batching.spec import BatchSpec, OutputSpec
+from dpid_cli.batching.worker import run
 from dpid_cli.convert.recipe import Recipe
 from dpid_cli.downscaling.devices import thread_count
+from dpid_cli.downscaling.filters import Filter
 from dpid_cli.downscaling.registry import PARAMETERS
 from dpid_cli.downscaling.sizes import SizeRequest
 from dpid_cli.errors import ArgumentError
-
-if TYPE_CHECKING:
-    from dpid_cli.downscaling.filters import Filter
 
 StrPath = str | os.PathLike[str]
 

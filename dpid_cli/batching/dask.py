@@ -10,13 +10,12 @@ from concurrent.futures import Executor, Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import uuid4
 
 from dpid_cli.batching import signals
 from dpid_cli.batching.items import Item, Result
-from dpid_cli.batching.runner import results_of
-from dpid_cli.batching.worker import convert_items, retried
+from dpid_cli.batching.worker import convert_items, results_of, retried
 from dpid_cli.downscaling.devices import thread_count
 from dpid_cli.errors import ArgumentError, one_line
 from dpid_cli.version import __version__
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from dpid_cli.batching.spec import BatchSpec
 
 LOCAL = "local"
+_Outcome: TypeAlias = Future[list[Result]]
 _TIMEOUT = 15  # seconds for a scheduler to answer, and for a first worker
 
 
@@ -32,10 +32,8 @@ _TIMEOUT = 15  # seconds for a scheduler to answer, and for a first worker
 def connected(address: str, workers: int | None = None) -> Iterator[Cluster]:
     """The cluster of a scheduler, or with ``local`` a new one of this number of processes.
 
-    Raises
-    ------
-    ArgumentError
-        If no scheduler answers, it has no workers, or these have another version of this package.
+    Raises an `ArgumentError` if no scheduler answers, it has no workers, or these have another version of
+    this package.
     """
     try:
         from distributed import Client, LocalCluster
@@ -116,12 +114,12 @@ class Cluster(Executor):
 
     def submit(  # type: ignore[override]  # for one function only
         self, function: Callable[..., list[Result]], spec: BatchSpec, items: tuple[Item, ...]
-    ) -> Future[list[Result]]:
+    ) -> _Outcome:
         """Hand over `items`; those of a chunk that kills every worker are tried one by one."""
         if function is not convert_items:
             raise TypeError("function: a cluster runs only dpid_cli.batching.worker.convert_items")
         self._forget()
-        outcome: Future[list[Result]] = Future()
+        outcome: _Outcome = Future()
         spec = replace(spec, base=spec.base or os.getcwd())  # noqa: PTH109
         mark = f"dpid-{uuid4().hex}"
         first = self._engine.submit(_attempt, spec, items, (mark,))
@@ -142,12 +140,7 @@ class Cluster(Executor):
             Event(self._finished.popleft(), self.client).clear()
 
     def _finish(
-        self,
-        outcome: Future[list[Result]],
-        spec: BatchSpec,
-        items: tuple[Item, ...],
-        mark: str,
-        first: Future[list[Result]],
+        self, outcome: _Outcome, spec: BatchSpec, items: tuple[Item, ...], mark: str, first: _Outcome
     ) -> None:
         from distributed import KilledWorker
 
@@ -163,7 +156,7 @@ class Cluster(Executor):
         ]
         left = set(attempts)
 
-        def finish_one(future: Future[list[Result]]) -> None:
+        def finish_one(future: _Outcome) -> None:
             left.discard(future)
             if not left:
                 self._finished.extend([mark, *marks])
@@ -191,13 +184,13 @@ def _attempt(spec: BatchSpec, items: tuple[Item, ...], marks: tuple[str, ...]) -
     return convert_items(spec, items)
 
 
-def _result(future: Future[list[Result]]) -> list[Result]:
+def _result(future: _Outcome) -> list[Result]:
     if future.cancelled():
         raise ConnectionError("the scheduler was lost")
     return future.result()
 
 
-def _settle(outcome: Future[list[Result]], results: Callable[[], list[Result]]) -> None:
+def _settle(outcome: _Outcome, results: Callable[[], list[Result]]) -> None:
     """Complete a future, unless it was cancelled."""
     if not outcome.set_running_or_notify_cancel():
         return
@@ -207,6 +200,6 @@ def _settle(outcome: Future[list[Result]], results: Callable[[], list[Result]]) 
         outcome.set_exception(error)
 
 
-def _cancel(future: Future[list[Result]], outcome: Future[list[Result]]) -> None:
+def _cancel(future: _Outcome, outcome: _Outcome) -> None:
     if outcome.cancelled():
         future.cancel()

@@ -31,15 +31,7 @@ class Processes(ThreadPoolExecutor):
     """An executor whose threads hand chunks to processes and survive the loss of some, as for want of memory.
 
     The items of a lost process are tried again one at a time; only one that ends a process alone fails.
-
-    Parameters
-    ----------
-    workers : int
-
-    Raises
-    ------
-    ArgumentError
-        If no processes can start.
+    Raises an `ArgumentError` if no processes can start.
     """
 
     def __init__(self, workers: int) -> None:

@@ -9,17 +9,44 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from pathlib import PurePosixPath
 from typing import IO
 
-from dpid_cli.batching.globs import MAGIC, compiled
-from dpid_cli.convert.folders import EXTENSIONS
 from dpid_cli.errors import ArgumentError, reason
 from dpid_cli.files import storage
 from dpid_cli.files.streams import STANDARD_STREAM
+from dpid_cli.pictures.formats import EXTENSIONS
 
+MAGIC = re.compile(r"[*?\[]")
+_TOKEN = re.compile(r"(?P<run>\*+)|(?P<one>\?)|\[(?P<set>!?\]?[^\]]*)\]|(?P<char>.)", re.DOTALL)
 _BLOCK = 1 << 16
+
+
+@lru_cache(1024)
+def compiled(pattern: str, ignore_case: bool = False) -> re.Pattern[str]:
+    """A regular expression that matches whole paths with ``/`` between their parts.
+
+    Raises an `ArgumentError` for an invalid pattern, such as ``[z-a]``.
+    """
+    regex = "/".join(".*" if part == "**" else _TOKEN.sub(_translated, part) for part in pattern.split("/"))
+    regex = re.sub(r"(^|/)\.\*/", r"\1(?:.*/)?", regex)
+    try:
+        return re.compile(f"(?s:{regex})\\Z", re.IGNORECASE if ignore_case else 0)
+    except re.error as error:
+        raise ArgumentError(f"{pattern}: not a valid pattern: {error}: write [[] for a bracket") from None
+
+
+def _translated(token: re.Match[str]) -> str:
+    if token["run"]:
+        return "[^/]*"
+    if token["one"]:
+        return "[^/]"
+    if token["set"] is None:
+        return re.escape(token["char"])
+    inside = re.sub(r"([\\\[&~|^])", r"\\\1", token["set"])
+    return f"(?!/)[{'^' + inside[1:] if inside.startswith('!') else inside}]"
 
 
 @dataclass(frozen=True)
@@ -247,10 +274,7 @@ def _bare(item: bytes, end: bytes) -> bytes:
 def selection_of(text: str, rules: Rules, recursive: bool) -> Selection:
     """The inputs that one INPUT of the command line means: a folder, a file, or a pattern in quotes.
 
-    Raises
-    ------
-    ArgumentError
-        If there is no such file or folder.
+    Raises an `ArgumentError` if there is no such file or folder.
     """
     if storage.is_folder(text):
         return Tree(text, rules, recursive)

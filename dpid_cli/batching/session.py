@@ -13,9 +13,9 @@ from dpid_cli.batching.inventory import Inventory
 from dpid_cli.batching.items import FAILED, Result
 from dpid_cli.batching.processes import Processes
 from dpid_cli.batching.report import Report, recording
-from dpid_cli.batching.runner import run
 from dpid_cli.batching.scratch import full_disk_errors
 from dpid_cli.batching.selection import Input, Listed, Selection, Shard
+from dpid_cli.batching.worker import run
 from dpid_cli.downscaling.devices import thread_count
 from dpid_cli.errors import ArgumentError
 from dpid_cli.files import storage
@@ -61,13 +61,7 @@ class Session:
     _open: ExitStack = field(default_factory=ExitStack, init=False)
 
     def prepare(self) -> None:
-        """List all inputs and check the names of all outputs; writes nothing.
-
-        Raises
-        ------
-        DpidError
-            If this cannot work.
-        """
+        """List all inputs and check the names of all outputs; write nothing. Raises a `DpidError`."""
         _check_folders(self.spec)
         self.workers = thread_count(self.workers)
         if self.resume and self.report is None:
@@ -125,10 +119,7 @@ class Session:
     def results(self, stop: threading.Event) -> Iterator[Result]:
         """Convert everything; when `stop` is set, finish only what has begun.
 
-        Yields
-        ------
-        Result
-            As soon as it is complete, and in the report.
+        Yields each result as soon as it is complete, and in the report.
         """
         workers = thread_count(self.workers)
         with ExitStack() as stack:
@@ -159,9 +150,8 @@ class Session:
     def _executor(self, workers: int) -> Executor:
         if self.executor is not None:
             return self.executor(workers)
-        on_gpu = any(
-            output.recipe.device != "cpu" for output in self.spec.outputs
-        )  # processes would share it
+        # Processes would share a GPU.
+        on_gpu = any(output.recipe.device != "cpu" for output in self.spec.outputs)
         if self.inventory.count >= PROCESSES_FROM and not on_gpu:
             with suppress(ArgumentError):  # where processes cannot start, threads still can
                 return Processes(workers)

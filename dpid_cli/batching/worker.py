@@ -1,12 +1,15 @@
-"""The work on the inputs of a batch, on a thread, in a process or on another machine."""
+"""The work on the inputs of a batch: many at a time on any executor, each on a thread, process or machine."""
 
 from __future__ import annotations
 
+import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
 from pathlib import PurePath
 from typing import IO, TYPE_CHECKING, Any
 
@@ -20,6 +23,8 @@ from dpid_cli.pictures import FORMATS, Format, PictureSequence, check_sequence, 
 if TYPE_CHECKING:
     from dpid_cli.batching.spec import BatchSpec
     from dpid_cli.convert.recipe import Recipe
+
+_POLL_SECONDS = 0.2  # between looks at `stop`
 
 
 class _SkippedError(Exception):
@@ -246,3 +251,79 @@ def _with_options_of(format_: Format, recipe: Recipe) -> Recipe:
     """The recipe with only those encoder options that the format has, as formats may differ by input."""
     encoding = {key: value for key, value in recipe.encoding.items() if key in format_.options}
     return replace(recipe, encoding=encoding)
+
+
+def run(
+    spec: BatchSpec,
+    items: Iterable[Item],
+    executor: Executor,
+    *,
+    pending: int,
+    chunk: int = 1,
+    within: float | None = None,
+    stop: threading.Event | None = None,
+) -> Iterator[Result]:
+    """Convert all items and yield their results, in the order in which they complete.
+
+    Items are taken when they are needed. At most `chunk` of them are handed over together, and at most
+    `pending` chunks are not yet done. With `within`, the seconds that a chunk should take at the pace of the
+    last one, chunks start with one item and at most double; without it, all have `chunk` items. When `stop`
+    is set, items that have not begun are dropped, and the others are waited for. If the executor fails, its
+    items fail.
+    """
+    source = iter(items)
+    size = chunk if within is None else 1
+    futures: dict[Future[list[Result]], tuple[Item, ...]] = {}
+    try:
+        more = True
+        while futures or more:
+            if stop is not None and stop.is_set():
+                _drop(futures)
+            while more and len(futures) < pending:
+                part = () if stop is not None and stop.is_set() else tuple(islice(source, size))
+                more = bool(part)
+                if part:
+                    futures[_submitted(executor, spec, part)] = part
+            done, _ = wait(futures, _POLL_SECONDS if stop is not None else None, FIRST_COMPLETED)
+            for future in [future for future in futures if future in done]:
+                results = results_of(future, futures.pop(future))
+                if within is not None:
+                    size = min(chunk, 2 * size, _fitting(results, within) or size)
+                yield from results
+    finally:
+        _drop(futures)
+        wait(futures)
+
+
+def _fitting(results: list[Result], within: float) -> int:
+    """How many inputs like these take this many seconds, at least one; 0 if none of them was done."""
+    seconds = [result.seconds for result in results if result.status == DONE]
+    return max(1, int(within * len(seconds) / max(sum(seconds), 1e-6))) if seconds else 0
+
+
+def _submitted(executor: Executor, spec: BatchSpec, items: tuple[Item, ...]) -> Future[list[Result]]:
+    try:
+        return executor.submit(convert_items, spec, items)
+    except RuntimeError as error:  # its workers have died
+        failed: Future[list[Result]] = Future()
+        failed.set_exception(error)
+        return failed
+
+
+def _drop(futures: dict[Future[list[Result]], tuple[Item, ...]]) -> None:
+    """Cancel and forget what has not begun."""
+    for future in list(futures):
+        if future.cancel():
+            del futures[future]
+
+
+def results_of(future: Future[list[Result]], items: tuple[Item, ...]) -> list[Result]:
+    """The results of items that were handed over; failures if their worker was lost."""
+    error = CancelledError() if future.cancelled() else future.exception()
+    if error is None:
+        return future.result()
+    what = f"{type(error).__name__}: {one_line(error)}"
+    return [
+        Result(item.path, FAILED, error=f"{item.path}: its worker failed: {what}: try again")
+        for item in items
+    ]

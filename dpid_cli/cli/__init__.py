@@ -13,8 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from dpid_cli.cli.console import say
-from dpid_cli.cli.sections import Explained, write_section
-from dpid_cli.cli.values import did_you_mean
+from dpid_cli.cli.sections import Explained, did_you_mean, write_section
 from dpid_cli.errors import ArgumentError, DpidError
 from dpid_cli.version import __version__
 
@@ -29,6 +28,7 @@ COMMANDS = {
     "warmup": "Compile all kernels now, so that later runs start at once.",
     "help": "Show this help, or the help of a command.",
 }
+ABOUT = ("methods", "info", "warmup", "help")  # stand in one module; every other command has its own
 
 
 class Cli(Explained, click.Group):
@@ -40,7 +40,8 @@ class Cli(Explained, click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"dpid_cli.cli.{cmd_name}").command
+        module = import_module(f"dpid_cli.cli.{'about' if cmd_name in ABOUT else cmd_name}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -14,20 +14,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dpid_cli.batching import signals
+from dpid_cli.cli import options as shared
 from dpid_cli.cli.console import announce, at_once, on_terminal, printable, say, show
-from dpid_cli.cli.options import (
-    DEBUG,
-    OVERWRITE,
-    QUIET,
-    RECIPE,
-    device_option,
-    format_option,
-    method_options,
-    size_options,
-)
 from dpid_cli.cli.progress import Progress
-from dpid_cli.cli.sections import Command, option, sections
-from dpid_cli.cli.values import least_size, number, wrong
+from dpid_cli.cli.sections import Command, least_size, number, option, sections, wrong
 from dpid_cli.downscaling.choices import Device, IfSmaller
 from dpid_cli.errors import ArgumentError
 
@@ -80,26 +70,26 @@ OPTIONS = sections(
     option("--retry-failed REPORT", "Take only the inputs that failed in this report."),
     option("--shard I/N", "Take only part I of N, from 1. Each input is in exactly one part, the same on "
            "every machine.", _shard),
-    *size_options(several=True),
+    *shared.size_options(several=True),
     "Size",
     option("--multiple-of N", "Crop each input at the right and the bottom to multiples of N pixels.",
            number(1, 1_000_000), default=1),
-    *method_options(several=True),
+    *shared.method_options(several=True),
     "Output",
     option("--name TEMPLATE", "Name outputs by {stem}, {ext}, {method}, {scale}, {width} and {height}.",
            name="template", default="{stem}{ext}"),
-    format_option("by the output's name"),
+    shared.format_option("by the output's name"),
     option("--hr DIR", "Also write the cropped inputs to DIR."),
-    OVERWRITE,
+    shared.OVERWRITE,
     option("--skip-existing", "Keep existing outputs, whatever they contain."),
-    *RECIPE,
+    *shared.RECIPE,
     "Running",
     option("-n --dry-run", "Print what would be done; write nothing.", name="dry"),
     option("--report FILE.jsonl", "Write one line of JSON per input as soon as it is done."),
     option("--resume", "Skip inputs that --report lists as done; redo those whose input, options or "
            "version changed."),
     option("--checksum", "Detect changed inputs by checksum instead of size and modification time."),
-    device_option(*Device.words()),
+    shared.device_option(*Device.words()),
     option("-j --workers N", "Downscale N images at a time.", number(1), shown="all CPU cores"),
     option("--processes/--threads", "Run the workers as processes, or as threads of one process.",
            default=None, shown="processes from 1000 inputs on"),
@@ -107,16 +97,16 @@ OPTIONS = sections(
            "processes on this machine."),
     option("--chunk N", "With --dask: give a worker at most N images at a time.", number(1), shown="16"),
     option("--json", "Print the summary as one JSON object.", name="as_json"),
-    QUIET,
+    shared.QUIET,
     option("-v --verbose", "Print what happened to each input."),
-    DEBUG,
+    shared.DEBUG,
 )  # fmt: skip
 
 
 @click.command("batch", cls=Command, params=OPTIONS, no_args_is_help=True)
 @click.pass_context
 @_interruptible()
-def command(
+def batch_command(
     ctx: click.Context,
     /,
     paths: tuple[str, ...],

@@ -8,8 +8,7 @@ from typing import Any
 import click
 
 from dpid_cli.batching.selection import Listed, Rules, Selection, selection_of
-from dpid_cli.batching.spec import BatchSpec, OutputSpec
-from dpid_cli.batching.template import Template
+from dpid_cli.batching.spec import BatchSpec, OutputSpec, Template
 from dpid_cli.cli.options import SIZE_KINDS, encoding, method_parameters, size_request
 from dpid_cli.convert.recipe import Recipe
 from dpid_cli.downscaling.registry import METHODS

@@ -9,20 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dpid_cli.cli import options as shared
 from dpid_cli.cli.console import announce, on_terminal, say
-from dpid_cli.cli.options import (
-    COLOUR,
-    DEBUG,
-    INPUT_LIMITS,
-    INPUTS,
-    OVERWRITE,
-    QUIET,
-    THREADS,
-    size_options,
-    size_request,
-)
-from dpid_cli.cli.sections import Command, option, sections
-from dpid_cli.cli.values import number
+from dpid_cli.cli.sections import Command, number, option, sections
 from dpid_cli.errors import ArgumentError, DpidError, collected
 
 if TYPE_CHECKING:
@@ -33,8 +22,8 @@ _OF_FIGURES = ("title", "theme", *_OF_SHEETS)
 
 
 OPTIONS = sections(
-    INPUTS,
-    *size_options(),
+    shared.INPUTS,
+    *shared.size_options(),
     "Method",
     option("-m --method METHOD[:NAME=VALUE,...]", "Show this method with these parameters: see 'dpid "
            "methods'.", name="words", multiple=True, shown="dpid dpp box max; dpid with --sweep"),
@@ -52,7 +41,7 @@ OPTIONS = sections(
            number(6, 96), shown="16"),
     option("--theme", "Set the colours around the images.", ("light", "dark"),
            shown="light; the system's for pages"),
-    *COLOUR,
+    *shared.COLOUR,
     "Output",
     option("-o --output PATH", "Write a sheet (.png, .jpg, .pdf, .svg) or an interactive page (.html).",
            click.Path(), shown="print the metrics"),
@@ -61,19 +50,19 @@ OPTIONS = sections(
     option("--timing/--no-timing", "Measure times as well, which differ in every run.", default=True,
            shown="timing"),
     option("--csv PATH", "Write the metrics as CSV.", click.Path()),
-    OVERWRITE,
-    *INPUT_LIMITS,
+    shared.OVERWRITE,
+    *shared.INPUT_LIMITS,
     "Running",
-    THREADS,
+    shared.THREADS,
     option("--json", "Print one JSON object per image instead of text.", name="as_json"),
-    QUIET,
-    DEBUG,
+    shared.QUIET,
+    shared.DEBUG,
 )  # fmt: skip
 
 
 @click.command("compare", cls=Command, params=OPTIONS, no_args_is_help=True)
 @click.pass_context
-def command(
+def compare_command(
     ctx: click.Context, /, inputs: tuple[str, ...], as_json: bool, quiet: bool, debug: bool, **options: Any
 ) -> None:
     """Compare methods on images, side by side and by metrics.
@@ -139,7 +128,7 @@ def _runner(inputs: tuple[str, ...], options: dict[str, Any], as_json: bool) -> 
     overwrite, chosen = options.pop("overwrite"), {name: options.pop(name) for name in _OF_FIGURES}
     style = Style(**{name: value for name, value in chosen.items() if value is not None})
     variants = variants_of(options.pop("words"), [sweep_of(word) for word in options.pop("sweeps")])
-    timed, size = options.pop("timing"), size_request(options)
+    timed, size = options.pop("timing"), shared.size_request(options)
     spec = ComparisonSpec(
         Recipe(size=size, **options),
         variants,

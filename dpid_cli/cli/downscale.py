@@ -14,22 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dpid_cli.cli import options as shared
 from dpid_cli.cli.console import announce, on_terminal, say
-from dpid_cli.cli.options import (
-    DEBUG,
-    INPUTS,
-    OVERWRITE,
-    QUIET,
-    RECIPE,
-    THREADS,
-    device_option,
-    encoding,
-    format_option,
-    method_options,
-    method_parameters,
-    size_options,
-    size_request,
-)
 from dpid_cli.cli.sections import Command, option, sections
 from dpid_cli.downscaling.choices import Device
 from dpid_cli.errors import ArgumentError, DpidError, collected
@@ -38,28 +24,28 @@ if TYPE_CHECKING:
     from dpid_cli.convert.job import Outcome
 
 OPTIONS = sections(
-    INPUTS,
-    *size_options(),
-    *method_options(),
+    shared.INPUTS,
+    *shared.size_options(),
+    *shared.method_options(),
     "Output",
     option("-o --output PATH|FOLDER|-", "Write to a file, into a folder, or to standard output (-).",
            click.Path(), shown="next to the input"),
-    format_option("by the output's or input's name"),
-    OVERWRITE,
-    *RECIPE,
+    shared.format_option("by the output's or input's name"),
+    shared.OVERWRITE,
+    *shared.RECIPE,
     "Running",
-    device_option(*Device.words()),
-    THREADS,
+    shared.device_option(*Device.words()),
+    shared.THREADS,
     option("--json", "Print one JSON object per image instead of its path.", name="as_json"),
-    QUIET,
+    shared.QUIET,
     option("-v --verbose", "Say on standard error what was done and how long it took."),
-    DEBUG,
+    shared.DEBUG,
 )  # fmt: skip
 
 
 @click.command("downscale", cls=Command, params=OPTIONS, no_args_is_help=True)
 @click.pass_context
-def command(
+def downscale_command(
     ctx: click.Context,
     /,
     inputs: tuple[str, ...],
@@ -80,7 +66,8 @@ def command(
       dpid downscale *.png --longest 512 -o small/
       cat photo.png | dpid downscale - -s 2 --format webp > small.webp
     """
-    size, parameters, encoder = size_request(options), method_parameters(options), encoding(options)
+    size, parameters = shared.size_request(options), shared.method_parameters(options)
+    encoder = shared.encoding(options)
     to_stdout = options["output"] == "-" or (options["output"] is None and "-" in inputs)
     if to_stdout and as_json:
         raise click.UsageError("--json: standard output already takes the image: give -o PATH")

@@ -68,7 +68,7 @@ OPTIONS = sections(
 
 @click.command("learn", cls=Command, params=OPTIONS, no_args_is_help=True)
 @click.pass_context
-def command(
+def learn_command(
     ctx: click.Context,
     /,
     inputs: tuple[str, ...],

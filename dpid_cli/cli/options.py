@@ -8,8 +8,7 @@ from typing import Any
 import click
 
 from dpid_cli.cli.console import shown
-from dpid_cli.cli.sections import Option, option, sections
-from dpid_cli.cli.values import number, pixel_count, width_and_height
+from dpid_cli.cli.sections import Option, number, option, pixel_count, sections, width_and_height
 from dpid_cli.downscaling.choices import Depth, Fit, MetadataPolicy, Transparency, Truncated
 from dpid_cli.downscaling.registry import FILTERS, METHODS, PARAMETERS, Parameter
 from dpid_cli.downscaling.sizes import SizeRequest

@@ -6,7 +6,6 @@ import sys
 import time
 from collections import Counter
 from contextlib import ExitStack
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import click
@@ -20,15 +19,7 @@ BAR_SECONDS, LINE_SECONDS = 0.1, 10.0
 
 
 class Progress:
-    """Count results and show progress on standard error.
-
-    Parameters
-    ----------
-    count : int
-        Number of results to come.
-    quiet : bool
-        Whether to show nothing.
-    """
+    """Count results, of which `count` are to come, and show progress on standard error unless `quiet`."""
 
     def __init__(self, count: int, quiet: bool) -> None:
         self.count = count
@@ -49,9 +40,7 @@ class Progress:
                 self._bar = self._stack.enter_context(bar)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with best_effort():
             self._move(self._behind)
             self._stack.close()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dpid_cli.convert.bit_depth import narrowed
+from dpid_cli.convert.rendering import narrowed
 from dpid_cli.pictures import Picture, icc
 
 Array = NDArray[np.float64]

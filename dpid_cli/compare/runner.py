@@ -19,12 +19,11 @@ from dpid_cli.compare.page import IndexEntry, index_of, page_of, thumbnail
 from dpid_cli.compare.panels import content_of
 from dpid_cli.compare.sheet import LETTERS, Style
 from dpid_cli.compare.table import as_json, csv_of, rows_of
-from dpid_cli.convert.folders import images_of
+from dpid_cli.convert.job import images_of
 from dpid_cli.convert.recipe import labelled
 from dpid_cli.errors import ArgumentError, warn
-from dpid_cli.files.atomic import atomic
+from dpid_cli.files.output import atomic, check_target, make_folder
 from dpid_cli.files.streams import STANDARD_STREAM, called, check_paths
-from dpid_cli.files.targets import check_target, make_folder
 from dpid_cli.pictures import icc
 
 PAGES = (".html", ".htm")

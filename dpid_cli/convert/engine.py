@@ -12,16 +12,8 @@ from typing import IO, TYPE_CHECKING
 from dpid_cli.downscaling.sizes import Size
 from dpid_cli.files import storage
 from dpid_cli.files.streams import standard_output
-from dpid_cli.pictures import (
-    Format,
-    Picture,
-    PictureSequence,
-    check_picture,
-    check_sequence,
-    format_in,
-    holds_all_of,
-    write_sequence,
-)
+from dpid_cli.pictures import Format, Picture, PictureSequence, format_in
+from dpid_cli.pictures.writing import check_picture, check_sequence, holds_all_of, write_sequence
 
 if TYPE_CHECKING:
     from dpid_cli.convert.recipe import Recipe

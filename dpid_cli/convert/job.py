@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,29 @@ from typing import Any
 from dpid_cli.convert.engine import Output, convert, peek
 from dpid_cli.convert.recipe import Recipe, labelled
 from dpid_cli.downscaling.sizes import Size
-from dpid_cli.errors import ArgumentError, FileError
+from dpid_cli.errors import ArgumentError, FileError, reason
+from dpid_cli.files.output import check_target, default_name
 from dpid_cli.files.streams import STANDARD_STREAM, called, check_paths, opened
-from dpid_cli.files.targets import check_target, default_name
 from dpid_cli.pictures import FORMATS, Format, Picture, format_of
+from dpid_cli.pictures.formats import EXTENSIONS
+
+
+def images_of(inputs: Iterable[str]) -> list[str]:
+    """The paths, each folder replaced by its images sorted by name; a `FileError` if it has none."""
+    images: list[str] = []
+    for name in inputs:
+        path = Path(name)
+        if not path.is_dir():
+            images.append(name)
+            continue
+        try:
+            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in EXTENSIONS and p.is_file())
+        except OSError as error:
+            raise FileError(f"{path}: cannot be read: {reason(error)}: check the folder") from error
+        if not inside:
+            raise FileError(f"{path}: contains no images: give another folder, or files")
+        images += map(str, inside)
+    return images
 
 
 @dataclass(frozen=True)

@@ -6,30 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
-from dpid_cli.convert.bit_depth import narrowed, widened
-from dpid_cli.convert.rendering import downscale_picture
+from dpid_cli.convert.rendering import downscale_picture, narrowed, widened
 from dpid_cli.downscaling.choices import Depth, MetadataPolicy, Transparency, Truncated
 from dpid_cli.downscaling.devices import device_for, thread_count
 from dpid_cli.downscaling.filters import resolved
 from dpid_cli.downscaling.registry import PARAMETERS, method_named
 from dpid_cli.downscaling.sizes import Size, SizeRequest
 from dpid_cli.errors import ArgumentError, FileError
-from dpid_cli.pictures import (
-    FORMATS,
-    MAX_FRAMES,
-    MAX_PIXELS,
-    Format,
-    Metadata,
-    Picture,
-    PictureSequence,
-    icc,
-    read_sequence,
-    read_size,
-)
-from dpid_cli.pictures.formats import titles
+from dpid_cli.pictures import Metadata, Picture, PictureSequence, icc, read_sequence, read_size
+from dpid_cli.pictures.formats import FORMATS, Format, titles
+from dpid_cli.pictures.limits import MAX_FRAMES, MAX_PIXELS
 from dpid_cli.version import __version__
 
 _FEWEST_BYTES = 64_000_000
+# What `downscale_picture` takes of a recipe besides parameters.
+_RENDERING = ("linear", "to_srgb", "transparency", "background", "method", "threads", "device")
 
 
 @dataclass(frozen=True)
@@ -151,19 +142,8 @@ class Recipe:
         """Downscale a picture; the result has the metadata to write."""
         try:
             picture = replace(picture, pixels=widened(picture.pixels, self.depth))
-            result = downscale_picture(
-                picture,
-                size,
-                name=name,
-                linear=self.linear,
-                to_srgb=self.to_srgb,
-                transparency=self.transparency,
-                background=self.background,
-                method=self.method,
-                threads=self.threads,
-                device=self.device,
-                **self.parameters,
-            )
+            options = {option: getattr(self, option) for option in _RENDERING}
+            result = downscale_picture(picture, size, name=name, **options, **self.parameters)
         except ArgumentError as error:  # the arguments were checked, so the content of the file is at fault
             raise FileError(f"{name}: {error}") from error
         except MemoryError:

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from dpid_cli.errors import ArgumentError, FileError, reason
-from dpid_cli.files.atomic import atomic, is_named, lock
-from dpid_cli.files.targets import make_folder
+from dpid_cli.files.output import atomic, is_named, lock, make_folder
 
 
 def opened(path: str) -> IO[bytes] | None:
@@ -38,12 +37,7 @@ def appending(path: str, *, keep: bool) -> Iterator[IO[bytes]]:
     A regular file is locked against other writers until the block ends, and a line that a killed process has
     left unfinished is removed. Missing folders are created.
 
-    Raises
-    ------
-    FileError
-        If the file cannot be written.
-    ArgumentError
-        If another process is writing it.
+    Raises a `FileError` if it cannot be written, and an `ArgumentError` if another process is writing it.
     """
     make_folder(Path(path).parent)
     try:

@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from typing import IO, Any, TypeVar
 
 from dpid_cli.errors import ArgumentError, DpidError, FileError, one_line, reason
+from dpid_cli.files.output import exists_already, is_a_folder
 from dpid_cli.files.streams import replayed
-from dpid_cli.files.targets import exists_already, is_a_folder
 
 T = TypeVar("T")
 

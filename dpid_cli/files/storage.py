@@ -19,10 +19,9 @@ from typing import IO
 
 from dpid_cli.errors import FileError, reason
 from dpid_cli.files import remote
-from dpid_cli.files.atomic import atomic
+from dpid_cli.files.output import atomic, check_target, is_input, make_folder
 from dpid_cli.files.streams import MOST_BYTES
 from dpid_cli.files.streams import opened as opened_here
-from dpid_cli.files.targets import check_target, is_input, make_folder
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _BLOCK = 1 << 20

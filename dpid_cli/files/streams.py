@@ -33,17 +33,9 @@ def check_paths(what: str, *paths: str | None) -> None:
 def opened(source: str, most: int = MOST_BYTES) -> Iterator[IO[bytes]]:
     """A seekable stream of an input; never one that could block for ever or has no end.
 
-    Parameters
-    ----------
-    source : str
-        A path, or ``-`` for standard input, of which only as much is read as the stream is asked for.
-    most : int
-        The most bytes to read at once, or in total from a pipe.
-
-    Raises
-    ------
-    FileError
-        If it is not a file or cannot be read; while the stream is read, if there are more bytes.
+    `source` is a path, or ``-`` for standard input, of which only as much is read as the stream is asked for.
+    At most `most` bytes are read at once, or in total from a pipe. Raises a `FileError` if it is not a file
+    or cannot be read; while the stream is read, if there are more bytes.
     """
     try:
         stream = _standard_input(most) if source == STANDARD_STREAM else _file(source, most)

@@ -9,13 +9,14 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from dpid_cli.convert.folders import EXTENSIONS, images_of
+from dpid_cli.convert.job import images_of
 from dpid_cli.downscaling.filters import Filter, over_pixels
 from dpid_cli.errors import ArgumentError, FileError
+from dpid_cli.files.output import check_target
 from dpid_cli.files.streams import check_paths, opened
-from dpid_cli.files.targets import check_target
 from dpid_cli.learning.plan import Plan, channels_of, first_filter
 from dpid_cli.pictures import read
+from dpid_cli.pictures.formats import EXTENSIONS
 
 
 @dataclass

@@ -13,33 +13,17 @@ from dpid_cli.pictures.formats import FORMATS, WRITTEN, Format, format_in, forma
 from dpid_cli.pictures.limits import MAX_FRAMES, MAX_PIXELS
 
 if TYPE_CHECKING:
-    from dpid_cli.pictures.frames import read_sequence
     from dpid_cli.pictures.picture import Metadata, Picture, PictureSequence
-    from dpid_cli.pictures.reading import read, read_size
+    from dpid_cli.pictures.reading import read, read_sequence, read_size
     from dpid_cli.pictures.writing import check_picture, check_sequence, holds_all_of, write, write_sequence
 
 __all__ = [
-    "FORMATS",
-    "MAX_FRAMES",
-    "MAX_PIXELS",
-    "WRITTEN",
-    "Format",
-    "Metadata",
-    "Picture",
-    "PictureSequence",
-    "check_picture",
-    "check_sequence",
-    "format_in",
-    "format_of",
-    "holds_all_of",
-    "read",
-    "read_sequence",
-    "read_size",
-    "write",
-    "write_sequence",
-]
+    "FORMATS", "MAX_FRAMES", "MAX_PIXELS", "WRITTEN", "Format", "Metadata", "Picture", "PictureSequence",
+    "check_picture", "check_sequence", "format_in", "format_of", "holds_all_of", "read", "read_sequence",
+    "read_size", "write", "write_sequence",
+]  # fmt: skip
 _MODULES = {"Metadata": "picture", "Picture": "picture", "PictureSequence": "picture"}
-_MODULES |= {"read": "reading", "read_sequence": "frames", "read_size": "reading"}
+_MODULES |= {"read": "reading", "read_sequence": "reading", "read_size": "reading"}
 
 
 def __getattr__(name: str) -> Any:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PIL import Image, ImageOps
 from PIL.ExifTags import IFD, Base
 
-if TYPE_CHECKING:
-    from dpid_cli.pictures.picture import Metadata
+from dpid_cli.pictures.picture import Metadata
 
 # Other tags of the first directory describe how pixels were stored, or point into the file.
 _DESCRIBING = [
@@ -124,14 +123,7 @@ def resolution(exif: bytes) -> list[float]:
 def texts_as_tags(metadata: Metadata, holds: Collection[str]) -> tuple[dict[int, _Text], bool, list[str]]:
     """Comment and texts as tags, if the format holds EXIF and the tags are free.
 
-    Returns
-    -------
-    dict
-        Values by tag.
-    bool
-        Whether the comment is lost.
-    list of str
-        Keywords of the texts that are lost.
+    Returns values by tag, whether the comment is lost, and keywords of the texts that are lost.
     """
     tags = loaded(metadata.exif)
     values: dict[int, _Text] = {}

@@ -37,6 +37,7 @@ ENCODER_OPTIONS: dict[str, EncoderOption] = {
     option.name: option for codec in reversed(_CODECS) for option in codec.encoder_options
 }
 _BY_EXTENSION = {extension: codec for codec in FORMATS.values() for extension in codec.extensions}
+EXTENSIONS = frozenset(_BY_EXTENSION)
 
 
 def format_of(path: PurePath) -> Codec:

@@ -203,18 +203,8 @@ def tone_curves(profile: bytes, channels: int) -> tuple[NDArray[np.float64], ...
     Light may then be averaged in the profile's own space: the matrix behind the curves, which leads from
     channels to XYZ, is the same before and after.
 
-    Parameters
-    ----------
-    profile : bytes
-        A usable one.
-    channels : int
-        1 or 3, without alpha.
-
-    Returns
-    -------
-    tuple of (n,) ndarray, or None
-        Light at even steps of each channel, rising from 0 to 1; None for profiles of other kinds, such as
-        look-up tables.
+    The profile is a usable one; `channels` are 1 or 3, without alpha. Each curve is light at even steps of
+    the channel, (n,), rising from 0 to 1. None for profiles of other kinds, such as look-up tables.
     """
     ramp = np.linspace(0, 1, _NODES)
     black = _xyz(np.zeros((1, channels)), profile)

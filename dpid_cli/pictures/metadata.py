@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
+from PIL import Image
 from PIL.ExifTags import Base
 
 from dpid_cli.pictures import exif, iptc, xmp
+from dpid_cli.pictures.codecs.base import Codec
 from dpid_cli.pictures.picture import Metadata
-from dpid_cli.pictures.pillow_state import decoder_warnings
-
-if TYPE_CHECKING:
-    from PIL import Image
-
-    from dpid_cli.pictures.codecs.base import Codec
+from dpid_cli.pictures.pillow import decoder_warnings
 
 _MOST_NAMED = 4  # texts in a message
 

@@ -27,10 +27,8 @@ _WIDER = {"L": ("RGB", "RGBA"), "LA": ("RGBA",), "RGB": ("RGBA",)}
 def write(picture: Picture, stream: IO[bytes], format_: Codec, name: str) -> None:
     """Encode an image; `name` is what errors and warnings call the output.
 
-    Raises
-    ------
-    FileError
-        If the format cannot store the image's depth, size or transparency, or its encoder fails.
+    Raises a `FileError` if the format cannot store the image's depth, size or transparency, or its encoder
+    fails.
     """
     _write(picture, stream, format_, name, {})
 
@@ -144,10 +142,7 @@ def write_sequence(sequence: PictureSequence, stream: IO[bytes], format_: Codec,
 
     Pages are written one by one. The frames of an animation get one mode, and the metadata of the first.
 
-    Raises
-    ------
-    FileError
-        As by `write` for each.
+    Raises a `FileError` as `write` does for each.
     """
     if sequence.kind == "still":
         write(next(sequence.pictures), stream, format_, name)

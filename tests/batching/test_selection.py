@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dpid_cli.batching.globs import compiled
-from dpid_cli.batching.selection import Rules, Tree
+from dpid_cli.batching.selection import Rules, Tree, compiled
 from dpid_cli.files import storage
 from support.command import process
 from support.folders import files, lines, make

@@ -97,7 +97,7 @@ def test_warmup_covers_what_files_hold():
 def test_warmup_shows_progress_on_a_terminal(dpid, monkeypatch):
     monkeypatch.setattr(Case, "compile", lambda self: None)
     assert dpid("warmup").stderr == ""
-    monkeypatch.setattr("dpid_cli.cli.warmup.on_terminal", lambda: True)
+    monkeypatch.setattr("dpid_cli.cli.about.on_terminal", lambda: True)
     lines = dpid("warmup").stderr.splitlines()
     count = len(cases())
     assert (len(lines), lines[0]) == (count, f"1/{count} uint8 gray, dpid")

@@ -21,7 +21,7 @@ import pytest
 from PIL import Image
 
 from dpid_cli.errors import FileError
-from dpid_cli.files.atomic import atomic
+from dpid_cli.files.output import atomic
 from support.command import DPID, is_one_error_line, listing, process
 
 WORKERS = 2
@@ -95,7 +95,7 @@ def put(name: str, overwrite: bool) -> None:
 WRITE = """
 import os, signal, sys
 from pathlib import Path
-from dpid_cli.files.atomic import atomic
+from dpid_cli.files.output import atomic
 
 def killed(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -295,7 +295,7 @@ def test_directory_that_must_not_be_changed(folder):
     code = """
 import os, sys
 from pathlib import Path
-from dpid_cli.files.atomic import atomic
+from dpid_cli.files.output import atomic
 if os.getuid() == 0:
     os.setuid(65534)
 try:

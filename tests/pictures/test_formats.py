@@ -21,7 +21,7 @@ from PIL.ExifTags import Base
 import dpid_cli
 from dpid_cli.errors import collected
 from dpid_cli.pictures import FORMATS, WRITTEN, Metadata, Picture, read, write
-from dpid_cli.pictures.codecs import jxl_header
+from dpid_cli.pictures.codecs import jxl
 from support.command import DPID, ROOT, is_one_error_line, listing, pixels, process
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -215,7 +215,7 @@ def test_the_header_of_a_jpeg_xl_tells_its_size(size, container):
     stream = io.BytesIO()
     Image.new("L", size).save(stream, "JXL", use_container=container)
     stream.seek(0)
-    assert jxl_header.read(stream) == jxl_header.Header(size)
+    assert jxl.read_header(stream) == jxl.Header(size)
 
 
 def test_a_jpeg_xl_is_not_decoded_where_it_is_too_large(dpid, folder, monkeypatch):

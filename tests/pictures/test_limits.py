@@ -107,9 +107,9 @@ def test_accepting_what_is_cut_accepts_nothing_else(dpid, folder):
 
 
 def test_options_are_those_of_the_job():
-    from dpid_cli.cli.downscale import command
+    from dpid_cli.cli.downscale import downscale_command
 
-    options = {option.name: option for option in command.params}
+    options = {option.name: option for option in downscale_command.params}
     assert tuple(options["metadata"].type.choices) == MetadataPolicy.words()
     assert tuple(options["truncated"].type.choices) == Truncated.words()
     limit = options["max_pixels"]

@@ -7,8 +7,7 @@ from typing import Any, TypeAlias
 from numpy.typing import NDArray
 from PIL import Image
 
-from dpid_cli.pictures.codecs.frames import Frames
-from dpid_cli.pictures.codecs.samples import HighDepthImage, Samples
+from dpid_cli.pictures.codecs.images import Frames, HighDepthImage, Samples
 from dpid_cli.pictures.limits import Limits
 from dpid_cli.pictures.picture import Metadata
 

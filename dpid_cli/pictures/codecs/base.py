@@ -18,14 +18,7 @@ from dpid_cli.errors import ArgumentError
 from dpid_cli.pictures.limits import RefusedError
 
 if TYPE_CHECKING:
-    from dpid_cli.pictures.codecs.annotations import (
-        Frames,
-        Image,
-        Limits,
-        Metadata,
-        Opened,
-        Pixels,
-    )
+    from dpid_cli.pictures.codecs.annotations import Frames, Image, Limits, Metadata, Opened, Pixels
 
 COLOUR = frozenset({"L", "RGB"})
 ALPHA = frozenset({"LA", "RGBA"})
@@ -152,7 +145,7 @@ class Codec:
 
     def frames_by_pillow(self, stream: IO[bytes], limits: Limits) -> Frames | None:
         """The frames of an animation that Pillow paints."""
-        from dpid_cli.pictures.codecs.frames import Frame, Frames
+        from dpid_cli.pictures.codecs.images import Frame, Frames
 
         image: Any = self.open_again(stream, limits)
 

@@ -10,16 +10,14 @@ import io
 import struct
 from dataclasses import dataclass
 from functools import partial
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dpid_cli.pictures.codecs.frames import Patch, Patches
-
-if TYPE_CHECKING:
-    from dpid_cli.pictures.codecs.base import Animation
+from dpid_cli.pictures.codecs.base import Animation
+from dpid_cli.pictures.codecs.images import Patch, Patches
 
 _DISPOSALS = ("keep", "keep", "background", "previous")  # 0 says nothing
 _LOOPS = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
@@ -209,11 +207,7 @@ def write(animation: Animation, stream: IO[bytes]) -> None:
 
 
 def _write_frame(
-    colours: NDArray[np.uint8],
-    painted: NDArray[np.bool_],
-    disposal: str,
-    duration: float,
-    stream: IO[bytes],
+    colours: NDArray[np.uint8], painted: NDArray[np.bool_], disposal: str, duration: float, stream: IO[bytes]
 ) -> None:
     rows, columns = (np.flatnonzero(painted.any(axis=axis)) for axis in (1, 0))
     top, bottom = (rows[0], rows[-1] + 1) if rows.size else (0, 1)

@@ -65,7 +65,7 @@ class Jp2(Codec):
 
 
 def _high_depth(image: Image.Image, stream: IO[bytes]) -> HighDepthImage:
-    from dpid_cli.pictures.codecs.samples import CHANNELS, HighDepthImage, samples_like
+    from dpid_cli.pictures.codecs.images import CHANNELS, HighDepthImage, samples_like
 
     def samples() -> Samples:
         import numpy as np

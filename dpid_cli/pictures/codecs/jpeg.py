@@ -53,9 +53,7 @@ class Jpeg(Codec):
             yield _START + b"".join(_segments(data, kept))
 
     def resolution(self, image: Image.Image) -> tuple[float, float] | None:
-        return (
-            super().resolution(image) if image.info.get("jfif_unit") in (1, 2) else None
-        )  # or Pillow guesses
+        return super().resolution(image) if image.info.get("jfif_unit") in (1, 2) else None  # or guessed
 
     def iptc(self, image: Image.Image) -> list[bytes]:
         return [image.info.get("photoshop", {}).get(iptc.RECORDS, b"")]

@@ -67,7 +67,7 @@ class Pgm(Ppm):
 def _high_depth(image: Any, stream: IO[bytes], truncated: bool) -> HighDepthImage:
     import numpy as np
 
-    from dpid_cli.pictures.codecs.samples import HighDepthImage, Samples, stretched
+    from dpid_cli.pictures.codecs.images import HighDepthImage, Samples, stretched
 
     (tile,) = image.tile
     largest = 65535 if tile.codec_name == "raw" else tile.args[-1]

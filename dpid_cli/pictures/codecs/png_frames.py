@@ -11,17 +11,14 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 import numpy as np
 from PIL import Image
 
-from dpid_cli.pictures.codecs.frames import Patch, Patches
+from dpid_cli.pictures.codecs.base import Animation
+from dpid_cli.pictures.codecs.images import Patch, Patches, eight_bits
 from dpid_cli.pictures.codecs.png_chunks import SIGNATURE, chunk, chunks
-from dpid_cli.pictures.codecs.samples import eight_bits
-
-if TYPE_CHECKING:
-    from dpid_cli.pictures.codecs.base import Animation
 
 _DISPOSALS = ("keep", "background", "previous")
 _SHARED = {b"PLTE": 768, b"tRNS": 256}  # needed to decode every frame; their maximum lengths

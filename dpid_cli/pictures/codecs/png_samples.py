@@ -11,17 +11,15 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from dpid_cli.pictures.codecs.images import HighDepthImage, Samples
 from dpid_cli.pictures.codecs.png_chunks import SIGNATURE, chunk, chunks, with_pixels
-from dpid_cli.pictures.codecs.samples import HighDepthImage, Samples
-
-if TYPE_CHECKING:
-    from dpid_cli.pictures.limits import Limits
+from dpid_cli.pictures.limits import Limits
 
 _CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # by colour type; palettes have no 16 bits
 _KEYS = {1: 2, 3: 6}  # bytes of tRNS, by channels

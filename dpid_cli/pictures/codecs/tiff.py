@@ -1,31 +1,31 @@
-"""TIFF and BigTIFF."""
+"""TIFF and BigTIFF, with pages and tags that Pillow does not write."""
 
 from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from dpid_cli.pictures import iptc
-from dpid_cli.pictures.codecs import tiff_tags
 from dpid_cli.pictures.codecs.base import ALPHA, COLOUR, HIGH_DEPTH, TAGS, Codec
 
 if TYPE_CHECKING:
-    from dpid_cli.pictures.codecs.annotations import (
-        Frames,
-        HighDepthImage,
-        Image,
-        Limits,
-        Metadata,
-        Opened,
-        Pixels,
-    )
+    from dpid_cli.pictures.codecs.annotations import Frames, HighDepthImage, Image, Limits, Opened, Pixels
+    from dpid_cli.pictures.picture import Metadata
+
 
 _XMP, _IPTC, _PHOTOSHOP, _BITS = 700, 33723, 34377, 258
-_DIRECTORIES = (34665, 34853)  # EXIF and GPS
+_METADATA = (34665, 34853)  # EXIF and GPS
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}  # bytes, by type
+_RESOLUTION = (282, 283, 296)
+_LONG = 4
+_DATA = (273, 324)  # StripOffsets, TileOffsets
+_DIRECTORIES = (330, 34665, 34853, 40965)  # SubIFDs, EXIF, GPS, interoperability
+_MOST_ENTRIES = 100_000  # in a directory, and directories
 
 
 class Tiff(Codec):
@@ -59,7 +59,7 @@ class Tiff(Codec):
         return super().open_image(stream, limits)
 
     def frames(self, stream: IO[bytes], limits: Limits) -> Frames | None:
-        from dpid_cli.pictures.codecs.frames import Frame, Frames
+        from dpid_cli.pictures.codecs.images import Frame, Frames
 
         pages = self._pages(stream, limits)
         if len(pages) <= 1:
@@ -84,11 +84,11 @@ class Tiff(Codec):
         pixels = sum(width * height for width, height in (page.size for page in pages))
         return Frames("pages", len(pages), pixels, decode)
 
-    def _pages(self, stream: IO[bytes], limits: Limits) -> list[tiff_tags.Directory]:
+    def _pages(self, stream: IO[bytes], limits: Limits) -> list[_Directory]:
         """Directories of images, but for masks and smaller versions of others."""
         pages = []
         try:
-            for directory in tiff_tags.directories(stream):
+            for directory in _directories(stream):
                 if not directory.part:
                     pages.append(directory)
                 if len(pages) > limits.frames:
@@ -120,7 +120,7 @@ class Tiff(Codec):
         options, lost = super().save_options(metadata, size)
         tags = options.pop("exif", None) or Image.Exif()
         directories: dict[int, Callable[[bytes, int], bytes]] = {}
-        for directory in _DIRECTORIES:
+        for directory in _METADATA:
             if directory in tags:
                 directories[directory] = partial(_directory, directory, tags.get_ifd(directory))
                 del tags[directory]
@@ -136,8 +136,8 @@ class Tiff(Codec):
             return
         buffer = io.BytesIO()
         super().encode(pixels, mode, buffer, plain)
-        file = tiff_tags.with_longs(buffer.getvalue(), _IPTC, records) if records else buffer.getvalue()
-        stream.write(tiff_tags.with_directories(file, directories) if directories else file)
+        file = _with_longs(buffer.getvalue(), _IPTC, records) if records else buffer.getvalue()
+        stream.write(_with_directories(file, directories) if directories else file)
 
     def high_depth_file(self, pixels: Pixels, mode: str, options: Mapping[str, Any]) -> bytes:
         from PIL import Image
@@ -145,10 +145,10 @@ class Tiff(Codec):
         from dpid_cli.pictures.codecs import tiff_samples
 
         one = Image.new("L" if pixels.ndim == 2 else "RGB", (1, 1))
-        return tiff_tags.with_tags(tiff_samples.encode(pixels), self.by_pillow(one, options))
+        return _with_tags(tiff_samples.encode(pixels), self.by_pillow(one, options))
 
     def write_pages(self, files: Iterator[bytes], stream: IO[bytes]) -> None:
-        tiff_tags.join(files, stream)
+        _join(files, stream)
 
 
 def _directory(group: int, values: dict[int, Any], header: bytes, offset: int) -> bytes:
@@ -181,3 +181,155 @@ def _silence_libtiff() -> None:
             continue
         set_handler.argtypes, set_handler.restype = [ctypes.c_void_p], ctypes.c_void_p
         set_handler(None)
+
+
+@dataclass(frozen=True)
+class _Directory:
+    """A directory of the chain."""
+
+    number: int
+    size: tuple[int, int]
+    part: bool  # a smaller version of another, or a mask
+
+
+def _directories(stream: IO[bytes]) -> Iterator[_Directory]:
+    """The chain of directories of a TIFF or BigTIFF; damage raises a `ValueError` or `struct.error`."""
+    head = stream.read(16)
+    order = "<" if head[:2] == b"II" else ">"
+    big = struct.unpack_from(f"{order}H", head, 2)[0] == 43
+    count_type, entry_type, offset_type = ("Q", "HHQ8s", "Q") if big else ("H", "HHL4s", "L")
+    (place,) = struct.unpack_from(order + offset_type, head, 8 if big else 4)
+    seen: set[int] = set()
+    while place and place not in seen:
+        if place >= 2**63:
+            raise ValueError("a directory lies nowhere")
+        seen.add(place)
+        stream.seek(place)
+        (count,) = struct.unpack(order + count_type, stream.read(struct.calcsize(order + count_type)))
+        step = struct.calcsize(order + entry_type)
+        if max(count, len(seen)) > _MOST_ENTRIES:
+            raise ValueError("too many directories or entries")
+        values = {}
+        for tag, kind, number, value in struct.iter_unpack(order + entry_type, stream.read(count * step)):
+            if number == 1 and kind in (3, _LONG):
+                (values[tag],) = struct.unpack_from(order + "HL"[kind == _LONG], value)
+        size = values.get(256, 0), values.get(257, 0)
+        following = stream.read(struct.calcsize(order + offset_type))
+        yield _Directory(len(seen) - 1, size, bool(values.get(254, 0) & 5))
+        (place,) = struct.unpack(order + offset_type, following)
+
+
+def _join(pages: Iterable[bytes], stream: IO[bytes]) -> None:
+    """Write TIFFs of one page each, all with offsets of four bytes, as one of many pages."""
+    link = 0
+    for page in pages:
+        order = "<" if page[:2] == b"II" else ">"
+        base = stream.seek(0, io.SEEK_END)
+        base += stream.write(bytes(base % 2))
+        (first,) = struct.unpack_from(f"{order}L", page, 4)
+        (count,) = struct.unpack_from(f"{order}H", page, first)
+        stream.write(_moved(page, base, order) if link else page)
+        if link:
+            stream.seek(link)
+            stream.write(struct.pack(f"{order}L", base + first))
+        link = base + first + 2 + 12 * count
+
+
+def _moved(tiff: bytes, base: int, order: str) -> bytes:
+    """The same with what its offsets are when it lies behind `base` bytes."""
+    result = bytearray(tiff)
+    waiting = [struct.unpack_from(f"{order}L", tiff, 4)[0]]
+    while waiting:
+        start = waiting.pop()
+        (count,) = struct.unpack_from(f"{order}H", tiff, start)
+        for entry in range(start + 2, start + 2 + 12 * count, 12):
+            tag, kind, number, value = struct.unpack_from(f"{order}HHLL", tiff, entry)
+            if tag in _DATA:
+                _move_data(result, tiff, entry, base, order)
+            elif tag in _DIRECTORIES and number == 1:
+                waiting.append(value)
+                struct.pack_into(f"{order}L", result, entry + 8, base + value)
+            elif number * _SIZES[kind] > 4:
+                struct.pack_into(f"{order}L", result, entry + 8, base + value)
+    return bytes(result)
+
+
+def _move_data(result: bytearray, tiff: bytes, entry: int, base: int, order: str) -> None:
+    """Offsets of pixels, which may be too short a type for where they go."""
+    _, kind, number, value = struct.unpack_from(f"{order}HHLL", tiff, entry)
+    place = value if number * _SIZES[kind] > 4 else entry + 8
+    offsets = struct.unpack_from(f"{order}{number}{'L' if kind == _LONG else 'H'}", tiff, place)
+    moved = struct.pack(f"{order}{number}L", *(base + offset for offset in offsets))
+    struct.pack_into(f"{order}H", result, entry + 2, _LONG)
+    if number == 1:
+        result[entry + 8 : entry + 12] = moved
+        return
+    result += bytes(len(result) % 2)
+    struct.pack_into(f"{order}L", result, entry + 8, base + len(result))
+    result += moved
+
+
+class _Page:
+    """A TIFF of one page, with offsets of four bytes, whose first directory is written anew."""
+
+    def __init__(self, tiff: bytes) -> None:
+        self.order = "<" if tiff[:2] == b"II" else ">"
+        (start,) = struct.unpack_from(f"{self.order}L", tiff, 4)
+        (count,) = struct.unpack_from(f"{self.order}H", tiff, start)
+        entries = (tiff[k : k + 12] for k in range(start + 2, start + 2 + 12 * count, 12))
+        self.entries = {struct.unpack_from(f"{self.order}H", entry)[0]: entry for entry in entries}
+        self.data = bytearray(tiff)
+
+    def append(self, content: bytes) -> bytes:
+        """Put something at the end of the file; where it begins, as stored."""
+        self.data += bytes(len(self.data) % 2)
+        place = struct.pack(f"{self.order}L", len(self.data))
+        self.data += content
+        return place
+
+    def finished(self) -> bytes:
+        """The file with its new first directory at the end."""
+        count = struct.pack(f"{self.order}H", len(self.entries))
+        entries = b"".join(self.entries[tag] for tag in sorted(self.entries))
+        self.data[4:8] = self.append(count + entries + bytes(4))
+        return bytes(self.data)
+
+
+def _with_tags(tiff: bytes, other: bytes) -> bytes:
+    """A TIFF with those tags of another that it lacks, and with the other's resolution or none.
+
+    Both have one page, the same order of bytes and offsets of four bytes.
+    """
+    page = _Page(tiff)
+    for tag in _RESOLUTION:
+        page.entries.pop(tag, None)
+    for tag, entry in _Page(other).entries.items():
+        if tag not in page.entries:
+            _, kind, count, offset = struct.unpack(f"{page.order}HHLL", entry)
+            size = _SIZES[kind] * count
+            value = page.append(other[offset : offset + size]) if size > 4 else entry[8:]
+            page.entries[tag] = entry[:8] + value
+    return page.finished()
+
+
+def _with_directories(tiff: bytes, directories: Mapping[int, Callable[[bytes, int], bytes]]) -> bytes:
+    """A TIFF of one page with further directories, by the tags that point to them.
+
+    The functions encode a directory, given the file's header and where the directory begins.
+    """
+    page = _Page(tiff)
+    for tag, encode in directories.items():
+        place = page.append(b"")
+        page.entries[tag] = struct.pack(f"{page.order}HHL", tag, _LONG, 1) + place
+        page.data += encode(tiff[:8], len(page.data))
+    return page.finished()
+
+
+def _with_longs(tiff: bytes, tag: int, content: bytes) -> bytes:
+    """A TIFF of one page with a further tag: bytes stored as integers, filled up with zeros."""
+    page = _Page(tiff)
+    count = -(-len(content) // 4)
+    padded = content.ljust(4 * count, b"\0")
+    place = page.append(padded)
+    page.entries[tag] = struct.pack(f"{page.order}HHL", tag, _LONG, count) + (place if count > 1 else padded)
+    return page.finished()

@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL.TiffImagePlugin import TiffImageFile
 
 from dpid_cli.pictures import icc
-from dpid_cli.pictures.codecs.samples import HighDepthImage, Samples, stretched
-from dpid_cli.pictures.limits import RefusedError
-
-if TYPE_CHECKING:
-    from dpid_cli.pictures.limits import Limits
+from dpid_cli.pictures.codecs.images import HighDepthImage, Samples, stretched
+from dpid_cli.pictures.limits import Limits, RefusedError
 
 _BITS, _COMPRESSION, _PHOTOMETRIC, _INKS, _PROFILE = 258, 259, 262, 332, 34675
 _INVERTED, _GRAY, _COLOUR, _INK, _LAB = 0, 1, 2, 5, 8  # PhotometricInterpretation

@@ -1,9 +1,4 @@
-"""Atomic writes: an output file appears whole or not at all, even if the process is killed.
-
-Where the system supports it, a file has no name until it is complete, and vanishes with its process.
-Elsewhere, and at the moment when it replaces another file, it has a temporary name derived from its target.
-A lock that ends with the process tells the next writer of that target when it can remove the temporary file.
-"""
+"""Output files: their names, checks that protect inputs and existing files, and atomic writes."""
 
 from __future__ import annotations
 
@@ -11,17 +6,91 @@ import errno
 import fcntl
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 from zlib import crc32
 
 from dpid_cli.errors import FileError, reason
-from dpid_cli.files.targets import exists_already
 
 _WRITERS = 8  # processes that may write one target at the same time under temporary names
 _ROUNDS = 100  # attempts to find a free name while other writers come and go
+
+
+def default_name(stem: str, method: str, scale: float | None, size: tuple[int, int], extension: str) -> str:
+    """``{stem}_{method}_x{scale}{ext}``, or ``_{width}x{height}`` where the request was not a scale."""
+    what = f"{size[0]}x{size[1]}" if scale is None else f"x{scale:.6g}"
+    return f"{stem}_{method}_{what}{extension}"
+
+
+def same_file(path: Path, other: Path) -> bool:
+    """Whether two paths lead to one file, through links too."""
+    try:
+        return path.samefile(other)
+    except OSError:
+        return path.absolute() == other.absolute()
+
+
+def check_target(target: Path, inputs: Iterable[Path], written: Iterable[Path], overwrite: bool) -> None:
+    """Raise a `FileError` if writing `target` would lose something, or cannot succeed.
+
+    Neither the inputs of the run nor the outputs `written` so far are ever replaced; `overwrite` is whether
+    other existing files may be.
+    """
+    if any(same_file(target, path) for path in inputs):
+        raise is_input(target)
+    if any(same_file(target, path) for path in written):
+        raise FileError(f"{target}: another output of this run has this name: choose another output")
+    try:
+        if target.is_dir():
+            raise is_a_folder(target)
+        kind = os.lstat(target).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        _check_folder(target)
+        return
+    except OSError as error:
+        raise FileError(f"{target}: cannot be written: {reason(error)}: choose another output") from error
+    if not overwrite:
+        raise exists_already(target)
+    if not stat.S_ISREG(kind):
+        raise FileError(f"{target}: not a regular file: remove it, or choose another output")
+
+
+def _check_folder(target: Path) -> None:
+    """Raise a `FileError` if the folder, or the one in which it would be created, takes no files."""
+    folder = target.parent
+    while not os.path.lexists(folder):
+        folder = folder.parent
+    if not folder.is_dir():
+        raise FileError(f"{folder}: not a folder: choose another output")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise FileError(
+            f"{folder}: the folder is read-only, so no file can be created: choose another output"
+        )
+
+
+def exists_already(target: Path | str) -> FileError:
+    """The error for an output that exists and must not be replaced."""
+    return FileError(f"{target}: exists already: use --overwrite, or choose another output")
+
+
+def is_input(target: Path | str) -> FileError:
+    """The error for an output that would replace an input."""
+    return FileError(f"{target}: this is an input, which is never overwritten: choose another output")
+
+
+def is_a_folder(target: Path | str) -> FileError:
+    """The error for an output whose path is a folder."""
+    return FileError(f"{target}: is a folder: give the name of a file")
+
+
+def make_folder(path: Path) -> None:
+    """Create a folder, and those above it, where they are missing."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{path}: cannot be created: {reason(error)}: choose another folder") from error
 
 
 @contextmanager

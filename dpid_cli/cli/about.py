@@ -1,0 +1,128 @@
+"""dpid methods, info, warmup, help: what this installation can do."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+
+import click
+
+from dpid_cli.cli.console import on_terminal, say
+from dpid_cli.cli.options import DEBUG, device_option, explained
+from dpid_cli.cli.sections import Command, option, write_section
+from dpid_cli.downscaling.registry import METHODS, PARAMETERS
+
+_PACKAGES = ("dpid-cli", "numpy", "numba", "numba-cuda", "llvmlite", "pillow", "click", "scikit-image")
+
+
+@click.command(
+    "methods",
+    cls=Command,
+    params=[option("--json", "Print one JSON object per method.", name="as_json"), DEBUG],
+)
+@click.pass_context
+def methods_command(ctx: click.Context, as_json: bool, debug: bool) -> None:
+    """List the methods and their parameters, with sources and defaults."""
+    if as_json:
+        for method in METHODS.values():
+            defaults = {PARAMETERS[name].label: value for name, value in method.defaults.items()}
+            about = {"name": method.name, "summary": method.summary, "source": method.source}
+            click.echo(json.dumps(about | {"parameters": defaults}))
+        return
+    formatter = ctx.make_formatter()
+    write_section(formatter, "Methods", [(m.name, f"{m.summary} ({m.source})") for m in METHODS.values()], 11)
+    rows = [(f"--{p.label}", "{}  [default: {}]".format(*explained(p))) for p in PARAMETERS.values()]
+    write_section(formatter, "Parameters", rows, 11)
+    click.echo(formatter.getvalue(), nl=False)
+
+
+@click.command(
+    "info", cls=Command, params=[option("--json", "Print one JSON object.", name="as_json"), DEBUG]
+)
+def info_command(as_json: bool, debug: bool) -> None:
+    """Show versions, file formats, threads, GPU and kernel cache."""
+    found = facts()
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    width = max(map(len, found))
+    for name, value in found.items():
+        click.echo(f"{name:{width}}  {value}")
+
+
+def facts() -> dict[str, str]:
+    """Everything that `dpid info` shows, by name."""
+    from importlib.util import find_spec
+
+    import dpid_cli.downscaling.api  # noqa: F401  # with its kernels
+    from dpid_cli.downscaling.devices import available_threads
+    from dpid_cli.kernels.jit import cache_folder
+    from dpid_cli.pictures import FORMATS, WRITTEN
+
+    found = {name: _version(name) for name in _PACKAGES}
+    found["python"] = f"{platform.python_version()} ({platform.system()} {platform.machine()})"
+    lacking = [f for f in FORMATS.values() if find_spec(f.plugin) is None]
+    found["reads"] = " ".join(f.name for f in FORMATS.values() if f not in lacking)
+    found["writes"] = " ".join(f.name for f in WRITTEN.values() if f not in lacking)
+    if lacking:
+        found["lacking"] = " ".join(f.name for f in lacking) + ': pip install "dpid-cli[formats]"'
+    found["threads"] = str(available_threads())
+    found["threading layer"] = "Python threads over kernels that release the GIL"
+    found["cuda"] = _gpu()
+    uncached = "none: no writable folder, every process compiles its kernels"
+    found["kernel cache"] = cache_folder() or uncached
+    found["cache variable"] = os.environ.get("DPID_CACHE_DIR", "DPID_CACHE_DIR is not set")
+    return found
+
+
+def _gpu() -> str:
+    """The GPU that dpid can use, or why it can use none."""
+    from dpid_cli.downscaling.devices import gpu_trouble
+
+    if (trouble := gpu_trouble()) is not None:
+        return f"none: {trouble}"
+    from dpid_cli.downscaling.gpu.arrays import description
+
+    return description()
+
+
+def _version(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+@click.command("warmup", cls=Command, params=[device_option("cpu", "cuda"), DEBUG])
+def warmup_command(device: str, debug: bool) -> None:
+    """Compile all kernels now, so that later runs start at once.
+
+    This takes some minutes. It covers every method, 8 and 16 bits and floats, gray and colour, with and
+    without alpha. The kernels are cached on disk; DPID_CACHE_DIR sets the folder.
+    """
+    from dpid_cli.downscaling.warmup import cache, cases, counts
+
+    folder, all_cases = cache(device), cases(device)
+    for number, case in enumerate(all_cases, start=1):
+        if on_terminal():
+            say(f"{number}/{len(all_cases)} {case}")
+        case.compile()
+    compiled, found = counts(device)
+    click.echo(f"kernel cache  {folder}\ncompiled      {compiled}\nfound         {found}")
+
+
+@click.command("help", cls=Command)
+@click.argument("name", required=False, metavar="[COMMAND]")
+@click.pass_context
+def help_command(ctx: click.Context, name: str | None) -> None:
+    """Show this help, or the help of a command."""
+    above = ctx.parent
+    assert above is not None and isinstance(above.command, click.Group)  # noqa: S101  # a command of the group
+    if name is not None:
+        _, found, _ = above.command.resolve_command(above, [name])
+        assert found is not None  # noqa: S101  # or an error was raised
+        above = click.Context(found, above, name)
+    click.echo(above.get_help())
