@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from dpid_cli.errors import ArgumentError, one_line, reason
-from dpid_cli.files.atomic import atomic
+from dpid_cli.files.output import atomic
 
 FORMAT, VERSION = "dpid-filter", 1
 
