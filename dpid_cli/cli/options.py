@@ -160,14 +160,12 @@ def _first(names: Sequence[str], most: int) -> str:
 
 def method_options(*, several: bool = False) -> list[click.Parameter]:
     """The method, and the parameters of all methods; with `several`, more than one method."""
-    method = option(
-        "-m --method METHOD",
-        "Downscale by this method: see 'dpid methods'.",
-        tuple(METHODS),
-        multiple=several,
-        default=["dpid"] if several else "dpid",
-    )
-    return sections("Method", method, *map(parameter_option, PARAMETERS.values()))
+    return sections(
+        "Method",
+        option("-m --method METHOD", "Downscale by this method: see 'dpid methods'.", tuple(METHODS),
+               multiple=several, default=["dpid"] if several else "dpid"),
+        *map(parameter_option, PARAMETERS.values()),
+    )  # fmt: skip
 
 
 def method_parameters(options: dict[str, Any]) -> Mapping[str, Any]:

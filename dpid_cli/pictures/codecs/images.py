@@ -12,8 +12,7 @@ from PIL import Image
 
 from dpid_cli.pictures.limits import Limits
 
-# By Pillow's modes.
-CHANNELS = {"L": 1, "I": 1, "I;16": 1, "F": 1, "LA": 2, "RGB": 3, "RGBA": 4}
+CHANNELS = {"L": 1, "I": 1, "I;16": 1, "F": 1, "LA": 2, "RGB": 3, "RGBA": 4}  # by Pillow's modes
 
 
 class Samples(NamedTuple):

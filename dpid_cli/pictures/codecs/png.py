@@ -47,17 +47,17 @@ class Png(Codec):
         stream.seek(0)
         if head[12:16] != b"IHDR" or head[24:] != b"\x10":
             return self.open_image(stream, limits)
-        from dpid_cli.pictures.codecs import png_samples
+        from dpid_cli.pictures.codecs import png_pixels
 
         self.load_plugin()
-        return png_samples.opened(stream.read(), limits)
+        return png_pixels.opened(stream.read(), limits)
 
     def frames(self, stream: IO[bytes], limits: Limits) -> Frames | None:
-        from dpid_cli.pictures.codecs import png_frames
+        from dpid_cli.pictures.codecs import png_pixels
 
-        if not png_frames.is_animated(stream):
+        if not png_pixels.is_animated(stream):
             return None
-        animation = png_frames.read(stream, limits.frames)
+        animation = png_pixels.read_animation(stream, limits.frames)
         if len(animation.patches) <= 1 and not animation.hidden:
             return None
         if not animation.patches and (animation.whole or limits.truncated):
@@ -84,11 +84,8 @@ class Png(Codec):
             if isinstance(key, str) and isinstance(value, str)
             if key != _XMP_KEYWORD and not key.startswith(_RAW_PROFILE)
         }
-        kept = {
-            key: text
-            for key, text in texts.items()
-            if len(key) <= _LONGEST_KEYWORD and len(text) <= png_chunks.LONGEST_TEXT
-        }
+        longest = png_chunks.LONGEST_TEXT
+        kept = {k: text for k, text in texts.items() if len(k) <= _LONGEST_KEYWORD and len(text) <= longest}
         return kept, len(kept) == len(texts)
 
     def iptc(self, image: Image.Image) -> list[bytes]:
@@ -102,14 +99,14 @@ class Png(Codec):
     def high_depth_file(self, pixels: Pixels, mode: str, options: Mapping[str, Any]) -> bytes:
         from PIL import Image
 
-        from dpid_cli.pictures.codecs import png_samples
+        from dpid_cli.pictures.codecs import png_pixels
 
-        file = png_samples.encode(pixels, options["compress_level"])
+        file = png_pixels.encode(pixels, options["compress_level"])
         one = Image.new("L" if pixels.ndim == 2 else "RGB", (1, 1))
         return png_chunks.with_pixels(self.by_pillow(one, options), file)
 
     def write_animation(self, animation: Animation, stream: IO[bytes]) -> None:
-        from dpid_cli.pictures.codecs import png_frames
+        from dpid_cli.pictures.codecs import png_pixels
 
         first = io.BytesIO()
         animation.write_first(first, {})
@@ -117,7 +114,7 @@ class Png(Codec):
         def encode(image: Image.Image) -> bytes:
             return self.by_pillow(image, self.options)
 
-        png_frames.write(first.getvalue(), animation, encode, stream)
+        png_pixels.write_animation(first.getvalue(), animation, encode, stream)
 
 
 def _chunks(metadata: Metadata, xmp: bytes, records: bytes) -> Any:
