@@ -192,7 +192,7 @@ def test_scale_one_passes_the_gradient_on():
     ("arguments", "told"),
     [
         ({"scale": 2, "method": "box"}, "method: box has no gradients"),
-        ({}, "size: needs exactly one"),
+        ({}, "size: give either scale or size"),
         ({"scale": 2, "upstream": np.ones((2, 3))}, "upstream: "),
         ({"scale": 2, "upstream": np.full((3, 3), np.nan)}, "upstream: "),
         ({"scale": 2, "lambda_": -1}, "lambda: "),
