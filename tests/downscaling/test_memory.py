@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import as_strided
 from PIL import Image
 
 from dpid_cli.downscaling.raster import Raster
-from dpid_cli.pictures import arrow, read
+from dpid_cli.pictures import pillow, read
 
 
 def encoded(mode: str, **options) -> io.BytesIO:
@@ -39,9 +39,9 @@ def test_decoded_pixels_are_not_copied(mode, orientation):
 
 
 def test_the_array_keeps_the_memory_alive():
-    with arrow.one_block():
+    with pillow.one_block():
         image = Image.new("RGB", (2000, 2000), (1, 2, 3))
-    array = arrow.shared(image)
+    array = pillow.shared(image)
     image.close()
     del image
     gc.collect()
@@ -52,12 +52,12 @@ def test_the_array_keeps_the_memory_alive():
 def test_images_in_several_blocks_are_refused():
     image = Image.new("RGB", (3000, 3000))
     with pytest.raises(ValueError, match="contiguous"):
-        arrow.shared(image)
+        pillow.shared(image)
 
 
 def test_the_setting_lasts_no_longer_than_reading():
     before = vars(Image)["core"].get_use_block_allocator()
-    with pytest.raises(ZeroDivisionError), arrow.one_block():
+    with pytest.raises(ZeroDivisionError), pillow.one_block():
         assert vars(Image)["core"].get_use_block_allocator() == 1
         raise ZeroDivisionError
     assert vars(Image)["core"].get_use_block_allocator() == before

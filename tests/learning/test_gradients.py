@@ -193,9 +193,9 @@ def test_scale_one_passes_the_gradient_on():
     [
         ({"scale": 2, "method": "box"}, "method: box has no gradients"),
         ({}, "size: give either scale or size"),
-        ({"scale": 2, "upstream": np.ones((2, 3))}, "upstream: "),
-        ({"scale": 2, "upstream": np.full((3, 3), np.nan)}, "upstream: "),
-        ({"scale": 2, "lambda_": -1}, "lambda: "),
+        ({"scale": 2, "upstream": np.ones((2, 3))}, "upstream must be "),
+        ({"scale": 2, "upstream": np.full((3, 3), np.nan)}, "upstream must be "),
+        ({"scale": 2, "lambda_": -1}, "lambda must be "),
     ],
 )
 def test_errors(arguments, told):
