@@ -176,7 +176,7 @@ WRONG = [
     ({"scale": "4"}, "scale must be "),
     ({"objective": "psnr"}, "objective must be "),
     ({"method": "box"}, "method must be "),
-    ({"hold": ("epsilon",)}, "hold must be "),
+    ({"hold": ("epsilon",)}, "hold: "),
     ({"hold": ("kernel", "bias", "lambda", "alpha")}, "nothing is left"),
     ({"held_out": 1}, "held-out must be "),
     ({"held_out": -0.1}, "held-out must be "),
