@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dpid_cli.kernels.flags import Flag, choice, flag, helper, is_set
+from dpid_cli.kernels.flags import Flag, choice, count, flag, helper, is_set
 
 # What a sweep adds up: values, u and its largest value, or weights and weighted differences, where
 # SCALED_DETAIL multiplies u by a factor of its window.
@@ -114,11 +114,15 @@ def distances(x, reward):
 
 
 @helper
-def weights_and_products(x, u, cover, reward):
-    """Weights f, the cover times the reward of u, and f * x of one pixel: four numbers each."""
+def weights_and_products(x, u, cover, reward, channels):
+    """Weights f, the cover times the reward of u, and f * x of one pixel: four numbers, of which C count."""
+    c = count(channels)
     f0 = f1 = f2 = f3 = cover * raised(u[0], reward.exponent, reward.power)
     if not is_set(reward.joint):
-        f1 = cover * raised(u[1], reward.exponent, reward.power)
-        f2 = cover * raised(u[2], reward.exponent, reward.power)
-        f3 = cover * raised(u[3], reward.exponent, reward.power)
+        if c > 1:
+            f1 = cover * raised(u[1], reward.exponent, reward.power)
+        if c > 2:
+            f2 = cover * raised(u[2], reward.exponent, reward.power)
+        if c > 3:
+            f3 = cover * raised(u[3], reward.exponent, reward.power)
     return (f0, f1, f2, f3), (f0 * x[0], f1 * x[1], f2 * x[2], f3 * x[3])

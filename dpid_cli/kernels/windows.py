@@ -138,7 +138,7 @@ def weighed(row, scratch, k, cover, task, layout, reward):
     u = distances(x, reward)
     if choice(task) == SCALED_DETAIL:
         u = scaled(u, scratch, k, reward)
-    return weights_and_products(x, u, cover, reward)
+    return weights_and_products(x, u, cover, reward, layout.channels)
 
 
 @helper

@@ -127,7 +127,7 @@ def weighed(x, cover, factors, task, reward):
     u = distances(x, reward)
     if choice(task) == SCALED_DETAIL:
         u = scaled(u, factors, reward)
-    return weights_and_products(x, u, cover, reward)
+    return weights_and_products(x, u, cover, reward, layout.channels)
 
 
 @device
