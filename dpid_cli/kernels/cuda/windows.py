@@ -30,7 +30,7 @@ from dpid_cli.kernels.cuda.pixels import (
 from dpid_cli.kernels.cuda.target import Kernel, cuda, device
 from dpid_cli.kernels.cuda.teams import LARGEST, SUM, WARPS
 from dpid_cli.kernels.filters import existing
-from dpid_cli.kernels.flags import choice, count, helper, is_set
+from dpid_cli.kernels.flags import choice, count, flag, helper, is_set
 from dpid_cli.kernels.rewards import SCALED_DETAIL, distances, weights_and_products
 
 # The guidance: the window's own mean, the filtered means around it, or an array of values.
@@ -38,6 +38,7 @@ OWN, NEAR, GIVEN = range(3)
 # Binary logarithm of the weight next to which no other counts.
 _OCTAVES = np.float32(99.0)
 ONE = np.float32(1)
+FOUR = flag(4)  # channels: those that an image lacks have no differences
 
 
 @device
@@ -127,7 +128,7 @@ def weighed(x, cover, factors, task, reward):
     u = distances(x, reward)
     if choice(task) == SCALED_DETAIL:
         u = scaled(u, factors, reward)
-    return weights_and_products(x, u, cover, reward, layout.channels)
+    return weights_and_products(x, u, cover, reward, FOUR)
 
 
 @device
