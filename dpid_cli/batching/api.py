@@ -144,7 +144,7 @@ def batch(
     ['failed', 'failed', 'failed']
     """
     if (scale is None) == (size is None):
-        raise ArgumentError("size: needs either scale or size: give exactly one of them")
+        raise ArgumentError("size: give either scale or size, not both or neither")
     if unknown := options.keys() - BatchOptions.__annotations__.keys():
         raise ArgumentError(f"{min(unknown)}: batch has no such argument: omit it")
     request = SizeRequest("scale", scale) if size is None else SizeRequest("size", size, fit)

@@ -163,18 +163,18 @@ def to_srgb(picture: Picture, threads: int = 1) -> Picture:
     gray = channels == 1 and _shows_gray(profile)
     kept = 1 if gray else 3
     # Four bytes a pixel are what kernels read fastest.
-    room = np.empty((height, width, 4 if kept == 3 else kept + picture.alpha), colours.dtype)
+    converted = np.empty((height, width, 4 if kept == 3 else kept + picture.alpha), colours.dtype)
     rows = max(1, _CONVERTED // width)
 
     def convert(top: int) -> None:
         part = slice(top, top + rows)
-        room[part, :, :kept] = _transform(colours[part], profile, srgb())[..., -kept:]
+        converted[part, :, :kept] = _transform(colours[part], profile, srgb())[..., -kept:]
 
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(convert, range(0, height, rows)))
     if picture.alpha:
-        room[..., kept] = picture.pixels[..., -1]
-    pixels = room[..., : kept + picture.alpha]
+        converted[..., kept] = picture.pixels[..., -1]
+    pixels = converted[..., : kept + picture.alpha]
     if pixels.shape[2] == 1:
         pixels = pixels[..., 0]
     return replace(picture, pixels=pixels, icc_profile=srgb_gray() if gray else srgb())
