@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpid_cli.convert.rendering import narrowed
+from dpid_cli.downscaling.raster import full_scale
 from dpid_cli.pictures import Picture, icc
 
 Array = NDArray[np.float64]
@@ -20,8 +21,7 @@ _UNNOTICED = 3  # levels of 255 by which profiles of the same colour space diffe
 def intensities(picture: Picture) -> Array:
     """Intensities (H, W, C) in float64, [0, 1], with alpha composited onto white; C is 1 or 3."""
     pixels = np.atleast_3d(picture.pixels)
-    unit = np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else 1
-    values: Array = np.divide(pixels, unit, dtype=np.float64)
+    values: Array = np.divide(pixels, full_scale(pixels.dtype), dtype=np.float64)
     if not picture.alpha:
         return values
     alpha = values[..., -1:]
