@@ -16,7 +16,7 @@ from dpid_cli.pictures.codecs.base import Codec, EncoderOption
 from dpid_cli.pictures.codecs.gif import Gif
 from dpid_cli.pictures.codecs.heif import Heif
 from dpid_cli.pictures.codecs.jp2 import Jp2
-from dpid_cli.pictures.codecs.jpeg import Jpeg
+from dpid_cli.pictures.codecs.jpeg import Jpeg, JpegLs
 from dpid_cli.pictures.codecs.jxl import Jxl
 from dpid_cli.pictures.codecs.netpbm import Pgm, Ppm
 from dpid_cli.pictures.codecs.plain import Bmp, Icns, Ico, Qoi, Tga
@@ -27,7 +27,7 @@ from dpid_cli.pictures.codecs.webp import Webp
 Format = Codec
 
 # In the order of messages. The first is written instead of formats that are only read.
-_CODECS = (Png, Jpeg, Webp, Tiff, Bmp, Ppm, Pgm, Gif, Avif, Jp2, Tga, Qoi, Ico, Icns, Heif, Jxl)
+_CODECS = (Png, Jpeg, Webp, Tiff, Bmp, Ppm, Pgm, Gif, Avif, Jp2, Tga, Qoi, Ico, Icns, Heif, Jxl, JpegLs)
 FORMATS: dict[str, Codec] = {}
 FORMATS.update((codec.name, codec(codec.defaults, FORMATS)) for codec in _CODECS)
 WRITTEN = {name: codec for name, codec in FORMATS.items() if codec.modes}

@@ -450,3 +450,35 @@ def test_the_extra_has_all_packages():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extra = {re.split("[<>=]", name)[0] for name in project["optional-dependencies"]["formats"]}
     assert extra == {format_.package for format_ in FORMATS.values() if format_.package}
+
+
+@pytest.mark.parametrize(
+    ("alpha_bits", "marks", "mode"), [(0, 1, "RGB"), (0, 0, "RGB"), (1, 0, "RGBA"), (1, 1, "RGB")]
+)
+def test_tga_of_16_bits(alpha_bits, marks, mode, dpid, folder):
+    """Opaque if its header counts no bits for alpha, or if all pixels would be transparent."""
+    colours = np.array([0x7C00, 0x03E0, 0x001F, 0x7FFF] * 4, "<u2") | (marks << 15)
+    colours[0] &= 0x7FFF if not alpha_bits else 0xFFFF
+    header = struct.pack("<3B5x4H2B", 0, 0, 2, 0, 0, 4, 4, 16, 0x20 | alpha_bits)
+    Path("a.tga").write_bytes(header + colours.tobytes())
+    result = dpid("downscale", "a.tga", "-s", "1", "-m", "box", "-o", "b.png")
+    hidden = alpha_bits and marks
+    expected = "a.tga: its alpha makes every pixel transparent: read as opaque\n" if hidden else ""
+    assert (result.exit_code, result.stderr) == (0, expected)
+    with Image.open("b.png") as image:
+        assert image.mode == mode
+        assert [image.getpixel((x, 1))[:3] for x in range(4)] == [
+            (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
+        ]  # fmt: skip
+
+
+def test_bmp_of_16_bits_loses_nothing(dpid, folder):
+    """5 and 6 bits of a colour are no more than 8."""
+    rows = np.array([0xF800, 0x07E0, 0x001F, 0xFFFF] * 4, "<u2").tobytes()
+    masks = struct.pack("<3I", 0xF800, 0x07E0, 0x001F)
+    header = struct.pack("<IiiHHIIiiII", 40, 4, -4, 1, 16, 3, len(rows), 0, 0, 0, 0)
+    Path("a.bmp").write_bytes(b"BM" + struct.pack("<IHHI", 66 + len(rows), 0, 0, 66) + header + masks + rows)
+    result = dpid("downscale", "a.bmp", "-s", "1", "-m", "box", "-o", "b.png")
+    assert (result.exit_code, result.stderr) == (0, "")
+    with Image.open("b.png") as image:
+        assert image.getpixel((0, 0)) == (255, 0, 0)

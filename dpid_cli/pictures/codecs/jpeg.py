@@ -8,11 +8,13 @@ from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from dpid_cli.pictures import iptc
-from dpid_cli.pictures.codecs.base import COLOUR, QUALITY, TAGS, Codec, check_expansion
+from dpid_cli.pictures.codecs.base import COLOUR, QUALITY, TAGS, Codec, EncoderOption, check_expansion
 
 if TYPE_CHECKING:
-    from dpid_cli.pictures.codecs.annotations import Image, Limits, Metadata
+    from dpid_cli.pictures.codecs.annotations import Image, Limits, Metadata, Opened, Pixels
 
+# JPEG-LS, also behind a header of SPIFF, as its standard shows it
+_JPEG_LS = rb"\xff\xd8(?:\xff\xf7|\xff\xe8.{0,54}\xff\xf7)"
 _START = b"\xff\xd8"
 _EXIF_OR_XMP = 0xE1
 _COMMENT = 0xFE
@@ -29,18 +31,30 @@ class Jpeg(Codec):
     """JPEG, also where it holds several images, of which the first is read."""
 
     name, title, pillow = "jpeg", "JPEG", "JPEG"
-    extensions = (".jpg", ".jpeg", ".jpe", ".jfif")
-    signature = rb"\xff\xd8\xff"
+    extensions: ClassVar[tuple[str, ...]] = (".jpg", ".jpeg", ".jpe", ".jfif")
+    signature = rb"(?!" + _JPEG_LS + rb")\xff\xd8\xff"
     plugin = "PIL.JpegImagePlugin"
     modes = COLOUR
     profile = True
-    metadata = TAGS | {"iptc", "dpi", "comment"}
+    metadata: ClassVar[frozenset[str]] = TAGS | {"iptc", "dpi", "comment"}
     max_side = 65500
     max_iptc = iptc.LONGEST_RESOURCE
     # Small images are looked at closely: little loss, and no chroma subsampling.
     defaults: ClassVar = {"quality": 95, "subsampling": 0}
-    encoder_options = (QUALITY,)
+    encoder_options: ClassVar[tuple[EncoderOption, ...]] = (QUALITY,)
     repairable = True
+
+    def open(self, stream: IO[bytes], limits: Limits) -> Opened:
+        from dpid_cli.pictures.codecs import jpeg_depth
+
+        frame = jpeg_depth.frame_header(stream)
+        if frame is None or frame.usual:
+            return self.open_image(stream, limits)
+        self.load_plugin()
+        return jpeg_depth.opened(stream.read(), frame, limits)
+
+    def stored_as(self, pixels: Pixels) -> str:
+        return self.name if pixels.itemsize == 1 else JpegLs.name
 
     def open_image(self, stream: IO[bytes], limits: Limits) -> Image.Image:
         image = super().open_image(stream, limits)
@@ -73,6 +87,18 @@ class Jpeg(Codec):
             rest = exif.sized(replace(metadata, exif=b""), self.metadata, size)
             options |= {"exif": rest.tobytes()} if len(rest) else {}
         return options, lost
+
+
+class JpegLs(Jpeg):
+    """JPEG-LS, which is only read. Outputs of other JPEGs with more than 8 bits get the same format."""
+
+    name, title = "jls", "JPEG-LS"
+    extensions = (".jls",)
+    signature = _JPEG_LS
+    modes = frozenset()
+    profile, metadata = False, frozenset()
+    encoder_options = ()
+    defaults: ClassVar = {}
 
 
 def _check_scans(image: Image.Image, stream: IO[bytes]) -> None:

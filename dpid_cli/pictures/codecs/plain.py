@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar
 from dpid_cli.pictures.codecs.base import ALPHA, COLOUR, Codec
 
 if TYPE_CHECKING:
-    from dpid_cli.pictures.codecs.annotations import Metadata, Pixels
+    from dpid_cli.pictures.codecs.annotations import HighDepthImage, Image, Limits, Metadata, Opened, Pixels
 
 _TGA_HEADER = rb".[\0\1][\1-\3\x09-\x0b].{13}[\x01\x08\x0f\x10\x18\x20]"
 _TGA_FOOTER = b"TRUEVISION-XFILE.\0"
@@ -26,6 +26,9 @@ class Bmp(Codec):
     plugin = "PIL.BmpImagePlugin"
     modes = COLOUR
     metadata = frozenset({"dpi"})
+
+    def is_high_depth(self, image: Image.Image) -> bool:
+        return False  # 16 bits are those of a pixel
 
     def save_options(self, metadata: Metadata, size: tuple[int, int]) -> tuple[dict[str, Any], list[str]]:
         options, lost = super().save_options(metadata, size)
@@ -48,6 +51,29 @@ class Tga(Codec):
             return False
         stream.seek(-min(stream.seek(0, io.SEEK_END), len(_TGA_FOOTER)), io.SEEK_END)
         return stream.read() == _TGA_FOOTER or PurePath(name).suffix.lower() in self.extensions
+
+    def open(self, stream: IO[bytes], limits: Limits) -> Opened:
+        head = stream.read(18)
+        stream.seek(0)
+        image = self.open_image(stream, limits)
+        return _of_16_bits(image, head[17] & 15) if image.mode == "RGBA" and head[16] == 16 else image
+
+
+def _of_16_bits(image: Image.Image, alpha_bits: int) -> HighDepthImage:
+    """An image whose pixels have a bit for alpha, which is set where they are transparent."""
+    from dpid_cli.pictures.codecs.images import HighDepthImage, Samples
+
+    def samples() -> Samples:
+        import numpy as np
+
+        image.load()
+        values = np.asarray(image)
+        if alpha_bits and values[..., 3].any():
+            return Samples(values, alpha=True)
+        notes = ["its alpha makes every pixel transparent: read as opaque"] if alpha_bits else []
+        return Samples(values[..., :3], alpha=False, notes=notes)
+
+    return HighDepthImage(image.size, image, samples)
 
 
 class Qoi(Codec):

@@ -1,0 +1,96 @@
+"""JPEGs that Pillow does not open: of other depths than 8 bits, lossless ones, and JPEG-LS.
+
+Decoders fill up what is missing with gray and say nothing, so the end of the image is looked for first.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass
+from typing import IO
+
+import numpy as np
+from PIL import Image
+
+from dpid_cli.pictures.codecs.base import check_expansion
+from dpid_cli.pictures.codecs.images import HighDepthImage, Samples, samples_like
+from dpid_cli.pictures.limits import Limits, RefusedError
+
+BASELINE, LOSSLESS, JPEG_LS = 0xC0, 0xC3, 0xF7  # markers of frames
+_NO_FRAMES = frozenset({0xC4, 0xC8, 0xCC})  # Huffman tables, reserved, arithmetic coding
+_HIERARCHICAL = frozenset({0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF, 0xDE})
+_MARKER, _SCAN = 0xFF, 0xDA
+# The end of the image: within pixels, a 0 or the number of a restart follows FF, in JPEG-LS a bit 0.
+_END = re.compile(rb"\xff\xd9")
+
+
+@dataclass(frozen=True)
+class FrameHeader:
+    """What the header of a frame tells, and where it lies in the file."""
+
+    place: int  # of its marker
+    marker: int
+    bits: int
+    channels: int
+
+    @property
+    def usual(self) -> bool:
+        """Whether Pillow opens it."""
+        return self.bits == 8 and self.marker not in {LOSSLESS, JPEG_LS} | _HIERARCHICAL
+
+
+def frame_header(stream: IO[bytes]) -> FrameHeader | None:
+    """The header of the frame, if there is one before the first scan; rewinds the stream."""
+    start = 2
+    header = None
+    while stream.seek(start) and (segment := stream.read(10))[:1] == b"\xff" and len(segment) == 10:
+        marker = segment[1]
+        if marker == _MARKER:  # a fill byte
+            start += 1
+            continue
+        if marker == JPEG_LS or (0xC0 <= marker <= 0xCF and marker not in _NO_FRAMES):
+            header = FrameHeader(start, marker, segment[4], segment[9])
+        if marker == _SCAN or header is not None:
+            break
+        start += 2 + int.from_bytes(segment[2:4], "big")
+    stream.seek(0)
+    return header
+
+
+def opened(data: bytes, frame: FrameHeader, limits: Limits) -> HighDepthImage:
+    """A file whose frame is not usual."""
+    if frame.marker in _HIERARCHICAL:
+        raise RefusedError("hierarchical JPEG is not supported: convert it to baseline JPEG")
+    if frame.channels not in (1, 3):
+        what = f"{'lossless' if frame.marker == LOSSLESS else f'{frame.bits}-bit'} JPEG"
+        raise RefusedError(f"{what} of {frame.channels} channels is not supported: convert it to gray or RGB")
+    if frame.marker == LOSSLESS and frame.channels == 3 and _is_ycbcr(data[: frame.place]):
+        raise RefusedError("lossless JPEG in YCbCr is not supported: convert it to RGB")
+    header = _header(data, frame)
+    limits.check_size(header.size)
+    check_expansion(header, io.BytesIO(data))
+
+    def samples() -> Samples:
+        from imagecodecs import jpeg8_decode, jpegls_decode
+
+        if not limits.truncated and not _END.search(data, frame.place):
+            raise ValueError("image file is truncated")
+        values = (jpegls_decode if frame.marker == JPEG_LS else jpeg8_decode)(data)
+        return samples_like(header, np.asarray(values), frame.bits)
+
+    return HighDepthImage(header.size, header, samples)
+
+
+def _is_ycbcr(head: bytes) -> bool:
+    """Whether the segments before the frame say so, which decoders of lossless JPEG do not convert."""
+    adobe = head.find(b"\xff\xee\0\x0eAdobe")
+    return b"JFIF\0" in head[:20] or (adobe > 0 and head[adobe + 15 : adobe + 16] == b"\1")
+
+
+def _header(data: bytes, frame: FrameHeader) -> Image.Image:
+    """What Pillow reads of the same file, as if its frame were usual."""
+    start = data.find(b"\xff\xda", frame.place)
+    usual = bytearray(data[: start if start > 0 else None])
+    usual[frame.place + 1], usual[frame.place + 4] = BASELINE, 8
+    return Image.open(io.BytesIO(usual + data[start : start + 16] + b"\xff\xd9"), formats=["JPEG"])
