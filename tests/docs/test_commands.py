@@ -16,7 +16,7 @@ from support.pages import PAGES, commands, prose, scripts
 SCRIPTS = [(page, script) for page, text in PAGES.items() for script in scripts(text)]
 COMMANDS = [(page, words) for page, script in SCRIPTS for words in commands(script) if words]
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-GROUP = click.Context(main, info_name="dpid")
+GROUP = click.Context(main, info_name="dpid", **main.context_settings)  # Click keeps its help options
 SCRIPTS_WITH_OPTIONS = ("tests/benchmarks/report.py", "tests/support/digests.py")
 
 
