@@ -30,6 +30,7 @@ class BatchOptions(TypedDict, total=False):
     to_srgb: bool
     transparency: str
     background: str | None
+    palette: str
     metadata: str
     record: bool
     encoding: Mapping[str, int]
@@ -104,6 +105,8 @@ def batch(
         Weight colours by alpha, scale colours and alpha independently, or composite onto `background`.
     background : str, optional
         A colour of sRGB in CSS notation, for transparency "drop"; white by default.
+    palette : {"expand", "keep"}, default "expand"
+        Turn images with a palette into colours, or keep indices and palette, with "nearest" or "subsample".
     metadata : {"keep", "colour", "strip"}, default "keep"
         Keep all metadata that the format can store, only the colour profile, or nothing.
     record : bool, default True

@@ -9,7 +9,7 @@ import click
 
 from dpid_cli.cli.console import shown
 from dpid_cli.cli.sections import Option, number, option, pixel_count, sections, width_and_height
-from dpid_cli.downscaling.choices import Depth, Fit, MetadataPolicy, Transparency, Truncated
+from dpid_cli.downscaling.choices import Depth, Fit, MetadataPolicy, PaletteUse, Transparency, Truncated
 from dpid_cli.downscaling.registry import FILTERS, METHODS, PARAMETERS, Parameter
 from dpid_cli.downscaling.sizes import SizeRequest
 from dpid_cli.pictures.formats import ENCODER_OPTIONS, WRITTEN, option_default, option_help
@@ -58,6 +58,12 @@ COLOUR = sections(
            shown="white"),
 )  # fmt: skip
 
+PALETTE = sections(
+    "Colour and alpha",
+    option("--palette", "Palette images: turn indices into colours, or keep them (label masks, with "
+           "-m nearest or subsample).", PaletteUse.words(), default="expand"),
+)  # fmt: skip
+
 ENCODING = sections(
     "Output",
     *(
@@ -75,7 +81,7 @@ METADATA = sections(
            "output (Software tag).", default=True, shown="record"),
 )  # fmt: skip
 
-RECIPE = [*COLOUR, *ENCODING, *METADATA, *INPUT_LIMITS]  # what downscale and batch do alike
+RECIPE = [*COLOUR, *PALETTE, *ENCODING, *METADATA, *INPUT_LIMITS]  # what downscale and batch do alike
 INPUTS = click.Argument(["inputs"], nargs=-1, required=True, metavar="INPUT...", type=click.Path())
 OVERWRITE = option("--overwrite", "Replace existing outputs; inputs are never replaced.")
 THREADS = option("-j --threads N", "Use N threads.", number(1), shown="all CPU cores")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import count, repeat
 from typing import IO, TYPE_CHECKING
 
+from dpid_cli.downscaling.choices import PaletteUse
 from dpid_cli.downscaling.sizes import Size
 from dpid_cli.files import storage
 from dpid_cli.files.streams import standard_output
@@ -178,7 +179,8 @@ def check_outputs(stream: IO[bytes], recipe: Recipe, outputs: Sequence[Output], 
     Images are decoded only if some of the input's format would not fit. `recipe` says how to read them.
     """
     source = format_in(stream, name)
-    doubtful = [o for o in outputs if source is None or not holds_all_of(o.format, source)]
+    indices = recipe.palette == PaletteUse.KEEP
+    doubtful = [o for o in outputs if indices or source is None or not holds_all_of(o.format, source)]
     if not doubtful:
         return
     stream.seek(0)

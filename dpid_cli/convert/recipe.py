@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
 from dpid_cli.convert.rendering import downscale_picture, narrowed, widened
-from dpid_cli.downscaling.choices import Depth, MetadataPolicy, Transparency, Truncated
+from dpid_cli.downscaling.choices import Depth, MetadataPolicy, PaletteUse, Transparency, Truncated, either
 from dpid_cli.downscaling.devices import device_for, thread_count
 from dpid_cli.downscaling.filters import resolved
-from dpid_cli.downscaling.registry import PARAMETERS, method_named
+from dpid_cli.downscaling.registry import METHODS, PARAMETERS, Method, method_named
 from dpid_cli.downscaling.sizes import Size, SizeRequest
 from dpid_cli.errors import ArgumentError, FileError
 from dpid_cli.pictures import Metadata, Picture, PictureSequence, icc, read_sequence, read_size
@@ -58,6 +58,7 @@ class Recipe:
     to_srgb: bool = False
     transparency: str = "premultiply"
     background: str | None = None
+    palette: str = "expand"
 
     def checked(self, format_: str | None = None) -> Recipe:
         """The recipe with its filter files read; an `ArgumentError` if it cannot work for any image.
@@ -74,6 +75,7 @@ class Recipe:
         MetadataPolicy.named("metadata", self.metadata)
         Truncated.named("truncated", self.truncated)
         Transparency.named("transparency", self.transparency)
+        self._check_palette(method)
         for option, limit in (("max-pixels", self.max_pixels), ("max-frames", self.max_frames)):
             if limit < 1:
                 raise ArgumentError(f"{option} must be 1 or more (got {limit})")
@@ -84,6 +86,22 @@ class Recipe:
         if format_ is not None:
             self.check_format(FORMATS[format_])
         return replace(self, parameters=parameters)
+
+    def _check_palette(self, method: Method) -> None:
+        """Raise an `ArgumentError` if indices are to be kept and this recipe computes with their values."""
+        if PaletteUse.named("palette", self.palette) == PaletteUse.EXPAND:
+            return
+        if not method.copies:
+            able = either(one.name for one in METHODS.values() if one.copies)
+            raise ArgumentError(f"palette: {method.name} cannot average indices: use {able}, or expand")
+        colours = {
+            "linear": self.linear,
+            "to-srgb": self.to_srgb,
+            "transparency": self.transparency == Transparency.DROP,
+            "depth": self.depth == Depth.SIXTEEN,
+        }
+        for option in (option for option, used in colours.items() if used):
+            raise ArgumentError(f"{option}: cannot be used with palette keep: omit it, or use palette expand")
 
     def check_format(self, format_: Format) -> None:
         """Raise an `ArgumentError` if the format cannot store any output of this recipe."""
@@ -111,6 +129,7 @@ class Recipe:
             max_frames=self.max_frames,
             truncated=self.truncated == "accept",
             frame=self.frame,
+            palettes=self.palette == PaletteUse.KEEP,
         )
 
     def read(self, stream: IO[bytes], name: str) -> Picture:

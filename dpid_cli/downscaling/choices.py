@@ -126,6 +126,12 @@ class MetadataPolicy(Choice):
     KEEP, COLOUR, STRIP = "keep", "colour", "strip"
 
 
+class PaletteUse(Choice):
+    """Whether images with a palette become colours, or keep their indices and the palette."""
+
+    EXPAND, KEEP = "expand", "keep"
+
+
 class Truncated(Choice):
     """What to do with truncated files."""
 

@@ -41,6 +41,8 @@ class Method:
         Whether its family reads packed pixels (see `dpid_cli.downscaling.raster.Raster`).
     linear : LinearLight
         How it works in linear light.
+    copies : bool
+        Whether every pixel of the output is a pixel of the image, chosen by its place and not by its value.
     gpu : bool
         Whether `dpid_cli.downscaling.gpu` computes it as well.
     differentiable : bool
@@ -67,6 +69,7 @@ class Method:
     packed: bool = False
     neighbours: bool = False
     linear: LinearLight = LinearLight.WEIGHED
+    copies: bool = False
     gpu: bool = False
     differentiable: bool = False
     by_channels: bool = False
@@ -156,8 +159,10 @@ def _pooling(
     return Method(name, summary, source, "pooling", takes, linear=linear, settings=settings, extras=extras)
 
 
-def _pillow(name: str, summary: str, linear: LinearLight = LinearLight.MEAN) -> Method:
-    return Method(name, summary, "Pillow", "resample", divisible=False, linear=linear)
+def _pillow(
+    name: str, summary: str, *, linear: LinearLight = LinearLight.MEAN, copies: bool = False
+) -> Method:
+    return Method(name, summary, "Pillow", "resample", divisible=False, linear=linear, copies=copies)
 
 
 _MEAN, _PICKED = LinearLight.MEAN, LinearLight.PICKED
@@ -184,7 +189,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             _order("extremum", "value farthest from the mean, per channel", _SAEEDAN + ", limit"),
             Method(
                 "subsample", "one pixel of each window", "striding", "picking", sets.SubsampleParameters,
-                linear=_PICKED,
+                linear=_PICKED, copies=True,
             ),
             _pooling("mixed", "max and mean, in fixed shares", _LEE, sets.BlendParameters, linear=_MEAN),
             _pooling(
@@ -213,7 +218,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                 "spectral", "lowest frequencies", "Rippel, Snoek & Adams 2015", "spectral", divisible=False,
                 linear=_MEAN,
             ),
-            _pillow("nearest", "one pixel of each window", _PICKED),
+            _pillow("nearest", "one pixel of each window", linear=_PICKED, copies=True),
             _pillow("bilinear", "triangle filter"),
             _pillow("bicubic", "cubic filter, a = -0.5"),
             _pillow("hamming", "Hamming filter, sharper than bilinear"),

@@ -23,6 +23,7 @@ class Limits:
     pixels: int = MAX_PIXELS  # maximum of an image; 64 times that for all images of a file together
     frames: int = MAX_FRAMES  # maximum number of frames or pages
     truncated: bool = False  # whether to use what can be decoded of a truncated file
+    palettes: bool = False  # whether images with a palette keep their indices
 
     def check_size(self, size: tuple[int, int]) -> None:
         """Raise a `RefusedError` if an image of this width and height has too many pixels."""

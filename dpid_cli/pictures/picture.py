@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 _DEPTHS = {"uint8": "", "uint16": ";16", "float32": ";F"}
@@ -43,6 +44,22 @@ class Metadata:
 
 
 @dataclass(frozen=True)
+class Palette:
+    """The colours that indices stand for.
+
+    Attributes
+    ----------
+    colours : (n, 3) ndarray
+        uint8, for all indices that the image uses, or more.
+    alpha : bytes
+        The alpha of the first colours; the others are opaque.
+    """
+
+    colours: NDArray[np.uint8]
+    alpha: bytes = b""
+
+
+@dataclass(frozen=True)
 class Picture:
     """An upright image.
 
@@ -61,6 +78,8 @@ class Picture:
         How long a frame of an animation is shown, in ms.
     turned : bool
         Whether the file stores it in another orientation.
+    palette : Palette or None
+        If given, `pixels` (H, W) are indices of its colours.
     """
 
     pixels: NDArray[Any]
@@ -70,6 +89,7 @@ class Picture:
     metadata: Metadata = field(default_factory=Metadata)
     duration: float | None = None
     turned: bool = False
+    palette: Palette | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -83,7 +103,9 @@ class Picture:
 
     @property
     def mode(self) -> str:
-        """``L``, ``LA``, ``RGB`` or ``RGBA``, with ``;16`` appended for uint16 and ``;F`` for float32."""
+        """``L``, ``LA``, ``RGB``, ``RGBA`` (``;16`` follows for uint16, ``;F`` for float32), or ``P``."""
+        if self.palette is not None:
+            return "P"
         channels = 1 if self.pixels.ndim == 2 else self.pixels.shape[2]
         return ("L", "LA", "RGB", "RGBA")[channels - 1] + _DEPTHS[self.pixels.dtype.name]
 

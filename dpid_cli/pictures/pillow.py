@@ -16,6 +16,7 @@ from PIL import Image
 from dpid_cli.errors import DpidWarning
 from dpid_cli.pictures.icc import ink_to_srgb
 from dpid_cli.pictures.limits import RefusedError
+from dpid_cli.pictures.picture import Palette
 
 _DECODERS = r"(PIL|pillow_\w+)\b"
 
@@ -153,6 +154,19 @@ def pixels_of(image: Image.Image) -> NDArray[Any]:
         bottom = min(top + _COPIED_ROWS, height)
         result[top:bottom] = np.asarray(image.crop((0, top, width, bottom)))
     return result
+
+
+def indexed(image: Image.Image) -> tuple[NDArray[np.uint8], Palette]:
+    """The indices (H, W) of an image in P, and its palette."""
+    indices = np.array(image)
+    mode = "RGBA" if image.palette is not None and image.palette.mode == "RGBA" else "RGB"
+    entries = np.array(image.getpalette(mode), np.uint8).reshape(-1, len(mode))
+    missing = max(int(indices.max()) + 1 - len(entries), 0)  # damaged, and black to most decoders
+    colours = np.concatenate([entries[:, :3], np.zeros((missing, 3), np.uint8)])
+    alpha = image.info.get("transparency", entries[:, 3].tobytes() if mode == "RGBA" else b"")
+    if isinstance(alpha, int):
+        alpha = b"\xff" * alpha + b"\0"
+    return indices, Palette(colours, alpha.rstrip(b"\xff")[: len(colours)])
 
 
 def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:

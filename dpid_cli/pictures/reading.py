@@ -21,7 +21,7 @@ from dpid_cli.pictures.formats import FORMATS, format_in
 from dpid_cli.pictures.limits import MAX_FRAMES, MAX_PIXELS, Limits, RefusedError, too_large
 from dpid_cli.pictures.metadata import metadata_of
 from dpid_cli.pictures.picture import Picture, PictureSequence
-from dpid_cli.pictures.pillow import pixels_of, plain, settings, upright
+from dpid_cli.pictures.pillow import indexed, pixels_of, plain, settings, upright
 
 T = TypeVar("T")
 
@@ -35,7 +35,14 @@ class DamagedError(FileError):
     """A file that a decoder cannot read."""
 
 
-def read(stream: IO[bytes], name: str, *, max_pixels: int = MAX_PIXELS, truncated: bool = False) -> Picture:
+def read(
+    stream: IO[bytes],
+    name: str,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    truncated: bool = False,
+    palettes: bool = False,
+) -> Picture:
     """Decode the first image of a stream.
 
     Damaged metadata is dropped, with a `DpidWarning`.
@@ -50,6 +57,8 @@ def read(stream: IO[bytes], name: str, *, max_pixels: int = MAX_PIXELS, truncate
         Maximum number of pixels, checked in the header before anything is decoded.
     truncated : bool, default False
         Whether to use what can be decoded of a truncated file, with a `DpidWarning`.
+    palettes : bool, default False
+        Whether images with a palette keep their indices, instead of becoming colours.
 
     Returns
     -------
@@ -60,8 +69,8 @@ def read(stream: IO[bytes], name: str, *, max_pixels: int = MAX_PIXELS, truncate
     FileError
         If it is no image of a known format, damaged, truncated or too large.
     """
-    limits = Limits(max_pixels, truncated=truncated)
-    strict = Limits(max_pixels)
+    limits = Limits(max_pixels, truncated=truncated, palettes=palettes)
+    strict = replace(limits, truncated=False)
     try:
         picture, is_whole = with_less_metadata(
             stream, name, lambda rest: _first(rest, name, strict, limits.truncated)
@@ -199,6 +208,11 @@ def picture_of(
     source.load()
     metadata, lost = metadata_of(source, codec)
     turned = exif.turn(source) or turned
+    if limits.palettes and source.mode == "P":
+        indices, palette = indexed(source)
+        profile = codec.profile_of(source)
+        picture = Picture(indices, False, profile, codec.name, metadata, turned=turned, palette=palette)
+        return picture, _losses(lost)
     image, profile = plain(source, codec.profile_of(source))
     pixels = pixels_of(image)
     notes = ["more than 8 bits a channel are read as 8 bits"] * (is_high_depth and pixels.itemsize == 1)
@@ -231,6 +245,7 @@ def read_sequence(
     max_frames: int = MAX_FRAMES,
     truncated: bool = False,
     frame: int | None = None,
+    palettes: bool = False,
 ) -> PictureSequence:
     """Find the images of a stream; they are decoded on demand, while the stream is open.
 
@@ -248,6 +263,8 @@ def read_sequence(
         Whether to use what can be decoded of a truncated file, with a `DpidWarning`.
     frame : int or None
         The only image to use, counted from 0, or from the end if negative; None for all.
+    palettes : bool, default False
+        Whether images with a palette keep their indices; animations have none to keep.
 
     Returns
     -------
@@ -259,7 +276,7 @@ def read_sequence(
     FileError
         As `read` does, here or by the sequence's images; if there are too many, or no such frame.
     """
-    limits = Limits(max_pixels, max_frames, truncated)
+    limits = Limits(max_pixels, max_frames, truncated, palettes)
     frames, decode = _frames_in(stream, name, limits) or (None, None)
     count = frames.count if frames else 1
     if frame is not None and not -count <= frame < count:
@@ -285,6 +302,8 @@ def _frames_in(stream: IO[bytes], name: str, limits: Limits) -> tuple[Frames, _D
             if frames is None:
                 return None
             limits.check_frames(frames.count, frames.pixels)
+            if limits.palettes and frames.head is not None and frames.head().mode == "P":
+                raise RefusedError("animations are painted in colours: leave out --palette keep")
             if not frames.whole and not limits.truncated:
                 raise ValueError("it ends within a frame")
             decode = _decoder(frames, codec, limits)
@@ -307,7 +326,8 @@ def _decoder(frames: Frames, codec: Codec, limits: Limits) -> _Decode:
 
 def _still(stream: IO[bytes], name: str, limits: Limits) -> Iterator[Picture]:
     stream.seek(0)
-    yield read(stream, name, max_pixels=limits.pixels, truncated=limits.truncated)
+    options = {"truncated": limits.truncated, "palettes": limits.palettes}
+    yield read(stream, name, max_pixels=limits.pixels, **options)
 
 
 def _pictures(

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from dpid_cli.errors import FileError, collected, one_line, warn
-from dpid_cli.pictures.codecs.base import ALPHA, Animation, Codec
+from dpid_cli.pictures.codecs.base import ALPHA, INDICES, Animation, Codec
 from dpid_cli.pictures.formats import titles
 from dpid_cli.pictures.icc import colours_of, fitting, is_srgb, to_srgb, with_usable_profile
 from dpid_cli.pictures.limits import RefusedError
@@ -38,7 +38,7 @@ def _write(picture: Picture, stream: IO[bytes], format_: Codec, name: str, extra
     picture = _with_storable_profile(picture, mode, format_, name)
     options = {**format_.options, **extra}
     if picture.icc_profile:
-        options["icc_profile"] = fitting(picture.icc_profile, mode)
+        options["icc_profile"] = picture.icc_profile if mode == "P" else fitting(picture.icc_profile, mode)
     try:
         notes = _encode(picture, mode, stream, format_, options, name)
     except (struct.error, LookupError, TypeError, ValueError, ArithmeticError, SystemError):
@@ -59,7 +59,8 @@ def _encode(
     """Encode with metadata; a line about what of it is lost."""
     described, lost = format_.save_options(picture.metadata, picture.size)
     try:
-        format_.encode(picture.pixels, mode, stream, {**options, **described})
+        palette = {} if picture.palette is None else {"palette": picture.palette}
+        format_.encode(picture.pixels, mode, stream, {**options, **described, **palette})
     except (OSError, RuntimeError, ValueError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # an error of the disk
@@ -75,8 +76,8 @@ def check_picture(picture: Picture, format_: Codec, name: str) -> None:
 
 
 def holds_all_of(format_: Codec, other: Codec) -> bool:
-    """Whether a format stores every image that another stores."""
-    modes = all(format_.modes & {mode, *_WIDER.get(mode, ())} for mode in other.modes)
+    """Whether a format stores every image that another stores, apart from palettes."""
+    modes = all(format_.modes & {mode, *_WIDER.get(mode, ())} for mode in other.modes - INDICES)
     return bool(other.modes) and modes and other.max_side <= format_.max_side
 
 
@@ -104,13 +105,15 @@ def _storable(picture: Picture, format_: Codec, name: str) -> tuple[Picture, str
     mode = _mode_in(picture, format_, name)
     with _refusals(name):
         format_.check_options(mode)
+        if picture.palette is not None:
+            format_.check_palette(picture.palette)
     return picture, mode
 
 
 def _with_storable_profile(picture: Picture, mode: str, format_: Codec, name: str) -> Picture:
     """The image with a profile that the format stores in this mode, or in sRGB without one."""
     profile = picture.icc_profile
-    if profile is None or (format_.profile and fitting(profile, mode)):
+    if profile is None or (format_.profile and (mode == "P" or fitting(profile, mode))):
         return picture
     lacking = f"{format_.title} cannot store {'gray profiles' if format_.profile else 'colour profiles'}"
     with collected():  # a damaged one is dropped like any other
@@ -219,7 +222,9 @@ def _mode_in(picture: Picture, format_: Codec, name: str) -> str:
         if mode in format_.modes:
             return mode
     lacking, instead = "colour", ""
-    if picture.mode.endswith(";F"):
+    if picture.palette is not None:
+        lacking, instead = "palettes", ", or leave out --palette keep"
+    elif picture.mode.endswith(";F"):
         lacking, instead = "floating point", ", or use --depth 16 or 8"
     elif picture.mode.endswith(";16"):
         lacking, instead = "16 bits", ", or use --depth 8"

@@ -9,9 +9,19 @@ from PIL import Image
 
 from dpid_cli.pictures.codecs.images import Frames, HighDepthImage, Samples
 from dpid_cli.pictures.limits import Limits
-from dpid_cli.pictures.picture import Metadata
+from dpid_cli.pictures.picture import Metadata, Palette
 
-__all__ = ["Frames", "HighDepthImage", "Image", "Limits", "Metadata", "Opened", "Pixels", "Samples"]
+__all__ = [
+    "Frames",
+    "HighDepthImage",
+    "Image",
+    "Limits",
+    "Metadata",
+    "Opened",
+    "Palette",
+    "Pixels",
+    "Samples",
+]
 
 Opened: TypeAlias = Image.Image | HighDepthImage
 Pixels: TypeAlias = NDArray[Any]

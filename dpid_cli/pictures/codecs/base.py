@@ -18,11 +18,12 @@ from dpid_cli.errors import ArgumentError
 from dpid_cli.pictures.limits import RefusedError
 
 if TYPE_CHECKING:
-    from dpid_cli.pictures.codecs.annotations import Frames, Image, Limits, Metadata, Opened, Pixels
+    from dpid_cli.pictures.codecs.annotations import Frames, Image, Limits, Metadata, Opened, Palette, Pixels
 
 COLOUR = frozenset({"L", "RGB"})
 ALPHA = frozenset({"LA", "RGBA"})
 HIGH_DEPTH = frozenset({"L;16", "LA;16", "RGB;16", "RGBA;16"})
+INDICES = frozenset({"P"})
 TAGS = frozenset({"exif", "xmp"})
 _PIXELS_PER_BYTE = 4096  # Huffman codes hold 512 at most, LZW 2730
 _HARMLESS = 2**24  # pixels, whatever the file
@@ -200,6 +201,16 @@ class Codec:
     def check_options(self, mode: str) -> None:
         """Raise a `RefusedError` for options that pixels of this mode cannot be written with."""
 
+    def check_palette(self, palette: Palette) -> None:
+        """Raise a `RefusedError` for a palette that this format, which stores some, cannot store."""
+        if palette.alpha and not self.stores_alpha_of_colours(palette.alpha):
+            able = next(iter(self.table.values())).title
+            raise RefusedError(f"{self.title} cannot store these transparent colours: write {able}")
+
+    def stores_alpha_of_colours(self, alpha: bytes) -> bool:
+        """Whether a palette may have this alpha of its first colours, with 0 for transparent."""
+        return False
+
     def save_options(self, metadata: Metadata, size: tuple[int, int]) -> tuple[dict[str, Any], list[str]]:
         """Keywords of Pillow's ``save`` that write the metadata, and what is too long for the format.
 
@@ -232,7 +243,8 @@ class Codec:
     def encode(self, pixels: Pixels, mode: str, stream: IO[bytes], options: Mapping[str, Any]) -> None:
         """Encode pixels in one of `modes`."""
         if pixels.itemsize == 1:
-            self.image_of(pixels, mode).save(stream, self.pillow, **options)
+            image, options = self.image_to_save(pixels, mode, options)
+            image.save(stream, self.pillow, **options)
         else:
             stream.write(self.high_depth_file(pixels, mode, options))
 
@@ -246,6 +258,20 @@ class Codec:
 
         image = Image.fromarray(pixels)
         return image.convert(mode) if image.mode != mode and pixels.itemsize == 1 else image
+
+    def image_to_save(
+        self, pixels: Pixels, mode: str, options: Mapping[str, Any]
+    ) -> tuple[Image.Image, dict[str, Any]]:
+        """Pixels of 8 bits or indices as Pillow's image, and keywords of its ``save``."""
+        from PIL import Image
+
+        options = dict(options)
+        palette = options.pop("palette", None)
+        if palette is None:
+            return self.image_of(pixels, mode), options
+        image = Image.fromarray(pixels)
+        image.putpalette(palette.colours.tobytes())
+        return image, options | ({"transparency": palette.alpha} if palette.alpha else {})
 
     def by_pillow(self, image: Image.Image, options: Mapping[str, Any]) -> bytes:
         """The file that Pillow writes."""

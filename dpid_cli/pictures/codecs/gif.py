@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 
-from dpid_cli.pictures.codecs.base import Animation, Codec, check_expansion
+from dpid_cli.pictures.codecs.base import INDICES, Animation, Codec, check_expansion
 
 if TYPE_CHECKING:
     from dpid_cli.pictures.codecs.annotations import Frames, Image, Limits, Pixels
@@ -20,7 +20,7 @@ class Gif(Codec):
     extensions = (".gif",)
     signature = rb"GIF8[79]a"
     plugin = "PIL.GifImagePlugin"
-    modes = frozenset({"L", "RGB", "RGBA"})
+    modes = frozenset({"L", "RGB", "RGBA"}) | INDICES
     metadata = frozenset({"comment"})
     several = "animation"
     max_side = 65535
@@ -40,10 +40,18 @@ class Gif(Codec):
             return None
         return animation.frames(limits, partial(self.open_again, stream, limits))
 
+    def stores_alpha_of_colours(self, alpha: bytes) -> bool:
+        return alpha.lstrip(b"\xff") == b"\0"  # one
+
     def encode(self, pixels: Pixels, mode: str, stream: IO[bytes], options: Mapping[str, Any]) -> None:
         from dpid_cli.pictures.codecs import gif_frames
 
-        gif_frames.with_palette(self.image_of(pixels, mode)).save(stream, self.pillow, **options)
+        image, options = self.image_to_save(pixels, mode, options)
+        if mode not in INDICES:
+            image = gif_frames.with_palette(image)
+        elif "transparency" in options:
+            options["transparency"] = len(options["transparency"]) - 1
+        image.save(stream, self.pillow, **options, **({"optimize": False} if mode in INDICES else {}))
 
     def write_animation(self, animation: Animation, stream: IO[bytes]) -> None:
         from dpid_cli.pictures.codecs import gif_frames

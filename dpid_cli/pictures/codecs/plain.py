@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
-from dpid_cli.pictures.codecs.base import ALPHA, COLOUR, Codec
+from dpid_cli.pictures.codecs.base import ALPHA, COLOUR, INDICES, Codec
 
 if TYPE_CHECKING:
     from dpid_cli.pictures.codecs.annotations import HighDepthImage, Image, Limits, Metadata, Opened, Pixels
@@ -24,7 +24,7 @@ class Bmp(Codec):
     extensions = (".bmp", ".dib")
     signature = rb"BM"
     plugin = "PIL.BmpImagePlugin"
-    modes = COLOUR
+    modes = COLOUR | INDICES
     metadata = frozenset({"dpi"})
 
     def is_high_depth(self, image: Image.Image) -> bool:

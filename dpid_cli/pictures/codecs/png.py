@@ -10,7 +10,16 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from dpid_cli.pictures import iptc
 from dpid_cli.pictures.codecs import png_chunks
-from dpid_cli.pictures.codecs.base import ALPHA, COLOUR, HIGH_DEPTH, TAGS, Animation, Codec, EncoderOption
+from dpid_cli.pictures.codecs.base import (
+    ALPHA,
+    COLOUR,
+    HIGH_DEPTH,
+    INDICES,
+    TAGS,
+    Animation,
+    Codec,
+    EncoderOption,
+)
 
 if TYPE_CHECKING:
     from dpid_cli.pictures.codecs.annotations import Frames, Image, Limits, Metadata, Opened, Pixels
@@ -32,7 +41,7 @@ class Png(Codec):
     extensions = (".png", ".apng")
     signature = rb"\x89PNG\r\n\x1a\n"
     plugin = "PIL.PngImagePlugin"
-    modes = COLOUR | ALPHA | HIGH_DEPTH
+    modes = COLOUR | ALPHA | HIGH_DEPTH | INDICES
     profile = True
     metadata = TAGS | {"iptc", "dpi", "text"}
     several = "animation"
@@ -90,6 +99,9 @@ class Png(Codec):
 
     def iptc(self, image: Image.Image) -> list[bytes]:
         return [iptc_of_text(image.info.get(keyword, "")) for keyword in _IPTC_KEYWORDS]
+
+    def stores_alpha_of_colours(self, alpha: bytes) -> bool:
+        return True
 
     def save_options(self, metadata: Metadata, size: tuple[int, int]) -> tuple[dict[str, Any], list[str]]:
         options, lost = super().save_options(metadata, size)

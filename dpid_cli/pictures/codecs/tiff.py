@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from dpid_cli.pictures import iptc
-from dpid_cli.pictures.codecs.base import ALPHA, COLOUR, HIGH_DEPTH, TAGS, Codec
+from dpid_cli.pictures.codecs.base import ALPHA, COLOUR, HIGH_DEPTH, INDICES, TAGS, Codec
 
 if TYPE_CHECKING:
     from dpid_cli.pictures.codecs.annotations import Frames, HighDepthImage, Image, Limits, Opened, Pixels
@@ -35,7 +35,7 @@ class Tiff(Codec):
     extensions = (".tif", ".tiff")
     signature = rb"II[*+]\0|MM\0[*+]|II\0\*|MM\*\0"
     plugin = "PIL.TiffImagePlugin"
-    modes = COLOUR | ALPHA | HIGH_DEPTH | {"L;F", "LA;F", "RGB;F", "RGBA;F"}
+    modes = COLOUR | ALPHA | HIGH_DEPTH | INDICES | {"L;F", "LA;F", "RGB;F", "RGBA;F"}
     profile = True
     metadata = TAGS | {"iptc", "dpi"}
     several = "pages"
