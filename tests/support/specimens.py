@@ -159,6 +159,11 @@ def jpeg_2000(pixels: NDArray[Any], told: Told) -> bytes:
     return bytes(imagecodecs.jpeg2k_encode(pixels, level=0))
 
 
+def jpeg_ls(pixels: NDArray[Any], told: Told) -> bytes:
+    """By CharLS."""
+    return bytes(imagecodecs.jpegls_encode(pixels))
+
+
 def bmp(pixels: NDArray[Any], told: Told) -> bytes:
     """By Pillow, but without the resolution that it makes up."""
     data = saved("BMP")(pixels, told)
@@ -208,6 +213,7 @@ SPECIMENS = {
     "icns": Specimen(_icns, ("RGBA",), size=(16, 16)),
     "heif": Specimen(saved("HEIF", quality=-1, chroma=444), ("L", "RGB", "RGBA"), _ALL - {"dpi"}, False),
     "jxl": Specimen(saved("JXL", lossless=True), ("L", "LA", "RGB", "RGBA")),
+    "jls": Specimen(jpeg_ls, ("L", "RGB", "L;16", "RGB;16")),
 }  # fmt: skip
 
 
@@ -247,6 +253,9 @@ def _special(name: str) -> Iterator[bytes]:
             yield _pillow("RGB", "JPEG", progressive=True, exif=_camera(), comment="a remark")
             yield _pillow("CMYK", "JPEG", restart_marker_rows=1)
             yield _frames("MPO")
+            for mode, bits, lossless in (("L;16", 12, False), ("RGB;16", 16, True), ("RGB", 8, True)):
+                levels = noise(mode) >> (4 if bits == 12 else 0)
+                yield bytes(imagecodecs.jpeg8_encode(levels, bitspersample=bits, lossless=lossless))
         case "webp":
             yield _pillow("RGB", "WEBP", quality=50)
             yield _pillow("RGBA", "WEBP", quality=50, exif=_camera())

@@ -22,7 +22,8 @@ _NO_FRAMES = frozenset({0xC4, 0xC8, 0xCC})  # Huffman tables, reserved, arithmet
 _HIERARCHICAL = frozenset({0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF, 0xDE})
 _MARKER, _SCAN = 0xFF, 0xDA
 # The end of the image: within pixels, a 0 or the number of a restart follows FF, in JPEG-LS a bit 0.
-_END = re.compile(rb"\xff\xd9")
+_EOI = b"\xff\xd9"
+_END = re.compile(_EOI)
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,12 @@ def opened(data: bytes, frame: FrameHeader, limits: Limits) -> HighDepthImage:
     def samples() -> Samples:
         from imagecodecs import jpeg8_decode, jpegls_decode
 
-        if not limits.truncated and not _END.search(data, frame.place):
+        end = _END.search(data, frame.place)
+        if end is None and not limits.truncated:
             raise ValueError("image file is truncated")
-        values = (jpegls_decode if frame.marker == JPEG_LS else jpeg8_decode)(data)
+        # The decoder of JPEG-LS searches for seconds where no end follows.
+        image = data[: end.end()] if end else data + _EOI
+        values = (jpegls_decode if frame.marker == JPEG_LS else jpeg8_decode)(image)
         return samples_like(header, np.asarray(values), frame.bits)
 
     return HighDepthImage(header.size, header, samples)
@@ -93,4 +97,4 @@ def _header(data: bytes, frame: FrameHeader) -> Image.Image:
     start = data.find(b"\xff\xda", frame.place)
     usual = bytearray(data[: start if start > 0 else None])
     usual[frame.place + 1], usual[frame.place + 4] = BASELINE, 8
-    return Image.open(io.BytesIO(usual + data[start : start + 16] + b"\xff\xd9"), formats=["JPEG"])
+    return Image.open(io.BytesIO(usual + data[start : start + 16] + _EOI), formats=["JPEG"])
