@@ -167,6 +167,9 @@ def _check_colours(page: Any) -> None:
     """Raise a `RefusedError` for colours without an agreed meaning, or that are not converted."""
     if page.photometric == INK and (page.dtype.kind != "u" or page.tags.valueof(_INKS, _CMYK) != _CMYK):
         raise RefusedError("inks other than CMYK of integers are not supported: convert it to RGB")
+    if page.dtype.kind == "i" and (page.photometric == INVERTED or channels_of(page).alpha):
+        what = "signed integers with alpha or inverted gray"
+        raise RefusedError(f"{what} are not supported: convert them to unsigned integers")
     if page.photometric == LAB and page.dtype != "uint16":
         raise RefusedError("Lab of these samples is not supported: convert it to RGB")
     if page.photometric == _YCBCR and not tiff_compression.decodes_to_rgb(page):

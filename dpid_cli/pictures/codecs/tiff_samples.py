@@ -143,7 +143,7 @@ def _check_length(page: Any) -> None:
 def _segments(page: Any, stream: IO[bytes], channels: list[int], truncated: bool) -> NDArray[Any]:
     """These channels of all strips or tiles; blank where they cannot be decoded, if `truncated`."""
     height, width = page.imagelength, page.imagewidth
-    result = np.zeros((height, width, len(channels)), page.dtype)
+    result = np.zeros((height, width, len(channels)), np.float32 if page.dtype == np.float16 else page.dtype)
     planar = page.planarconfig == 2 and page.samplesperpixel > 1
     for index, (offset, count) in enumerate(zip(page.dataoffsets, page.databytecounts, strict=False)):
         try:
