@@ -13,7 +13,8 @@ from dpid_cli.pictures.codecs import tiff_compression
 from dpid_cli.pictures.limits import RefusedError
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
-_DESCRIPTION, _STRIPS, _SAMPLES, _TILES, _INKS, _EXTRA, _FORMAT = 270, 273, 277, 324, 332, 338, 339
+_DESCRIPTION, _STRIPS, _SAMPLES, _PLANES, _TILES = 270, 273, 277, 284, 324
+_INKS, _EXTRA, _FORMAT = 332, 338, 339
 _DEPTH, _PROFILE, _NODATA = 32997, 34675, 42113
 INVERTED, _GRAY, _RGB, INK, _YCBCR, LAB = 0, 1, 2, 5, 6, 8  # PhotometricInterpretation
 COLOURS = {INVERTED: 1, _GRAY: 1, _RGB: 3, INK: 4, _YCBCR: 3, LAB: 3}  # number of channels
@@ -55,7 +56,7 @@ class Tags(TiffImageFile):
         if photometric not in COLOURS:
             return False
         bits = set(self.tag_v2.get(_BITS, (1,)))
-        few = bits == {8} or (bits <= {1, 2, 4} and COLOURS[photometric] == 1)
+        few = bits == {8} or (bits <= {1, 2, 4} and self._count() == 1)
         if not few or compression in tiff_compression.IMAGES or self._value(_DEPTH, 1) != 1:
             return True
         if set(self._several(_FORMAT)) - {_UNSIGNED} or self._has_other_samples(photometric):
@@ -90,10 +91,14 @@ class Tags(TiffImageFile):
         )
 
     def _has_other_samples(self, photometric: int) -> bool:
-        """Whether there is a channel that is neither colour nor alpha."""
-        count = max(self._value(_SAMPLES, 1), len(self.tag_v2.get(_BITS, (1,))))
-        extra = count - COLOURS[photometric]
-        return extra > 1 or (extra == 1 and (photometric, self._several(_EXTRA)) not in _WITH_ALPHA)
+        """Whether there are channels other than colours, and alpha beside them."""
+        extra = self._count() - COLOURS[photometric]
+        is_usual = (photometric, self._several(_EXTRA)) in _WITH_ALPHA and self._value(_PLANES, 1) == 1
+        return extra > 1 or (extra == 1 and not is_usual)
+
+    def _count(self) -> int:
+        """The number of channels."""
+        return max(self._value(_SAMPLES, 1), len(self.tag_v2.get(_BITS, (1,))))
 
     def _value(self, tag: int, default: int) -> int:
         """The value of a tag, or the first of them."""
