@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any
+
+from PIL import UnidentifiedImageError
 
 from dpid_cli.pictures.limits import Limits, RefusedError
 
@@ -44,13 +47,17 @@ class Directory:
 def pages(stream: IO[bytes], limits: Limits, *, first: bool = False) -> list[Directory]:
     """The images of full resolution in order, one more than allowed at most.
 
-    A smaller version or a mask is a page only in a file without any other image. Damage raises a `ValueError`
-    or `struct.error`; but images before it suffice if `first`, or if truncated files are accepted.
+    A smaller version or a mask is a page only in a file without any other image. Damage raises an
+    `UnidentifiedImageError` if there are no directories, else a `ValueError` or `struct.error`; but images
+    before it suffice if `first`, or if truncated files are accepted.
     """
     stream.seek(0)
     if _CAMERAS.match(stream.read(16)):
         raise RefusedError(_RAW)
-    reader = _Reader(stream)
+    try:
+        reader = _Reader(stream)
+    except struct.error as error:
+        raise UnidentifiedImageError from error
     chain: list[Directory] = []
     count = 0
     try:
@@ -60,11 +67,13 @@ def pages(stream: IO[bytes], limits: Limits, *, first: bool = False) -> list[Dir
             count += not directory.part
             if count > limits.frames:
                 break
-    except (ValueError, struct.error):
-        if not (limits.truncated and chain) and not (first and count):
+    except (ValueError, struct.error) as error:
+        if not chain:
+            raise UnidentifiedImageError from error
+        if not limits.truncated and not (first and count):
             raise
     if not chain:
-        raise ValueError("no image lies where its header points")
+        raise UnidentifiedImageError
     full = [directory for directory in chain if not directory.part]
     full = full or [child for one in chain for child in reader.children(one) if not child.part]
     return full or [directory for directory in chain if not directory.mask] or chain
@@ -95,8 +104,9 @@ class _Reader:
     """Reads directories, each once."""
 
     def __init__(self, stream: IO[bytes]) -> None:
-        stream.seek(0)
         self._stream = stream
+        self._length = stream.seek(0, os.SEEK_END)
+        stream.seek(0)
         self._head = stream.read(16)
         self._order = "<" if self._head[:2] == b"II" else ">"
         big = self._head[2:4] in (b"+\0", b"\0+")
@@ -134,8 +144,8 @@ class _Reader:
 
     def _directory(self, place: int) -> tuple[Directory, bytes]:
         """A directory, and where the next lies."""
-        if place >= 2**63:
-            raise ValueError("a directory lies nowhere")
+        if place >= self._length:
+            raise ValueError("a directory lies behind the end")
         self._stream.seek(place)
         (count,) = self._unpacked(self._count, self._stream.read(struct.calcsize(self._order + self._count)))
         self._directories += 1
@@ -160,7 +170,7 @@ class _Reader:
         length = struct.calcsize(self._order + form)
         if length > len(value):
             (place,) = self._unpacked(self._offset, value)
-            self._stream.seek(min(place, 2**63 - 1))
+            self._stream.seek(min(place, self._length))
             value = self._stream.read(length)
         return self._unpacked(form, value)
 

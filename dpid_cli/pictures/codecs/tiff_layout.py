@@ -14,9 +14,9 @@ from dpid_cli.pictures.limits import RefusedError
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _DESCRIPTION, _STRIPS, _SAMPLES, _PLANES, _TILES = 270, 273, 277, 284, 324
-_INKS, _EXTRA, _FORMAT = 332, 338, 339
+_INKS, _EXTRA, _FORMAT, _SUBSAMPLING = 332, 338, 339, 530
 _DEPTH, _PROFILE, _NODATA = 32997, 34675, 42113
-INVERTED, _GRAY, _RGB, INK, _YCBCR, LAB = 0, 1, 2, 5, 6, 8  # PhotometricInterpretation
+INVERTED, _GRAY, _RGB, _PALETTE, INK, _YCBCR, LAB = 0, 1, 2, 3, 5, 6, 8  # PhotometricInterpretation
 COLOURS = {INVERTED: 1, _GRAY: 1, _RGB: 3, INK: 4, _YCBCR: 3, LAB: 3}  # number of channels
 _CMYK = 1  # InkSet
 ASSOCIATED, _STRAIGHT, _COREL = 1, 2, 999  # ExtraSamples of alpha
@@ -30,9 +30,7 @@ _UNSIGNED = 1  # SampleFormat
 _MOST_SAMPLES = 16
 _LARGEST_TILE = 2**24
 # How ImageJ and tifffile describe images that follow the first one without directories.
-_STACK = re.compile(
-    r"ImageJ=.*?^images=(\d+)|\{\"shape\": \[(\d+),.*\"truncated\": true", re.DOTALL | re.MULTILINE
-)
+_STACK = re.compile(r"(?ms)ImageJ=.*?^images=(\d+)|\{\"shape\": \[([\d, ]+)\].*\"truncated\": true")
 
 
 class Tags(TiffImageFile):
@@ -53,6 +51,8 @@ class Tags(TiffImageFile):
         Also compressed gray or RGB of 8 bits that may be truncated: libtiff decodes nothing of such.
         """
         photometric, compression = self._value(_PHOTOMETRIC, INVERTED), self._value(_COMPRESSION, 1)
+        if photometric == _PALETTE:
+            return self._count() > 1 and self._several(_EXTRA) != (_STRAIGHT,)
         if photometric not in COLOURS:
             return False
         bits = set(self.tag_v2.get(_BITS, (1,)))
@@ -63,19 +63,28 @@ class Tags(TiffImageFile):
             return True
         if photometric == INK and self._value(_INKS, _CMYK) != _CMYK:
             return True
+        if photometric == _YCBCR and compression == 1 and set(self._several(_SUBSAMPLING)) - {1}:
+            return True
         known = compression in tiff_compression.EXPANSION
         if _NODATA in self.tag_v2 and photometric <= _RGB:
             return known and bits == {8}
         return truncated and bits == {8} and known and compression != 1 and photometric <= _RGB
 
-    def check_is_alone(self, length: int) -> None:
-        """Raise a `RefusedError` if more images follow in a file of this length, without directories."""
+    def check(self, length: int) -> None:
+        """Raise a `RefusedError` for channels of different kinds, and for what is not one image.
+
+        That is, further images without directories in a file of this length.
+        """
+        if len(set(self._several(_FORMAT))) > 1:
+            raise RefusedError("channels of different kinds are not supported: convert them to one kind")
         match = _STACK.match(str(self.tag_v2.get(_DESCRIPTION, "")))
         if match is None or self.tag_v2.next:
             return
-        images, samples = int(match[1] or match[2]), self._value(_SAMPLES, 1)
-        size = self._size[0] * self._size[1] * samples * max(self.tag_v2.get(_BITS, (1,))) // 8
-        if images > 1 and min(self._several(_STRIPS), default=length) + images * size <= length:
+        samples = self._size[0] * self._size[1] * self._count()
+        shape = [int(number) for number in (match[2] or "").split(",") if number.strip()]
+        images = int(match[1] or math.prod(shape) // max(samples, 1))
+        stored = images * samples * max(self.tag_v2.get(_BITS, (1,))) // 8
+        if images > 1 and min(self._several(_STRIPS), default=length) + stored <= length:
             raise RefusedError(f"it is a stack of {images} images with one directory: save them as pages")
 
     def problem(self) -> str:
@@ -84,9 +93,9 @@ class Tags(TiffImageFile):
             return ""
         photometric, bits = self._value(_PHOTOMETRIC, INVERTED), sorted(set(self.tag_v2.get(_BITS, (1,))))
         compression = tiff_compression.name_of(self._value(_COMPRESSION, 1))
-        what = f"{' and '.join(map(str, bits))} bits and compression {compression}"
+        what = f"{' and '.join(map(str, bits))}-bit samples, PhotometricInterpretation {photometric}"
         return (
-            f"TIFF with PhotometricInterpretation {photometric}, samples of {what} is not supported: "
+            f"TIFF of {what} and compression {compression} is not supported: "
             "convert it to RGB of 8 or 16 bits"
         )
 
@@ -154,12 +163,10 @@ def check(page: Any) -> None:
         raise RefusedError(f"TIFF compression {name} is not supported: use deflate or LZW")
     if page.imagedepth != 1 or page.tiledepth not in (0, 1):
         raise RefusedError("it is a volume, not an image: split it into slices")
-    if page.dtype is None or page.dtype.kind not in "buif":
+    if page.dtype is None or page.dtype.kind not in "buif" or not isinstance(bits, int):
         kind = "complex numbers" if page.dtype is not None and page.dtype.kind == "c" else "samples"
         what = f"{kind} of {bits if isinstance(bits, int) else 'differing'} bits"
         raise RefusedError(f"{what} are not supported: convert them to 8 or 16 bits, or to floats")
-    if len(set(page.tags.valueof(_FORMAT, ()) or ()) if page.samplesperpixel > 1 else ()) > 1:
-        raise RefusedError("channels of different kinds are not supported: convert them to one kind")
     _check_colours(page)
     if not 1 <= page.samplesperpixel <= _MOST_SAMPLES or page.samplesperpixel < len(channels_of(page).kept):
         raise ValueError(f"{page.samplesperpixel} channels")

@@ -40,7 +40,7 @@ def opened(stream: IO[bytes], limits: Limits) -> HighDepthImage | None:
     if stream.read(4) != _UNKNOWN_TO_PILLOW:
         stream.seek(0)
         tags = tiff_layout.Tags(stream)
-        tags.check_is_alone(stream.seek(0, os.SEEK_END))
+        tags.check(stream.seek(0, os.SEEK_END))
         if not tags.is_read_here(limits.truncated):
             return None
     stream.seek(0)
