@@ -95,7 +95,8 @@ def _decoded(page: Any, stream: IO[bytes], truncated: bool) -> Samples:
         _check_length(page)
     values = _segments(page, stream, channels.kept, truncated)
     notes = [channels.note] if channels.note else []
-    notes += _notes_on_gaps(values, page, bool(channels.alpha))
+    if not channels.alpha:  # which would tell where there are none
+        notes += _notes_on_gaps(values, page)
     if page.photometric == INVERTED:
         _invert(values, page.bitspersample)
     if values.dtype == np.float64:
@@ -106,23 +107,22 @@ def _decoded(page: Any, stream: IO[bytes], truncated: bool) -> Samples:
     return Samples(values if len(channels.kept) > 1 else values[..., 0], bool(channels.alpha), notes)
 
 
-def _notes_on_gaps(values: NDArray[Any], page: Any, alpha: bool) -> list[str]:
+def _notes_on_gaps(colours: NDArray[Any], page: Any) -> list[str]:
     """What to say of pixels without data, or a `RefusedError` if means of them are far from any truth.
 
     Black and white are also what integers without a sign have as borders, and as colours.
     """
-    colours = values[..., :-1] if alpha else values
     mark = tiff_layout.missing_data(page)
     if np.isnan(mark):
         least = float(colours.min()) if colours.dtype.kind == "f" else 0.0
         is_usual = least in _USUAL_MARKS
         return [f"its least value, {least:.9g}, often stands for missing data: averaged"] * is_usual
     with np.errstate(over="ignore"):
-        gaps = colours == colours.dtype.type(mark) if colours.dtype.kind == "f" else colours == mark
+        gaps = colours == (colours.dtype.type(mark) if colours.dtype.kind == "f" else mark)
     if not gaps.any():
         return []
     what = f"it has pixels without data (GDAL_NODATA {mark:.9g})"
-    if colours.dtype.kind != "u":
+    if colours.dtype.kind not in "bu":
         raise RefusedError(f"{what}, which would be averaged with the others: fill them first")
     return [f"{what}: averaged with the others"]
 
