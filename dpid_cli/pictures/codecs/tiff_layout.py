@@ -170,6 +170,8 @@ def check(page: Any) -> None:
     _check_colours(page)
     if not 1 <= page.samplesperpixel <= _MOST_SAMPLES or page.samplesperpixel < len(channels_of(page).kept):
         raise ValueError(f"{page.samplesperpixel} channels")
+    if not page.imagewidth * page.imagelength:
+        raise ValueError("it has no pixels")
     largest = max(_LARGEST_TILE, 4 * page.imagewidth * page.imagelength)
     if page.tilewidth * page.tilelength > largest:
         raise ValueError(f"tiles of {page.tilewidth} x {page.tilelength} pixels")
