@@ -24,7 +24,8 @@ from dpid_cli.pictures.limits import Limits, RefusedError
 _FULL = {"uint8": 255, "uint16": 65535, "float32": 1}
 _UNKNOWN_TO_PILLOW = b"MM\0+"  # big-endian BigTIFF
 _ASCII, _SHORT, _RATIONAL = 2, 3, 5  # types of tags
-_XMP, _DIRECTORIES = 700, {34665, 34853}  # EXIF and GPS
+_XMP = 700
+_NOT_READ = {34665, 34853, 33550, 33922, 34264, 34735}  # EXIF, GPS, and tags of GeoTIFF
 # Kinds of microscopes and scanners, for which tifffile would look further.
 _PLAIN: Mapping[str, Any] = {"is_lsm": False, "is_ndpi": False, "is_scanimage": False}
 # What programs write instead of numbers that they do not have.
@@ -49,8 +50,8 @@ def opened(stream: IO[bytes], limits: Limits) -> HighDepthImage | None:
 
     def samples() -> Samples:
         decoded = _decoded(page, stream, limits.truncated)
-        if tags is None and _DIRECTORIES & {tag.code for tag in page.tags}:
-            note = "EXIF and GPS data of big-endian BigTIFF are not read: dropped"
+        if tags is None and _NOT_READ & {tag.code for tag in page.tags}:
+            note = "EXIF, GPS data and georeference of big-endian BigTIFF are not read: dropped"
             decoded = decoded._replace(notes=[*decoded.notes, note])
         return _in_srgb(decoded, page, header) if page.photometric in (INK, LAB) else decoded
 
