@@ -45,7 +45,8 @@ def opened(stream: IO[bytes], limits: Limits) -> HighDepthImage | None:
         if not tags.is_read_here(limits.truncated):
             return None
     stream.seek(0)
-    page: Any = TiffFile(stream, name="TIFF", **_PLAIN).pages[0]
+    with np.errstate(all="ignore"):  # it compares the values of damaged tags
+        page: Any = TiffFile(stream, name="TIFF", **_PLAIN).pages[0]
     header = tags or _header(page)
 
     def samples() -> Samples:
