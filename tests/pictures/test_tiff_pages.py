@@ -74,6 +74,17 @@ def test_a_page_in_a_subifd(dpid, folder, depth):
         assert pixels("a.png").shape == (10, 15, 3)
 
 
+def test_a_mask_is_not_dropped_silently(dpid, folder):
+    """First or second."""
+    image, mask = values("RGB", "8"), (values("L", "8") > 99, {"subfiletype": 4, "photometric": "mask"})
+    for number, writes in enumerate(((mask, (image, {})), ((image, {}), mask))):
+        Path("a.tif").write_bytes(written(*writes))
+        result = dpid("downscale", "a.tif", "-s", "1", "-m", "box", "-o", f"{number}.png")
+        line = "a.tif: it has a mask, which would make pixels transparent: dropped\n"
+        assert (result.exit_code, result.stderr) == (0, line)
+        np.testing.assert_array_equal(pixels(f"{number}.png"), image)
+
+
 def test_a_subifd_that_is_damaged():
     """It does not matter below a page; below a thumbnail, the image is lost."""
     image = values("RGB", "8")

@@ -79,6 +79,12 @@ class Tiff(Codec):
             "pages", len(pages), pixels, lambda number: Frame(self._page(stream, pages[number], limits))
         )
 
+    def left_out(self, image: Opened, stream: IO[bytes]) -> list[str]:
+        from dpid_cli.pictures.codecs import tiff_directories
+
+        masked = tiff_directories.has_mask(stream)
+        return ["it has a mask, which would make pixels transparent: dropped"] if masked else []
+
     def is_high_depth(self, image: Image.Image) -> bool:
         bits = getattr(image, "tag_v2", {}).get(_BITS, (8,))
         return max(bits) > 8 or super().is_high_depth(image)

@@ -6,6 +6,7 @@ import os
 import re
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -77,6 +78,13 @@ def pages(stream: IO[bytes], limits: Limits, *, first: bool = False) -> list[Dir
     full = [directory for directory in chain if not directory.part]
     full = full or [child for one in chain for child in reader.children(one) if not child.part]
     return full or [directory for directory in chain if not directory.mask] or chain
+
+
+def has_mask(stream: IO[bytes]) -> bool:
+    """Whether the main chain of a file whose pages were found contains a mask."""
+    with suppress(ValueError, struct.error):
+        return any(directory.mask for directory in _Reader(stream).chain())
+    return False
 
 
 def starting_at(directory: Directory, stream: IO[bytes]) -> IO[bytes]:
