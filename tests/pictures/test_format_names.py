@@ -17,6 +17,8 @@ EXEMPT = {
     "compare/": {"png", "jpg", "jpeg"},  # kinds of figures, which matplotlib draws
     "cli/compare.py": {"png", "jpg"},  # help on these
     "pictures/xmp.py": {"tiff"},  # a name space of XMP
+    # What strips and tiles are compressed as.
+    "pictures/codecs/tiff_compression.py": {"jpeg", "jpeg 2000", "jpeg xl", "png", "webp"},
     "pictures/codecs/jp2.py": {"jpeg"},  # OpenJPEG, its encoder
     "pictures/codecs/jxl.py": {"jpeg"},  # what a JPEG XL may have been made of
 }

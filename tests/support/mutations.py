@@ -115,9 +115,12 @@ def _tiff(data: bytes) -> Layout:
     def number(start: int, size: int) -> int:
         return int.from_bytes(data[start : start + size], order)
 
-    start, seen = number(head, width), set()
+    waiting, seen = [number(head, width)], set()
     found.numbers.append((head, width, order))
-    while start and start + count_size <= len(data) and start not in seen and len(seen) < 9:
+    while waiting and len(seen) < 9:
+        start = waiting.pop()
+        if not start or start + count_size > len(data) or start in seen:
+            continue
         seen.add(start)
         count = min(number(start, count_size), 60)
         found.numbers.append((start, count_size, order))
@@ -126,16 +129,18 @@ def _tiff(data: bytes) -> Layout:
             kind, values = number(place + 2, 2), number(place + 4, width)
             found.row(place, "HH", order)
             found.numbers.append((place + 4, width, order))
-            size = {3: 2, 4: 4, 16: 8}.get(kind, 1)
+            size = {3: 2, 4: 4, 13: 4, 16: 8, 18: 8}.get(kind, 1)
             inside = size * values <= width
             begin = place + 4 + width if inside else number(place + 4 + width, width)
             found.numbers.append((place + 4 + width, width if not inside else size, order))
             if not inside and size > 1:
                 found.numbers += [(begin + size * n, size, order) for n in range(min(values, 8))]
+            if number(place, 2) == 330:  # SubIFDs
+                waiting += [number(begin + size * n, size) for n in range(min(values, 8))]
             found.parts.append((place, place + entry))
         place = start + count_size + entry * count
         found.numbers.append((place, width, order))
-        start = number(place, width)
+        waiting.append(number(place, width))
     return found
 
 

@@ -278,6 +278,8 @@ def _special(name: str) -> Iterator[bytes]:
                 yield _pillow("1" if "ccitt" in compression else "RGB", "TIFF", compression=compression)
             yield _pillow("P", "TIFF", exif=_camera())
             yield _frames("TIFF")
+            yield from _directories()
+            yield from _samples()
         case "bmp":
             yield _pillow("P", "BMP")
             yield _pillow("1", "BMP")
@@ -320,6 +322,54 @@ def _special(name: str) -> Iterator[bytes]:
         case "avif":
             yield _pillow("RGB", "AVIF", exif=_camera(), speed=10)
             yield _frames("AVIF", duration=40, speed=10)
+
+
+def _directories() -> Iterator[bytes]:
+    """TIFFs whose pages are not simply one after the other."""
+    small, page, deep = noise("RGB", 5, 4), noise("RGB"), noise("L;16")
+    one = {"subfiletype": 1}
+    colour_filters = {"photometric": 32803}
+    for writes in (
+        [(small, one), (page, {"compression": "lzw"}), (deep, {"subfiletype": 2})],
+        [(small[..., 0] > 99, {"subfiletype": 4}), (page, {})],
+        [(small, one | {"subifds": 2}), (small, one), (page, {"compression": "zlib"})],
+        [(deep, {"subifds": 1}), (deep[::2, ::2], one)],
+        [(small, one | {"subifds": 1}), (deep, colour_filters)],
+        [(small, one | {"subifds": 1}), (deep, {"tile": (16, 16)})],
+    ):
+        for options in {}, {"bigtiff": True, "byteorder": ">"}:
+            stream = io.BytesIO()
+            with tifffile.TiffWriter(stream, **options) as file:
+                for pixels, layout in writes:
+                    colours = {} if pixels.ndim == 2 else {"photometric": "rgb"}
+                    file.write(np.ascontiguousarray(pixels), metadata=None, **colours, **layout)
+            yield stream.getvalue()
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, np.stack([deep] * 3), imagej=True, contiguous=True)
+    yield stream.getvalue()
+
+
+def _samples() -> Iterator[bytes]:
+    """TIFFs that Pillow does not read as they are meant."""
+    colours, gray = noise("RGB"), noise("L;F") - 0.5
+    nodata = {"extratags": [(42113, 2, 0, "-0.25", True)]}
+    for pixels, options in (
+        *((colours, {"compression": name}) for name in ("png", "jpegxl", "jpeg2000", "webp", "jpeg")),
+        (gray, {"compression": "lerc", "tile": (16, 16)}),
+        (noise("RGB;16"), {"compression": "jpegxl", "tile": (16, 16)}),
+        (colours, {"compression": "jpeg", **nodata}),
+        (gray, nodata),
+        (colours, {"extratags": [(42113, 2, 0, "7", True)], "compression": "lzw"}),
+        (gray, {"compression": "zlib", "predictor": True, "rowsperstrip": 5}),
+        ((colours >> 1).astype(np.int8), {}),
+        (noise("RGBA"), {"extrasamples": [0]}),
+        (np.dstack([noise("RGBA")] * 2)[..., :5], {"extrasamples": [1, 0], "compression": "packbits"}),
+        (colours >> 4, {"bitspersample": 4}),
+    ):
+        stream = io.BytesIO()
+        colour = "rgb" if pixels.ndim == 3 else "minisblack"
+        tifffile.imwrite(stream, pixels, photometric=colour, planarconfig="contig", metadata=None, **options)
+        yield stream.getvalue()
 
 
 def _known_to_pillow(name: str) -> bool:

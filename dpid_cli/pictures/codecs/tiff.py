@@ -5,16 +5,17 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from dpid_cli.pictures import iptc
 from dpid_cli.pictures.codecs.base import ALPHA, COLOUR, HIGH_DEPTH, INDICES, TAGS, Codec
+from dpid_cli.pictures.limits import RefusedError
 
 if TYPE_CHECKING:
-    from dpid_cli.pictures.codecs.annotations import Frames, HighDepthImage, Image, Limits, Opened, Pixels
+    from dpid_cli.pictures.codecs.annotations import Frames, Image, Limits, Opened, Pixels
+    from dpid_cli.pictures.codecs.tiff_directories import Directory
     from dpid_cli.pictures.picture import Metadata
 
 
@@ -25,7 +26,6 @@ _RESOLUTION = (282, 283, 296)
 _LONG = 4
 _DATA = (273, 324)  # StripOffsets, TileOffsets
 _DIRECTORIES = (330, 34665, 34853, 40965)  # SubIFDs, EXIF, GPS, interoperability
-_MOST_ENTRIES = 100_000  # in a directory, and directories
 
 
 class Tiff(Codec):
@@ -33,7 +33,7 @@ class Tiff(Codec):
 
     name, title, pillow = "tiff", "TIFF", "TIFF"
     extensions = (".tif", ".tiff")
-    signature = rb"II[*+]\0|MM\0[*+]|II\0\*|MM\*\0"
+    signature = rb"II[*+]\0|MM\0[*+]|II\0\*|MM\*\0|II(RO|RS|U\0)|MMOR"  # the last are those of cameras
     plugin = "PIL.TiffImagePlugin"
     modes = COLOUR | ALPHA | HIGH_DEPTH | INDICES | {"L;F", "LA;F", "RGB;F", "RGBA;F"}
     profile = True
@@ -43,60 +43,47 @@ class Tiff(Codec):
     turned_by_pillow = True
 
     def open(self, stream: IO[bytes], limits: Limits) -> Opened:
-        return self._high_depth(stream, 0, limits) or self.open_again(stream, limits)
+        from dpid_cli.pictures.codecs import tiff_directories
 
-    def _high_depth(self, stream: IO[bytes], page: int, limits: Limits) -> HighDepthImage | None:
-        stream.seek(0)
-        if stream.read(4) not in (b"II*\0", b"MM\0*", b"II+\0"):
-            return None
-        from dpid_cli.pictures.codecs import tiff_samples
+        return self._page(stream, tiff_directories.pages(stream, limits, first=True)[0], limits)
 
-        stream.seek(0)
-        return tiff_samples.opened(stream, page, limits)
+    def _page(self, stream: IO[bytes], page: Directory, limits: Limits) -> Opened:
+        from dpid_cli.pictures.codecs import tiff_directories, tiff_samples
+
+        limits.check_size(page.size)
+        there = tiff_directories.starting_at(page, stream)
+        return tiff_samples.opened(there, limits) or self.open_again(there, limits)
 
     def open_image(self, stream: IO[bytes], limits: Limits) -> Image.Image:
+        from PIL import UnidentifiedImageError
+
         _silence_libtiff()
-        return super().open_image(stream, limits)
+        try:
+            return super().open_image(stream, limits)
+        except UnidentifiedImageError:
+            from dpid_cli.pictures.codecs import tiff_layout
+
+            if problem := tiff_layout.unsupported(stream):
+                raise RefusedError(problem) from None
+            raise
 
     def frames(self, stream: IO[bytes], limits: Limits) -> Frames | None:
+        from dpid_cli.pictures.codecs import tiff_directories
         from dpid_cli.pictures.codecs.images import Frame, Frames
 
-        pages = self._pages(stream, limits)
+        pages = tiff_directories.pages(stream, limits)
         if len(pages) <= 1:
             return None
-        images: list[Any] = []  # opened when it is needed: Pillow may not know the first page
-
-        def decode(number: int) -> Frame:
-            place = pages[number].number
-            if (high_depth := self._high_depth(stream, place, limits)) is not None:
-                return Frame(high_depth)
-            if not images:
-                images.append(self.open_again(stream, limits))
-            (image,) = images
-            if image.tell() != place:
-                # Nothing of another page may be taken for this page's, nor may its memory be reused.
-                image.info.clear()
-                image.readonly = 1
-                image.seek(place)
-            limits.check_size(image.size)
-            return Frame(image)
-
         pixels = sum(width * height for width, height in (page.size for page in pages))
-        return Frames("pages", len(pages), pixels, decode)
+        return Frames(
+            "pages", len(pages), pixels, lambda number: Frame(self._page(stream, pages[number], limits))
+        )
 
-    def _pages(self, stream: IO[bytes], limits: Limits) -> list[_Directory]:
-        """Directories of images, but for masks and smaller versions of others."""
-        pages = []
-        try:
-            for directory in _directories(stream):
-                if not directory.part:
-                    pages.append(directory)
-                if len(pages) > limits.frames:
-                    break
-        except (ValueError, struct.error):
-            if not limits.truncated or not pages:
-                raise
-        return pages
+    def left_out(self, image: Opened, stream: IO[bytes]) -> list[str]:
+        from dpid_cli.pictures.codecs import tiff_directories
+
+        masked = tiff_directories.has_mask(stream)
+        return ["it has a mask, which would make pixels transparent: dropped"] if masked else []
 
     def is_high_depth(self, image: Image.Image) -> bool:
         bits = getattr(image, "tag_v2", {}).get(_BITS, (8,))
@@ -181,42 +168,6 @@ def _silence_libtiff() -> None:
             continue
         set_handler.argtypes, set_handler.restype = [ctypes.c_void_p], ctypes.c_void_p
         set_handler(None)
-
-
-@dataclass(frozen=True)
-class _Directory:
-    """A directory of the chain."""
-
-    number: int
-    size: tuple[int, int]
-    part: bool  # a smaller version of another, or a mask
-
-
-def _directories(stream: IO[bytes]) -> Iterator[_Directory]:
-    """The chain of directories of a TIFF or BigTIFF; damage raises a `ValueError` or `struct.error`."""
-    head = stream.read(16)
-    order = "<" if head[:2] == b"II" else ">"
-    big = struct.unpack_from(f"{order}H", head, 2)[0] == 43
-    count_type, entry_type, offset_type = ("Q", "HHQ8s", "Q") if big else ("H", "HHL4s", "L")
-    (place,) = struct.unpack_from(order + offset_type, head, 8 if big else 4)
-    seen: set[int] = set()
-    while place and place not in seen:
-        if place >= 2**63:
-            raise ValueError("a directory lies nowhere")
-        seen.add(place)
-        stream.seek(place)
-        (count,) = struct.unpack(order + count_type, stream.read(struct.calcsize(order + count_type)))
-        step = struct.calcsize(order + entry_type)
-        if max(count, len(seen)) > _MOST_ENTRIES:
-            raise ValueError("too many directories or entries")
-        values = {}
-        for tag, kind, number, value in struct.iter_unpack(order + entry_type, stream.read(count * step)):
-            if number == 1 and kind in (3, _LONG):
-                (values[tag],) = struct.unpack_from(order + "HL"[kind == _LONG], value)
-        size = values.get(256, 0), values.get(257, 0)
-        following = stream.read(struct.calcsize(order + offset_type))
-        yield _Directory(len(seen) - 1, size, bool(values.get(254, 0) & 5))
-        (place,) = struct.unpack(order + offset_type, following)
 
 
 def _join(pages: Iterable[bytes], stream: IO[bytes]) -> None:
