@@ -265,6 +265,11 @@ class Filter:
         return {name: value for name in TUNED if (value := getattr(self, name)) is not None}
 
     @property
+    def is_biased(self) -> bool:
+        """Whether the bias is not 0."""
+        return bool(np.any(self.bias))
+
+    @property
     def step(self) -> int:
         """Pixels from one position of the kernel on the input grid to the next."""
         return self.scale or 1

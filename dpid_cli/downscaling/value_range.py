@@ -1,0 +1,67 @@
+"""The values that stand for black and white in images of floats."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Real
+
+import numpy as np
+
+from dpid_cli.downscaling.raster import Array
+from dpid_cli.errors import ArgumentError
+
+# Floats beyond these are no intensities: values from 0 to 255, elevations, or normalised to mean 0.
+_LEAST, _MOST = -1.0, 2.0
+
+
+@dataclass(frozen=True)
+class ValueRange:
+    """The values of black, `low`, and white, `high`.
+
+    >>> ValueRange(0, 200).intensities(np.array([50.0]))
+    array([0.25])
+    """
+
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, value: object) -> ValueRange | None:
+        """The range for the argument `value_range`, or an `ArgumentError`; None if it is not given."""
+        if value is None or isinstance(value, ValueRange):
+            return value
+        numbers = list(value) if isinstance(value, Sequence | np.ndarray) else []
+        is_range = len(numbers) == 2 and all(
+            isinstance(number, Real) and not isinstance(number, bool) and math.isfinite(number)
+            for number in numbers
+        )
+        if not is_range or not 0 < float(numbers[1]) - float(numbers[0]) < math.inf:
+            raise ArgumentError(
+                f"value_range must be two finite numbers, those of black and white, the smaller first (got {value!r})"
+            )
+        return cls(float(numbers[0]), float(numbers[1]))
+
+    def intensities(self, values: Array) -> Array:
+        """Values as intensities, black 0 and white 1, in the same type of floats."""
+        with np.errstate(over="ignore"):  # infinity is refused like other values far beyond the range
+            wide = np.subtract(values, self.low, dtype=np.float64)
+            wide /= self.high - self.low
+            return wide.astype(values.dtype)
+
+    def values(self, intensities: Array) -> Array:
+        """The inverse of `intensities`."""
+        wide = np.multiply(intensities, self.high - self.low, dtype=np.float64)
+        wide += self.low
+        return wide.astype(intensities.dtype)
+
+
+def check_intensities(extent: tuple[float, float]) -> None:
+    """Raise an `ArgumentError` if floats from the smallest to the largest value are clearly no intensities."""
+    low, high = extent
+    if low < _LEAST or high > _MOST:
+        raise ArgumentError(
+            f"image: float values should be intensities in [0, 1], but range from {low:g} to {high:g}: "
+            "give value_range=(black, white), such as (0, 255); in commands, --value-range 0,255"
+        )
