@@ -13,7 +13,7 @@ from dpid_cli.downscaling import devices, strips
 from dpid_cli.downscaling.choices import Device, FilterGrid
 from dpid_cli.downscaling.filters import Filter, resolved
 from dpid_cli.downscaling.grid import Grid
-from dpid_cli.downscaling.parameters import PARAMETERS, DetailParameters, Parameters
+from dpid_cli.downscaling.parameters import PARAMETERS, Parameters
 from dpid_cli.downscaling.raster import Raster, as_array, check_source
 from dpid_cli.downscaling.registry import Method, equivalent, method_named
 from dpid_cli.downscaling.sizes import requested
@@ -173,13 +173,11 @@ def downscale(
     transfer = transfer_of(linear)
     resident = devices.lies_on_gpu(image)
     pixels: Any = image if resident else as_array(image)
-    span = ValueRange.of(value_range)
     on_gpu = devices.device_for(device, chosen, pixels, linear=transfer is not None) == Device.CUDA
     parameters = chosen.parameters(resolved(chosen, arguments))
     if stream is not None and not resident:
         raise ArgumentError("stream: is for images in GPU memory only: leave it out")
-    if span is not None and (resident or pixels.dtype.kind != "f"):
-        raise ArgumentError("value_range: is for images of floats in the memory of the CPU: leave it out")
+    span = ValueRange.of(value_range, None if resident else pixels.dtype)
     if on_gpu:
         from dpid_cli.downscaling.gpu import arrays, launch
     filter_ = parameters.filter
@@ -200,14 +198,10 @@ def downscale(
         return output
     if grid.size == raster.size and grid.window is None:
         return np.array(pixels, raster.dtype)
-    if (
-        span is None
-        and raster.dtype.kind == "f"
-        and chosen.needs_intensities(parameters, transfer is not None)
-    ):
-        check_intensities(raster.extent)
-    if isinstance(parameters, DetailParameters):
-        raster = raster.enlarged(_DARK) if parameters.epsilon < _DARK else raster
+    if span is None and chosen.needs_intensities(parameters, transfer is not None):
+        check_intensities(raster)
+    if chosen.family == "detail" and getattr(parameters, "epsilon", _DARK) < _DARK:
+        raster = raster.enlarged(_DARK)
     if not whole_pixels or not (on_gpu or (chosen.packed and grid.window is None)):
         raster = raster.unpacked()
     output = np.empty((grid.ys.target, grid.xs.target * raster.channels), raster.dtype)
@@ -215,9 +209,14 @@ def downscale(
         launch.downscale(output, raster, grid, chosen.name, parameters)
     else:
         _on_cpu(output, raster, grid, chosen, parameters, transfer, count)
+    return _on_own_scale(output, raster, span).reshape(shape)
+
+
+def _on_own_scale(output: NDArray[Any], raster: Raster, span: ValueRange | None) -> NDArray[Any]:
+    """Values as those of the image were before they were mapped to `span` and scaled."""
     if raster.scaling != 1:
         output /= raster.dtype.type(raster.scaling)
-    return (output if span is None else span.values(output)).reshape(shape)
+    return output if span is None else span.values(output)
 
 
 def _on_cpu(

@@ -115,7 +115,7 @@ class Parameters:
 
     @property
     def absolute(self) -> bool:
-        """Whether results depend on which value stands for intensity 1: thresholds and constants do not scale."""
+        """Whether results depend on which value stands for intensity 1, as constants do not scale."""
         return False
 
     @property

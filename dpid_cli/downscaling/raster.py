@@ -93,7 +93,7 @@ class Raster:
         return float(self.rows.min()), float(self.rows.max())
 
     def enlarged(self, least: float) -> Raster:
-        """Multiply floats, if all are smaller than `least`, by a power of two, so that the largest is about 1.
+        """Multiply floats that are smaller than `least` by a power of two, so that the largest is about 1.
 
         Products of small differences then stay within the range of the type.
         """

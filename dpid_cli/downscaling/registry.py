@@ -92,7 +92,7 @@ class Method:
         return "guidance" in self.described and self.described["guidance"].filters
 
     def needs_intensities(self, parameters: Parameters, linear: bool) -> bool:
-        """Whether results depend on which value stands for intensity 1; `linear` is whether light is averaged."""
+        """Whether results depend on which value stands for intensity 1, with or without linear light."""
         decodes = linear and self.linear != LinearLight.PICKED
         return self.absolute or decodes or parameters.absolute
 
@@ -211,7 +211,8 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             ),
             _pooling("edscw", "weights by likeness to the mean", _ADAPOOL),
             _pooling(
-                "adapool", "edscw and softpool, in fixed shares", _ADAPOOL, sets.BlendParameters, absolute=True
+                "adapool", "edscw and softpool, in fixed shares", _ADAPOOL, sets.BlendParameters,
+                absolute=True,
             ),
             _pooling("idw", "weights by inverse distance from the mean", _ADAPOOL),
             Method(

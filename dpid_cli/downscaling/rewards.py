@@ -1,4 +1,4 @@
-"""From parameters to the numbers of a reward, for the CPU and the GPU: finite at any lambda, alpha and epsilon."""
+"""The numbers of a reward, for the CPU and the GPU: finite at any lambda, alpha and epsilon."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def is_normalised(parameters: DetailParameters) -> bool:
 
 
 def is_scaled(parameters: DetailParameters, raster: Raster) -> bool:
-    """Whether u is divided by its largest value in the window, because a power of it could leave the range."""
+    """Whether u is divided by its largest value in the window, as powers could leave the range."""
     safe = SAFE_FLOAT_LAMBDA if raster.dtype == np.float32 else SAFE_LAMBDA
     return parameters.lambda_ > safe or parameters.epsilon > 1 or is_normalised(parameters)
 

@@ -6,10 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
+from typing import Any
 
 import numpy as np
 
-from dpid_cli.downscaling.raster import Array
+from dpid_cli.downscaling.raster import Array, Raster
 from dpid_cli.errors import ArgumentError
 
 # Floats beyond these are no intensities: values from 0 to 255, elevations, or normalised to mean 0.
@@ -28,10 +29,15 @@ class ValueRange:
     high: float
 
     @classmethod
-    def of(cls, value: object) -> ValueRange | None:
-        """The range for the argument `value_range`, or an `ArgumentError`; None if it is not given."""
-        if value is None or isinstance(value, ValueRange):
-            return value
+    def of(cls, value: object, dtype: np.dtype[Any] | None) -> ValueRange | None:
+        """The range for the argument `value_range`, or an `ArgumentError`; None if it is not given.
+
+        `dtype` is that of the image; None if it is in GPU memory.
+        """
+        if value is None:
+            return None
+        if dtype is None or dtype.kind != "f":
+            raise ArgumentError("value_range: is for images of floats in the memory of the CPU: leave it out")
         numbers = list(value) if isinstance(value, Sequence | np.ndarray) else []
         is_range = len(numbers) == 2 and all(
             isinstance(number, Real) and not isinstance(number, bool) and math.isfinite(number)
@@ -39,7 +45,7 @@ class ValueRange:
         )
         if not is_range or not 0 < float(numbers[1]) - float(numbers[0]) < math.inf:
             raise ArgumentError(
-                f"value_range must be two finite numbers, those of black and white, the smaller first (got {value!r})"
+                f"value_range must be (black, white), two finite numbers, the smaller first (got {value!r})"
             )
         return cls(float(numbers[0]), float(numbers[1]))
 
@@ -57,9 +63,9 @@ class ValueRange:
         return wide.astype(intensities.dtype)
 
 
-def check_intensities(extent: tuple[float, float]) -> None:
-    """Raise an `ArgumentError` if floats from the smallest to the largest value are clearly no intensities."""
-    low, high = extent
+def check_intensities(raster: Raster) -> None:
+    """Raise an `ArgumentError` if floats are clearly no intensities."""
+    low, high = raster.extent if raster.dtype.kind == "f" else (0, 0)
     if low < _LEAST or high > _MOST:
         raise ArgumentError(
             f"image: float values should be intensities in [0, 1], but range from {low:g} to {high:g}: "

@@ -118,7 +118,7 @@ def guide(image: np.ndarray, size: tuple[int, int], guidance) -> np.ndarray:
 
 
 def relative_weights(u: np.ndarray, exponent: float, alpha: float) -> np.ndarray:
-    """``alpha + u**exponent`` relative to the largest of each channel, by logarithms: any exponent is exact."""
+    """``alpha + u**exponent`` relative to the largest of each channel, by logarithms, for any exponent."""
     exponent = min(exponent, 1e300)
     largest = np.where(u.max(0) > 0, u.max(0), 1)
     with np.errstate(divide="ignore"):  # of 0

@@ -25,7 +25,7 @@ def box(strip: Strip, light: Light) -> Array:
     """Mean light of every window of a strip, (rows, w * C)."""
     real, (rows, c, _) = strip.raster.real, strip.shape
     guide, factor = np.empty((rows, c, 0), real), np.empty((rows, 0, 0), real)
-    total, _ = _sums(strip, light, (*[real(0)] * 4, flag(LINEAR)), guide, factor, factor)
+    total, _ = _sums(strip, light, (real(0), real(0), real(0), real(0), flag(LINEAR)), guide, factor, factor)
     return _interleaved(total / strip.raster.real(strip.grid.window_area))
 
 

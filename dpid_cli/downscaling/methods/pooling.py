@@ -17,6 +17,9 @@ from dpid_cli.downscaling.strips import Strip
 from dpid_cli.errors import ArgumentError
 from dpid_cli.kernels import order, pooling
 
+# Of a power mean, which is the maximum there; and of a gate, whose products with pixels stay finite.
+_LARGEST_POWER, _LARGEST_GATE = 1e30, 1e30
+
 
 def prepare(raster: Raster, grid: Grid, parameters: Parameters) -> Parameters:
     """Convert the gate to an array, or raise an `ArgumentError` if it does not fit the image."""
@@ -45,8 +48,10 @@ def _fitting(kernel: NDArray[np.float64], raster: Raster, grid: Grid) -> NDArray
             f"gate: a filter of {'x'.join(map(str, kernel.shape)) or 1} does not fit {channels} channels and "
             f"windows of {height:.4g}x{width:.4g} pixels: use a size for which it does, or another filter"
         )
-    if not np.isfinite(kernel).all():
-        raise ArgumentError("gate: contains NaN or infinity: give finite numbers")
+    if not (np.abs(kernel) <= _LARGEST_GATE).all():
+        raise ArgumentError(
+            f"gate: contains NaN or larger values than {_LARGEST_GATE:g}: give smaller numbers"
+        )
     return kernel.transpose(1, 2, 0)
 
 
@@ -102,10 +107,13 @@ def _power_mean(pool: Pool, power: float) -> Array:
         return pool.means()
     largest = pool.extremes(order.MAX)
     if power == 2:
-        inverse = np.divide(1, largest, out=np.zeros_like(largest), where=largest > 0)
+        finite = largest > np.finfo(largest.dtype).tiny
+        inverse = np.divide(1, largest, out=np.zeros_like(largest), where=finite)
         total, _ = pool.sums(pooling.SQUARE, inverse)
     else:
-        total, _ = pool.mapped(_logarithm).sums(pooling.POWER, _logarithm(largest), power)
+        total, _ = pool.mapped(_logarithm).sums(
+            pooling.POWER, _logarithm(largest), min(power, _LARGEST_POWER)
+        )
     total /= pool.areas
     total **= 1 / power
     total *= largest
