@@ -30,6 +30,7 @@ class BatchOptions(TypedDict, total=False):
     to_srgb: bool
     transparency: str
     background: str | None
+    value_range: tuple[float, float] | None
     metadata: str
     record: bool
     encoding: Mapping[str, int]
@@ -104,6 +105,9 @@ def batch(
         Weight colours by alpha, scale colours and alpha independently, or composite onto `background`.
     background : str, optional
         A colour of sRGB in CSS notation, for transparency "drop"; white by default.
+    value_range : (float, float), optional
+        The values of black and white in images of floats, as in `dpid_cli.downscale`. Depths 8 and 16 store
+        them as the smallest and largest level.
     metadata : {"keep", "colour", "strip"}, default "keep"
         Keep all metadata that the format can store, only the colour profile, or nothing.
     record : bool, default True

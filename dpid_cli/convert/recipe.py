@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
-from dpid_cli.convert.rendering import downscale_picture, narrowed, widened
+import numpy as np
+
+from dpid_cli.convert.rendering import downscale_picture, narrowed, widened, with_colours
 from dpid_cli.downscaling.choices import Depth, MetadataPolicy, Transparency, Truncated
 from dpid_cli.downscaling.devices import device_for, thread_count
 from dpid_cli.downscaling.filters import resolved
 from dpid_cli.downscaling.registry import PARAMETERS, method_named
 from dpid_cli.downscaling.sizes import Size, SizeRequest
+from dpid_cli.downscaling.value_range import ValueRange
 from dpid_cli.errors import ArgumentError, FileError
 from dpid_cli.pictures import Metadata, Picture, PictureSequence, icc, read_sequence, read_size
 from dpid_cli.pictures.formats import FORMATS, Format, titles
@@ -58,6 +61,7 @@ class Recipe:
     to_srgb: bool = False
     transparency: str = "premultiply"
     background: str | None = None
+    value_range: tuple[float, float] | None = None
 
     def checked(self, format_: str | None = None) -> Recipe:
         """The recipe with its filter files read; an `ArgumentError` if it cannot work for any image.
@@ -77,6 +81,7 @@ class Recipe:
         for option, limit in (("max-pixels", self.max_pixels), ("max-frames", self.max_frames)):
             if limit < 1:
                 raise ArgumentError(f"{option} must be 1 or more (got {limit})")
+        ValueRange.of(self.value_range, np.dtype(np.float32))
         if self.background is not None:
             if self.transparency != "drop":
                 raise ArgumentError("background: works only with transparency drop: set both, or omit it")
@@ -141,9 +146,14 @@ class Recipe:
     def apply(self, picture: Picture, size: Size, name: str) -> Picture:
         """Downscale a picture; the result has the metadata to write."""
         try:
-            picture = replace(picture, pixels=widened(picture.pixels, self.depth))
+            span = self._range_of(picture)
             options = {option: getattr(self, option) for option in _RENDERING}
+            if span is not None:
+                picture, options["value_range"] = with_colours(picture, span.intensities), (0, 1)
+            picture = replace(picture, pixels=widened(picture.pixels, self.depth))
             result = downscale_picture(picture, size, name=name, **options, **self.parameters)
+            if span is not None and self.depth == Depth.KEEP:
+                result = with_colours(result, span.values)
         except ArgumentError as error:  # the arguments were checked, so the content of the file is at fault
             raise FileError(f"{name}: {error}") from error
         except MemoryError:
@@ -158,6 +168,8 @@ class Recipe:
                 self, method="box", parameters={}, linear=False, transparency=transparency, record=False
             )
             return box.apply(picture, picture.size, name)
+        if (span := self._range_of(picture)) is not None and self.depth != Depth.KEEP:
+            picture = with_colours(picture, span.intensities)
         pixels = narrowed(widened(picture.pixels, self.depth), self.depth)
         return replace(self, record=False)._described(replace(picture, pixels=pixels))
 
@@ -166,6 +178,11 @@ class Recipe:
         """Whether `unscaled` changes nothing, so that the bytes of the file can be copied."""
         unchanged = self.metadata == "keep" and self.depth == "keep" and self.frame is None
         return unchanged and not self.to_srgb and self.transparency != "drop"
+
+    def _range_of(self, picture: Picture) -> ValueRange | None:
+        """The values of black and white in a picture of floats, if they are given."""
+        is_float = picture.pixels.dtype.kind == "f"
+        return ValueRange.of(self.value_range, picture.pixels.dtype) if is_float else None
 
     def _described(self, picture: Picture) -> Picture:
         if self.metadata == "keep":
@@ -182,6 +199,8 @@ class Recipe:
             if value is not None
         ]
         words += [name for name, used in (("linear", self.linear), ("to-srgb", self.to_srgb)) if used]
+        if self.value_range is not None:
+            words.append("value-range={:g},{:g}".format(*self.value_range))
         if self.transparency != "premultiply":
             words.append(f"transparency={self.transparency}")
         if self.transparency == "drop":

@@ -51,6 +51,8 @@ class ValueRange:
 
     def intensities(self, values: Array) -> Array:
         """Values as intensities, black 0 and white 1, in the same type of floats."""
+        if self == UNIT:
+            return values
         with np.errstate(over="ignore"):  # infinity is refused like other values far beyond the range
             wide = np.subtract(values, self.low, dtype=np.float64)
             wide /= self.high - self.low
@@ -58,9 +60,14 @@ class ValueRange:
 
     def values(self, intensities: Array) -> Array:
         """The inverse of `intensities`."""
+        if self == UNIT:
+            return intensities
         wide = np.multiply(intensities, self.high - self.low, dtype=np.float64)
         wide += self.low
         return wide.astype(intensities.dtype)
+
+
+UNIT = ValueRange(0, 1)
 
 
 def check_intensities(raster: Raster) -> None:
