@@ -42,6 +42,7 @@ OPTIONS = sections(
     option("--theme", "Set the colours around the images.", ("light", "dark"),
            shown="light; the system's for pages"),
     *shared.COLOUR,
+    *shared.VALUE_RANGE,
     "Output",
     option("-o --output PATH", "Write a sheet (.png, .jpg, .pdf, .svg) or an interactive page (.html).",
            click.Path(), shown="print the metrics"),

@@ -168,8 +168,8 @@ class Recipe:
                 self, method="box", parameters={}, linear=False, transparency=transparency, record=False
             )
             return box.apply(picture, picture.size, name)
-        if (span := self._range_of(picture)) is not None and self.depth != Depth.KEEP:
-            picture = with_colours(picture, span.intensities)
+        if self.depth != Depth.KEEP:
+            picture = self.intensities(picture)
         pixels = narrowed(widened(picture.pixels, self.depth), self.depth)
         return replace(self, record=False)._described(replace(picture, pixels=pixels))
 
@@ -178,6 +178,11 @@ class Recipe:
         """Whether `unscaled` changes nothing, so that the bytes of the file can be copied."""
         unchanged = self.metadata == "keep" and self.depth == "keep" and self.frame is None
         return unchanged and not self.to_srgb and self.transparency != "drop"
+
+    def intensities(self, picture: Picture) -> Picture:
+        """The picture with the values of `value_range`, if it has floats, mapped to [0, 1]."""
+        span = self._range_of(picture)
+        return picture if span is None else with_colours(picture, span.intensities)
 
     def _range_of(self, picture: Picture) -> ValueRange | None:
         """The values of black and white in a picture of floats, if they are given."""
