@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -95,7 +96,17 @@ def collected() -> Iterator[list[str]]:
 
 def reason(error: OSError) -> str:
     """What the operating system reports, without number and path."""
+    if isinstance(error, FileNotFoundError) and not _in_a_folder():
+        return "the current folder has been deleted"
     return (error.strerror or str(error)).lower()
+
+
+def _in_a_folder() -> bool:
+    try:
+        os.getcwd()  # noqa: PTH109
+    except OSError:
+        return False
+    return True
 
 
 def one_line(error: BaseException) -> str:

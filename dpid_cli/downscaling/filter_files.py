@@ -47,6 +47,8 @@ def parsed(content: bytes, name: str, known: Collection[str]) -> dict[str, Any]:
 
     Raises an `ArgumentError` if it is no JSON object, a required field is missing, or a field is not `known`.
     """
+    if not content.strip():
+        raise ArgumentError(f"{name}: not a filter: is empty: give a file from 'dpid learn'")
     try:
         values = json.loads(content)
     except (ValueError, RecursionError) as error:
