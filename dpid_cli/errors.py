@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,9 @@ class DpidError(ValueError):
     >>> issubclass(dpid_cli.DpidError, ValueError)
     True
     """
+
+    def __str__(self) -> str:
+        return re.sub(r"\n\s+", " ", super().__str__())  # of arrays, which take several lines
 
 
 class ArgumentError(DpidError):

@@ -13,7 +13,7 @@ from dpid_cli.downscaling.choices import Depth, MetadataPolicy, Transparency, Tr
 from dpid_cli.downscaling.devices import device_for, thread_count
 from dpid_cli.downscaling.filters import resolved
 from dpid_cli.downscaling.registry import PARAMETERS, method_named
-from dpid_cli.downscaling.sizes import Size, SizeRequest
+from dpid_cli.downscaling.sizes import Size, SizeRequest, whole
 from dpid_cli.downscaling.value_range import ValueRange
 from dpid_cli.errors import ArgumentError, FileError
 from dpid_cli.pictures import Metadata, Picture, PictureSequence, icc, read_sequence, read_size
@@ -69,6 +69,9 @@ class Recipe:
         `format_` is the name in `FORMATS` of the format of all outputs, if there is one.
         """
         self.size.check()
+        for name in ("linear", "to_srgb", "record"):
+            if not isinstance(flag := getattr(self, name), bool):
+                raise ArgumentError(f"{name} must be True or False (got {flag!r})")
         method = method_named(self.method)
         parameters = resolved(method, self.parameters)
         method.parameters(parameters)
@@ -79,8 +82,9 @@ class Recipe:
         Truncated.named("truncated", self.truncated)
         Transparency.named("transparency", self.transparency)
         for option, limit in (("max-pixels", self.max_pixels), ("max-frames", self.max_frames)):
-            if limit < 1:
-                raise ArgumentError(f"{option} must be 1 or more (got {limit})")
+            whole(option, limit)
+        if self.frame is not None and (isinstance(self.frame, bool) or not isinstance(self.frame, int)):
+            raise ArgumentError(f"frame must be a whole number (got {self.frame!r})")
         ValueRange.of(self.value_range, np.dtype(np.float32))
         if self.background is not None:
             if self.transparency != "drop":

@@ -38,7 +38,8 @@ class ValueRange:
             return None
         if dtype is None or dtype.kind != "f":
             raise ArgumentError("value_range: is for images of floats in the memory of the CPU: leave it out")
-        numbers = list(value) if isinstance(value, Sequence | np.ndarray) else []
+        is_list = isinstance(value, Sequence) or (isinstance(value, np.ndarray) and value.ndim == 1)
+        numbers: list[Any] = list(value) if is_list else []  # type: ignore[call-overload]
         is_range = len(numbers) == 2 and all(
             isinstance(number, Real) and not isinstance(number, bool) and math.isfinite(number)
             for number in numbers

@@ -12,7 +12,7 @@ from dpid_cli.downscaling.filters import Filter
 from dpid_cli.downscaling.grid import Grid
 from dpid_cli.downscaling.methods.pools import Pool
 from dpid_cli.downscaling.parameters import GateParameters, Parameters
-from dpid_cli.downscaling.raster import Array, Raster
+from dpid_cli.downscaling.raster import Array, Raster, as_array
 from dpid_cli.downscaling.strips import Strip
 from dpid_cli.errors import ArgumentError
 from dpid_cli.kernels import order, pooling
@@ -30,11 +30,10 @@ def prepare(raster: Raster, grid: Grid, parameters: Parameters) -> Parameters:
 
 def _kernel(gate: Any) -> NDArray[np.float64]:
     """The numbers of a gate, (s, s) or (C, s, s)."""
-    try:
-        return np.asarray(gate.kernel if isinstance(gate, Filter) else gate, np.float64)
-    except (TypeError, ValueError):
-        kind = type(gate).__name__
-        raise ArgumentError(f"gate must be an array of numbers or a filter (got a {kind})") from None
+    values = gate.kernel if isinstance(gate, Filter) else as_array(gate, "gate")
+    if values.dtype.kind not in "fiu":
+        raise ArgumentError(f"gate must be an array of numbers or a filter (got a {type(gate).__name__})")
+    return values.astype(np.float64)
 
 
 def _fitting(kernel: NDArray[np.float64], raster: Raster, grid: Grid) -> NDArray[np.float64]:
