@@ -16,6 +16,8 @@ from dpid_cli.kernels.rewards import SAFE_FLOAT_LAMBDA, SAFE_LAMBDA
 _LARGEST_EXPONENT, _LARGEST_EPSILON = 1e30, 1e9
 # Units in the last place by which u of one pixel may differ from kernel to kernel.
 _ROUNDING = 8
+# The part of a weight by which rounding may change it.
+_NOTICED = 0.01
 
 
 def exponent_of(parameters: DetailParameters) -> float:
@@ -46,7 +48,7 @@ def slack_of(exponent: float, real: Any) -> float:
     else none may be, and all weights vanish.
     """
     rounding = _ROUNDING * float(np.finfo(real).eps)
-    return 1 + rounding if exponent * rounding > 0.5 else 1
+    return 1 + rounding if exponent * rounding > _NOTICED else 1
 
 
 def octaves_of(alpha: float, area: float = 1) -> float:

@@ -122,7 +122,8 @@ def relative_weights(u: np.ndarray, exponent: float, alpha: float) -> np.ndarray
     exponent = min(exponent, 1e300)
     largest = np.where(u.max(0) > 0, u.max(0), 1)
     with np.errstate(divide="ignore"):  # of 0
-        powers = exponent * np.log(u / largest) if exponent > 0 else np.zeros_like(u)  # 0 ** 0 == 1
+        ratio = np.where(u > largest * (1 - 1e-12), 1, u / largest)  # equal but for rounding
+        powers = exponent * np.log(ratio) if exponent > 0 else np.zeros_like(u)  # 0 ** 0 == 1
         weights = powers if alpha == 0 else np.logaddexp(np.log(alpha), powers + exponent * np.log(largest))
     most = weights.max(0)
     return np.exp(weights - np.where(np.isfinite(most), most, 0))
