@@ -29,8 +29,8 @@ BFLOAT16 = Tensor(False, TypeError("Got unsupported ScalarType BFloat16"))
 IMAGE = np.random.default_rng(0).random((24, 24)).astype(np.float32)
 WRONG = [
     None, "x", b"x", "a\nb", True, 3, -1, 1.5, float("nan"), float("inf"), 10**400, 1 + 2j, object(), abs,
-    range(3), [], [1], (1, 2, 3), (1, "a"), {"a": 1}, {1, 2}, [[1, 2], [3]], ["a.png"], Path("a"), GRAD, BFLOAT16,
-    np.array("x"), np.array([None]), np.zeros((0, 0)), np.zeros((3, 8, 8)), np.zeros((8, 8), bool),
+    range(3), [], [1], (1, 2, 3), (1, "a"), {"a": 1}, {1, 2}, [[1, 2], [3]], ["a.png"], Path("a"), GRAD,
+    BFLOAT16, np.array("x"), np.array([None]), np.zeros((0, 0)), np.zeros((3, 8, 8)), np.zeros((8, 8), bool),
     np.zeros((8, 8), complex),
 ]  # fmt: skip
 LEARN = {"scale": 2, "iterations": 1, "crops": 1, "crop": 16}
@@ -41,8 +41,8 @@ def keywords(function, *skipped: str) -> list[str]:
 
 
 BATCH = [
-    *keywords(batch, "pairs", "options", "fit"), "depth", "linear", "transparency", "background", "max_pixels",
-    "frame",
+    *keywords(batch, "pairs", "options", "fit"), "depth", "linear", "transparency", "background",
+    "max_pixels", "frame",
 ]  # fmt: skip
 FIELDS = keywords(Filter, "kernel")
 CALLS = {
@@ -100,7 +100,8 @@ def test_any_argument(call, tmp_path, monkeypatch):
         (lambda: downscale(Path("a.png"), scale=2), "image: .* is a path"),
         (lambda: downscale(np.zeros((3, 480, 640)), scale=2),
          r"image: shape \(3, 480, 640\) looks channels-first: transpose it to \(480, 640, 3\)"),
-        (lambda: downscale(IMAGE, scale=2, guidance=np.ones((3, 3))), "guidance must be a name, a path or a Filter"),
+        (lambda: downscale(IMAGE, scale=2, guidance=np.ones((3, 3))),
+         "guidance must be a name, a path or a Filter"),
         (lambda: learn(IMAGE, scale=2), r"images: is one array of shape \(24, 24\): give a list of images"),
         (lambda: batch("photos", scale=2), "pairs: 'photos' is no list: give a list of"),
         (lambda: list(batch(["a.png"], scale=2)), "pairs: 'a.png' is no pair of paths: give a list of"),
