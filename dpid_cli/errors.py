@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +22,9 @@ class DpidError(ValueError):
     >>> issubclass(dpid_cli.DpidError, ValueError)
     True
     """
+
+    def __str__(self) -> str:
+        return re.sub(r"\n\s+", " ", super().__str__())  # of arrays, which take several lines
 
 
 class ArgumentError(DpidError):
@@ -95,7 +100,17 @@ def collected() -> Iterator[list[str]]:
 
 def reason(error: OSError) -> str:
     """What the operating system reports, without number and path."""
+    if isinstance(error, FileNotFoundError) and not _in_a_folder():
+        return "the current folder has been deleted"
     return (error.strerror or str(error)).lower()
+
+
+def _in_a_folder() -> bool:
+    try:
+        os.getcwd()  # noqa: PTH109
+    except OSError:
+        return False
+    return True
 
 
 def one_line(error: BaseException) -> str:

@@ -15,8 +15,10 @@ from dpid_cli.convert.recipe import Recipe
 from dpid_cli.downscaling.devices import thread_count
 from dpid_cli.downscaling.filters import Filter
 from dpid_cli.downscaling.registry import PARAMETERS
-from dpid_cli.downscaling.sizes import SizeRequest
+from dpid_cli.downscaling.sizes import SizeRequest, whole
 from dpid_cli.errors import ArgumentError
+
+_PAIRS = "give a list of (input, output), such as [('a.png', 'small/a.png')]"
 
 StrPath = str | os.PathLike[str]
 
@@ -31,6 +33,7 @@ class BatchOptions(TypedDict, total=False):
     transparency: str
     background: str | None
     palette: str
+    value_range: tuple[float, float] | None
     metadata: str
     record: bool
     encoding: Mapping[str, int]
@@ -107,6 +110,9 @@ def batch(
         A colour of sRGB in CSS notation, for transparency "drop"; white by default.
     palette : {"expand", "keep"}, default "expand"
         Turn images with a palette into colours, or keep indices and palette, with "nearest" or "subsample".
+    value_range : (float, float), optional
+        The values of black and white in images of floats, as in `dpid_cli.downscale`. Depths 8 and 16 store
+        them as the smallest and largest level.
     metadata : {"keep", "colour", "strip"}, default "keep"
         Keep all metadata that the format can store, only the colour profile, or nothing.
     record : bool, default True
@@ -150,14 +156,32 @@ def batch(
         raise ArgumentError("size: give either scale or size, not both or neither")
     if unknown := options.keys() - BatchOptions.__annotations__.keys():
         raise ArgumentError(f"{min(unknown)}: batch has no such argument: omit it")
+    if not isinstance(overwrite, bool):
+        raise ArgumentError(f"overwrite must be True or False (got {overwrite!r})")
     request = SizeRequest("scale", scale) if size is None else SizeRequest("size", size, fit)
     rest: dict[str, Any] = dict(options)
     parameters = {name: rest.pop(name) for name in PARAMETERS if name in rest}
     recipe = Recipe(request, method, parameters, threads=1, **rest)
     spec = BatchSpec((OutputSpec(recipe),), overwrite=overwrite).checked()
     count = thread_count(workers)
-    items = (Item(os.fspath(source), (os.fspath(target),)) for source, target in pairs)
-    return _run(spec, items, executor, count, 2 * count if pending is None else pending, chunk)
+    pending = 2 * count if pending is None else whole("pending", pending)
+    if executor is not None and not isinstance(executor, Executor):
+        raise ArgumentError(f"executor must be a concurrent.futures.Executor (got {executor!r})")
+    try:
+        items = map(_item, pairs)
+    except TypeError:
+        items = None
+    if items is None or isinstance(pairs, str | bytes | os.PathLike):
+        raise ArgumentError(f"pairs: {pairs!r} is no list: {_PAIRS}")
+    return _run(spec, items, executor, count, pending, whole("chunk", chunk))
+
+
+def _item(pair: object) -> Item:
+    """One of the pairs, or an `ArgumentError` if it is none."""
+    paths = pair if isinstance(pair, tuple | list) else ()
+    if len(paths) != 2 or not all(isinstance(path, str | os.PathLike) for path in paths):
+        raise ArgumentError(f"pairs: {pair!r} is no pair of paths: {_PAIRS}")
+    return Item(os.fspath(paths[0]), (os.fspath(paths[1]),))
 
 
 def _run(

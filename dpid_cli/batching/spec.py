@@ -236,4 +236,6 @@ def _plain(value: Any) -> Any:
         return value.as_dict()
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return list(map(_plain, value))
     return value if value is None or isinstance(value, int | float | str | bool) else str(value)

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 from dpid_cli.batching.items import DONE, FAILED, SKIPPED, Item, Result
 from dpid_cli.convert.engine import Output, check_outputs, convert, peek
 from dpid_cli.downscaling.sizes import Size
-from dpid_cli.errors import ArgumentError, DpidError, FileError, collected, one_line
+from dpid_cli.errors import ArgumentError, DpidError, FileError, collected, one_line, reason
 from dpid_cli.files import storage
 from dpid_cli.pictures import FORMATS, Format, PictureSequence, check_sequence, format_of
 
@@ -61,6 +61,8 @@ class _Conversion:
                 self._skip(str(skipped))
             except DpidError as error:
                 self._fail(str(error))
+            except OSError as error:
+                self._fail(f"{self.item.path}: cannot be converted: {reason(error)}: check the folders")
             except MemoryError:
                 self._fail(f"{self.item.path}: not enough memory: use fewer workers")
             except Exception as error:  # one image never stops the others

@@ -12,9 +12,9 @@ from typing import Any, NoReturn
 
 import click
 
-from dpid_cli.cli.console import say
+from dpid_cli.cli.console import escape_unknown, say
 from dpid_cli.cli.sections import Explained, did_you_mean, write_section
-from dpid_cli.errors import ArgumentError, DpidError
+from dpid_cli.errors import ArgumentError, DpidError, reason
 from dpid_cli.version import __version__
 
 # With the first sentence of each: `dpid --help` imports none of them.
@@ -28,6 +28,8 @@ COMMANDS = {
     "warmup": "Compile all kernels now, so that later runs start at once.",
     "help": "Show this help, or the help of a command.",
 }
+# As for programs that the signal of a closed pipe ends.
+_CLOSED_PIPE = 141
 ABOUT = ("methods", "info", "warmup", "help")  # stand in one module; every other command has its own
 
 
@@ -68,6 +70,7 @@ class Cli(Explained, click.Group):
     ) -> Any:
         words = list(sys.argv[1:] if args is None else args)
         _occupy_standard_streams()
+        escape_unknown()
         if not standalone_mode:
             return super().main(words, standalone_mode=False, **extra)
         try:
@@ -78,6 +81,8 @@ class Cli(Explained, click.Group):
             code = _report(error)
         except KeyboardInterrupt:
             code = 130
+        except SystemExit:  # which Click raises where standard output is a pipe that nobody reads any more
+            code = _CLOSED_PIPE
         sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -120,8 +125,11 @@ def _report(error: Exception) -> int:
             say(str(error))
             return 2 if isinstance(error, ArgumentError) else 1
         case OSError():
-            where, what = error.filename or "standard output", (error.strerror or str(error)).lower()
-            say(f"{where}: cannot be written: {what}: check space and rights")
+            what, where = reason(error), error.filename or "standard output"
+            if isinstance(error, FileNotFoundError) and error.filename is None:
+                say(f"dpid: {what}: change to another folder")
+            else:
+                say(f"{where}: cannot be written: {what}: check space and rights")
             return 1
         case _:
             what = f"{type(error).__name__}: {error}"

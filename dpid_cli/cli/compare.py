@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import traceback
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from dpid_cli.cli import options as shared
-from dpid_cli.cli.console import announce, on_terminal, say
+from dpid_cli.cli.console import announce, echo_path, on_terminal, say
 from dpid_cli.cli.sections import Command, number, option, sections
 from dpid_cli.errors import ArgumentError, DpidError, collected
 
@@ -42,6 +41,7 @@ OPTIONS = sections(
     option("--theme", "Set the colours around the images.", ("light", "dark"),
            shown="light; the system's for pages"),
     *shared.COLOUR,
+    *shared.VALUE_RANGE,
     "Output",
     option("-o --output PATH", "Write a sheet (.png, .jpg, .pdf, .svg) or an interactive page (.html).",
            click.Path(), shown="print the metrics"),
@@ -87,7 +87,7 @@ def compare_command(
     failures = [e for source in runner.paths if (e := _run(runner, source, as_json, quiet, debug))]
     runner.finish([str(error) for error in failures])
     if not quiet and not as_json and runner.is_index and len(failures) < len(runner.paths):
-        click.echo(os.fsencode(str(runner.output)))
+        echo_path(str(runner.output))
     if failures:
         ctx.exit(2 if len(runner.paths) == 1 and isinstance(failures[0], ArgumentError) else 1)
 
@@ -164,5 +164,5 @@ def _run(runner: ComparisonRunner, source: str, as_json: bool, quiet: bool, debu
     if runner.spec.measured and not runner.is_index:
         click.echo("\n".join(lines_of(comparison)))
     if target is not None:
-        click.echo(os.fsencode(target))
+        echo_path(target)
     return None

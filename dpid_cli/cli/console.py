@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,12 @@ def printable(text: str) -> str:
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text
     )
+
+
+def escape_unknown() -> None:
+    """Let standard output escape characters that its encoding lacks, as standard error does."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def shown(value: float | int | str) -> str:
@@ -50,6 +57,12 @@ def at_once(text: str) -> None:
     if on_terminal():
         with suppress(OSError):
             os.write(sys.stderr.fileno(), text.encode())
+
+
+def echo_path(path: str) -> None:
+    """Print a path on standard output: its bytes for other programs, in one line on a terminal."""
+    on_screen = sys.stdout is not None and sys.stdout.isatty()
+    click.echo(printable(path) if on_screen else os.fsencode(path))
 
 
 def say(message: str) -> None:

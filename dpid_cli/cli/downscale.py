@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dpid_cli.cli import options as shared
-from dpid_cli.cli.console import announce, on_terminal, say
+from dpid_cli.cli.console import announce, echo_path, on_terminal, say
 from dpid_cli.cli.sections import Command, option, sections
 from dpid_cli.downscaling.choices import Device
 from dpid_cli.errors import ArgumentError, DpidError, collected
@@ -121,7 +120,7 @@ def _run(run: Callable[[], Outcome], result: str, notes: str, debug: bool) -> Dp
     if result == "json":
         click.echo(json.dumps(outcome.as_dict()))
     elif result == "path":
-        click.echo(os.fsencode(outcome.output))
+        echo_path(outcome.output)
     if notes == "all":
         (w, h), (u, v) = outcome.input_size, outcome.output_size
         many = f"{outcome.frames} frames, " if outcome.frames > 1 else ""

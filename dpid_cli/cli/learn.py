@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dpid_cli.cli.console import announce, on_terminal, say, show
+from dpid_cli.cli.console import announce, echo_path, on_terminal, say, show
 from dpid_cli.cli.options import DEBUG, OVERWRITE, QUIET, THREADS, parameter_option
 from dpid_cli.cli.sections import Command, option, sections
 from dpid_cli.downscaling.choices import FilterGrid, Objective
@@ -118,7 +117,10 @@ def learn_command(
     found.save(output, overwrite=overwrite)
     if not quiet:
         _summary(found, interrupted)
-        click.echo(json.dumps({"output": output} | found.as_dict()) if as_json else os.fsencode(output))
+        if as_json:
+            click.echo(json.dumps({"output": output} | found.as_dict()))
+        else:
+            echo_path(output)
     if interrupted:
         ctx.exit(130)
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from dpid_cli.cli.console import shown
-from dpid_cli.cli.sections import Option, number, option, pixel_count, sections, width_and_height
+from dpid_cli.cli.sections import Option, number, option, pixel_count, sections, two_numbers, width_and_height
 from dpid_cli.downscaling.choices import Depth, Fit, MetadataPolicy, PaletteUse, Transparency, Truncated
 from dpid_cli.downscaling.registry import FILTERS, METHODS, PARAMETERS, Parameter
 from dpid_cli.downscaling.sizes import SizeRequest
@@ -81,7 +81,19 @@ METADATA = sections(
            "output (Software tag).", default=True, shown="record"),
 )  # fmt: skip
 
-RECIPE = [*COLOUR, *PALETTE, *ENCODING, *METADATA, *INPUT_LIMITS]  # what downscale and batch do alike
+VALUE_RANGE = sections(
+    "Colour and alpha",
+    option("--value-range BLACK,WHITE", "Values of black and white in float images, such as 0,255. --depth 8 "
+           "and 16 map them to the smallest and largest level.", two_numbers, shown="0,1"),
+)  # fmt: skip
+RECIPE = [
+    *COLOUR,
+    *PALETTE,
+    *VALUE_RANGE,
+    *ENCODING,
+    *METADATA,
+    *INPUT_LIMITS,
+]  # what downscale and batch do alike
 INPUTS = click.Argument(["inputs"], nargs=-1, required=True, metavar="INPUT...", type=click.Path())
 OVERWRITE = option("--overwrite", "Replace existing outputs; inputs are never replaced.")
 THREADS = option("-j --threads N", "Use N threads.", number(1), shown="all CPU cores")

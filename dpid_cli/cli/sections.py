@@ -81,6 +81,17 @@ def least_size(text: str) -> tuple[int, int]:
     return width_and_height(text, "a size like 256 or 640x480")
 
 
+def two_numbers(text: str) -> tuple[float, float]:
+    """Read ``0,255`` as (0.0, 255.0), the smaller number first."""
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError:
+        low, high = math.nan, math.nan
+    if not 0 < high - low < math.inf:
+        raise wrong(text, "two numbers like 0,255, the smaller first")
+    return low, high
+
+
 def pixel_count(text: str) -> int:
     """Read ``512M`` as 512000000."""
     match = re.fullmatch(r"(\d{1,15})([kMG]?)", text)

@@ -68,11 +68,17 @@ class ComparisonSpec:
     recipes: tuple[Recipe, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        recipes = (replace(self.recipe, method=v.method, parameters=v.given) for v in self.variants)
+        # Images are read as intensities.
+        known = None if self.recipe.value_range is None else (0, 1)
+        recipes = (
+            replace(self.recipe, method=v.method, parameters=v.given, value_range=known)
+            for v in self.variants
+        )
         object.__setattr__(self, "recipes", tuple(recipes))
 
     def check(self) -> None:
         """Raise an `ArgumentError` for arguments that fit no file."""
+        self.recipe.checked()
         object.__setattr__(self, "recipes", tuple(recipe.checked() for recipe in self.recipes))
 
     def run(self, source: str) -> Comparison:
@@ -82,7 +88,7 @@ class ComparisonSpec:
         """
         name = called(source)
         with opened(source) as stream:
-            picture = self.recipe.read(stream, name)
+            picture = self.recipe.intensities(self.recipe.read(stream, name))
         size = self.recipe.size_of(picture, name)
         crops = [in_output(crop, picture.size, size) for crop in self.crops]
         try:
@@ -92,7 +98,7 @@ class ComparisonSpec:
 
     def _compared(self, source: str, picture: Picture, crops: Sequence[Region], size: Size) -> Comparison:
         name = called(source)
-        box_recipe = replace(self.recipe, method="box", parameters={})
+        box_recipe = replace(self.recipes[0], method="box", parameters={})
         box = box_recipe.apply(picture, size, name)
         results = [
             VariantResult(variant, recipe.used, recipe.apply(picture, size, name))

@@ -22,7 +22,8 @@ from dpid_cli.compare.table import as_json, csv_of, rows_of
 from dpid_cli.convert.job import images_of
 from dpid_cli.convert.recipe import labelled
 from dpid_cli.errors import ArgumentError, warn
-from dpid_cli.files.output import atomic, check_target, make_folder
+from dpid_cli.files.output import atomic, check_folder, check_target, make_folder
+from dpid_cli.files.storage import check_local
 from dpid_cli.files.streams import STANDARD_STREAM, called, check_paths
 from dpid_cli.pictures import icc
 
@@ -67,6 +68,9 @@ class ComparisonRunner:
         check_paths("INPUT", *self.inputs)
         check_paths("--output", self.output)
         check_paths("--csv", self.csv)
+        check_local("INPUT", *self.inputs)
+        check_local("--output", self.output)
+        check_local("--csv", self.csv)
         self.spec.check()
         if max(len(self.spec.crops), self.spec.count) > len(LETTERS):
             raise ArgumentError(f"--crop: more than {len(LETTERS)} regions: give fewer")
@@ -80,6 +84,8 @@ class ComparisonRunner:
         outputs = [Path(path) for path in (self.output, self.csv) if path is not None]
         for i, target in enumerate([*outputs, *self._pages.values()]):
             check_target(target, inputs, outputs[: min(i, len(outputs))], self.overwrite)
+        for target in outputs:
+            check_folder(target)
 
     def _check_output(self, path: Path) -> None:
         extension = path.suffix.lower()

@@ -13,7 +13,8 @@ from dpid_cli.convert.engine import Output, convert, peek
 from dpid_cli.convert.recipe import Recipe, labelled
 from dpid_cli.downscaling.sizes import Size
 from dpid_cli.errors import ArgumentError, FileError, reason
-from dpid_cli.files.output import check_target, default_name
+from dpid_cli.files.output import check_folder, check_target, default_name
+from dpid_cli.files.storage import check_local
 from dpid_cli.files.streams import STANDARD_STREAM, called, check_paths, opened
 from dpid_cli.pictures import FORMATS, Format, Picture, format_of
 from dpid_cli.pictures.formats import EXTENSIONS
@@ -71,6 +72,8 @@ class Job:
         """Raise an `ArgumentError` if this cannot work for any files."""
         check_paths("INPUT", *self.inputs)
         check_paths("--output", self.output)
+        check_local("INPUT", *self.inputs)
+        check_local("--output", self.output)
         if self.inputs.count(STANDARD_STREAM) > 1:
             raise ArgumentError("INPUT: standard input can be read only once: give - once")
         if self.output is None or self._into_folder():
@@ -80,8 +83,11 @@ class Job:
                 f"--output: {self.output}: {len(self.inputs)} inputs need a folder: "
                 "give one, or a name ending in /"
             )
-        if self.output != STANDARD_STREAM and self.format is None:
+        if self.output == STANDARD_STREAM:
+            return
+        if self.format is None:
             self.recipe.check_format(format_of(Path(self.output)))
+        check_folder(Path(self.output))
 
     def run(self, source: str, wait: Callable[[], None] = lambda: None) -> Outcome:
         """Downscale one of the inputs; after decoding its first image, `wait` until the kernels are ready.
@@ -138,5 +144,5 @@ class Job:
     def _check(self, path: Path) -> None:
         """Raise a `FileError` if the output must not or cannot be written."""
         check_target(path, map(Path, self.inputs), self._written, self.overwrite)
-        if not (self._into_folder() or path.parent.is_dir()):  # a mistyped name creates no folders
-            raise FileError(f"{path}: cannot be written: there is no folder {path.parent}: create it first")
+        if not self._into_folder():
+            check_folder(path)

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
-from dpid_cli.convert.rendering import downscale_picture, narrowed, widened
+import numpy as np
+
+from dpid_cli.convert.rendering import downscale_picture, narrowed, widened, with_colours
 from dpid_cli.downscaling.choices import Depth, MetadataPolicy, PaletteUse, Transparency, Truncated, either
 from dpid_cli.downscaling.devices import device_for, thread_count
 from dpid_cli.downscaling.filters import resolved
 from dpid_cli.downscaling.registry import METHODS, PARAMETERS, Method, method_named
-from dpid_cli.downscaling.sizes import Size, SizeRequest
+from dpid_cli.downscaling.sizes import Size, SizeRequest, whole
+from dpid_cli.downscaling.value_range import ValueRange
 from dpid_cli.errors import ArgumentError, FileError
 from dpid_cli.pictures import Metadata, Picture, PictureSequence, icc, read_sequence, read_size
 from dpid_cli.pictures.formats import FORMATS, Format, titles
@@ -59,6 +62,7 @@ class Recipe:
     transparency: str = "premultiply"
     background: str | None = None
     palette: str = "expand"
+    value_range: tuple[float, float] | None = None
 
     def checked(self, format_: str | None = None) -> Recipe:
         """The recipe with its filter files read; an `ArgumentError` if it cannot work for any image.
@@ -66,6 +70,9 @@ class Recipe:
         `format_` is the name in `FORMATS` of the format of all outputs, if there is one.
         """
         self.size.check()
+        for name in ("linear", "to_srgb", "record"):
+            if not isinstance(flag := getattr(self, name), bool):
+                raise ArgumentError(f"{name} must be True or False (got {flag!r})")
         method = method_named(self.method)
         parameters = resolved(method, self.parameters)
         method.parameters(parameters)
@@ -77,8 +84,10 @@ class Recipe:
         Transparency.named("transparency", self.transparency)
         self._check_palette(method)
         for option, limit in (("max-pixels", self.max_pixels), ("max-frames", self.max_frames)):
-            if limit < 1:
-                raise ArgumentError(f"{option} must be 1 or more (got {limit})")
+            whole(option, limit)
+        if self.frame is not None and (isinstance(self.frame, bool) or not isinstance(self.frame, int)):
+            raise ArgumentError(f"frame must be a whole number (got {self.frame!r})")
+        ValueRange.of(self.value_range, np.dtype(np.float32))
         if self.background is not None:
             if self.transparency != "drop":
                 raise ArgumentError("background: works only with transparency drop: set both, or omit it")
@@ -160,9 +169,14 @@ class Recipe:
     def apply(self, picture: Picture, size: Size, name: str) -> Picture:
         """Downscale a picture; the result has the metadata to write."""
         try:
-            picture = replace(picture, pixels=widened(picture.pixels, self.depth))
+            span = self._range_of(picture)
             options = {option: getattr(self, option) for option in _RENDERING}
+            if span is not None:
+                picture, options["value_range"] = with_colours(picture, span.intensities), (0, 1)
+            picture = replace(picture, pixels=widened(picture.pixels, self.depth))
             result = downscale_picture(picture, size, name=name, **options, **self.parameters)
+            if span is not None and self.depth == Depth.KEEP:
+                result = with_colours(result, span.values)
         except ArgumentError as error:  # the arguments were checked, so the content of the file is at fault
             raise FileError(f"{name}: {error}") from error
         except MemoryError:
@@ -177,6 +191,8 @@ class Recipe:
                 self, method="box", parameters={}, linear=False, transparency=transparency, record=False
             )
             return box.apply(picture, picture.size, name)
+        if self.depth != Depth.KEEP:
+            picture = self.intensities(picture)
         pixels = narrowed(widened(picture.pixels, self.depth), self.depth)
         return replace(self, record=False)._described(replace(picture, pixels=pixels))
 
@@ -185,6 +201,16 @@ class Recipe:
         """Whether `unscaled` changes nothing, so that the bytes of the file can be copied."""
         unchanged = self.metadata == "keep" and self.depth == "keep" and self.frame is None
         return unchanged and not self.to_srgb and self.transparency != "drop"
+
+    def intensities(self, picture: Picture) -> Picture:
+        """The picture with the values of `value_range`, if it has floats, mapped to [0, 1]."""
+        span = self._range_of(picture)
+        return picture if span is None else with_colours(picture, span.intensities)
+
+    def _range_of(self, picture: Picture) -> ValueRange | None:
+        """The values of black and white in a picture of floats, if they are given."""
+        is_float = picture.pixels.dtype.kind == "f"
+        return ValueRange.of(self.value_range, picture.pixels.dtype) if is_float else None
 
     def _described(self, picture: Picture) -> Picture:
         if self.metadata == "keep":
@@ -201,6 +227,8 @@ class Recipe:
             if value is not None
         ]
         words += [name for name, used in (("linear", self.linear), ("to-srgb", self.to_srgb)) if used]
+        if self.value_range is not None:
+            words.append("value-range={:g},{:g}".format(*self.value_range))
         if self.transparency != "premultiply":
             words.append(f"transparency={self.transparency}")
         if self.transparency == "drop":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -44,6 +45,14 @@ def narrowed(pixels: NDArray[Any], depth: str) -> NDArray[Any]:
     else:
         return pixels
     return levels.astype(dtype)
+
+
+def with_colours(picture: Picture, convert: Callable[[NDArray[Any]], NDArray[Any]]) -> Picture:
+    """Apply a function of arrays to the colours of a picture, not to its alpha."""
+    if not picture.alpha:
+        return replace(picture, pixels=convert(picture.pixels))
+    colours = convert(picture.pixels[..., :-1])
+    return replace(picture, pixels=np.concatenate((colours, picture.pixels[..., -1:]), axis=-1))
 
 
 def downscale_picture(

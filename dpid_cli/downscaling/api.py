@@ -14,11 +14,15 @@ from dpid_cli.downscaling.choices import Device, FilterGrid
 from dpid_cli.downscaling.filters import Filter, resolved
 from dpid_cli.downscaling.grid import Grid
 from dpid_cli.downscaling.parameters import PARAMETERS, Parameters
-from dpid_cli.downscaling.raster import Raster
+from dpid_cli.downscaling.raster import Raster, as_array, check_source
 from dpid_cli.downscaling.registry import Method, equivalent, method_named
 from dpid_cli.downscaling.sizes import requested
 from dpid_cli.downscaling.transfer import Light, Transfer, transfer_of
+from dpid_cli.downscaling.value_range import ValueRange, check_intensities
 from dpid_cli.errors import ArgumentError
+
+# Squares of differences between smaller floats could leave the range of float32.
+_DARK = 2.0**-8
 
 
 def downscale(
@@ -42,6 +46,7 @@ def downscale(
     position: str | None = None,
     gate: ArrayLike | str | os.PathLike[str] | Filter | None = None,
     linear: bool | Transfer = False,
+    value_range: tuple[float, float] | None = None,
     threads: int | None = None,
     device: str = "cpu",
     stream: Any = None,
@@ -52,7 +57,8 @@ def downscale(
     ----------
     image : (H, W[, C]) array_like
         C from 1 to 4, all channels treated alike; uint8, uint16, or float32 / float64 with
-        intensities in [0, 1]. Finite values somewhat outside [0, 1] are computed unchanged.
+        intensities in [0, 1]. Values somewhat outside are computed unchanged; floats below -1 or above 2 only
+        if the result does not depend on which value is white, else they need `value_range`.
     scale : float, optional
         How many times smaller each side becomes, any real number >= 1. Output sides are rounded half up,
         at least 1. Give either `scale` or `size`.
@@ -103,6 +109,9 @@ def downscale(
     linear : bool or Transfer, default False
         Average in linear light, by the curve of sRGB or another `Transfer`. Weights still use the encoded
         values. Methods that pick pixels give the same result with and without. See Notes.
+    value_range : (float, float), optional
+        The values of black and white in an image of floats, such as (0, 255) or (-430.0, 8849.0). They are
+        mapped to [0, 1] before, and the output is mapped back. (0, 1) computes any values unchanged.
     threads : int, optional
         Number of threads, by default one for each available CPU. The result does not depend on it.
     device : {"cpu", "cuda", "auto"}, default "cpu"
@@ -158,15 +167,17 @@ def downscale(
     204
     """
     arguments = {name: value for name, value in locals().items() if name in PARAMETERS}
+    check_source(image)
     count = devices.thread_count(threads)
     chosen = method_named(method)
     transfer = transfer_of(linear)
     resident = devices.lies_on_gpu(image)
-    pixels: Any = image if resident else np.asarray(image)
+    pixels: Any = image if resident else as_array(image)
     on_gpu = devices.device_for(device, chosen, pixels, linear=transfer is not None) == Device.CUDA
     parameters = chosen.parameters(resolved(chosen, arguments))
     if stream is not None and not resident:
         raise ArgumentError("stream: is for images in GPU memory only: leave it out")
+    span = ValueRange.of(value_range, None if resident else pixels.dtype)
     if on_gpu:
         from dpid_cli.downscaling.gpu import arrays, launch
     filter_ = parameters.filter
@@ -175,7 +186,7 @@ def downscale(
         stream = arrays.stream_for(pixels, stream)
         raster = arrays.resident(pixels, stream, whole_pixels)
     else:
-        raster = Raster.of(pixels)
+        raster = Raster.of(pixels if span is None else span.intensities(pixels))
     target = requested(raster.size, scale, size)
     if filter_ is not None:
         filter_.check_fit(raster.size, target, raster.channels)
@@ -186,7 +197,11 @@ def downscale(
         output: NDArray[Any] = launch.downscale_resident(raster, grid, chosen.name, parameters, shape, stream)
         return output
     if grid.size == raster.size and grid.window is None:
-        return raster.unpacked().rows.reshape(shape).copy()
+        return np.array(pixels, raster.dtype)
+    if span is None and chosen.needs_intensities(parameters, transfer is not None):
+        check_intensities(raster)
+    if chosen.family == "detail" and getattr(parameters, "epsilon", _DARK) < _DARK:
+        raster = raster.enlarged(_DARK)
     if not whole_pixels or not (on_gpu or (chosen.packed and grid.window is None)):
         raster = raster.unpacked()
     output = np.empty((grid.ys.target, grid.xs.target * raster.channels), raster.dtype)
@@ -194,7 +209,14 @@ def downscale(
         launch.downscale(output, raster, grid, chosen.name, parameters)
     else:
         _on_cpu(output, raster, grid, chosen, parameters, transfer, count)
-    return output.reshape(shape)
+    return _on_own_scale(output, raster, span).reshape(shape)
+
+
+def _on_own_scale(output: NDArray[Any], raster: Raster, span: ValueRange | None) -> NDArray[Any]:
+    """Values as those of the image were before they were mapped to `span` and scaled."""
+    if raster.scaling != 1:
+        output /= raster.dtype.type(raster.scaling)
+    return output if span is None else span.values(output)
 
 
 def _on_cpu(

@@ -8,7 +8,10 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
+import numpy as np
+
 from dpid_cli.downscaling.choices import Device, LinearLight
+from dpid_cli.downscaling.raster import unreadable
 from dpid_cli.downscaling.registry import METHODS, Method
 from dpid_cli.errors import ArgumentError
 
@@ -68,10 +71,15 @@ def _suits(method: Method, image: Any) -> bool:
 
 def lies_on_gpu(image: Any) -> bool:
     """Whether an array is in GPU memory."""
-    if hasattr(image, "__cuda_array_interface__") or hasattr(image, "__cuda_ndarray__"):
-        return True
-    dlpack_device = getattr(image, "__dlpack_device__", None)
-    return dlpack_device is not None and dlpack_device()[0] in _ON_GPU
+    if isinstance(image, np.ndarray):
+        return False
+    try:
+        if hasattr(image, "__cuda_array_interface__") or hasattr(image, "__cuda_ndarray__"):
+            return True
+        dlpack_device = getattr(image, "__dlpack_device__", None)
+        return dlpack_device is not None and dlpack_device()[0] in _ON_GPU
+    except Exception as error:  # as PyTorch does for types that other libraries lack
+        raise unreadable(error) from error
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import reprlib
 import stat
 from collections.abc import Collection, Mapping
@@ -19,6 +20,12 @@ FORMAT, VERSION = "dpid-filter", 1
 _PACKAGED = Path(__file__).parent / "data"
 _LARGEST_FILE = 4 << 20
 _REQUIRED = ("format", "version", "grid", "kernel")
+
+
+def check_path(name: str, path: object) -> None:
+    """Raise an `ArgumentError` if the argument `name` is no path."""
+    if isinstance(path, bytes) or not isinstance(path, str | os.PathLike) or "\0" in os.fspath(path):
+        raise ArgumentError(f"{name} must be a path (got {short(path)})")
 
 
 def packaged(name: str) -> bytes:
@@ -47,6 +54,8 @@ def parsed(content: bytes, name: str, known: Collection[str]) -> dict[str, Any]:
 
     Raises an `ArgumentError` if it is no JSON object, a required field is missing, or a field is not `known`.
     """
+    if not content.strip():
+        raise ArgumentError(f"{name}: not a filter: is empty: give a file from 'dpid learn'")
     try:
         values = json.loads(content)
     except (ValueError, RecursionError) as error:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from dpid_cli.downscaling import borders, filter_files
 from dpid_cli.downscaling.choices import FilterGrid, Guidance, Padding, either
-from dpid_cli.downscaling.filter_files import short
+from dpid_cli.downscaling.filter_files import check_path, short
 from dpid_cli.downscaling.registry import FILTERS, PARAMETERS, Method
 from dpid_cli.errors import ArgumentError
 
@@ -107,7 +107,7 @@ class Filter:
     name: str = field(default="filter", repr=False)
 
     def __post_init__(self) -> None:
-        self._require("grid", self.grid in FilterGrid.words(), either(FilterGrid.words()))
+        self._require("grid", str(self.grid) in FilterGrid.words(), either(FilterGrid.words()))
         self._set("grid", FilterGrid(self.grid))
         self._check_kernel()
         if self.grid == FilterGrid.INPUT:
@@ -118,6 +118,7 @@ class Filter:
         self._check_bias()
         for name in TUNED:
             self._check_parameter(name)
+        self._require("name", isinstance(self.name, str), "a word")
         self._require("objective", isinstance(self.objective, str | None), "a word")
         for name in ("fitted_on", "loss"):
             self._require(name, isinstance(getattr(self, name), Mapping | None), "an object")
@@ -212,6 +213,7 @@ class Filter:
         >>> dpid_cli.Filter.load("photo").kernel.shape
         (3, 3)
         """
+        check_path("source", source)
         if isinstance(source, str) and not source.endswith(".json") and not re.search(r"[/\\]", source):
             if source not in FILTERS:
                 raise ArgumentError(
@@ -257,12 +259,18 @@ class Filter:
         ...     Filter.load(f"{folder}/four.json") == filter_
         True
         """
+        check_path("path", path)
         filter_files.write(Path(path), self.as_dict(), overwrite)
 
     @property
     def parameters(self) -> dict[str, Any]:
         """The method parameters that it sets, by Python name."""
         return {name: value for name in TUNED if (value := getattr(self, name)) is not None}
+
+    @property
+    def is_biased(self) -> bool:
+        """Whether the bias is not 0."""
+        return bool(np.any(self.bias))
 
     @property
     def step(self) -> int:
@@ -341,7 +349,8 @@ def resolved(method: Method, arguments: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(chosen.get("gate"), str | os.PathLike):
         chosen["gate"] = Filter.load(Path(chosen["gate"]))
     guidance = chosen.get("guidance")
-    if guidance is None or "guidance" not in method.defaults or guidance in Guidance.words():
+    is_named = isinstance(guidance, str) and guidance in Guidance.words()
+    if guidance is None or "guidance" not in method.defaults or is_named:
         return chosen
     if not isinstance(guidance, Filter | str | os.PathLike):
         raise ArgumentError(f"guidance must be a name, a path or a Filter (got {short(guidance)})")
@@ -366,7 +375,7 @@ def _shape(values: Any) -> tuple[int, ...]:
     """The shape of an array or of nested lists of equal lengths; () for anything else."""
     try:
         return np.shape(values if isinstance(values, np.ndarray) else np.asarray(values, dtype=object))
-    except ValueError:
+    except Exception:  # other libraries raise whatever they like
         return ()
 
 

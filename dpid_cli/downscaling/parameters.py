@@ -114,6 +114,11 @@ class Parameters:
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
     @property
+    def absolute(self) -> bool:
+        """Whether results depend on which value stands for intensity 1, as constants do not scale."""
+        return False
+
+    @property
     def filter(self) -> Filter | None:
         """The learned filter that gives the guidance, if one does."""
         guidance = getattr(self, "guidance", None)
@@ -138,6 +143,13 @@ class DetailParameters(Parameters):
     )
     guidance: Guidance | Filter = parameter(Guidance.GAUSSIAN, _COMPARED, filters=True)
     normalize: Normalize = parameter(Normalize.NONE, "divide squared distances by their mean in the window")
+
+    @property
+    def absolute(self) -> bool:
+        """Whether epsilon, alpha or the bias of a filter counts."""
+        added = self.alpha > 0 and self.normalize != Normalize.MEAN
+        biased = self.filter is not None and self.filter.is_biased
+        return self.lambda_ > 0 and (self.epsilon > 0 or added or biased)
 
 
 @dataclass(frozen=True)
@@ -222,6 +234,11 @@ class GateParameters(Parameters):
     gate: Any = parameter(
         None, "filter by which gated mixes max and mean", filters=True, unset="half of each"
     )
+
+    @property
+    def absolute(self) -> bool:
+        """Whether there is a gate."""
+        return self.gate is not None
 
 
 _OWNERS: tuple[type[Parameters], ...] = (

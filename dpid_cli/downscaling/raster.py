@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import sys
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,7 +13,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import DTypeLike, NDArray
 
-from dpid_cli.errors import ArgumentError
+from dpid_cli.errors import ArgumentError, one_line
 
 # Of any type; docstrings name shapes.
 Array = NDArray[Any]
@@ -19,6 +21,8 @@ Array = NDArray[Any]
 # Far outside [0, 1], yet small enough that no power in a kernel overflows.
 FLOAT_LIMIT = 65536.0
 
+# The squares of the largest scalings, by bytes of a float, are within its range.
+_MOST_OCTAVES = {4: 60, 8: 500}
 _DTYPES = ("uint8", "uint16", "float32", "float64")
 
 
@@ -44,11 +48,14 @@ class Raster:
         C, from 1 to 4.
     packed : bool
         Whether each pixel is one number, with the first channel in its lowest byte.
+    scaling : float
+        What the values of floats have been multiplied by.
     """
 
     rows: Array
     channels: int
     packed: bool = False
+    scaling: float = 1.0
 
     @property
     def size(self) -> tuple[int, int]:
@@ -68,7 +75,7 @@ class Raster:
     @cached_property
     def unit(self) -> float:
         """The value that stands for intensity 1."""
-        return full_scale(self.dtype)
+        return full_scale(self.dtype) * self.scaling
 
     @cached_property
     def limit(self) -> float:
@@ -79,6 +86,24 @@ class Raster:
     def real(self) -> type[np.float32] | type[np.float64]:
         """The type to compute in: float64 for float64, else float32."""
         return np.float64 if self.dtype == np.float64 else np.float32
+
+    @cached_property
+    def extent(self) -> tuple[float, float]:
+        """Smallest and largest value."""
+        return float(self.rows.min()), float(self.rows.max())
+
+    def enlarged(self, least: float) -> Raster:
+        """Multiply floats that are smaller than `least` by a power of two, so that the largest is about 1.
+
+        Products of small differences then stay within the range of the type.
+        """
+        size = max(map(abs, self.extent)) if self.dtype.kind == "f" else 0
+        if not 0 < size < least:
+            return self
+        octaves = min(-math.frexp(size)[1], _MOST_OCTAVES[self.rows.dtype.itemsize])
+        scaling = 2.0**octaves
+        rows = _read_only(self.rows * self.rows.dtype.type(scaling))
+        return replace(self, rows=rows, scaling=self.scaling * scaling)
 
     def unpacked(self) -> Raster:
         """Return the same pixels with a number per channel."""
@@ -102,19 +127,50 @@ class Raster:
 
         Arrays with 3 or 4 channels and 4 bytes per pixel become packed.
         """
-        array = np.asarray(image)
+        array = as_array(image)
         channels = check_kind(array.shape, array.dtype)
         if array.dtype == np.uint8 and channels > 2 and (packed := _packed(array)) is not None:
             return cls(_read_only(packed), channels, packed=True)
         native = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
-        rows = _read_only(native.reshape(array.shape[0], array.shape[1] * channels))
-        if rows.dtype.kind == "f":
-            _check_floats(rows)
-        return cls(rows, channels)
+        raster = cls(_read_only(native.reshape(array.shape[0], array.shape[1] * channels)), channels)
+        if raster.dtype.kind == "f":
+            _check_floats(*raster.extent)
+        return raster
+
+
+def as_array(image: Any, name: str = "image") -> Array:
+    """An argument as an array, or an `ArgumentError` that says why it is none."""
+    check_source(image, name)
+    try:
+        return np.asarray(image)
+    except Exception as error:  # other libraries raise whatever they like
+        raise unreadable(error, name) from error
+
+
+def check_source(image: object, name: str = "image") -> None:
+    """Raise an `ArgumentError` for paths, and for tensors that must be detached first."""
+    if isinstance(image, str | bytes | os.PathLike):
+        raise ArgumentError(
+            f"{name}: {image!r} is a path, not pixels: read the file first, or use dpid_cli.batch for files"
+        )
+    if getattr(image, "requires_grad", False) is True:
+        raise ArgumentError(f"{name}: is a tensor that requires grad: give {name}.detach()")
+
+
+def unreadable(error: Exception, name: str = "image") -> ArgumentError:
+    """The error for an object whose library cannot give its values."""
+    return ArgumentError(
+        f"{name}: cannot be read as an array: {one_line(error)}: give uint8, uint16, float32 or float64"
+    )
 
 
 def check_kind(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
     """Return the number of channels of an image, or raise an `ArgumentError` if its kind is not supported."""
+    if len(shape) == 3 and 1 <= shape[0] <= 4 < shape[2]:
+        raise ArgumentError(
+            f"image: shape {shape} looks channels-first: transpose it to {(*shape[1:], shape[0])}, "
+            "such as by transpose(1, 2, 0)"
+        )
     if len(shape) not in (2, 3) or (len(shape) == 3 and not 1 <= shape[2] <= 4):
         raise ArgumentError(f"image must have shape (H, W) or (H, W, C) with C from 1 to 4 (got {shape})")
     if 0 in shape:
@@ -145,9 +201,8 @@ def _packed(array: NDArray[np.uint8]) -> NDArray[np.uint32] | None:
     return four.view(np.uint32)[..., 0]
 
 
-def _check_floats(rows: Array) -> None:
-    low, high = float(rows.min()), float(rows.max())  # NaN and infinity survive both
-    if not (np.isfinite(low) and np.isfinite(high)):
+def _check_floats(low: float, high: float) -> None:
+    if not (np.isfinite(low) and np.isfinite(high)):  # both survive the search for extremes
         raise ArgumentError("image: contains NaN or infinity: replace them by finite values in [0, 1]")
     if max(-low, high) > FLOAT_LIMIT:
         raise ArgumentError(f"image: has float values from {low:g} to {high:g}: scale them to [0, 1]")

@@ -39,6 +39,8 @@ class Method:
         above and below them.
     packed : bool
         Whether its family reads packed pixels (see `dpid_cli.downscaling.raster.Raster`).
+    absolute : bool
+        Whether its results depend on which value stands for intensity 1, whatever its parameters.
     linear : LinearLight
         How it works in linear light.
     copies : bool
@@ -68,6 +70,7 @@ class Method:
     divisible: bool = True
     packed: bool = False
     neighbours: bool = False
+    absolute: bool = False
     linear: LinearLight = LinearLight.WEIGHED
     copies: bool = False
     gpu: bool = False
@@ -90,6 +93,11 @@ class Method:
     def takes_filter(self) -> bool:
         """Whether its guidance can be a learned filter."""
         return "guidance" in self.described and self.described["guidance"].filters
+
+    def needs_intensities(self, parameters: Parameters, linear: bool) -> bool:
+        """Whether results depend on which value stands for intensity 1, with or without linear light."""
+        decodes = linear and self.linear != LinearLight.PICKED
+        return self.absolute or decodes or parameters.absolute
 
     def load(self) -> Any:
         """Import the module that computes it, with its kernels, and return it."""
@@ -153,10 +161,13 @@ def _order(name: str, summary: str, source: str) -> Method:
 
 def _pooling(
     name: str, summary: str, source: str, takes: type[Parameters] = WindowParameters, *,
-    linear: LinearLight = LinearLight.WEIGHED, settings: Settings = _PLAIN,
+    linear: LinearLight = LinearLight.WEIGHED, settings: Settings = _PLAIN, absolute: bool = False,
 ) -> Method:  # fmt: skip
     extras = (("uint8", 1, _LINEAR),) if linear == LinearLight.WEIGHED else ()
-    return Method(name, summary, source, "pooling", takes, linear=linear, settings=settings, extras=extras)
+    return Method(
+        name, summary, source, "pooling", takes, absolute=absolute, linear=linear, settings=settings,
+        extras=extras,
+    )  # fmt: skip
 
 
 def _pillow(
@@ -200,10 +211,14 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                 settings=({}, {"power": 3.0}),
             ),
             _pooling(
-                "softpool", "weights by exponentials of the values", "Stergiou, Poppe & Kalliatakis 2021"
+                "softpool", "weights by exponentials of the values", "Stergiou, Poppe & Kalliatakis 2021",
+                absolute=True,
             ),
             _pooling("edscw", "weights by likeness to the mean", _ADAPOOL),
-            _pooling("adapool", "edscw and softpool, in fixed shares", _ADAPOOL, sets.BlendParameters),
+            _pooling(
+                "adapool", "edscw and softpool, in fixed shares", _ADAPOOL, sets.BlendParameters,
+                absolute=True,
+            ),
             _pooling("idw", "weights by inverse distance from the mean", _ADAPOOL),
             Method(
                 "stochastic", "a pixel drawn by its value", "Zeiler & Fergus 2013", "picking",

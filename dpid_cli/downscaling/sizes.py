@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Integral
 from typing import cast
 
 from dpid_cli.downscaling.choices import Fit
@@ -29,6 +30,13 @@ def pixels(name: str, value: object) -> int:
     if number != int(number):
         raise ArgumentError(f"{name} must be a whole number of pixels (got {value!r})")
     return int(number)
+
+
+def whole(name: str, value: object) -> int:
+    """Return `value`, or raise an `ArgumentError` if it is not a whole number, 1 or more."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or not 1 <= int(value) < 2**63:
+        raise ArgumentError(f"{name} must be a whole number, 1 or more (got {value!r})")
+    return int(value)
 
 
 def half_up(value: float) -> int:

@@ -45,6 +45,11 @@ class Transfer:
     encode: Callable[[Array], Array]
     separable: bool = True
 
+    def __post_init__(self) -> None:
+        for name in ("decode", "encode"):
+            if not callable(function := getattr(self, name)):
+                raise ArgumentError(f"{name} must be a function of arrays (got {function!r})")
+
 
 def _srgb_to_light(encoded: Array) -> Array:
     size = np.abs(encoded)

@@ -70,6 +70,12 @@ def _check_folder(target: Path) -> None:
         )
 
 
+def check_folder(target: Path) -> None:
+    """Raise a `FileError` if the folder of an output is missing: a mistyped name creates no folders."""
+    if not target.parent.is_dir():
+        raise FileError(f"{target}: cannot be written: there is no folder {target.parent}: create it first")
+
+
 def exists_already(target: Path | str) -> FileError:
     """The error for an output that exists and must not be replaced."""
     return FileError(f"{target}: exists already: use --overwrite, or choose another output")

@@ -17,7 +17,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import IO
 
-from dpid_cli.errors import FileError, reason
+from dpid_cli.errors import ArgumentError, FileError, reason
 from dpid_cli.files import remote
 from dpid_cli.files.output import atomic, check_target, is_input, make_folder
 from dpid_cli.files.streams import MOST_BYTES
@@ -30,6 +30,15 @@ _BLOCK = 1 << 20
 def is_address(path: str) -> bool:
     """Whether a path is an address: ``scheme://`` and whatever the scheme expects."""
     return _ADDRESS.match(path) is not None
+
+
+def check_local(what: str, *paths: str | None) -> None:
+    """Raise an `ArgumentError` for addresses, where only local files are read and written."""
+    for path in paths:
+        if path is not None and is_address(path):
+            raise ArgumentError(
+                f"{what}: {path}: is an address, not a local file: use dpid batch, which takes both"
+            )
 
 
 def joined(folder: str, name: str) -> str:

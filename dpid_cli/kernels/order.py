@@ -68,16 +68,16 @@ def shortest_power(spans):
 
 
 @helper
-def farther(most, least, mean, tie, rounding):
+def farther(most, least, mean, tie, gap, rounding):
     """The one of two values that is farther from the mean, or their mean if they are equally far."""
     above, below = most - mean, mean - least
-    if abs(above - below) <= tie * (above + below):
+    if abs(above - below) <= max(tie * (above + below), gap):
         return (float(most) + float(least)) / 2 + rounding
     return float(most) if above > below else float(least)
 
 
 @kernel()
-def order_rows(pixels, ys, xs, mean, tie, channels, rule, lines, out):
+def order_rows(pixels, ys, xs, mean, tie, gap, channels, rule, lines, out):
     """Fill in the order statistic of every window.
 
     Parameters
@@ -87,8 +87,8 @@ def order_rows(pixels, ys, xs, mean, tie, channels, rule, lines, out):
     ys, xs : Spans
     mean : (rows, w * C) ndarray
         Means of the windows; read by EXTREMUM only.
-    tie : float
-        Relative difference up to which two distances from the mean are equal.
+    tie, gap : float
+        Relative and absolute difference up to which two distances from the mean are equal.
     channels : int
         C.
     rule : flag
@@ -119,5 +119,5 @@ def order_rows(pixels, ys, xs, mean, tie, channels, rule, lines, out):
                 else:
                     most = extreme(highest, begin, end, reach, channels, j, True)
                     least = extreme(lowest, begin, end, reach, channels, j, False)
-                    value = farther(most, least, mean[row, channels * i + j], tie, rounding)
+                    value = farther(most, least, mean[row, channels * i + j], tie, gap, rounding)
                 target[channels * i + j] = value

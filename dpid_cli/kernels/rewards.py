@@ -20,8 +20,9 @@ from dpid_cli.kernels.flags import Flag, choice, count, flag, helper, is_set
 BOX, RANGE, DETAIL, SCALED_DETAIL = range(4)
 # How u**(lambda / 2) is computed.
 ROOT, LINEAR, FAST_POWER, EXACT_POWER = range(4)
-# Up to this lambda, u**(lambda / 2) neither overflows nor underflows where it matters, in float32.
-SAFE_LAMBDA = 4.0
+# Up to this lambda, u**(lambda / 2) neither overflows nor underflows where it matters, in float32: for
+# integers, and for floats, whose differences may be small in one window and large in the next.
+SAFE_LAMBDA, SAFE_FLOAT_LAMBDA = 4.0, 1.99
 
 # Polynomials fitted at Chebyshev nodes: log2(1 + z) / z on [sqrt(1/2) - 1, sqrt(2) - 1], and 2**f on
 # [-1/2, 1/2]. tests/kernels/test_power.py bounds their errors.

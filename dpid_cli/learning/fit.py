@@ -19,7 +19,17 @@ from dpid_cli.errors import ArgumentError
 from dpid_cli.learning.crops import Crop, crops_of
 from dpid_cli.learning.gradients import gradients
 from dpid_cli.learning.losses import OBJECTIVES, SMALLEST_SIDE, Loss
-from dpid_cli.learning.plan import HIGHEST, LOWEST, SPREAD, STEP, Plan, Variables, channels_of, first_filter
+from dpid_cli.learning.plan import (
+    HIGHEST,
+    LOWEST,
+    SPREAD,
+    STEP,
+    Plan,
+    Variables,
+    channels_of,
+    check_list,
+    first_filter,
+)
 
 Array = NDArray[np.float64]
 Progress = Callable[[int, float], None]
@@ -138,6 +148,14 @@ def learn(
     1.7
     """
     plan = Plan(scale, objective, method, hold, crop, crops, held_out, seed, iterations, starts, threads)
+    check_list("images", images)
+    check_list("targets", targets if targets is not None else [])
+    if not isinstance(per_channel, bool):
+        raise ArgumentError(f"per_channel must be True or False (got {per_channel!r})")
+    if not isinstance(names, Sequence | None):
+        raise ArgumentError(f"names must be a list of words (got {names!r})")
+    if progress is not None and not callable(progress):
+        raise ArgumentError(f"progress must be a function (got {progress!r})")
     given = {name: value for name, value in locals().items() if name in (*TUNED, "guidance")}
     names = [f"image {i}" for i in range(1, len(images) + 1)] if names is None else names
     if len(images) == 0 or len(names) != len(images):

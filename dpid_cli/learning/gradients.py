@@ -16,7 +16,7 @@ from dpid_cli.downscaling.filters import TUNED, Filter, as_filter, resolved
 from dpid_cli.downscaling.grid import Grid
 from dpid_cli.downscaling.methods.detail import means_and_guide
 from dpid_cli.downscaling.parameters import DetailParameters
-from dpid_cli.downscaling.raster import Raster
+from dpid_cli.downscaling.raster import Raster, as_array
 from dpid_cli.downscaling.registry import METHODS, method_named
 from dpid_cli.downscaling.sizes import requested
 from dpid_cli.downscaling.strips import Strip, Workspace
@@ -155,7 +155,7 @@ def gradients(
 
 def _planes(upstream: ArrayLike, shape: tuple[int, ...]) -> Array:
     """Check `upstream`, and return it as the kernels read it, (h, C, w)."""
-    values = np.asarray(upstream)
+    values = as_array(upstream, "upstream")
     if values.shape != shape or values.dtype.kind not in "fiu" or not np.isfinite(values).all():
         raise ArgumentError(
             f"upstream must be finite numbers of shape {shape}, that of the output "

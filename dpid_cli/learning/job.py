@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from dpid_cli.convert.job import images_of
 from dpid_cli.downscaling.filters import Filter, over_pixels
 from dpid_cli.errors import ArgumentError, FileError
-from dpid_cli.files.output import check_target
+from dpid_cli.files.output import check_folder, check_target
+from dpid_cli.files.storage import check_local
 from dpid_cli.files.streams import check_paths, opened
 from dpid_cli.learning.plan import Plan, channels_of, first_filter
 from dpid_cli.pictures import read
@@ -37,6 +38,8 @@ class LearnJob:
         check_paths("INPUT", *self.inputs)
         check_paths("--output", self.output)
         check_paths("--targets", self.targets)
+        check_local("IMAGE", *self.inputs)
+        check_local("--output", self.output)
         if (self.targets is not None) != (self.plan.objective == "pairs"):
             raise ArgumentError("--targets: goes with --objective pairs: give both or neither")
         if Path(self.output).suffix != ".json":
@@ -45,6 +48,7 @@ class LearnJob:
             )
         self._first(None)
         check_target(Path(self.output), map(Path, self.inputs), (), self.overwrite)
+        check_folder(Path(self.output))
 
     def paths(self) -> list[Path]:
         """The images, those of folders in the order of their names."""

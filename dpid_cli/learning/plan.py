@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dpid_cli.downscaling.devices import thread_count
 from dpid_cli.downscaling.filters import Filter, as_filter, resolved
+from dpid_cli.downscaling.raster import check_source
 from dpid_cli.downscaling.registry import METHODS, method_named
 from dpid_cli.downscaling.sizes import by_scale, pixels, positive
 from dpid_cli.errors import ArgumentError
@@ -51,16 +52,20 @@ class Plan:
     def __post_init__(self) -> None:
         methods = [method.name for method in METHODS.values() if method.differentiable]
         for name, allowed in (("objective", [*OBJECTIVES]), ("method", methods)):
-            if (value := getattr(self, name)) not in allowed:
+            if not isinstance(value := getattr(self, name), str) or value not in allowed:
                 raise ArgumentError(f"{name} must be {' or '.join(allowed)} (got {value!r})")
         labels = [name.rstrip("_") for name in PARAMETERS]
+        if not isinstance(self.hold, list | tuple | set | frozenset) or not all(
+            isinstance(name, str) for name in self.hold
+        ):
+            raise ArgumentError(f"hold must be a list of {', '.join(labels)} (got {self.hold!r})")
         if unknown := sorted({name.rstrip("_") for name in self.hold} - {*labels}):
             raise ArgumentError(f"hold: unknown parameters {unknown}: give some of {', '.join(labels)}")
         if not self.free:
             raise ArgumentError(f"hold: nothing is left to learn: leave out one of {', '.join(labels)}")
         object.__setattr__(self, "scale", positive("scale", self.scale))
         by_scale((1, 1), self.scale)
-        if self.held_out != 0 and positive("held-out", self.held_out) >= 1:
+        if not _is_zero(self.held_out) and positive("held-out", self.held_out) >= 1:
             raise ArgumentError(f"held-out must be 0 or more and less than 1 (got {self.held_out!r})")
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
             raise ArgumentError(f"seed must be a whole number, 0 or more (got {self.seed!r})")
@@ -83,6 +88,22 @@ class Plan:
         return max(128, math.ceil(24 * self.scale)) if self.crop is None else self.crop
 
 
+def _is_zero(value: object) -> bool:
+    return isinstance(value, int | float) and value == 0
+
+
+def check_list(name: str, images: object) -> None:
+    """Raise an `ArgumentError` if an argument is not a list of images."""
+    if isinstance(images, np.ndarray) and images.ndim < 4:
+        raise ArgumentError(f"{name}: is one array of shape {images.shape}: give a list of images, [image]")
+    if isinstance(images, str | bytes) or not isinstance(images, Sequence | np.ndarray):
+        raise ArgumentError(f"{name}: is a {type(images).__name__}: give a list of images, [image]")
+    for image in images:
+        check_source(image, name)
+        if image is None:
+            raise ArgumentError(f"{name}: contains None: give an array for each image")
+
+
 def first_filter(plan: Plan, given: Mapping[str, Any], channels: int | None = None) -> Filter:
     """The filter from which a fit starts, with every parameter set.
 
@@ -90,7 +111,8 @@ def first_filter(plan: Plan, given: Mapping[str, Any], channels: int | None = No
     kernels.
     """
     method = method_named(plan.method)
-    given = {**given, "guidance": given.get("guidance") or "gaussian"}
+    guidance = given.get("guidance")
+    given = {**given, "guidance": "gaussian" if guidance is None else guidance}
     chosen = method.parameters(resolved(method, given)).as_dict()
     filter_ = as_filter(chosen.pop("guidance"))
     if "alpha" in plan.free:

@@ -159,6 +159,8 @@ def file_errors(stream: IO[bytes], name: str, limits: Limits, advise: bool = Fal
     except RefusedError as error:
         raise FileError(f"{name}: {error}") from error
     except UnidentifiedImageError:
+        if stream.seek(0, io.SEEK_END) == 0:
+            raise DamagedError(f"{name}: is empty: get a complete copy") from None
         codec = format_in(stream, name)
         if codec is not None:
             problem = f"it begins as {codec.title}, but its header is damaged"
@@ -280,14 +282,23 @@ def read_sequence(
     frames, decode = _frames_in(stream, name, limits) or (None, None)
     count = frames.count if frames else 1
     if frame is not None and not -count <= frame < count:
-        numbers = f"its {count} are numbered" if count > 1 else "it has one image: use"
-        raise FileError(f"{name}: there is no frame {frame}: {numbers} 0 to {count - 1}")
+        raise FileError(f"{name}: there is no frame {frame}: {_numbers(stream, name, count)}")
     if frames is None or decode is None:
         return PictureSequence("still", _still(stream, name, limits))
     wanted = range(count) if frame is None else range(count)[frame:][:1]
     kind = "still" if len(wanted) == 1 else frames.kind
     pictures = _pictures(stream, frames.kind, decode, wanted, name, limits)
     return PictureSequence(kind, pictures, len(wanted), frames.plays)
+
+
+def _numbers(stream: IO[bytes], name: str, count: int) -> str:
+    """Which frames there are."""
+    if count > 1:
+        return f"its {count} are numbered 0 to {count - 1}"
+    codec = format_in(stream, name)
+    if codec is not None and not codec.several:
+        return f"of {codec.title} files only the first image is read: use 0"
+    return "it has one image: use 0"
 
 
 def _frames_in(stream: IO[bytes], name: str, limits: Limits) -> tuple[Frames, _Decode] | None:

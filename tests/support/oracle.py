@@ -117,6 +117,18 @@ def guide(image: np.ndarray, size: tuple[int, int], guidance) -> np.ndarray:
     return over_means(means, guidance)
 
 
+def relative_weights(u: np.ndarray, exponent: float, alpha: float) -> np.ndarray:
+    """``alpha + u**exponent`` relative to the largest of each channel, by logarithms, for any exponent."""
+    exponent = min(exponent, 1e300)
+    largest = np.where(u.max(0) > 0, u.max(0), 1)
+    with np.errstate(divide="ignore"):  # of 0
+        ratio = np.where(u > largest * (1 - 1e-12), 1, u / largest)  # equal but for rounding
+        powers = exponent * np.log(ratio) if exponent > 0 else np.zeros_like(u)  # 0 ** 0 == 1
+        weights = powers if alpha == 0 else np.logaddexp(np.log(alpha), powers + exponent * np.log(largest))
+    most = weights.max(0)
+    return np.exp(weights - np.where(np.isfinite(most), most, 0))
+
+
 def detail(
     image: np.ndarray,
     size: tuple[int, int],
@@ -143,10 +155,7 @@ def detail(
         if normalize == "mean":
             mean = (cover * u).sum(0) / cover.sum()
             u = np.divide(u, mean, out=np.zeros_like(u), where=mean > 0)
-        if alpha == 0:  # only ratios count, and these do not underflow
-            largest = u.max(0)
-            u = np.divide(u, largest, out=np.zeros_like(u), where=largest > 0)
-        weights = cover * (alpha + u ** (lambda_ / 2))  # 0 ** 0 == 1
+        weights = cover * relative_weights(u, lambda_ / 2, alpha)
         total = weights.sum(0)
         averaged = to_light(pixels) if linear else pixels
         value = np.divide((weights * averaged).sum(0), total, out=np.zeros_like(total), where=total > 0)

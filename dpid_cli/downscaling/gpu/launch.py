@@ -7,7 +7,6 @@ copies and kernels of several threads overlap.
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,18 +22,25 @@ from dpid_cli.downscaling.gpu.memory import Workspace, copied, device_number, fi
 from dpid_cli.downscaling.grid import Grid
 from dpid_cli.downscaling.parameters import DetailParameters, Parameters
 from dpid_cli.downscaling.raster import Raster
+from dpid_cli.downscaling.rewards import (
+    epsilon2_of,
+    exponent_of,
+    is_normalised,
+    is_scaled,
+    octaves_of,
+    slack_of,
+)
 from dpid_cli.kernels.cuda import order, windows
 from dpid_cli.kernels.cuda.target import Kernel, cuda
 from dpid_cli.kernels.cuda.teams import Team
 from dpid_cli.kernels.flags import flag
 from dpid_cli.kernels.order import EXTREMUM, MAX, MIN, TIE
 from dpid_cli.kernels.pixels import Layout, layout_of
-from dpid_cli.kernels.rewards import DETAIL, SAFE_LAMBDA, SCALED_DETAIL, power_for, reward_of
+from dpid_cli.kernels.rewards import DETAIL, SCALED_DETAIL, power_for, reward_of
 
 # Source bytes per strip: few enough that copies and kernels overlap, enough to keep the GPU busy. And the
 # most rows of blocks that a kernel can be launched with, less the neighbours of a strip.
 STRIP_BYTES, STRIP_ROWS = 32 << 20, 65000
-_LARGEST_EXPONENT = 1e30
 _ORDERS = {"max": MAX, "min": MIN, "extremum": EXTREMUM}
 
 
@@ -193,22 +199,22 @@ def fill(out: Any, method: str, strip: Strip, parameters: Parameters) -> None:
 
 def _fill_detail(out: Any, joint: bool, strip: Strip, parameters: DetailParameters) -> None:
     """`fill` for DPID and DPP; `downscaling.methods.detail` does the same on the CPU."""
-    lambda_, alpha, unit = parameters.lambda_, parameters.alpha, strip.raster.unit
-    normalised = parameters.normalize == "mean" and alpha > 0
-    octaves = math.log2(alpha) + math.log2(strip.grid.window_area) if alpha > 0 else 0.0
+    alpha, unit, exponent = parameters.alpha, strip.raster.unit, exponent_of(parameters)
+    octaves = octaves_of(alpha, strip.grid.window_area) if alpha > 0 else 0.0
     reward = reward_of(
-        np.float32(min(lambda_ / 2, _LARGEST_EXPONENT)),
-        np.float32((parameters.epsilon * unit) ** 2),
+        np.float32(exponent),
+        np.float32(epsilon2_of(parameters, unit)),
         joint,
         parameters.variant == "asym",
-        power_for(DETAIL, lambda_, np.float32),
+        power_for(DETAIL, parameters.lambda_, np.float32),
     )
     kind, guidance = _guidance(strip, parameters.guidance)
-    task = SCALED_DETAIL if lambda_ > SAFE_LAMBDA or normalised else DETAIL
+    task = SCALED_DETAIL if is_scaled(parameters, strip.raster) else DETAIL
+    slack = np.float32(slack_of(exponent, np.float32))
     strip.launch(
         windows.reward_windows,
-        *strip.windows(), *guidance, np.float32(octaves), np.float32(unit**2), strip.limit,
-        flag(kind), flag(task), flag(normalised), flag(alpha > 0), strip.layout, reward, out,
+        *strip.windows(), *guidance, np.float32(octaves), np.float32(unit**2), slack, strip.limit,
+        flag(kind), flag(task), flag(is_normalised(parameters)), flag(alpha > 0), strip.layout, reward, out,
     )  # fmt: skip
 
 

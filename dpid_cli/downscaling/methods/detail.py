@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import numpy as np
 
-from dpid_cli.downscaling.choices import FilterGrid, Guidance, Normalize, Variant
+from dpid_cli.downscaling.choices import FilterGrid, Guidance, Variant
 from dpid_cli.downscaling.filters import GAUSSIAN, Filter
 from dpid_cli.downscaling.methods import linear_light
 from dpid_cli.downscaling.methods.pools import Pool
 from dpid_cli.downscaling.methods.sweeps import Reward, finish, over_means, over_pixels, sweep, window_means
 from dpid_cli.downscaling.parameters import DetailParameters, Parameters
 from dpid_cli.downscaling.raster import Array
+from dpid_cli.downscaling.rewards import (
+    constant_of,
+    epsilon2_of,
+    exponent_of,
+    is_normalised,
+    is_scaled,
+    octaves_of,
+    slack_of,
+)
 from dpid_cli.downscaling.strips import Strip
+from dpid_cli.downscaling.transfer import Light
 from dpid_cli.kernels.flags import flag
-from dpid_cli.kernels.rewards import DETAIL, RANGE, SAFE_LAMBDA, SCALED_DETAIL, power_for
+from dpid_cli.kernels.rewards import DETAIL, RANGE, SCALED_DETAIL, power_for
+
+# From here on no reward matters next to alpha: in sums of values, and in sums of light.
+_LARGEST_SHARE, _LARGEST_ALPHA = 1e30, 1e20
 
 
 def fill(out: Array, name: str, strip: Strip, parameters: Parameters) -> None:
@@ -57,49 +70,64 @@ def reward_differences(
     out: Array, joint: bool, strip: Strip, parameters: DetailParameters, means: Array, guide: Array
 ) -> None:
     """Fill `out` with a strip; `means` and `guide` of its windows are (rows, C, w)."""
-    alpha = parameters.alpha
     reward = Reward(
-        exponent=parameters.lambda_ / 2,
-        epsilon2=(parameters.epsilon * strip.raster.unit) ** 2,
+        exponent=exponent_of(parameters),
+        epsilon2=epsilon2_of(parameters, strip.raster.unit),
         joint=joint,
         asymmetric=parameters.variant == Variant.ASYM,
     )
-    normalised = parameters.normalize == Normalize.MEAN and alpha > 0
-    factor, base = _factor_of_u(strip, reward, guide, normalised)
+    factor, base = None, np.array(strip.raster.unit**2)
+    if is_scaled(parameters, strip.raster):
+        factor, base = _factor_of_u(strip, reward, guide, is_normalised(parameters))
     if strip.light is not None:
-        if factor is None:
-            planes = 1 if joint else strip.raster.channels
-            factor, base = np.full((len(guide), planes, guide.shape[2]), 1 / base, guide.dtype), np.ones(())
-        constant = np.broadcast_to(alpha * base.astype(np.float64) ** reward.exponent, factor.shape)
-        real = strip.raster.real
-        least = real(0 if reward.asymmetric else np.finfo(np.float32).min)
-        power = flag(power_for(DETAIL, parameters.lambda_, real))
-        scalars = least, real(reward.exponent), real(reward.epsilon2), power
-        out[:] = strip.light.encode(linear_light.detail(strip, strip.light, scalars, guide, factor, constant))
+        out[:] = strip.light.encode(
+            _mean_light(strip, strip.light, reward, parameters.alpha, guide, factor, base)
+        )
         return
-    task = DETAIL if factor is None else SCALED_DETAIL
-    total, weight = sweep(strip, task, reward, guide, factor)
+    total, weight = sweep(strip, DETAIL if factor is None else SCALED_DETAIL, reward, guide, factor)
     blend = None
-    if alpha > 0:
-        # alpha on the scale of the sums; from 1e30 on it alone decides.
-        share = alpha * strip.grid.window_area * base.astype(np.float64) ** reward.exponent
-        blend = np.broadcast_to(np.minimum(share, 1e30), weight.shape).astype(means.dtype)
+    if parameters.alpha > 0:  # on the scale of the sums
+        octaves = octaves_of(parameters.alpha, strip.grid.window_area)
+        share = constant_of(octaves, base, reward.exponent, _LARGEST_SHARE)
+        blend = np.broadcast_to(share, weight.shape).astype(means.dtype)
     finish(out, strip, guide, means, total, weight, blend)
 
 
-def _factor_of_u(strip: Strip, reward: Reward, guide: Array, normalised: bool) -> tuple[Array | None, Array]:
-    """A factor for u in each window and distance, None for 1, and the factor by which alpha scales.
+def _mean_light(
+    strip: Strip, light: Light, reward: Reward, alpha: float, guide: Array, factor: Array | None, base: Array
+) -> Array:
+    """Weighted means of light, (rows, w * C); `factor` and `base` are those of `_factor_of_u`."""
+    real = strip.raster.real
+    most = np.finfo(np.float32).max if factor is None else 1
+    if factor is None:
+        # Intensities if the pixels are integers; floats may be too small.
+        part = 1 / base if strip.raster.limit else np.ones(())
+        shape = len(guide), 1 if reward.joint else strip.raster.channels, guide.shape[2]
+        factor, base = np.full(shape, part, guide.dtype), base * part
+    constant = np.zeros(())
+    if alpha > 0:
+        constant = constant_of(octaves_of(alpha), base, reward.exponent, _LARGEST_ALPHA)
+    least = 0 if reward.asymmetric else np.finfo(np.float32).min
+    power = flag(power_for(DETAIL, 2 * reward.exponent, real))
+    scalars = real(least), real(most), real(reward.exponent), real(reward.epsilon2), power
+    alphas = np.broadcast_to(constant, factor.shape)
+    return linear_light.detail(strip, light, scalars, guide, factor, alphas)
 
-    Kernels compute u on the scale of the pixels. They divide it by its largest value in the window if a
-    power could underflow or its mean is asked for. The ratio of two rewards stays the same, but alpha, which
-    is added to them, must follow: multiply it by the second factor to the power of the exponent.
+
+def _factor_of_u(strip: Strip, reward: Reward, guide: Array, normalised: bool) -> tuple[Array, Array]:
+    """A factor for u in each window and distance, and the factor by which alpha scales.
+
+    Kernels compute u on the scale of the pixels and divide it by its largest value in the window. The ratio
+    of two rewards stays the same, but alpha, which is added to them, must follow: multiply it by the second
+    factor to the power of the exponent.
     """
-    unit2 = strip.raster.unit**2
-    if 2 * reward.exponent <= SAFE_LAMBDA and not normalised:
-        return None, np.array(unit2)
     u, largest = sweep(strip, RANGE, reward, guide)
     # Below 1e-37 the reciprocal overflows, and no reward matters next to alpha.
     rewarded = largest > 1e-37
-    factor = np.divide(1, largest, out=np.zeros_like(largest), where=rewarded)
-    base = factor * (u[:, : factor.shape[1]] / strip.grid.window_area if normalised else unit2)
-    return factor, np.where(rewarded, base, 1)
+    factor = np.divide(
+        slack_of(reward.exponent, strip.raster.real), largest, out=np.zeros_like(largest), where=rewarded
+    )
+    reference = (
+        u[:, : factor.shape[1]] / strip.grid.window_area if normalised else np.array(strip.raster.unit**2)
+    )
+    return factor, np.where(rewarded, np.multiply(factor, reference, dtype=np.float64), 1)

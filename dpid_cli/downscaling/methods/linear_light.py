@@ -14,20 +14,18 @@ from dpid_cli.kernels import light as kernels
 from dpid_cli.kernels.flags import Flag, flag
 from dpid_cli.kernels.rewards import LINEAR
 
-# Arguments of `kernels.add_light`: `least`, `exponent`, `epsilon2`, `power`.
-Scalars = tuple[Any, Any, Any, Flag]
+# Arguments of `kernels.add_light`: `least`, `most`, `exponent`, `epsilon2`, `power`.
+Scalars = tuple[Any, Any, Any, Any, Flag]
 
 # Bytes of pixels, as planes, to sum at a time.
 _PLANES = 1 << 21
-# From here on no reward matters next to alpha.
-_LARGEST_ALPHA = 1e20
 
 
 def box(strip: Strip, light: Light) -> Array:
     """Mean light of every window of a strip, (rows, w * C)."""
     real, (rows, c, _) = strip.raster.real, strip.shape
     guide, factor = np.empty((rows, c, 0), real), np.empty((rows, 0, 0), real)
-    total, _ = _sums(strip, light, (real(0), real(0), real(0), flag(LINEAR)), guide, factor, factor)
+    total, _ = _sums(strip, light, (real(0), real(0), real(0), real(0), flag(LINEAR)), guide, factor, factor)
     return _interleaved(total / strip.raster.real(strip.grid.window_area))
 
 
@@ -37,8 +35,7 @@ def detail(strip: Strip, light: Light, scalars: Scalars, guide: Array, factor: A
     `guide`, (rows, C, w), is on the scale of the pixels. `factor` of u and `alpha`, added to the reward, are
     (rows, P, w); P is 1 for a joint distance, else C.
     """
-    factor = factor.astype(guide.dtype, copy=False)
-    alpha = np.minimum(alpha, _LARGEST_ALPHA).astype(guide.dtype)
+    factor, alpha = factor.astype(guide.dtype, copy=False), alpha.astype(guide.dtype)
     total, weight = _sums(strip, light, scalars, guide, factor, alpha)
     unweighted = weight == 0
     if unweighted.any():

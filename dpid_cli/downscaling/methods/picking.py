@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from dpid_cli.downscaling import splitmix
 from dpid_cli.downscaling.choices import Form, Position
-from dpid_cli.downscaling.grid import Axis
+from dpid_cli.downscaling.grid import Axis, Grid
 from dpid_cli.downscaling.methods.pools import Pool
 from dpid_cli.downscaling.parameters import Parameters, StochasticParameters, SubsampleParameters
 from dpid_cli.downscaling.raster import Array
@@ -22,10 +25,25 @@ def fill(out: Array, name: str, strip: Strip, parameters: Parameters) -> None:
     elif isinstance(parameters, StochasticParameters):
         _draw(out, strip, parameters)
     elif name == "extremum":
-        pool = Pool.of(strip)
-        out[:] = pool.extremes(order.EXTREMUM, pool.real().means())
+        out[:] = Pool.of(strip).extremes(order.EXTREMUM, *_exact_means(strip))
     else:
         out[:] = Pool.of(strip).extremes(order.MAX if name == "max" else order.MIN)
+
+
+def _exact_means(strip: Strip) -> tuple[Array, float]:
+    """Window means in float64, and the difference up to which two distances from them are equal.
+
+    Distances of integers differ by a multiple of one over the area of a window, counted in parts of pixels,
+    or not at all. Floats have been rounded before: only their relative difference tells.
+    """
+    raster, grid = strip.raster, strip.grid
+    if not raster.limit:
+        return Pool.of(strip).means(), 0
+    grid = Grid.of(raster.size, grid.size, np.float64, grid.window)
+    parts = math.prod(2 * len(spans.begin) * float(spans.extent.max()) for spans in grid.spans)
+    rounding = order.TIE * np.finfo(np.float64).eps * raster.limit
+    means = Pool.of(replace(strip, grid=grid)).real(np.float64).means()
+    return means, max(0.5 / parts, rounding)
 
 
 def _subsample(out: Array, strip: Strip, centre: bool) -> None:

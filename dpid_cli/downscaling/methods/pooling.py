@@ -12,10 +12,13 @@ from dpid_cli.downscaling.filters import Filter
 from dpid_cli.downscaling.grid import Grid
 from dpid_cli.downscaling.methods.pools import Pool
 from dpid_cli.downscaling.parameters import GateParameters, Parameters
-from dpid_cli.downscaling.raster import Array, Raster
+from dpid_cli.downscaling.raster import Array, Raster, as_array
 from dpid_cli.downscaling.strips import Strip
 from dpid_cli.errors import ArgumentError
 from dpid_cli.kernels import order, pooling
+
+# Of a power mean, which is the maximum there; and of a gate, whose products with pixels stay finite.
+_LARGEST_POWER, _LARGEST_GATE = 1e30, 1e30
 
 
 def prepare(raster: Raster, grid: Grid, parameters: Parameters) -> Parameters:
@@ -27,11 +30,10 @@ def prepare(raster: Raster, grid: Grid, parameters: Parameters) -> Parameters:
 
 def _kernel(gate: Any) -> NDArray[np.float64]:
     """The numbers of a gate, (s, s) or (C, s, s)."""
-    try:
-        return np.asarray(gate.kernel if isinstance(gate, Filter) else gate, np.float64)
-    except (TypeError, ValueError):
-        kind = type(gate).__name__
-        raise ArgumentError(f"gate must be an array of numbers or a filter (got a {kind})") from None
+    values = gate.kernel if isinstance(gate, Filter) else as_array(gate, "gate")
+    if values.dtype.kind not in "fiu":
+        raise ArgumentError(f"gate must be an array of numbers or a filter (got a {type(gate).__name__})")
+    return values.astype(np.float64)
 
 
 def _fitting(kernel: NDArray[np.float64], raster: Raster, grid: Grid) -> NDArray[np.float64]:
@@ -45,8 +47,10 @@ def _fitting(kernel: NDArray[np.float64], raster: Raster, grid: Grid) -> NDArray
             f"gate: a filter of {'x'.join(map(str, kernel.shape)) or 1} does not fit {channels} channels and "
             f"windows of {height:.4g}x{width:.4g} pixels: use a size for which it does, or another filter"
         )
-    if not np.isfinite(kernel).all():
-        raise ArgumentError("gate: contains NaN or infinity: give finite numbers")
+    if not (np.abs(kernel) <= _LARGEST_GATE).all():
+        raise ArgumentError(
+            f"gate: contains NaN or larger values than {_LARGEST_GATE:g}: give smaller numbers"
+        )
     return kernel.transpose(1, 2, 0)
 
 
@@ -102,10 +106,13 @@ def _power_mean(pool: Pool, power: float) -> Array:
         return pool.means()
     largest = pool.extremes(order.MAX)
     if power == 2:
-        inverse = np.divide(1, largest, out=np.zeros_like(largest), where=largest > 0)
+        finite = largest > np.finfo(largest.dtype).tiny
+        inverse = np.divide(1, largest, out=np.zeros_like(largest), where=finite)
         total, _ = pool.sums(pooling.SQUARE, inverse)
     else:
-        total, _ = pool.mapped(_logarithm).sums(pooling.POWER, _logarithm(largest), power)
+        total, _ = pool.mapped(_logarithm).sums(
+            pooling.POWER, _logarithm(largest), min(power, _LARGEST_POWER)
+        )
     total /= pool.areas
     total **= 1 / power
     total *= largest

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -46,11 +47,11 @@ class Pool:
         ys, xs = strip.grid.spans
         return cls.over(strip.raster, ys.part(strip.start, strip.stop, 0), xs, strip.workspace)
 
-    def real(self) -> Pool:
-        """Convert the pixels to the type to compute in, on their own scale."""
+    def real(self, real: type[np.floating[Any]] = np.float32) -> Pool:
+        """Convert the pixels to the type to compute in, for integers `real`, on their own scale."""
         if self.values.dtype.kind == "f":
             return self
-        values = self.workspace.array("values", self.values.shape, np.float32)
+        values = self.workspace.array(f"{real.__name__} values", self.values.shape, real)
         values[:] = self.values
         return self._of(values)
 
@@ -89,15 +90,20 @@ class Pool:
         """Pixels per window, including parts."""
         return np.outer(self.ys.extent, np.repeat(self.xs.extent, self.channels))
 
-    def extremes(self, rule: int, means: Array | None = None) -> Array:
-        """Largest or smallest value; or, with `means`, whichever is farther from the mean."""
+    def extremes(self, rule: int, means: Array | None = None, gap: float = 0) -> Array:
+        """Largest or smallest value; or, with `means`, whichever is farther from the mean.
+
+        Distances from the mean that differ by at most `gap` are equal.
+        """
         dtype = self.values.dtype
         real = np.float32 if means is None else means.dtype.type
         out = np.empty(self.shape, dtype)
         tie = real(order.TIE * np.finfo(real).eps)
         lines = self.workspace.array(f"{dtype} lines", (4, self.values.shape[1]), dtype)
         means = np.empty((0, 0), real) if means is None else means
-        order.order_rows(self.values, self.ys, self.xs, means, tie, self.channels, flag(rule), lines, out)
+        order.order_rows(
+            self.values, self.ys, self.xs, means, tie, real(gap), self.channels, flag(rule), lines, out
+        )
         return out
 
     def sums(self, rule: int, guide: Array | None = None, exponent: float = 1.0) -> tuple[Array, Array]:

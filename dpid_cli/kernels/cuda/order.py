@@ -37,7 +37,7 @@ def order_of_window(pixels, ys, xs, j, tie, team, layout, rule, rounding):
     if choice(rule) == MIN:
         return least
     mean = teams.across(total, team, SUM) / (teams.extent(ys) * teams.extent(xs))
-    return np.float32(farther(teams.across(most, team, LARGEST), least, mean, tie, rounding))
+    return np.float32(farther(teams.across(most, team, LARGEST), least, mean, tie, np.float32(0), rounding))
 
 
 @Kernel

@@ -108,9 +108,9 @@ def range_of_window(pixels, ys, xs, guide, team, layout, reward):
 
 
 @helper
-def reciprocal(u):
-    """1 / u, or 0 where it would overflow: then alpha decides alone."""
-    return ONE / u if u > np.float32(1e-37) else ZERO
+def reciprocal(u, slack):
+    """1 / u, more by `slack`, or 0 where it would overflow: then alpha decides alone."""
+    return slack / u if u > np.float32(1e-37) else ZERO
 
 
 @helper
@@ -310,7 +310,7 @@ def filter_pixels(pixels, scale, kernels, bias, row_of, column_of, team, out):
 
 @Kernel
 def reward_windows(
-    pixels, ys, xs, start, top, team, near, above, kernels, bias, octaves, base, limit,
+    pixels, ys, xs, start, top, team, near, above, kernels, bias, octaves, base, slack, limit,
     guidance, task, normalised, blend, layout, reward, out,
 ):  # fmt: skip
     """Fill in the weighted mean of every window, from guidance to pixel.
@@ -329,6 +329,8 @@ def reward_windows(
         log2 of alpha times the area of a window; read if `blend`.
     base : float32
         The square of the largest intensity on the scale of the pixels; read if `blend`.
+    slack : float32
+        1 or a little more, by which the factor of u exceeds one over its largest value.
     guidance : flag
         OWN, NEAR or GIVEN.
     task : flag
@@ -353,7 +355,8 @@ def reward_windows(
     scale = mean_u = (ONE, ONE, ONE, ONE)
     if choice(task) == SCALED_DETAIL:
         mean_u, most = range_of_window(pixels, span, across_span, guide, crew, layout, reward)
-        scale = reciprocal(most[0]), reciprocal(most[1]), reciprocal(most[2]), reciprocal(most[3])
+        r0, r1 = reciprocal(most[0], slack), reciprocal(most[1], slack)
+        scale = r0, r1, reciprocal(most[2], slack), reciprocal(most[3], slack)
     weights, sums = weigh_window(pixels, span, across_span, guide, scale, crew, task, layout, reward)
     if window < columns and column == 0 and line == 0:
         finish(
