@@ -8,6 +8,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from dpid_cli.pictures.cicp import Cicp
+
 _DEPTHS = {"uint8": "", "uint16": ";16", "float32": ";F"}
 _FULL = {"uint8": 255, "uint16": 65535, "float32": 1}
 
@@ -61,6 +63,11 @@ class Picture:
         How long a frame of an animation is shown, in ms.
     turned : bool
         Whether the file stores it in another orientation.
+    cicp : Cicp or None
+        The same colours as code points, if the file has them. Without a profile, they are ones that no
+        profile describes, such as HDR.
+    bits : int or None
+        Bits a channel in the file, if those of the pixels are more.
     """
 
     pixels: NDArray[Any]
@@ -70,6 +77,13 @@ class Picture:
     metadata: Metadata = field(default_factory=Metadata)
     duration: float | None = None
     turned: bool = False
+    cicp: Cicp | None = None
+    bits: int | None = None
+
+    @property
+    def only_by_code(self) -> bool:
+        """Whether nothing but code points says what the colours are, so that they cannot be converted."""
+        return self.cicp is not None and self.icc_profile is None
 
     @property
     def size(self) -> tuple[int, int]:

@@ -7,11 +7,21 @@ from typing import Any, TypeAlias
 from numpy.typing import NDArray
 from PIL import Image
 
-from dpid_cli.pictures.codecs.images import Frames, HighDepthImage, Samples
+from dpid_cli.pictures.codecs.images import Colours, Frames, HighDepthImage, Samples
 from dpid_cli.pictures.limits import Limits
 from dpid_cli.pictures.picture import Metadata
 
-__all__ = ["Frames", "HighDepthImage", "Image", "Limits", "Metadata", "Opened", "Pixels", "Samples"]
+__all__ = [
+    "Colours",
+    "Frames",
+    "HighDepthImage",
+    "Image",
+    "Limits",
+    "Metadata",
+    "Opened",
+    "Pixels",
+    "Samples",
+]
 
 Opened: TypeAlias = Image.Image | HighDepthImage
 Pixels: TypeAlias = NDArray[Any]

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from dpid_cli.pictures.cicp import Cicp
 from dpid_cli.pictures.limits import Limits
+from dpid_cli.pictures.profiles import of_cicp
 
 CHANNELS = {"L": 1, "I": 1, "I;16": 1, "F": 1, "LA": 2, "RGB": 3, "RGBA": 4}  # by Pillow's modes
 
@@ -21,6 +23,7 @@ class Samples(NamedTuple):
     values: NDArray[Any]  # uint8, uint16 or float32, (H, W[, C])
     alpha: bool  # whether the last channel is straight alpha
     notes: Sequence[str] = ()  # what was lost
+    bits: int | None = None  # a channel in the file, if `values` have more
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,22 @@ class HighDepthImage:
     size: tuple[int, int]  # width and height in the header
     header: Image.Image  # what Pillow reads of the file, without the pixels
     samples: Callable[[], Samples]  # decodes the pixels
+
+
+class Colours(NamedTuple):
+    """What a file says about its colours; see `Picture`."""
+
+    profile: bytes | None = None
+    cicp: Cicp | None = None
+    notes: Sequence[str] = ()
+
+
+def coded(code: Cicp, mode: str) -> Colours:
+    """Colours by code points, in Pillow's `mode`; those of sRGB need no mark."""
+    if not code.is_known:
+        numbers = f"{code.primaries}/{code.transfer}"
+        return Colours(notes=[f"its colours, CICP {numbers}, are none that exist: sRGB is used instead"])
+    return Colours() if code.is_srgb else Colours(of_cicp(code, mode), code)
 
 
 def stretched(values: NDArray[np.uint16], largest: int) -> NDArray[np.uint16]:
@@ -54,7 +73,39 @@ def samples_like(image: Image.Image, values: NDArray[Any], bits: int) -> Samples
         values = stretched(values.astype(np.uint16, copy=False), 2**bits - 1)
     elif bits < 8:
         values = (values * (255 / (2**bits - 1)) + 0.5).astype(np.uint8)
-    return Samples(values, channels in (2, 4))
+    return Samples(values, channels in (2, 4), bits=bits if 8 < bits < 16 else None)
+
+
+def colours_like(image: Image.Image, values: NDArray[np.uint16], bits: int) -> Samples:
+    """The same for RGB and RGBA, which decoders may return as gray, or without opaque alpha."""
+    if values.dtype != np.uint16:
+        raise ValueError("its headers do not agree on its depth")
+    channels = 1 if values.ndim == 2 else values.shape[2]
+    if channels in (1, 2) and image.mode in ("RGB", "RGBA"):
+        values = with_channels(values, "RGBA;16" if channels == 2 else "RGB;16")
+    return samples_like(image, values, bits)
+
+
+def with_channels(pixels: NDArray[Any], mode: str) -> NDArray[Any]:
+    """Gray as the colours of a mode, RGB or RGBA; the last of two channels is alpha."""
+    channels = CHANNELS[mode.partition(";")[0]]
+    if pixels.ndim == 3 and pixels.shape[2] == channels:
+        return pixels
+    gray = pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
+    parts = [gray[..., :3]] if gray.shape[2] == 3 else [gray[..., :1]] * 3
+    if channels == 4:
+        opaque = np.iinfo(pixels.dtype).max
+        has_alpha = gray.shape[2] == 2
+        parts.append(gray[..., 1:] if has_alpha else np.full_like(gray[..., :1], opaque))
+    return np.concatenate(parts, axis=-1)
+
+
+def compressed(values: NDArray[Any], bits: int) -> NDArray[Any]:
+    """Values from 0 to 65535 as ones of so many bits, the inverse of `stretched`; uint8 stays."""
+    if values.itemsize == 1 or bits == 16:
+        return values
+    most = 2**bits - 1
+    return ((values.astype(np.uint32) * most + 32767) // 65535).astype(np.uint16)
 
 
 def eight_bits(image: Image.Image) -> Image.Image:
