@@ -50,13 +50,14 @@ def _broken(power: float, offset: float, slope: float, knee: float) -> Curve:
 
 
 _BT709_CURVE = _broken(0.45, 0.099, 4.5, 0.081)
+SRGB_CURVE = _broken(1 / 2.4, 0.055, 12.92, 0.04045)
 _CURVES = {
     **dict.fromkeys((1, 6, 11, 12, 14, 15), _BT709_CURVE),
     4: Curve(2.2),
     5: Curve(2.8),
     7: _broken(0.45, 0.1115, 4.0, 0.0912),
     _LINEAR: Curve(1.0),
-    **dict.fromkeys((UNSPECIFIED, _SRGB), _broken(1 / 2.4, 0.055, 12.92, 0.04045)),
+    **dict.fromkeys((UNSPECIFIED, _SRGB), SRGB_CURVE),
 }
 _TITLES = {(1, 1): "Rec. 709", (9, 1): "Rec. 2020", (12, _SRGB): "Display P3", (1, _LINEAR): "linear sRGB"}
 _NODES = 4097
@@ -77,7 +78,7 @@ class Cicp(NamedTuple):
     @property
     def is_srgb(self) -> bool:
         """Whether these are the colours of sRGB, or none are specified."""
-        return self.corners == _CORNERS[1] and self.curve == _CURVES[_SRGB]
+        return self.corners == _CORNERS[1] and self.curve == SRGB_CURVE
 
     @property
     def corners(self) -> tuple[float, ...] | None:

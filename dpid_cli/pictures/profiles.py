@@ -8,7 +8,7 @@ from functools import cache, lru_cache
 
 import numpy as np
 
-from dpid_cli.pictures.cicp import Cicp, Curve
+from dpid_cli.pictures.cicp import SRGB_CURVE, Cicp, Curve
 
 GRAY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "F"})  # of Pillow
 _SRGB_CORNERS = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
@@ -49,24 +49,39 @@ def of_cicp(cicp: Cicp, mode: str) -> bytes | None:
     return _of_curve("gray" if mode in GRAY_MODES else "rgb", corners, curve, cicp.title)
 
 
-def of_gamma(gamma: float, corners: Sequence[float], mode: str) -> bytes | None:
-    """A profile of gamma and primaries in Pillow's `mode`; None if they are those of sRGB, or unusable.
-
-    `corners` are white, red, green and blue in x and y.
-    """
-    if not has_curve(gamma):
+def code_in(profile: bytes) -> Cicp | None:
+    """The code points in a profile (ICC.1:2022, 9.2.17), if it has some."""
+    try:
+        code = _tags(profile).get(b"cicp", b"")
+    except struct.error:
         return None
+    return Cicp(code[8], code[9]) if len(code) == 12 else None
+
+
+def of_gamma(gamma: float | None, corners: Sequence[float] | None, mode: str) -> bytes | None:
+    """A profile of a usable gamma and usable primaries in Pillow's `mode`; None if they are those of sRGB.
+
+    `corners` are white, red, green and blue in x and y. What is None is as in sRGB.
+    """
     space = "gray" if mode in GRAY_MODES else "rgb"
-    if len(corners) != len(_SRGB_CORNERS) or space == "gray":
+    if corners is None or space == "gray":
         corners = _SRGB_CORNERS
-    if abs(gamma * 2.2 - 1) < 0.01 and np.allclose(corners, _SRGB_CORNERS, atol=0.005):
+    is_usual = gamma is None or abs(gamma * 2.2 - 1) < 0.01
+    if is_usual and np.allclose(corners, _SRGB_CORNERS, atol=0.005):
         return None  # close enough, and often stored with sRGB
+    if gamma is None:
+        return _of_curve(space, tuple(corners), SRGB_CURVE, "RGB with the tone curve of sRGB")
     return _built(space, gamma, tuple(corners))
 
 
 def has_curve(gamma: float) -> bool:
     """Whether a profile of this gamma would tell levels apart."""
     return 0.1 <= gamma <= 10
+
+
+def has_colours(corners: Sequence[float]) -> bool:
+    """Whether there can be a profile of white, red, green and blue in x and y."""
+    return len(corners) == len(_SRGB_CORNERS) and _built("rgb", 1.0, tuple(corners)) is not None
 
 
 @lru_cache(maxsize=8)

@@ -91,12 +91,17 @@ class Png(Codec):
             return colours._replace(notes=[*colours.notes, *notes])
         if isinstance(info.get("icc_profile"), bytes):
             return super().colours(image)
-        gamma = info.get("gamma")
-        if "srgb" in info or not isinstance(gamma, float):
+        gamma, corners = info.get("gamma"), info.get("chromaticity")
+        if "srgb" in info or (gamma is None and corners is None):
             return Colours() if "srgb" in info else super().colours(image)
-        if not profiles.has_curve(gamma):
-            return Colours(notes=[f"its gamma (gAMA) of {gamma:g} is not usable: sRGB is used instead"])
-        return Colours(profiles.of_gamma(gamma, info.get("chromaticity", ()), image.mode))
+        notes = []
+        if gamma is not None and not profiles.has_curve(gamma):
+            notes.append(f"its gamma (gAMA) of {gamma:g} is not usable: that of sRGB is used instead")
+            gamma = None
+        if corners is not None and not profiles.has_colours(corners):
+            notes.append("its primaries (cHRM) are not usable: those of sRGB are used instead")
+            corners = None
+        return Colours(profiles.of_gamma(gamma, corners, image.mode), notes=notes)
 
     def texts(self, image: Image.Image) -> tuple[dict[str, str], bool]:
         # Pillow puts them among what it finds itself, and one may be called "transparency".
