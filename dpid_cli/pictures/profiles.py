@@ -1,10 +1,11 @@
-"""Colour profiles that are made here, with the same bytes every day."""
+"""Colours as files say them, and the profiles made of that, with the same bytes every day."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,22 @@ _ADOBE_CORNERS = (0.3127, 0.329, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
 _ADOBE_CURVE = Curve(563 / 256)
 _DATE = struct.pack(">6H", 2020, 1, 1, 0, 0, 0)
 _CURVE_TAGS = {"rgb": (b"rTRC", b"gTRC", b"bTRC"), "gray": (b"kTRC",)}
+
+
+class Colours(NamedTuple):
+    """What a file says about its colours; see `Picture`."""
+
+    profile: bytes | None = None
+    cicp: Cicp | None = None
+    notes: Sequence[str] = ()
+
+
+def coded(code: Cicp, mode: str) -> Colours:
+    """Colours by code points, in Pillow's `mode`; those of sRGB need no mark."""
+    if not code.is_known:
+        numbers = f"{code.primaries}/{code.transfer}"
+        return Colours(notes=[f"its colours, CICP {numbers}, are none that exist: sRGB is used instead"])
+    return Colours() if code.is_srgb else Colours(of_cicp(code, mode), code)
 
 
 @cache

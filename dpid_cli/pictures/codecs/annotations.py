@@ -7,9 +7,10 @@ from typing import Any, TypeAlias
 from numpy.typing import NDArray
 from PIL import Image
 
-from dpid_cli.pictures.codecs.images import Colours, Frames, HighDepthImage, Samples
+from dpid_cli.pictures.codecs.images import Frames, HighDepthImage, Samples
 from dpid_cli.pictures.limits import Limits
 from dpid_cli.pictures.picture import Metadata
+from dpid_cli.pictures.profiles import Colours
 
 __all__ = [
     "Colours",

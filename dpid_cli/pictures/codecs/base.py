@@ -184,15 +184,14 @@ class Codec:
     def colours(self, image: Image.Image) -> Colours:
         """What the file says about its colours: a profile, else code points in its ``info``, else EXIF."""
         from dpid_cli.pictures import exif, profiles
-        from dpid_cli.pictures.codecs.images import Colours, coded
 
         stored, code = image.info.get("icc_profile"), image.info.get("cicp")
         if isinstance(stored, bytes):
-            return Colours(stored)
+            return profiles.Colours(stored)
         if code is not None:
-            return coded(code, image.mode)
+            return profiles.coded(code, image.mode)
         is_colour = image.mode not in profiles.GRAY_MODES
-        return Colours(profiles.adobe_rgb() if is_colour and exif.says_adobe_rgb(image) else None)
+        return profiles.Colours(profiles.adobe_rgb() if is_colour and exif.says_adobe_rgb(image) else None)
 
     def resolution(self, image: Image.Image) -> tuple[float, float] | None:
         """Pixels per inch, where they do not stand in EXIF."""

@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dpid_cli.pictures.cicp import Cicp
 from dpid_cli.pictures.limits import Limits
-from dpid_cli.pictures.profiles import of_cicp
 
 CHANNELS = {"L": 1, "I": 1, "I;16": 1, "F": 1, "LA": 2, "RGB": 3, "RGBA": 4}  # by Pillow's modes
 
@@ -33,22 +31,6 @@ class HighDepthImage:
     size: tuple[int, int]  # width and height in the header
     header: Image.Image  # what Pillow reads of the file, without the pixels
     samples: Callable[[], Samples]  # decodes the pixels
-
-
-class Colours(NamedTuple):
-    """What a file says about its colours; see `Picture`."""
-
-    profile: bytes | None = None
-    cicp: Cicp | None = None
-    notes: Sequence[str] = ()
-
-
-def coded(code: Cicp, mode: str) -> Colours:
-    """Colours by code points, in Pillow's `mode`; those of sRGB need no mark."""
-    if not code.is_known:
-        numbers = f"{code.primaries}/{code.transfer}"
-        return Colours(notes=[f"its colours, CICP {numbers}, are none that exist: sRGB is used instead"])
-    return Colours() if code.is_srgb else Colours(of_cicp(code, mode), code)
 
 
 def stretched(values: NDArray[np.uint16], largest: int) -> NDArray[np.uint16]:
@@ -89,7 +71,7 @@ def colours_like(image: Image.Image, values: NDArray[np.uint16], bits: int) -> S
 def with_channels(pixels: NDArray[Any], mode: str) -> NDArray[Any]:
     """Gray as the colours of a mode, RGB or RGBA; the last of two channels is alpha."""
     channels = CHANNELS[mode.partition(";")[0]]
-    if pixels.ndim == 3 and pixels.shape[2] == channels:
+    if channels == (1 if pixels.ndim == 2 else pixels.shape[2]):
         return pixels
     gray = pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
     parts = [gray[..., :3]] if gray.shape[2] == 3 else [gray[..., :1]] * 3

@@ -112,10 +112,10 @@ def _associations(table: bytes) -> Iterator[tuple[int, int]]:
 def with_metadata(file: bytes, items: Sequence[Item], profile: bytes | None) -> bytes:
     """A file as libavif writes it, with metadata and a colour profile for its main image.
 
-    The metadata follows behind the images. A `ValueError` if the file is laid out in another way.
+    The metadata precedes the images, as not all readers find it behind them. Raises a `ValueError` if the
+    file is laid out in another way.
     """
-    parts = list(boxes(file))
-    (old,) = (content for kind, content in parts if kind == b"meta")
+    (old,) = (content for kind, content in boxes(file) if kind == b"meta")
     inner = dict(boxes(old[4:]))
     (main,) = struct.unpack_from(">H", inner[b"pitm"], 4)
     inner[b"iprp"] = _with_profile(inner[b"iprp"], main, profile) if profile else inner[b"iprp"]
@@ -130,11 +130,13 @@ def with_metadata(file: bytes, items: Sequence[Item], profile: bytes | None) -> 
     if references:
         inner[b"iref"] = inner.get(b"iref", bytes(4)) + references
 
-    def located(shift: int, end: int) -> bytes:
+    added = box(b"mdat", *(item.content for item in items)) if items else b""
+
+    def located(shift: int, place: int) -> bytes:
         places = [(item, start + shift, length) for item, start, length in _places(inner[b"iloc"])]
         for number, item in enumerate(items, first):
-            places.append((number, end, len(item.content)))
-            end += len(item.content)
+            places.append((number, place, len(item.content)))
+            place += len(item.content)
         table = b"".join(struct.pack(">3H2L", item, 0, 1, start, length) for item, start, length in places)
         return inner[b"iloc"][:6] + struct.pack(">H", len(places)) + table
 
@@ -142,11 +144,11 @@ def with_metadata(file: bytes, items: Sequence[Item], profile: bytes | None) -> 
         content = inner | {b"iloc": places}
         return old[:4] + b"".join(box(kind, inside) for kind, inside in content.items())
 
-    new = described(located(0, 0))
-    shift = len(new) - len(old)
-    new = described(located(shift, len(file) + shift + 8))
-    result = b"".join(box(kind, new if kind == b"meta" else content) for kind, content in parts)
-    return result + (box(b"mdat", *(item.content for item in items)) if items else b"")
+    before = file.index(box(b"meta", old))
+    start = before + 8 + len(described(located(0, 0)))
+    shift = start - (before + 8 + len(old))
+    new = described(located(shift + len(added), start + 8))
+    return file[:before] + box(b"meta", new) + added + file[before + 8 + len(old) :]
 
 
 def _places(table: bytes) -> list[tuple[int, int, int]]:

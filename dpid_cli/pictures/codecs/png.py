@@ -82,7 +82,7 @@ class Png(Codec):
     def colours(self, image: Image.Image) -> Colours:
         """By code points, else a profile, else a mark of sRGB, else gamma and primaries, else EXIF."""
         from dpid_cli.pictures import profiles
-        from dpid_cli.pictures.codecs.images import Colours, coded
+        from dpid_cli.pictures.profiles import Colours, coded
 
         info = image.info
         if "cicp" in info:
