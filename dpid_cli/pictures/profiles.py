@@ -102,10 +102,10 @@ def has_colours(corners: Sequence[float]) -> bool:
 
 
 @lru_cache(maxsize=8)
-def _of_curve(space: str, corners: tuple[float, ...], curve: Curve, title: str) -> bytes | None:
+def _of_curve(space: str, corners: tuple[float, ...], curve: Curve, title: str) -> bytes:
     base = _built(space, 1.0, corners)
     if base is None:
-        return None
+        raise ValueError(f"no profile has the primaries {corners}")
     numbers = [curve.gamma, curve.a, curve.b, curve.slope, curve.knee]
     kind = 3 if curve.slope else 0  # ICC.1:2022, 10.18
     numbers = numbers if curve.slope else numbers[:1]

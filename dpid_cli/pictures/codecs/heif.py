@@ -100,7 +100,9 @@ def _high_depth(image: Image.Image, stream: IO[bytes]) -> HighDepthImage:
         import numpy as np
         from pillow_heif import HeifFile
 
-        file = HeifFile(stream, convert_hdr_to_8bit=False, hdr_to_16bit=False)
+        file = HeifFile(  # type: ignore[no-untyped-call]
+            stream, convert_hdr_to_8bit=False, hdr_to_16bit=False
+        )
         return colours_like(image, np.asarray(file), image.info["bit_depth"])
 
     return HighDepthImage(image.size, image, samples)

@@ -69,25 +69,24 @@ def colours_like(image: Image.Image, values: NDArray[np.uint16], bits: int) -> S
 
 
 def with_channels(pixels: NDArray[Any], mode: str) -> NDArray[Any]:
-    """Gray as the colours of a mode, RGB or RGBA; the last of two channels is alpha."""
-    channels = CHANNELS[mode.partition(";")[0]]
-    if channels == (1 if pixels.ndim == 2 else pixels.shape[2]):
+    """Pixels with the channels of a mode that has at least as many; new alpha is opaque."""
+    wanted, channels = CHANNELS[mode.partition(";")[0]], 1 if pixels.ndim == 2 else pixels.shape[2]
+    if channels == wanted:
         return pixels
-    gray = pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
-    parts = [gray[..., :3]] if gray.shape[2] == 3 else [gray[..., :1]] * 3
-    if channels == 4:
-        opaque = np.iinfo(pixels.dtype).max
-        has_alpha = gray.shape[2] == 2
-        parts.append(gray[..., 1:] if has_alpha else np.full_like(gray[..., :1], opaque))
-    return np.concatenate(parts, axis=-1)
+    apart = pixels.reshape(*pixels.shape[:2], channels)
+    colours = apart if channels == 3 else apart[..., [0, 0, 0]]
+    if wanted == 3:
+        return colours
+    alpha = apart[..., 1:] if channels == 2 else np.full_like(apart[..., :1], np.iinfo(pixels.dtype).max)
+    return np.concatenate([colours, alpha], axis=-1)
 
 
 def compressed(values: NDArray[Any], bits: int) -> NDArray[Any]:
     """Values from 0 to 65535 as ones of so many bits, the inverse of `stretched`; uint8 stays."""
     if values.itemsize == 1 or bits == 16:
         return values
-    most = 2**bits - 1
-    return ((values.astype(np.uint32) * most + 32767) // 65535).astype(np.uint16)
+    wide: NDArray[np.uint32] = values.astype(np.uint32)
+    return ((wide * np.uint32(2**bits - 1) + np.uint32(32767)) // np.uint32(65535)).astype(np.uint16)
 
 
 def eight_bits(image: Image.Image) -> Image.Image:

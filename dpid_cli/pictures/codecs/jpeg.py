@@ -64,7 +64,7 @@ class Jpeg(Codec):
         return super().resolution(image) if image.info.get("jfif_unit") in (1, 2) else None  # or guessed
 
     def left_out(self, image: Opened, stream: IO[bytes]) -> list[str]:
-        return [GAIN_MAP] * _has_gain_map(getattr(image, "header", image), stream)
+        return [GAIN_MAP] * _has_gain_map(image, stream)
 
     def iptc(self, image: Image.Image) -> list[bytes]:
         return [image.info.get("photoshop", {}).get(iptc.RECORDS, b"")]
@@ -86,8 +86,9 @@ class Jpeg(Codec):
         return options, lost
 
 
-def _has_gain_map(image: Image.Image, stream: IO[bytes]) -> bool:
+def _has_gain_map(image: Any, stream: IO[bytes]) -> bool:
     """Whether the file says that another of its images is one, or that image does."""
+    image = getattr(image, "header", image)
     segments = [content for _, content in getattr(image, "applist", ())]
     if any(label in content for content in segments for label in _GAIN_MAPS):
         return True

@@ -98,7 +98,8 @@ class Png(Codec):
         if gamma is not None and not profiles.has_curve(gamma):
             notes.append(f"its gamma (gAMA) of {gamma:g} is not usable: that of sRGB is used instead")
             gamma = None
-        if corners is not None and not profiles.has_colours(corners):
+        is_colour = image.mode not in profiles.GRAY_MODES
+        if is_colour and corners is not None and not profiles.has_colours(corners):
             notes.append("its primaries (cHRM) are not usable: those of sRGB are used instead")
             corners = None
         return Colours(profiles.of_gamma(gamma, corners, image.mode), notes=notes)
