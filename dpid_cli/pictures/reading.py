@@ -27,6 +27,7 @@ T = TypeVar("T")
 
 for _name in ("PIL", "tifffile"):  # else they print their warnings
     logging.getLogger(_name).addHandler(logging.NullHandler())
+_REDUCED = "more than 8 bits a channel are read as 8 bits"
 # The image of a number, and notes on what was lost; numbers grow from call to call.
 _Decode = Callable[[int], tuple[Picture, list[str]]]
 
@@ -202,7 +203,7 @@ def picture_of(
     turned = exif.turn(source) or turned
     image, profile = plain(source, colours.profile)
     pixels = pixels_of(image)
-    notes = ["more than 8 bits a channel are read as 8 bits"] * (is_high_depth and pixels.itemsize == 1)
+    notes = [_REDUCED] * (is_high_depth and pixels.itemsize == 1)
     alpha = image.mode in ("LA", "RGBA")
     stored_as = codec.stored_as(pixels)
     picture = Picture(pixels, alpha, profile, stored_as, metadata, turned=turned, cicp=colours.cicp)
@@ -346,7 +347,7 @@ class _Animation:
         self._orienting = {key: head.info[key] for key in exif.ORIENTING if key in head.info}
         first, self._notes = picture_of(head, codec, limits)
         if is_high_depth:
-            self._notes.append("frames of more than 8 bits a channel are read as 8 bits")
+            self._notes = [note for note in self._notes if note != _REDUCED] + [f"frames of {_REDUCED}"]
         self._template = replace(first, pixels=first.pixels[:0].copy(), format=codec.name)
 
     def picture_of(self, frame: Frame) -> tuple[Picture, list[str]]:
