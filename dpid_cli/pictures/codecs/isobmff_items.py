@@ -88,7 +88,7 @@ def _properties(meta: bytes) -> list[tuple[bytes, bytes]]:
     parts = dict(boxes(meta))
     (main,) = struct.unpack_from(">L" if parts[b"pitm"][0] else ">H", parts[b"pitm"], 4)
     inner = list(boxes(parts[b"iprp"]))
-    every = [*boxes(next(content for kind, content in inner if kind == b"ipco"))]
+    every = list(boxes(dict(inner)[b"ipco"]))
     tables = (content for kind, content in inner if kind == b"ipma")
     numbers = (number for table in tables for item, number in _associations(table) if item == main)
     return [every[number - 1] for number in numbers if 0 < number <= len(every)]
