@@ -105,6 +105,9 @@ def _storable(picture: Picture, format_: Codec, name: str) -> tuple[Picture, str
     """The image, without opaque alpha if the format stores none, and the mode to store it in."""
     with _refusals(name):
         format_.load_plugin()
+    if picture.cicp and picture.only_by_code and not format_.cicp:
+        able = titles(lambda codec: codec.cicp)
+        raise FileError(f"{name}: {format_.title} cannot store colours in {picture.cicp.title}: write {able}")
     if not format_.modes & ALPHA:
         picture = _without_opaque_alpha(picture)
     side = max(picture.size)
@@ -116,9 +119,6 @@ def _storable(picture: Picture, format_: Codec, name: str) -> tuple[Picture, str
     mode = _mode_in(picture, format_, name)
     with _refusals(name):
         format_.check_options(mode)
-    if picture.cicp and picture.only_by_code and not format_.cicp:
-        able = titles(lambda codec: codec.cicp)
-        raise FileError(f"{name}: {format_.title} cannot store colours in {picture.cicp.title}: write {able}")
     return picture, mode
 
 

@@ -135,8 +135,7 @@ def test_gray_looks_the_same(dpid, folder, gamma, output):
 def test_hdr_is_carried_or_refused(dpid, folder, space, mark, output):
     extension, data = marked(space, mark, (150, 120, 100))
     Path(f"a.{extension}").write_bytes(data)
-    depth = ["--depth", "8"] if "1" in mark and output in ("jpg", "webp") else []
-    command = ["downscale", f"a.{extension}", "-s", "2", "-m", "box", "-o", f"b.{output}", *depth]
+    command = ["downscale", f"a.{extension}", "-s", "2", "-m", "box", "-o", f"b.{output}"]
     result = dpid(*command)
     if output in HOLDS_CODE:
         assert (result.exit_code, result.stderr) == (0, "")
@@ -276,6 +275,14 @@ def test_an_animation_keeps_its_code_points(dpid, folder):
     for name in "b.gif", "b.webp", "b.avif":
         result = dpid("downscale", "a.png", "-s", "2", "-o", name)
         assert result.exit_code == 1 and is_one_error_line(result.stderr) and "PQ (HDR)" in result.stderr
+
+
+@pytest.mark.parametrize("target", ["sheet.png", "page.html"])
+def test_a_comparison_in_hdr_says_that_it_looks_wrong(dpid, folder, target):
+    Path("a.png").write_bytes(png_with(flat((9, 90, 99)), cicp_chunk(9, PQ)))
+    result = dpid("compare", "a.png", "-s", "2", "-m", "box", "-o", target)
+    assert result.exit_code == 0
+    assert f"{target}: cannot store colours in PQ (HDR), so they look wrong\n" in result.stderr
 
 
 def test_formats_that_hold_code_points():
