@@ -168,6 +168,8 @@ class Recipe:
         return unchanged and not self.to_srgb and self.transparency != "drop"
 
     def _described(self, picture: Picture) -> Picture:
+        if self.depth == Depth.SIXTEEN:
+            picture = replace(picture, bits=None)
         if self.metadata == "keep":
             software = self._software() if self.record else ""
             return replace(picture, metadata=replace(picture.metadata, software=software))

@@ -6,6 +6,7 @@ What is expected follows from the definitions of the spaces; LittleCMS shows out
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from pathlib import Path
 
 import imagecodecs
@@ -262,6 +263,30 @@ def test_light_levels_are_said(dpid, folder):
     Path("a.png").write_bytes(png_with(flat((9, 9, 9)), *chunks))
     result = dpid("downscale", "a.png", "-s", "2", "-o", "b.png")
     assert result.stderr == "a.png: its light levels (mDCV, cLLI) are dropped\n"
+
+
+@pytest.mark.skipif("jxl" not in NAMES, reason="pillow-jxl-plugin is not installed")
+@pytest.mark.parametrize("channels", [1, 3])
+def test_hdr_of_jpeg_xl(dpid, folder, channels):
+    """The four bits of the header that choose the curve are those that make the decoder name PQ."""
+    pixels = np.full((8, 8, channels), 30000, np.uint16).squeeze()
+    file = bytes(imagecodecs.jpegxl_encode(pixels, lossless=True, usecontainer=True))
+    start = file.index(b"jxlc") + 6
+    bits = int.from_bytes(file[start : start + 20], "little")
+    linear, pq = 8 - 2, 16 - 2
+    for place in [k for k in range(160) if bits >> k & 15 == linear]:
+        changed = (bits + ((pq - linear) << place)).to_bytes(20, "little")
+        Path("a.jxl").write_bytes(file[:start] + changed + file[start + 20 :])
+        with suppress(Exception), Image.open("a.jxl") as image:
+            if b"_PeQ" in image.info["icc_profile"].replace(b"\0", b""):
+                break
+    else:
+        pytest.fail("no file with PQ")
+    assert dpid("downscale", "a.jxl", "-s", "2", "-o", "b.png").stderr == ""
+    assert code_in(Path("b.png").read_bytes())[1] == PQ
+    assert (np.asarray(imagecodecs.png_decode(Path("b.png").read_bytes())) == 30000).all()
+    result = dpid("downscale", "a.jxl", "-s", "2", "-o", "b.jxl")
+    assert result.exit_code == 1 and "JPEG XL cannot store colours in PQ (HDR)" in result.stderr
 
 
 def test_an_animation_keeps_its_code_points(dpid, folder):

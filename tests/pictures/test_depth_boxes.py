@@ -75,6 +75,8 @@ def test_depth_is_kept(dpid, folder, kind, bits, channels):
         assert np.abs(decoded(data) - source).mean() < LOSS[other]
         assert dpid(*command, "-o", f"c.{other}", "--depth", "8").stderr == ""
         assert depth_of(Path(f"c.{other}").read_bytes()) == 8
+        assert dpid(*command, "-o", f"d.{other}", "--depth", "16").stderr == ""
+        assert depth_of(Path(f"d.{other}").read_bytes()) == 12
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
