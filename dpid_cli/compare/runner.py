@@ -192,7 +192,10 @@ class ComparisonRunner:
 
 
 def _warn_of_profile(comparison: Comparison, target: object) -> None:
-    if not looks_like_srgb(comparison.box, called(comparison.source)):
+    cicp = comparison.box.cicp
+    if cicp and comparison.box.only_by_code:
+        warn(f"{target}: cannot store colours in {cicp.title}, so they look wrong")
+    elif not looks_like_srgb(comparison.box, called(comparison.source)):
         warn(f"{target}: cannot store the input's colour profile, so colours look wrong: add --to-srgb")
 
 

@@ -213,11 +213,17 @@ class Recipe:
         return ValueRange.of(self.value_range, picture.pixels.dtype) if is_float else None
 
     def _described(self, picture: Picture) -> Picture:
+        if self.depth == Depth.SIXTEEN:
+            picture = replace(picture, bits=None)
         if self.metadata == "keep":
             software = self._software() if self.record else ""
             return replace(picture, metadata=replace(picture.metadata, software=software))
-        profile = picture.icc_profile if self.metadata == "colour" else None
-        return replace(picture, metadata=Metadata(), icc_profile=profile)
+        picture = replace(picture, metadata=Metadata())
+        if (
+            self.metadata == "colour" or picture.only_by_code
+        ):  # which nobody could show without its code points
+            return picture
+        return replace(picture, icc_profile=None, cicp=None)
 
     def _software(self) -> str:
         """Version, method and options for the Software tag of the output."""

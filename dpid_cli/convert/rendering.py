@@ -72,12 +72,15 @@ def downscale_picture(
     `downscale`, all others those of `dpid_cli.batch` with these names.
     """
     drop = transparency == "drop" and picture.alpha
+    if drop:
+        icc.check_convertible(picture)
     if linear or to_srgb or drop:
         picture = icc.with_usable_profile(picture, name)
     count = thread_count(options.get("threads"))
     if to_srgb:
         picture = icc.to_srgb(picture, count)
     if linear and _curves(picture) is None:
+        icc.check_convertible(picture)
         warn(f"{name}: its colour profile has no tone curves: converted to sRGB to average in linear light")
         picture = icc.to_srgb(picture, count)
     behind = None
@@ -92,10 +95,14 @@ def downscale_picture(
 
 
 def _curves(picture: Picture) -> tuple[NDArray[np.float64], ...] | None:
-    """Tone curves of the profile; empty without a profile, None if the profile has none."""
+    """Tone curves of the profile or of HDR; empty without a profile, None if there are none."""
+    channels = icc.colours_of(picture).shape[2]
+    if picture.cicp is not None and picture.only_by_code:
+        light = picture.cicp.light()
+        return None if light is None else (light,) * channels
     if picture.icc_profile is None:
         return ()
-    return icc.tone_curves(picture.icc_profile, icc.colours_of(picture).shape[2])
+    return icc.tone_curves(picture.icc_profile, channels)
 
 
 def _transfer(picture: Picture) -> Transfer:

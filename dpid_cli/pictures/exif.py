@@ -24,6 +24,7 @@ _OUTDATED = {
     *(Base.FocalPlaneXResolution, Base.FocalPlaneYResolution, Base.FocalPlaneResolutionUnit),
 }
 RESOLUTION = (Base.XResolution, Base.YResolution, Base.ResolutionUnit)
+_SRGB, _ADOBE_RGB, _UNCALIBRATED, _OPTIONAL_SPACE = 1, 2, 65535, "R03"  # of ColorSpace; the index of Interop
 _INCH = {2: 1.0, 3: 2.54}  # by ResolutionUnit
 _ARRAY_SHAPE = '{"shape": ['  # how tifffile stores the shape of arrays; other readers believe it
 # What may tell how to turn an image, among Pillow's ``info``.
@@ -100,6 +101,27 @@ def describing(image: Image.Image) -> bytes:
             kept.get_ifd(directory).update(values)
             kept[directory] = kept.get_ifd(directory)
     return kept.tobytes() if len(kept) else b""
+
+
+def says_adobe_rgb(image: Image.Image) -> bool:
+    """Whether an image is in Adobe RGB by the rules of DCF, or as some cameras say it."""
+    with suppress(Exception):  # damaged EXIF says nothing
+        tags = image.getexif()
+        space = tags.get_ifd(IFD.Exif).get(Base.ColorSpace)
+        index = str(tags.get_ifd(IFD.Interop).get(1, "")).strip("\0 ")
+        return space == _ADOBE_RGB or (space == _UNCALIBRATED and index == _OPTIONAL_SPACE)
+    return False
+
+
+def in_srgb(exif: bytes) -> bytes:
+    """The tags of an image that was converted to sRGB."""
+    tags = loaded(exif)
+    details = tags.get_ifd(IFD.Exif) if IFD.Exif in tags else {}
+    if details.get(Base.ColorSpace, _SRGB) == _SRGB:
+        return exif
+    details[Base.ColorSpace] = _SRGB
+    details.pop(Base.Gamma, None)
+    return tags.tobytes()
 
 
 def loaded(exif: bytes) -> Image.Exif:

@@ -6,12 +6,11 @@ LittleCMS converts with the relative colorimetric intent and black point compens
 from __future__ import annotations
 
 import io
-import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dpid_cli.errors import ArgumentError, warn
+from dpid_cli.pictures import exif
 from dpid_cli.pictures.picture import Picture
+from dpid_cli.pictures.profiles import srgb, srgb_gray
 
 # LittleCMS's constants. Its shortcut for 16 bits, a table of 33 samples a side, is up to 15 of 255 levels
 # wrong, and that for floats makes colours outside of sRGB far less than 0.
@@ -27,70 +28,9 @@ _RELATIVE_COLORIMETRIC, _BLACK_POINT_COMPENSATION = 1, 0x2000
 _BY_TYPE = {"uint16": 0x100, "float32": 0x8000}
 _SPACES = {b"GRAY": "gray", b"RGB ": "rgb"}
 _READ_ONLY = {b"CMYK": "cmyk", b"Lab ": "lab"}  # converted to sRGB while they are read
-_GRAY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "F"})
-_SRGB_CORNERS = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
-_DATE = struct.pack(">6H", 2020, 1, 1, 0, 0, 0)
 _CONVERTED = 1 << 20  # pixels at a time
 _NODES = 4097
 _ADDITIVE = 1e-3  # the most that XYZ of a mixture may differ from the sum of its channels; white is 1
-
-
-@cache
-def srgb() -> bytes:
-    """A profile of sRGB, with the same bytes every day."""
-    from PIL import ImageCms
-
-    made: bytes = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    return made[:24] + _DATE + made[36:]
-
-
-@cache
-def srgb_gray() -> bytes:
-    """A profile of gray with the tone curve of sRGB."""
-    (count,) = struct.unpack_from(">I", srgb(), 128)
-    parts = (struct.unpack_from(">4sII", srgb(), 132 + 12 * k) for k in range(count))
-    tags = {name: srgb()[start : start + size] for name, start, size in parts}
-    kept = {name: tags[name] for name in (b"desc", b"cprt", b"wtpt")} | {b"kTRC": tags[b"rTRC"]}
-    return _profile(srgb()[:16] + b"GRAY" + srgb()[20:128], kept)
-
-
-def _profile(header: bytes, tags: Mapping[bytes, bytes]) -> bytes:
-    """An ICC profile of these parts (ICC.1:2022, 7.1)."""
-    start = 132 + 12 * len(tags)
-    table, content = struct.pack(">I", len(tags)), b""
-    for name, value in tags.items():
-        table += struct.pack(">4sII", name, start + len(content), len(value))
-        content += value + bytes(-len(value) % 4)
-    return struct.pack(">I", start + len(content)) + header[4:] + table + content
-
-
-def of_gamma(gamma: object, corners: Sequence[float], mode: str) -> bytes | None:
-    """A profile of gamma and primaries in Pillow's `mode`; None if they are those of sRGB, or unusable.
-
-    `corners` are white, red, green and blue in x and y.
-    """
-    if not isinstance(gamma, float) or not 0.1 <= gamma <= 10:
-        return None
-    space = "gray" if mode in _GRAY_MODES else "rgb"
-    if len(corners) != len(_SRGB_CORNERS) or space == "gray":
-        corners = _SRGB_CORNERS
-    if abs(gamma * 2.2 - 1) < 0.01 and np.allclose(corners, _SRGB_CORNERS, atol=0.005):
-        return None  # close enough, and often stored with sRGB
-    return _built(space, gamma, tuple(corners))
-
-
-@lru_cache(maxsize=8)
-def _built(space: str, gamma: float, corners: tuple[float, ...]) -> bytes | None:
-    """A profile of light to the power of `gamma`; corners are white, red, green and blue in x and y."""
-    from imagecodecs import cms_profile
-
-    white, *primaries = np.insert(np.reshape(corners, (4, 2)), 2, 1.0, axis=1).tolist()
-    colours = {"whitepoint": white, "primaries": np.ravel(primaries).tolist()} if space == "rgb" else {}
-    try:
-        made: bytes = cms_profile(space, gamma=1 / gamma, **colours)
-    except (RuntimeError, ValueError):
-        return None
-    return made[:24] + _DATE + made[36:]
 
 
 def _transform(
@@ -154,13 +94,14 @@ def to_srgb(picture: Picture, threads: int = 1) -> Picture:
     """The image converted to sRGB, with a profile of sRGB; unchanged if it has no profile.
 
     Gray stays gray, if it is gray in the profile. Alpha stays unchanged. The image is one of
-    `with_usable_profile`.
+    `with_usable_profile`. Raises an `ArgumentError` for colours that only code points describe.
     """
+    check_convertible(picture)
     if picture.icc_profile is None:
         return picture
-    colours, profile = colours_of(picture), picture.icc_profile
+    colours, source = colours_of(picture), picture.icc_profile
     height, width, channels = colours.shape
-    gray = channels == 1 and _shows_gray(profile)
+    gray = channels == 1 and _shows_gray(source)
     kept = 1 if gray else 3
     # Four bytes a pixel are what kernels read fastest.
     converted = np.empty((height, width, 4 if kept == 3 else kept + picture.alpha), colours.dtype)
@@ -168,7 +109,7 @@ def to_srgb(picture: Picture, threads: int = 1) -> Picture:
 
     def convert(top: int) -> None:
         part = slice(top, top + rows)
-        converted[part, :, :kept] = _transform(colours[part], profile, srgb())[..., -kept:]
+        converted[part, :, :kept] = _transform(colours[part], source, srgb())[..., -kept:]
 
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(convert, range(0, height, rows)))
@@ -177,7 +118,19 @@ def to_srgb(picture: Picture, threads: int = 1) -> Picture:
     pixels = converted[..., : kept + picture.alpha]
     if pixels.shape[2] == 1:
         pixels = pixels[..., 0]
-    return replace(picture, pixels=pixels, icc_profile=srgb_gray() if gray else srgb())
+    profile = srgb_gray() if gray else srgb()
+    metadata = replace(picture.metadata, exif=exif.in_srgb(picture.metadata.exif))
+    return replace(picture, pixels=pixels, icc_profile=profile, cicp=None, metadata=metadata)
+
+
+def check_convertible(picture: Picture) -> None:
+    """Raise an `ArgumentError` for colours that are not converted to sRGB, such as HDR."""
+    if picture.only_by_code:
+        assert picture.cicp is not None  # noqa: S101
+        raise ArgumentError(
+            f"its colours are {picture.cicp.title}, which dpid cannot convert to sRGB: keep them, or convert "
+            "them first by a program that maps tones"
+        )
 
 
 def in_colour(picture: Picture) -> Picture:

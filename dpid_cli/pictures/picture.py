@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from dpid_cli.pictures.cicp import Cicp
 
 _DEPTHS = {"uint8": "", "uint16": ";16", "float32": ";F"}
 _FULL = {"uint8": 255, "uint16": 65535, "float32": 1}
@@ -80,6 +83,11 @@ class Picture:
         Whether the file stores it in another orientation.
     palette : Palette or None
         If given, `pixels` (H, W) are indices of its colours.
+    cicp : Cicp or None
+        The same colours as code points, if the file has them. Without a profile, they are ones that no
+        profile describes, such as HDR.
+    bits : int or None
+        Bits a channel in the file, if those of the pixels are more.
     """
 
     pixels: NDArray[Any]
@@ -90,6 +98,13 @@ class Picture:
     duration: float | None = None
     turned: bool = False
     palette: Palette | None = None
+    cicp: Cicp | None = None
+    bits: int | None = None
+
+    @property
+    def only_by_code(self) -> bool:
+        """Whether nothing but code points says what the colours are, so that they cannot be converted."""
+        return self.cicp is not None and self.icc_profile is None
 
     @property
     def size(self) -> tuple[int, int]:

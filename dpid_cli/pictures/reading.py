@@ -27,6 +27,7 @@ T = TypeVar("T")
 
 for _name in ("PIL", "tifffile"):  # else they print their warnings
     logging.getLogger(_name).addHandler(logging.NullHandler())
+_REDUCED = "more than 8 bits a channel are read as 8 bits"
 # The image of a number, and notes on what was lost; numbers grow from call to call.
 _Decode = Callable[[int], tuple[Picture, list[str]]]
 
@@ -209,30 +210,32 @@ def picture_of(
     turned = codec.turned_by_pillow and tags.get(Base.Orientation, 1) != 1  # Pillow forgets it
     source.load()
     metadata, lost = metadata_of(source, codec)
+    colours = codec.colours(source)
     turned = exif.turn(source) or turned
     if limits.palettes and source.mode == "P":
         indices, palette = indexed(source)
-        profile = codec.profile_of(source)
-        picture = Picture(indices, False, profile, codec.name, metadata, turned=turned, palette=palette)
-        return picture, _losses(lost)
-    image, profile = plain(source, codec.profile_of(source))
+        picture = Picture(indices, False, colours.profile, codec.name, metadata, turned=turned)
+        picture = replace(picture, palette=palette, cicp=colours.cicp)
+        return picture, [*colours.notes, *_losses(lost)]
+    image, profile = plain(source, colours.profile)
     pixels = pixels_of(image)
-    notes = ["more than 8 bits a channel are read as 8 bits"] * (is_high_depth and pixels.itemsize == 1)
+    notes = [_REDUCED] * (is_high_depth and pixels.itemsize == 1)
     alpha = image.mode in ("LA", "RGBA")
-    picture = Picture(pixels, alpha, profile, codec.stored_as(pixels), metadata, turned=turned)
-    return picture, notes + _losses(lost)
+    stored_as = codec.stored_as(pixels)
+    picture = Picture(pixels, alpha, profile, stored_as, metadata, turned=turned, cicp=colours.cicp)
+    return picture, [*notes, *colours.notes, *_losses(lost)]
 
 
 def _high_depth_picture(source: HighDepthImage, codec: Codec, limits: Limits) -> tuple[Picture, list[str]]:
     limits.check_size(source.size)
-    values, alpha, notes = source.samples()
+    values, alpha, notes, bits = source.samples()
     metadata, lost = metadata_of(source.header, codec)
     orientation = exif.orientation(source.header)
     pixels = upright(values, orientation)
-    profile = codec.profile_of(source.header)
-    format_ = codec.stored_as(pixels)
-    picture = Picture(pixels, alpha, profile, format_, metadata, turned=orientation != 1)
-    return picture, [*notes, *_losses(lost)]
+    profile, cicp, remarks = codec.colours(source.header)
+    stored_as, turned = codec.stored_as(pixels), orientation != 1
+    picture = Picture(pixels, alpha, profile, stored_as, metadata, turned=turned, cicp=cicp, bits=bits)
+    return picture, [*notes, *remarks, *_losses(lost)]
 
 
 def _losses(lost: list[str]) -> list[str]:
@@ -375,7 +378,7 @@ class _Animation:
         self._orienting = {key: head.info[key] for key in exif.ORIENTING if key in head.info}
         first, self._notes = picture_of(head, codec, limits)
         if is_high_depth:
-            self._notes.append("frames of 16 bits are read as 8 bits")
+            self._notes = [note for note in self._notes if note != _REDUCED] + [f"frames of {_REDUCED}"]
         self._template = replace(first, pixels=first.pixels[:0].copy(), format=codec.name)
 
     def picture_of(self, frame: Frame) -> tuple[Picture, list[str]]:

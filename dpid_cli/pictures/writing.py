@@ -22,6 +22,7 @@ from dpid_cli.pictures.picture import Metadata, Picture, PictureSequence
 
 # Wider modes that store the same pixels, in the order of preference.
 _WIDER = {"L": ("RGB", "RGBA"), "LA": ("RGBA",), "RGB": ("RGBA",)}
+_WIDER |= {f"{mode};16": tuple(f"{wide};16" for wide in wider) for mode, wider in _WIDER.items()}
 
 
 def write(picture: Picture, stream: IO[bytes], format_: Codec, name: str) -> None:
@@ -37,6 +38,10 @@ def _write(picture: Picture, stream: IO[bytes], format_: Codec, name: str, extra
     picture, mode = _storable(picture, format_, name)
     picture = _with_storable_profile(picture, mode, format_, name)
     options = {**format_.options, **extra}
+    if picture.cicp and format_.cicp:
+        options["cicp"] = picture.cicp
+    if format_.depths != Codec.depths and picture.pixels.dtype == np.uint16:
+        options["bits"] = _depth(picture, format_)
     if picture.icc_profile:
         options["icc_profile"] = picture.icc_profile if mode == "P" else fitting(picture.icc_profile, mode)
     try:
@@ -70,6 +75,12 @@ def _encode(
     return not_stored(picture.metadata, format_) + lost
 
 
+def _depth(picture: Picture, format_: Codec) -> int:
+    """The bits a channel to store 16 bits in: as many as the file had, or else the most."""
+    *fewer, most = format_.depths
+    return next((bits for bits in fewer if bits >= (picture.bits or most)), most)
+
+
 def check_picture(picture: Picture, format_: Codec, name: str) -> None:
     """Raise a `FileError` if a format cannot store an image."""
     _storable(picture, format_, name)
@@ -78,7 +89,8 @@ def check_picture(picture: Picture, format_: Codec, name: str) -> None:
 def holds_all_of(format_: Codec, other: Codec) -> bool:
     """Whether a format stores every image that another stores, apart from palettes."""
     modes = all(format_.modes & {mode, *_WIDER.get(mode, ())} for mode in other.modes - INDICES)
-    return bool(other.modes) and modes and other.max_side <= format_.max_side
+    colours = format_.cicp or not other.cicp
+    return bool(other.modes) and modes and colours and other.max_side <= format_.max_side
 
 
 @contextmanager
@@ -94,6 +106,9 @@ def _storable(picture: Picture, format_: Codec, name: str) -> tuple[Picture, str
     """The image, without opaque alpha if the format stores none, and the mode to store it in."""
     with _refusals(name):
         format_.load_plugin()
+    if picture.cicp and picture.only_by_code and not format_.cicp:
+        able = titles(lambda codec: codec.cicp)
+        raise FileError(f"{name}: {format_.title} cannot store colours in {picture.cicp.title}: write {able}")
     if not format_.modes & ALPHA:
         picture = _without_opaque_alpha(picture)
     side = max(picture.size)
@@ -176,7 +191,9 @@ def _write_animation(frames: list[Picture], plays: int, stream: IO[bytes], forma
 
     images = [format_.image_of(frame.pixels, _mode_in(frame, format_, name)) for frame in frames]
     durations = [frame.duration or 0 for frame in frames]
-    format_.write_animation(Animation(images, durations, plays, first.metadata.comment, write_first), stream)
+    animation = Animation(images, durations, plays, first.metadata.comment, write_first)
+    with _refusals(name):
+        format_.write_animation(animation, stream)
 
 
 def _in_one_mode(frames: list[Picture]) -> list[Picture]:

@@ -128,7 +128,8 @@ def decoded(path: Path, target: str) -> NDArray[Any]:
         case "webp":
             return np.asarray(imagecodecs.webp_decode(data))
         case "avif":
-            return np.asarray(imagecodecs.avif_decode(data))
+            values = np.asarray(imagecodecs.avif_decode(data))  # of 12 bits if not of 8
+            return values if values.itemsize == 1 else np.round(values * (65535 / 4095)).astype(np.uint16)
         case "jp2":  # without what stands around the pixels, as imagecodecs applies the profile
             return np.asarray(imagecodecs.jpeg2k_decode(data[data.index(b"\xff\x4f\xff\x51") :]))
         case "jxl":
@@ -146,7 +147,7 @@ def decoded(path: Path, target: str) -> NDArray[Any]:
         case "heif":
             from pillow_heif import open_heif
 
-            return np.asarray(open_heif(io.BytesIO(data)))
+            return np.asarray(open_heif(io.BytesIO(data), convert_hdr_to_8bit=False))
     read = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
     order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[1 if read.ndim == 2 else read.shape[2]]
     return read if read.ndim == 2 else read[..., order]

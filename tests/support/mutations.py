@@ -45,6 +45,8 @@ def _png(data: bytes) -> Layout:
         b"fcTL": "IIIIIHHBB",
         b"fdAT": "I",
         b"gAMA": "I",
+        b"cHRM": "IIIIIIII",
+        b"cICP": "BBBB",
     }
     while start + 8 <= len(data) and len(found.parts) < _MOST_PARTS:
         length = int.from_bytes(data[start : start + 4], "big")

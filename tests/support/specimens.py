@@ -22,6 +22,7 @@ from PIL import Image, ImageCms
 from PIL.ExifTags import IFD, Base
 
 from dpid_cli.pictures import FORMATS
+from support.gain_maps import OF_ADOBE, OF_APPLE, OF_ISO, two_images
 
 CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 DTYPES = {"": np.uint8, "16": np.uint16, "F": np.float32}
@@ -249,6 +250,12 @@ def _special(name: str) -> Iterator[bytes]:
             xmp = chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0<a/>") + chunk(b"tRNS", b"\0\1\0\2\0\3")
             plain = png(rgb, Told())
             yield plain[:33] + text + xmp + plain[33:]
+            hdr = chunk(b"cICP", b"\x09\x10\0\1") + chunk(b"mDCV", bytes(24)) + chunk(b"cLLI", bytes(8))
+            for mode in "RGB", "RGB;16":
+                plain = png(noise(mode), Told())
+                yield plain[:33] + hdr + plain[33:]
+                corners = struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
+                yield plain[:33] + chunk(b"gAMA", bytes(4)) + chunk(b"cHRM", corners) + plain[33:]
         case "jpeg":
             yield _pillow("RGB", "JPEG", progressive=True, exif=_camera(), comment="a remark")
             yield _pillow("CMYK", "JPEG", restart_marker_rows=1)
@@ -256,6 +263,9 @@ def _special(name: str) -> Iterator[bytes]:
             for mode, bits, lossless in (("L;16", 12, False), ("RGB;16", 16, True), ("RGB", 8, True)):
                 levels = noise(mode) >> (4 if bits == 12 else 0)
                 yield bytes(imagecodecs.jpeg8_encode(levels, bitspersample=bits, lossless=lossless))
+            yield two_images(OF_ADOBE, OF_ADOBE)
+            yield two_images(OF_ISO, b"")
+            yield two_images(b"", OF_APPLE)
         case "webp":
             yield _pillow("RGB", "WEBP", quality=50)
             yield _pillow("RGBA", "WEBP", quality=50, exif=_camera())
@@ -314,6 +324,8 @@ def _special(name: str) -> Iterator[bytes]:
         case "heif":
             yield _pillow("RGB", "HEIF", exif=_camera())
             yield _frames("HEIF")
+            for mode, bits in ("RGB", 10), ("RGBA", 12), ("L", 10):
+                yield _deep_heif(mode, bits)
         case "jxl":
             yield _pillow("RGB", "JXL", exif=_camera())
             yield _pillow("RGB", "JXL", quality=50)
@@ -322,6 +334,22 @@ def _special(name: str) -> Iterator[bytes]:
         case "avif":
             yield _pillow("RGB", "AVIF", exif=_camera(), speed=10)
             yield _frames("AVIF", duration=40, speed=10)
+            for mode, bits in ("RGB;16", 10), ("RGBA;16", 12):
+                values = noise(mode) >> np.uint16(16 - bits)
+                options = {"primaries": 9, "transfer": 16, "matrix": 9, "speed": 10}
+                yield bytes(imagecodecs.avif_encode(values, level=90, bitspersample=bits, **options))
+            frames = np.stack([noise("RGB;16") >> np.uint16(6)] * 2)
+            yield bytes(imagecodecs.avif_encode(frames, level=90, bitspersample=10, speed=10))
+
+
+def _deep_heif(mode: str, bits: int) -> bytes:
+    import pillow_heif
+
+    stream = io.BytesIO()
+    values = noise(f"{mode};16") >> np.uint16(16 - bits)
+    options = {"color_primaries": 9, "transfer_characteristics": 18, "matrix_coefficients": 9}
+    pillow_heif.encode(f"{mode};{bits}", (20, 12), values.tobytes(), stream, bit_depth=bits, **options)
+    return stream.getvalue()
 
 
 def _directories() -> Iterator[bytes]:

@@ -10,8 +10,10 @@ from PIL import Image
 from dpid_cli.pictures.codecs.images import Frames, HighDepthImage, Samples
 from dpid_cli.pictures.limits import Limits
 from dpid_cli.pictures.picture import Metadata, Palette
+from dpid_cli.pictures.profiles import Colours
 
 __all__ = [
+    "Colours",
     "Frames",
     "HighDepthImage",
     "Image",

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
-from typing import IO, TYPE_CHECKING, ClassVar
+from collections.abc import Iterable, Mapping
+from typing import IO, TYPE_CHECKING, Any, ClassVar
 
-from dpid_cli.pictures.codecs.base import QUALITY, TAGS, Animation, Codec
+from dpid_cli.pictures.codecs.base import GAIN_MAP, QUALITY, TAGS, Animation, Codec
 from dpid_cli.pictures.codecs.isobmff import BRANDS, box, boxes, without_exif
+from dpid_cli.pictures.codecs.isobmff_items import LIGHT_LEVELS, Item, coding, with_metadata, written
+from dpid_cli.pictures.limits import RefusedError
 
 if TYPE_CHECKING:
-    from dpid_cli.pictures.codecs.annotations import Frames, Image, Limits
+    from dpid_cli.pictures.codecs.annotations import (
+        Colours,
+        Frames,
+        HighDepthImage,
+        Image,
+        Limits,
+        Opened,
+        Pixels,
+        Samples,
+    )
 
-_DESCRIPTION = 2**16  # bytes before the pixels, which describe them
-_HIGH_BITDEPTH = 0x40
+_SPEED = 6  # as Pillow has it
+_XMP = b"application/rdf+xml"
 
 
 class Avif(Codec):
@@ -23,8 +34,10 @@ class Avif(Codec):
     extensions = (".avif", ".avifs")
     signature = BRANDS + rb"avi[fs]"
     plugin = "PIL.AvifImagePlugin"
-    modes = frozenset({"RGB", "RGBA"})
+    modes = frozenset({"RGB", "RGBA", "RGB;16", "RGBA;16"})
+    depths = (10, 12)
     profile = True
+    cicp = True
     metadata = TAGS
     several = "animation"
     max_side = 32768
@@ -34,13 +47,26 @@ class Avif(Codec):
     repairable = True
     stores_plays = False
 
+    def open(self, stream: IO[bytes], limits: Limits) -> Opened:
+        image = self.open_image(stream, limits)
+        return image if image.info["bits"] == 8 else _high_depth(image, stream)
+
+    def open_image(self, stream: IO[bytes], limits: Limits) -> Image.Image:
+        found = coding(stream)
+        image = super().open_image(stream, limits)
+        image.info |= {"bits": found.bits, "cicp": found.cicp, "light_levels": found.light_levels}
+        return image
+
     def is_high_depth(self, image: Image.Image) -> bool:
-        file = getattr(image, "fp", None)
-        if file is None:
-            return super().is_high_depth(image)
-        file.seek(0)
-        settings = file.read(_DESCRIPTION).partition(b"av1C")[2][:3]
-        return len(settings) == 3 and bool(settings[2] & _HIGH_BITDEPTH)
+        return bool(image.info["bits"] > 8)
+
+    def left_out(self, image: Opened, stream: IO[bytes]) -> list[str]:
+        return [GAIN_MAP] * coding(stream).gain_map
+
+    def colours(self, image: Image.Image) -> Colours:
+        colours = super().colours(image)
+        notes = [LIGHT_LEVELS] * image.info["light_levels"]
+        return colours._replace(notes=[*colours.notes, *notes])
 
     def frames(self, stream: IO[bytes], limits: Limits) -> Frames | None:
         return self.frames_by_pillow(stream, limits) if b"avis" in stream.read(64) else None
@@ -48,10 +74,63 @@ class Avif(Codec):
     def without_metadata(self, data: bytes) -> Iterable[bytes]:
         return [without_exif(data)]
 
+    def encode(self, pixels: Pixels, mode: str, stream: IO[bytes], options: Mapping[str, Any]) -> None:
+        """Encode by Pillow, but for code points and more than 8 bits."""
+        if pixels.itemsize == 1 and "cicp" not in options:
+            super().encode(pixels, mode, stream, options)
+        elif "save_all" not in options:
+            stream.write(self.high_depth_file(pixels, mode, options))
+        elif options.get("icc_profile"):  # which says the same
+            rest = {key: value for key, value in options.items() if key != "cicp"}
+            super().encode(pixels, mode, stream, rest)
+        else:
+            raise RefusedError(
+                f"AVIF animations are not written with colours in {options['cicp'].title}: use --frame N"
+            )
+
+    def high_depth_file(self, pixels: Pixels, mode: str, options: Mapping[str, Any]) -> bytes:
+        from imagecodecs import avif_encode
+
+        from dpid_cli.pictures.codecs.images import compressed, with_channels
+
+        cicp, matrix = written(options)
+        bits = options.get("bits", 8)
+        file = avif_encode(
+            compressed(with_channels(pixels, mode), bits),
+            level=options["quality"],
+            speed=_SPEED,
+            bitspersample=bits,
+            pixelformat="444",
+            primaries=cicp.primaries,
+            transfer=cicp.transfer,
+            matrix=matrix,
+        )
+        items = (
+            [Item(b"Exif", b"", bytes(4) + options["exif"].removeprefix(b"Exif\0\0"))]
+            if "exif" in options
+            else []
+        )
+        items += [Item(b"mime", _XMP, options["xmp"])] if "xmp" in options else []
+        return with_metadata(bytes(file), items, options.get("icc_profile"))
+
     def write_animation(self, animation: Animation, stream: IO[bytes]) -> None:
         buffer = io.BytesIO()
         super().write_animation(animation, buffer)
         stream.write(_without_dates(buffer.getvalue()))
+
+
+def _high_depth(image: Image.Image, stream: IO[bytes]) -> HighDepthImage:
+    from dpid_cli.pictures.codecs.images import HighDepthImage, colours_like
+
+    def samples() -> Samples:
+        import numpy as np
+        from imagecodecs import avif_decode
+
+        stream.seek(0)
+        values = np.asarray(avif_decode(stream.read(), index=0))
+        return colours_like(image, values, image.info["bits"])
+
+    return HighDepthImage(image.size, image, samples)
 
 
 def _without_dates(avif: bytes) -> bytes:

@@ -18,13 +18,23 @@ from dpid_cli.errors import ArgumentError
 from dpid_cli.pictures.limits import RefusedError
 
 if TYPE_CHECKING:
-    from dpid_cli.pictures.codecs.annotations import Frames, Image, Limits, Metadata, Opened, Palette, Pixels
+    from dpid_cli.pictures.codecs.annotations import (
+        Colours,
+        Frames,
+        Image,
+        Limits,
+        Metadata,
+        Opened,
+        Palette,
+        Pixels,
+    )
 
 COLOUR = frozenset({"L", "RGB"})
 ALPHA = frozenset({"LA", "RGBA"})
 HIGH_DEPTH = frozenset({"L;16", "LA;16", "RGB;16", "RGBA;16"})
 INDICES = frozenset({"P"})
 TAGS = frozenset({"exif", "xmp"})
+GAIN_MAP = "its gain map, which makes HDR of it, is dropped"
 _PIXELS_PER_BYTE = 4096  # Huffman codes hold 512 at most, LZW 2730
 _HARMLESS = 2**24  # pixels, whatever the file
 
@@ -72,6 +82,8 @@ class Codec:
     modes: ClassVar[frozenset[str]]  # values of `Picture.mode` that it stores; none if it is only read
     metadata: ClassVar[frozenset[str]] = frozenset()  # fields of `Metadata` that it stores
     profile: ClassVar[bool] = False  # whether it stores a colour profile
+    cicp: ClassVar[bool] = False  # whether it stores code points of colours
+    depths: ClassVar[tuple[int, ...]] = (16,)  # bits of a channel in modes of 16 bits, from few to many
     several: ClassVar[str] = ""  # whether several images are an 'animation' or 'pages'
     max_side: ClassVar[int] = 2**31 - 1
     max_iptc: ClassVar[float] = math.inf  # bytes
@@ -179,10 +191,17 @@ class Codec:
         """The name of the format that a file with these pixels has."""
         return self.name
 
-    def profile_of(self, image: Image.Image) -> bytes | None:
-        """The colour profile."""
-        stored = image.info.get("icc_profile")
-        return stored if isinstance(stored, bytes) else None
+    def colours(self, image: Image.Image) -> Colours:
+        """What the file says about its colours: a profile, else code points in its ``info``, else EXIF."""
+        from dpid_cli.pictures import exif, profiles
+
+        stored, code = image.info.get("icc_profile"), image.info.get("cicp")
+        if isinstance(stored, bytes):
+            return profiles.Colours(stored)
+        if code is not None:
+            return profiles.coded(code, image.mode)
+        is_colour = image.mode not in profiles.GRAY_MODES
+        return profiles.Colours(profiles.adobe_rgb() if is_colour and exif.says_adobe_rgb(image) else None)
 
     def resolution(self, image: Image.Image) -> tuple[float, float] | None:
         """Pixels per inch, where they do not stand in EXIF."""

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import IO, TYPE_CHECKING, ClassVar
+import io
+from collections.abc import Iterable, Mapping
+from typing import IO, TYPE_CHECKING, Any, ClassVar
 
-from dpid_cli.pictures.codecs.base import QUALITY, TAGS, Codec
+from dpid_cli.pictures.codecs.base import GAIN_MAP, QUALITY, TAGS, Codec
 from dpid_cli.pictures.codecs.isobmff import BRANDS, without_exif
+from dpid_cli.pictures.codecs.isobmff_items import LIGHT_LEVELS, coding, written
 
 if TYPE_CHECKING:
-    from dpid_cli.pictures.codecs.annotations import Image, Opened
+    from dpid_cli.pictures.codecs.annotations import (
+        Colours,
+        HighDepthImage,
+        Image,
+        Limits,
+        Opened,
+        Pixels,
+        Samples,
+    )
 
 
 class Heif(Codec):
@@ -20,8 +30,10 @@ class Heif(Codec):
     signature = BRANDS + rb"(?:he(?:ic|ix|im|is|vc|vx|vm|vs)|mif1|msf1)"
     plugin = "pillow_heif"
     package = "pillow-heif"
-    modes = frozenset({"L", "RGB", "RGBA"})
+    modes = frozenset({"L", "RGB", "RGBA", "L;16", "RGB;16", "RGBA;16"})
+    depths = (10, 12)
     profile = True
+    cicp = True
     metadata = TAGS
     max_side = 16384
     defaults: ClassVar = {"quality": 90, "chroma": "444"}
@@ -34,12 +46,63 @@ class Heif(Codec):
 
         pillow_heif.register_heif_opener()
 
-    def is_high_depth(self, image: Image.Image) -> bool:
-        return bool(image.info.get("bit_depth", 8) > 8)
+    def open(self, stream: IO[bytes], limits: Limits) -> Opened:
+        image = self.open_image(stream, limits)
+        return image if image.info.get("bit_depth", 8) <= 8 else _high_depth(image, stream)
+
+    def open_image(self, stream: IO[bytes], limits: Limits) -> Image.Image:
+        found = coding(stream)
+        image = super().open_image(stream, limits)
+        image.info |= {"cicp": found.cicp, "light_levels": found.light_levels}
+        return image
 
     def left_out(self, image: Opened, stream: IO[bytes]) -> list[str]:
-        count = getattr(image, "n_frames", 1)
-        return [f"{count} images, of which only the main one is read"] if count > 1 else []
+        header = getattr(image, "header", image)
+        count = getattr(header, "n_frames", 1)
+        notes = [f"{count} images, of which only the main one is read"] if count > 1 else []
+        return notes + [GAIN_MAP] * coding(stream).gain_map
+
+    def colours(self, image: Image.Image) -> Colours:
+        colours = super().colours(image)
+        notes = [LIGHT_LEVELS] * image.info["light_levels"]
+        return colours._replace(notes=[*colours.notes, *notes])
+
+    def encode(self, pixels: Pixels, mode: str, stream: IO[bytes], options: Mapping[str, Any]) -> None:
+        """Encode by Pillow, but for code points and more than 8 bits."""
+        if pixels.itemsize == 1 and "cicp" not in options:
+            super().encode(pixels, mode, stream, options)
+        else:
+            stream.write(self.high_depth_file(pixels, mode, options))
+
+    def high_depth_file(self, pixels: Pixels, mode: str, options: Mapping[str, Any]) -> bytes:
+        from pillow_heif import encode
+
+        from dpid_cli.pictures.codecs.images import compressed, with_channels
+
+        bits = options.get("bits", 8)
+        keywords = {key: value for key, value in options.items() if key not in ("cicp", "bits")}
+        cicp, keywords["matrix_coefficients"] = written(options)
+        keywords["color_primaries"], keywords["transfer_characteristics"] = cicp.primaries, cicp.transfer
+        values, buffer = compressed(with_channels(pixels, mode), bits), io.BytesIO()
+        kind = mode.partition(";")[0] + (f";{bits}" if bits > 8 else "")
+        size = pixels.shape[1], pixels.shape[0]
+        encode(kind, size, values.tobytes(), buffer, bit_depth=bits, full_range_flag=1, **keywords)
+        return buffer.getvalue()
 
     def without_metadata(self, data: bytes) -> Iterable[bytes]:
         return [without_exif(data)] if data[8:12] == b"mif1" else []
+
+
+def _high_depth(image: Image.Image, stream: IO[bytes]) -> HighDepthImage:
+    from dpid_cli.pictures.codecs.images import HighDepthImage, colours_like
+
+    def samples() -> Samples:
+        import numpy as np
+        from pillow_heif import HeifFile
+
+        file = HeifFile(  # type: ignore[no-untyped-call]
+            stream, convert_hdr_to_8bit=False, hdr_to_16bit=False
+        )
+        return colours_like(image, np.asarray(file), image.info["bit_depth"])
+
+    return HighDepthImage(image.size, image, samples)

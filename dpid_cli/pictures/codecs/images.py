@@ -21,6 +21,7 @@ class Samples(NamedTuple):
     values: NDArray[Any]  # uint8, uint16 or float32, (H, W[, C])
     alpha: bool  # whether the last channel is straight alpha
     notes: Sequence[str] = ()  # what was lost
+    bits: int | None = None  # a channel in the file, if `values` have more
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,38 @@ def samples_like(image: Image.Image, values: NDArray[Any], bits: int) -> Samples
         values = stretched(values.astype(np.uint16, copy=False), 2**bits - 1)
     elif bits < 8:
         values = (values * (255 / (2**bits - 1)) + 0.5).astype(np.uint8)
-    return Samples(values, channels in (2, 4))
+    return Samples(values, channels in (2, 4), bits=bits if 8 < bits < 16 else None)
+
+
+def colours_like(image: Image.Image, values: NDArray[np.uint16], bits: int) -> Samples:
+    """The same for RGB and RGBA, which decoders may return as gray, or without opaque alpha."""
+    if values.dtype != np.uint16:
+        raise ValueError("its headers do not agree on its depth")
+    channels = 1 if values.ndim == 2 else values.shape[2]
+    if channels in (1, 2) and image.mode in ("RGB", "RGBA"):
+        values = with_channels(values, "RGBA;16" if channels == 2 else "RGB;16")
+    return samples_like(image, values, bits)
+
+
+def with_channels(pixels: NDArray[Any], mode: str) -> NDArray[Any]:
+    """Pixels with the channels of a mode that has at least as many; new alpha is opaque."""
+    wanted, channels = CHANNELS[mode.partition(";")[0]], 1 if pixels.ndim == 2 else pixels.shape[2]
+    if channels == wanted:
+        return pixels
+    apart = pixels.reshape(*pixels.shape[:2], channels)
+    colours = apart if channels == 3 else apart[..., [0, 0, 0]]
+    if wanted == 3:
+        return colours
+    alpha = apart[..., 1:] if channels == 2 else np.full_like(apart[..., :1], np.iinfo(pixels.dtype).max)
+    return np.concatenate([colours, alpha], axis=-1)
+
+
+def compressed(values: NDArray[Any], bits: int) -> NDArray[Any]:
+    """Values from 0 to 65535 as ones of so many bits, the inverse of `stretched`; uint8 stays."""
+    if values.itemsize == 1 or bits == 16:
+        return values
+    wide: NDArray[np.uint32] = values.astype(np.uint32)
+    return ((wide * np.uint32(2**bits - 1) + np.uint32(32767)) // np.uint32(65535)).astype(np.uint16)
 
 
 def eight_bits(image: Image.Image) -> Image.Image:

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from dpid_cli.pictures import iptc
-from dpid_cli.pictures.codecs.base import COLOUR, QUALITY, TAGS, Codec, EncoderOption, check_expansion
+from dpid_cli.pictures.codecs.base import (
+    COLOUR,
+    GAIN_MAP,
+    QUALITY,
+    TAGS,
+    Codec,
+    EncoderOption,
+    check_expansion,
+)
 
 if TYPE_CHECKING:
     from dpid_cli.pictures.codecs.annotations import Image, Limits, Metadata, Opened, Pixels
@@ -21,6 +30,13 @@ _COMMENT = 0xFE
 _SCAN = 0xDA
 # Also JFIF, colour profiles, and the colour transform.
 _KEPT = frozenset({0xE0, _EXIF_OR_XMP, 0xE2, 0xEE})
+# What gain maps, or images that have one, say in XMP or in a segment of their own (ISO 21496-1).
+_GAIN_MAPS = (
+    b"http://ns.adobe.com/hdr-gain-map/",
+    b"photo:2020:aux:hdrgainmap",
+    b"urn:iso:std:iso:ts:21496:-1\0",
+)
+_ENTRIES = 0xB002  # the tag of the list of images
 _SEGMENT = 65504  # bytes for XMP, which has the longest label
 _USUAL_SCANS = 20
 _MOST_DECODED = 2 * 10**9  # pixels of all scans together, some seconds
@@ -69,6 +85,9 @@ class Jpeg(Codec):
     def resolution(self, image: Image.Image) -> tuple[float, float] | None:
         return super().resolution(image) if image.info.get("jfif_unit") in (1, 2) else None  # or guessed
 
+    def left_out(self, image: Opened, stream: IO[bytes]) -> list[str]:
+        return [GAIN_MAP] * _has_gain_map(image, stream)
+
     def iptc(self, image: Image.Image) -> list[bytes]:
         return [image.info.get("photoshop", {}).get(iptc.RECORDS, b"")]
 
@@ -99,6 +118,34 @@ class JpegLs(Jpeg):
     profile, metadata = False, frozenset()
     encoder_options = ()
     defaults: ClassVar = {}
+
+
+def _has_gain_map(image: Any, stream: IO[bytes]) -> bool:
+    """Whether the file says that another of its images is one, or that image does."""
+    image = getattr(image, "header", image)
+    segments = [content for _, content in getattr(image, "applist", ())]
+    if any(label in content for content in segments for label in _GAIN_MAPS):
+        return True
+    for place in _other_images(image.info):
+        stream.seek(place)
+        head = stream.read(_SEGMENT)
+        if any(label in head for label in _GAIN_MAPS):
+            return True
+    return False
+
+
+def _other_images(info: Mapping[Any, Any]) -> list[int]:
+    """Where further images of the file begin (CIPA DC-007)."""
+    table, base = info.get("mp", b""), info.get("mpoffset", 0)
+    order = "<" if table[:2] == b"II" else ">"
+    with suppress(struct.error):
+        (start,) = struct.unpack_from(f"{order}L", table, 4)
+        (count,) = struct.unpack_from(f"{order}H", table, start)
+        fields = (struct.unpack_from(f"{order}HHLL", table, start + 2 + 12 * k) for k in range(count))
+        entries = next(((length, place) for tag, _, length, place in fields if tag == _ENTRIES), (0, 0))
+        ends = range(entries[1], entries[1] + entries[0], 16)
+        return [base + offset for k in ends if (offset := struct.unpack_from(f"{order}L", table, k + 8)[0])]
+    return []
 
 
 def _check_scans(image: Image.Image, stream: IO[bytes]) -> None:

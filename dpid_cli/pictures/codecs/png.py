@@ -9,6 +9,7 @@ from functools import partial
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from dpid_cli.pictures import iptc
+from dpid_cli.pictures.cicp import Cicp
 from dpid_cli.pictures.codecs import png_chunks
 from dpid_cli.pictures.codecs.base import (
     ALPHA,
@@ -22,7 +23,7 @@ from dpid_cli.pictures.codecs.base import (
 )
 
 if TYPE_CHECKING:
-    from dpid_cli.pictures.codecs.annotations import Frames, Image, Limits, Metadata, Opened, Pixels
+    from dpid_cli.pictures.codecs.annotations import Colours, Frames, Image, Limits, Metadata, Opened, Pixels
 
 COMPRESSION = EncoderOption(
     "compress_level", 0, 9, "Set the compression of {}, from 0 (fast) to 9 (small); always lossless."
@@ -31,6 +32,7 @@ _XMP_KEYWORD = "XML:com.adobe.xmp"
 _RAW_PROFILE = "Raw profile type"  # how ImageMagick stores binary metadata as text
 _IPTC_KEYWORDS = tuple(f"{_RAW_PROFILE} {kind}" for kind in ("iptc", "8bim", "APP13"))
 _LONGEST_KEYWORD = 79
+_NO_MATRIX = 0  # as pixels are gray or RGB
 _COLUMNS = 72  # of hexadecimal digits
 
 
@@ -43,6 +45,7 @@ class Png(Codec):
     plugin = "PIL.PngImagePlugin"
     modes = COLOUR | ALPHA | HIGH_DEPTH | INDICES
     profile = True
+    cicp = True
     metadata = TAGS | {"iptc", "dpi", "text"}
     several = "animation"
     max_iptc = png_chunks.LONGEST_TEXT * 4 // 9  # as digits, in lines
@@ -59,7 +62,16 @@ class Png(Codec):
         from dpid_cli.pictures.codecs import png_pixels
 
         self.load_plugin()
-        return png_pixels.opened(stream.read(), limits)
+        coding = png_chunks.coding(stream)
+        opened = png_pixels.opened(stream.read(), limits)
+        _note_coding(opened.header, coding)
+        return opened
+
+    def open_image(self, stream: IO[bytes], limits: Limits) -> Image.Image:
+        coding = png_chunks.coding(stream)
+        image = super().open_image(stream, limits)
+        _note_coding(image, coding)
+        return image
 
     def frames(self, stream: IO[bytes], limits: Limits) -> Frames | None:
         from dpid_cli.pictures.codecs import png_pixels
@@ -76,14 +88,30 @@ class Png(Codec):
     def without_metadata(self, data: bytes) -> Iterable[bytes]:
         return [png_chunks.without_text(data)]
 
-    def profile_of(self, image: Image.Image) -> bytes | None:
-        """The profile, or one of gamma and primaries."""
-        from dpid_cli.pictures import icc
+    def colours(self, image: Image.Image) -> Colours:
+        """By code points, else a profile, else a mark of sRGB, else gamma and primaries, else EXIF."""
+        from dpid_cli.pictures import profiles
+        from dpid_cli.pictures.profiles import Colours, coded
 
         info = image.info
-        if isinstance(info.get("icc_profile"), bytes) or "srgb" in info:
-            return super().profile_of(image)
-        return icc.of_gamma(info.get("gamma"), info.get("chromaticity", ()), image.mode)
+        if "cicp" in info:
+            colours = coded(info["cicp"], image.mode)
+            notes = ["its light levels (mDCV, cLLI) are dropped"] * info["light_levels"]
+            return colours._replace(notes=[*colours.notes, *notes])
+        if isinstance(info.get("icc_profile"), bytes):
+            return super().colours(image)
+        gamma, corners = info.get("gamma"), info.get("chromaticity")
+        if "srgb" in info or (gamma is None and corners is None):
+            return Colours() if "srgb" in info else super().colours(image)
+        notes = []
+        if gamma is not None and not profiles.has_curve(gamma):
+            notes.append(f"its gamma (gAMA) of {gamma:g} is not usable: that of sRGB is used instead")
+            gamma = None
+        is_colour = image.mode not in profiles.GRAY_MODES
+        if is_colour and corners is not None and not profiles.has_colours(corners):
+            notes.append("its primaries (cHRM) are not usable: those of sRGB are used instead")
+            corners = None
+        return Colours(profiles.of_gamma(gamma, corners, image.mode), notes=notes)
 
     def texts(self, image: Image.Image) -> tuple[dict[str, str], bool]:
         # Pillow puts them among what it finds itself, and one may be called "transparency".
@@ -108,6 +136,16 @@ class Png(Codec):
         xmp, records = options.pop("xmp", b""), options.pop("iptc", b"")
         return options | {"pnginfo": _chunks(metadata, xmp, records)}, lost
 
+    def encode(self, pixels: Pixels, mode: str, stream: IO[bytes], options: Mapping[str, Any]) -> None:
+        cicp: Cicp | None = options.get("cicp")
+        if cicp is None:
+            super().encode(pixels, mode, stream, options)
+            return
+        buffer = io.BytesIO()
+        super().encode(pixels, mode, buffer, {k: value for k, value in options.items() if k != "cicp"})
+        numbers = (cicp.primaries, cicp.transfer, _NO_MATRIX, cicp.full_range)
+        stream.write(png_chunks.with_chunk(buffer.getvalue(), b"cICP", bytes(numbers)))
+
     def high_depth_file(self, pixels: Pixels, mode: str, options: Mapping[str, Any]) -> bytes:
         from PIL import Image
 
@@ -127,6 +165,14 @@ class Png(Codec):
             return self.by_pillow(image, self.options)
 
         png_pixels.write_animation(first.getvalue(), animation, encode, stream)
+
+
+def _note_coding(image: Image.Image, coding: Mapping[bytes, bytes]) -> None:
+    """Put code points where `colours` finds them."""
+    if b"cICP" in coding:
+        primaries, transfer, _, is_full = coding[b"cICP"]
+        image.info["cicp"] = Cicp(primaries, transfer, bool(is_full))
+        image.info["light_levels"] = len(coding) > 1
 
 
 def _chunks(metadata: Metadata, xmp: bytes, records: bytes) -> Any:

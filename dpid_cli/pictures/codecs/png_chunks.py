@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from collections.abc import Iterator
+from typing import IO
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 LONGEST_TEXT = 2**20  # bytes; Pillow opens no file with a longer one, or with a longer profile
 _FRAMES = frozenset({b"acTL", b"fcTL", b"fdAT"})
+# Chunks about colours, with their lengths.
+_COLOURS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4, b"mDCV": 24, b"cLLI": 8}
 _KEPT = frozenset({b"tRNS", b"iCCP", b"eXIf", b"pHYs"}) | _FRAMES
 
 
@@ -24,6 +28,34 @@ def chunks(data: bytes) -> Iterator[bytes]:
         end = start + 12 + int.from_bytes(data[start : start + 4], "big")
         yield data[start:end]
         start = end
+
+
+def coding(stream: IO[bytes]) -> dict[bytes, bytes]:
+    """Code points of colours and the light levels that go with them: contents by type, if undamaged.
+
+    The stream stays in place.
+    """
+    place = stream.tell()
+    stream.seek(len(SIGNATURE))
+    found = {}
+    while len(head := stream.read(8)) == 8:
+        length, kind = int.from_bytes(head[:4], "big"), head[4:]
+        if kind == b"IDAT":
+            break
+        if kind in (b"cICP", b"mDCV", b"cLLI") and length == _COLOURS[kind]:
+            own = head + stream.read(length + 4)
+            if own == chunk(kind, own[8:-4]):
+                found[kind] = own[8:-4]
+        else:
+            stream.seek(length + 4, io.SEEK_CUR)
+    stream.seek(place)
+    return found
+
+
+def with_chunk(png: bytes, kind: bytes, content: bytes) -> bytes:
+    """A file with another chunk right behind its header."""
+    header, *others = chunks(png)
+    return b"".join([SIGNATURE, header, chunk(kind, content), *others])
 
 
 def with_pixels(png: bytes, pixels: bytes) -> bytes:
@@ -50,8 +82,10 @@ def _is_needed(chunk: bytes) -> bool:
     kind, content = chunk[4:8], chunk[8:-4]
     if kind[:1].isupper():
         return True
-    if kind not in _KEPT or zlib.crc32(kind + content).to_bytes(4, "big") != chunk[-4:]:
+    if kind not in _KEPT | _COLOURS.keys() or zlib.crc32(kind + content).to_bytes(4, "big") != chunk[-4:]:
         return False
+    if kind in _COLOURS:
+        return len(content) == _COLOURS[kind]
     return kind != b"iCCP" or _profile_length(content) <= LONGEST_TEXT
 
 
