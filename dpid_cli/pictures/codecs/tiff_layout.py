@@ -135,6 +135,15 @@ class Channels(NamedTuple):
     note: str  # on those that are dropped, if there are any
 
 
+def size_of(page: Any) -> tuple[int, int]:
+    """Width and height of a page, or a `ValueError` if some number that describes it is none."""
+    sides = page.imagewidth, page.imagelength
+    others = page.tilewidth, page.tilelength, page.rowsperstrip, page.samplesperpixel, page.imagedepth
+    if not all(isinstance(number, int) for number in (*sides, *others)):
+        raise ValueError("its size is damaged")
+    return sides
+
+
 def channels_of(page: Any) -> Channels:
     """Tell colours and alpha of a page from other channels."""
     colours = COLOURS[page.photometric]
