@@ -29,6 +29,7 @@ _WITH_ALPHA = {
 _UNSIGNED = 1  # SampleFormat
 _MOST_SAMPLES = 16
 _LARGEST_TILE = 2**24
+_BEGINNING = 1000  # characters of a description
 # How ImageJ and tifffile describe images that follow the first one without directories.
 _STACK = re.compile(r"(?ms)ImageJ=.*?^images=(\d+)|\{\"shape\": \[([\d, ]+)\].*\"truncated\": true")
 
@@ -77,7 +78,7 @@ class Tags(TiffImageFile):
         """
         if len(set(self._several(_FORMAT))) > 1:
             raise RefusedError("channels of different kinds are not supported: convert them to one kind")
-        match = _STACK.match(str(self.tag_v2.get(_DESCRIPTION, "")))
+        match = _STACK.match(str(self.tag_v2.get(_DESCRIPTION, ""))[:_BEGINNING])
         if match is None or self.tag_v2.next:
             return
         samples = self._size[0] * self._size[1] * self._count()
