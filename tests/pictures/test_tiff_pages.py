@@ -85,6 +85,13 @@ def test_a_mask_is_not_dropped_silently(dpid, folder):
         np.testing.assert_array_equal(pixels(f"{number}.png"), image)
 
 
+def test_a_mask_alone_is_an_image(dpid, folder):
+    mask = values("L", "8")
+    Path("a.tif").write_bytes(tiff(mask, {254: [4]}))
+    assert dpid("downscale", "a.tif", "-s", "1", "-m", "box", "-o", "b.png").stderr == ""
+    np.testing.assert_array_equal(pixels("b.png"), mask)
+
+
 def test_a_subifd_that_is_damaged():
     """It does not matter below a page; below a thumbnail, the image is lost."""
     image = values("RGB", "8")
@@ -99,6 +106,13 @@ def test_a_subifd_that_is_damaged():
         else:
             with pytest.raises(FileError, match="damaged"):
                 read(io.BytesIO(data), "a")
+        # A page behind the thumbnail is enough.
+        more = written((first, options), (image, {"subfiletype": int(is_read)}), (image, {}))
+        with tifffile.TiffFile(io.BytesIO(more)) as file:
+            tag = file.pages[0].tags["SubIFDs"]
+            data = bytearray(more)
+            struct.pack_into("<I", data, tag.valueoffset, len(data) + 99)
+        np.testing.assert_array_equal(read(io.BytesIO(data), "a").pixels, image)
 
 
 def raw_files() -> dict[str, bytes]:

@@ -81,10 +81,11 @@ def pages(stream: IO[bytes], limits: Limits, *, first: bool = False) -> list[Dir
 
 
 def has_mask(stream: IO[bytes]) -> bool:
-    """Whether the main chain of a file whose pages were found contains a mask."""
+    """Whether the main chain of a file whose pages were found contains a mask besides images."""
+    kinds: set[bool] = set()
     with suppress(ValueError, struct.error):
-        return any(directory.mask for directory in _Reader(stream).chain())
-    return False
+        kinds.update(directory.mask for directory in _Reader(stream).chain())
+    return kinds == {True, False}
 
 
 def starting_at(directory: Directory, stream: IO[bytes]) -> IO[bytes]:
@@ -99,17 +100,14 @@ def starting_at(directory: Directory, stream: IO[bytes]) -> IO[bytes]:
 def _check_developed(directory: Directory, reader: _Reader) -> None:
     """Raise a `RefusedError` if a directory or one below it holds what a sensor measured."""
     raw = directory.raw
-    try:
+    with suppress(ValueError, struct.error):  # what is below matters only if there is nothing else
         raw = raw or any(child.raw for child in reader.children(directory))
-    except (ValueError, struct.error):
-        if directory.part:  # the image may lie below
-            raise
     if raw:
         raise RefusedError(_RAW)
 
 
 class _Reader:
-    """Reads directories, each once."""
+    """Reads directories, a limited number of them."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream

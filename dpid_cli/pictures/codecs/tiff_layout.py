@@ -29,6 +29,7 @@ _WITH_ALPHA = {
 _UNSIGNED = 1  # SampleFormat
 _MOST_SAMPLES = 16
 _LARGEST_TILE = 2**24
+_BEGINNING = 1000  # characters of a description
 # How ImageJ and tifffile describe images that follow the first one without directories.
 _STACK = re.compile(r"(?ms)ImageJ=.*?^images=(\d+)|\{\"shape\": \[([\d, ]+)\].*\"truncated\": true")
 
@@ -77,7 +78,7 @@ class Tags(TiffImageFile):
         """
         if len(set(self._several(_FORMAT))) > 1:
             raise RefusedError("channels of different kinds are not supported: convert them to one kind")
-        match = _STACK.match(str(self.tag_v2.get(_DESCRIPTION, "")))
+        match = _STACK.match(str(self.tag_v2.get(_DESCRIPTION, ""))[:_BEGINNING])
         if match is None or self.tag_v2.next:
             return
         samples = self._size[0] * self._size[1] * self._count()
@@ -133,6 +134,15 @@ class Channels(NamedTuple):
     kept: list[int]  # colours, then alpha
     alpha: int  # its ExtraSamples, or 0
     note: str  # on those that are dropped, if there are any
+
+
+def size_of(page: Any) -> tuple[int, int]:
+    """Width and height of a page, or a `ValueError` if some number that describes it is none."""
+    sides = page.imagewidth, page.imagelength
+    others = page.tilewidth, page.tilelength, page.rowsperstrip, page.samplesperpixel, page.imagedepth
+    if not all(isinstance(number, int) for number in (*sides, *others)):
+        raise ValueError("its size is damaged")
+    return sides
 
 
 def channels_of(page: Any) -> Channels:

@@ -56,7 +56,7 @@ def opened(stream: IO[bytes], limits: Limits) -> HighDepthImage | None:
             decoded = decoded._replace(notes=[*decoded.notes, note])
         return _in_srgb(decoded, page, header) if page.photometric in (INK, LAB) else decoded
 
-    return HighDepthImage((page.imagewidth, page.imagelength), header, samples)
+    return HighDepthImage(tiff_layout.size_of(page), header, samples)
 
 
 def _header(page: Any) -> Image.Image:
@@ -177,7 +177,8 @@ def _invert(values: NDArray[Any], bits: int) -> None:
     if values.dtype == bool:
         np.logical_not(gray, out=gray)
         return
-    np.subtract(1 if values.dtype.kind == "f" else values.dtype.type(2**bits - 1), gray, out=gray)
+    with np.errstate(invalid="ignore"):  # NaN is refused later
+        np.subtract(1 if values.dtype.kind == "f" else values.dtype.type(2**bits - 1), gray, out=gray)
 
 
 def _in_range(values: NDArray[Any], bits: int) -> NDArray[Any]:
