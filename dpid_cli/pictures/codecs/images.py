@@ -12,6 +12,7 @@ from PIL import Image
 
 from dpid_cli.pictures.limits import Limits
 
+_ROWS = 64
 CHANNELS = {"L": 1, "I": 1, "I;16": 1, "F": 1, "LA": 2, "RGB": 3, "RGBA": 4}  # by Pillow's modes
 
 
@@ -35,10 +36,16 @@ class HighDepthImage:
 
 def stretched(values: NDArray[np.uint16], largest: int) -> NDArray[np.uint16]:
     """Values from 0 to `largest` as ones from 0 to 65535."""
-    if largest == 65535:
-        return values
-    wide = np.minimum(values, largest).astype(np.uint32)
-    return ((wide * 65535 + largest // 2) // largest).astype(np.uint16)
+    return values if largest == 65535 else _rescaled(np.minimum(values, largest), largest, 65535)
+
+
+def _rescaled(values: NDArray[np.uint16], full: int, new: int) -> NDArray[np.uint16]:
+    """Levels from 0 to `full` as levels from 0 to `new`, some rows at a time."""
+    result = np.empty(values.shape, np.uint16)
+    for top in range(0, len(values), _ROWS):
+        wide = values[top : top + _ROWS].astype(np.uint32)
+        result[top : top + _ROWS] = (wide * new + full // 2) // full
+    return result
 
 
 def samples_like(image: Image.Image, values: NDArray[Any], bits: int) -> Samples:
@@ -85,8 +92,7 @@ def compressed(values: NDArray[Any], bits: int) -> NDArray[Any]:
     """Values from 0 to 65535 as ones of so many bits, the inverse of `stretched`; uint8 stays."""
     if values.itemsize == 1 or bits == 16:
         return values
-    wide: NDArray[np.uint32] = values.astype(np.uint32)
-    return ((wide * np.uint32(2**bits - 1) + np.uint32(32767)) // np.uint32(65535)).astype(np.uint16)
+    return _rescaled(values, 65535, 2**bits - 1)
 
 
 def eight_bits(image: Image.Image) -> Image.Image:
