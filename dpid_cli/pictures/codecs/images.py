@@ -13,7 +13,7 @@ from PIL import Image
 from dpid_cli.pictures.limits import Limits
 
 _ROWS = 64
-CHANNELS = {"L": 1, "I": 1, "I;16": 1, "F": 1, "LA": 2, "RGB": 3, "RGBA": 4}  # by Pillow's modes
+CHANNELS = {"L": 1, "I": 1, "I;16": 1, "F": 1, "LA": 2, "RGB": 3, "RGBA": 4, "RGBa": 4}  # by Pillow's modes
 
 
 class Samples(NamedTuple):
@@ -73,6 +73,16 @@ def colours_like(image: Image.Image, values: NDArray[np.uint16], bits: int) -> S
     if channels in (1, 2) and image.mode in ("RGB", "RGBA"):
         values = with_channels(values, "RGBA;16" if channels == 2 else "RGB;16")
     return samples_like(image, values, bits)
+
+
+def straight(values: NDArray[np.uint16], bits: int) -> NDArray[np.uint16]:
+    """RGBA of so many bits whose colours are multiplied by alpha, as RGBA of which they are not."""
+    full, result = 2**bits - 1, values.copy()
+    for top in range(0, len(values), _ROWS):
+        part = values[top : top + _ROWS].astype(np.uint32)
+        alpha = np.maximum(part[..., 3:], 1)
+        result[top : top + _ROWS, :, :3] = np.minimum((part[..., :3] * full + alpha // 2) // alpha, full)
+    return result
 
 
 def with_channels(pixels: NDArray[Any], mode: str) -> NDArray[Any]:
