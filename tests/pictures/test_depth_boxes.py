@@ -178,6 +178,20 @@ def test_limited_range_of_heif():
     assert np.abs(picture.pixels - smooth().astype(int)).max() <= 4 * 65535 / 1023
 
 
+@pytest.mark.skipif("heic" not in WRITERS, reason="pillow-heif is not installed")
+def test_premultiplied_alpha_of_heif():
+    """Colours are divided by alpha."""
+    import pillow_heif
+
+    levels = np.full((32, 32, 4), (100, 200, 300, 512), np.uint16)
+    stream = io.BytesIO()
+    pillow_heif.encode("RGBa;10", (32, 32), levels.tobytes(), stream, bit_depth=10, quality=-1, chroma=444)
+    picture = read(stream, "a")
+    assert picture.mode == "RGBA;16" and picture.alpha
+    expected = np.array([100 * 1023 / 512, 200 * 1023 / 512, 300 * 1023 / 512, 512]) * (65535 / 1023)
+    assert np.abs(picture.pixels - expected).max() <= 4 * 65535 / 1023
+
+
 def test_an_animation_of_high_depth_says_so():
     frames = (np.stack([smooth(), smooth()[::-1]]) >> 6).astype(np.uint16)
     data = bytes(imagecodecs.avif_encode(frames, bitspersample=10))

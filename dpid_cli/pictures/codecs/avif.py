@@ -105,12 +105,11 @@ class Avif(Codec):
             transfer=cicp.transfer,
             matrix=matrix,
         )
-        items = (
-            [Item(b"Exif", b"", bytes(4) + options["exif"].removeprefix(b"Exif\0\0"))]
-            if "exif" in options
-            else []
-        )
-        items += [Item(b"mime", _XMP, options["xmp"])] if "xmp" in options else []
+        items = []
+        if "exif" in options:
+            items.append(Item(b"Exif", b"", bytes(4) + options["exif"].removeprefix(b"Exif\0\0")))
+        if "xmp" in options:
+            items.append(Item(b"mime", _XMP, options["xmp"]))
         return with_metadata(bytes(file), items, options.get("icc_profile"))
 
     def write_animation(self, animation: Animation, stream: IO[bytes]) -> None:

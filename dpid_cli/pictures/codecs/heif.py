@@ -94,7 +94,7 @@ class Heif(Codec):
 
 
 def _high_depth(image: Image.Image, stream: IO[bytes]) -> HighDepthImage:
-    from dpid_cli.pictures.codecs.images import HighDepthImage, colours_like
+    from dpid_cli.pictures.codecs.images import HighDepthImage, colours_like, straight
 
     def samples() -> Samples:
         import numpy as np
@@ -103,6 +103,7 @@ def _high_depth(image: Image.Image, stream: IO[bytes]) -> HighDepthImage:
         file = HeifFile(  # type: ignore[no-untyped-call]
             stream, convert_hdr_to_8bit=False, hdr_to_16bit=False
         )
-        return colours_like(image, np.asarray(file), image.info["bit_depth"])
+        values, bits = np.asarray(file), image.info["bit_depth"]
+        return colours_like(image, straight(values, bits) if file.premultiplied_alpha else values, bits)
 
     return HighDepthImage(image.size, image, samples)

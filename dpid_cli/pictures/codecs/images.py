@@ -12,7 +12,8 @@ from PIL import Image
 
 from dpid_cli.pictures.limits import Limits
 
-CHANNELS = {"L": 1, "I": 1, "I;16": 1, "F": 1, "LA": 2, "RGB": 3, "RGBA": 4}  # by Pillow's modes
+_ROWS = 64
+CHANNELS = {"L": 1, "I": 1, "I;16": 1, "F": 1, "LA": 2, "RGB": 3, "RGBA": 4, "RGBa": 4}  # by Pillow's modes
 
 
 class Samples(NamedTuple):
@@ -35,10 +36,16 @@ class HighDepthImage:
 
 def stretched(values: NDArray[np.uint16], largest: int) -> NDArray[np.uint16]:
     """Values from 0 to `largest` as ones from 0 to 65535."""
-    if largest == 65535:
-        return values
-    wide = np.minimum(values, largest).astype(np.uint32)
-    return ((wide * 65535 + largest // 2) // largest).astype(np.uint16)
+    return values if largest == 65535 else _rescaled(np.minimum(values, largest), largest, 65535)
+
+
+def _rescaled(values: NDArray[np.uint16], full: int, new: int) -> NDArray[np.uint16]:
+    """Levels from 0 to `full` as levels from 0 to `new`, some rows at a time."""
+    result = np.empty(values.shape, np.uint16)
+    for top in range(0, len(values), _ROWS):
+        wide = values[top : top + _ROWS].astype(np.uint32)
+        result[top : top + _ROWS] = (wide * new + full // 2) // full
+    return result
 
 
 def samples_like(image: Image.Image, values: NDArray[Any], bits: int) -> Samples:
@@ -68,6 +75,16 @@ def colours_like(image: Image.Image, values: NDArray[np.uint16], bits: int) -> S
     return samples_like(image, values, bits)
 
 
+def straight(values: NDArray[np.uint16], bits: int) -> NDArray[np.uint16]:
+    """RGBA of so many bits whose colours are multiplied by alpha, as RGBA of which they are not."""
+    full, result = 2**bits - 1, values.copy()
+    for top in range(0, len(values), _ROWS):
+        part = values[top : top + _ROWS].astype(np.uint32)
+        alpha = np.maximum(part[..., 3:], 1)
+        result[top : top + _ROWS, :, :3] = np.minimum((part[..., :3] * full + alpha // 2) // alpha, full)
+    return result
+
+
 def with_channels(pixels: NDArray[Any], mode: str) -> NDArray[Any]:
     """Pixels with the channels of a mode that has at least as many; new alpha is opaque."""
     wanted, channels = CHANNELS[mode.partition(";")[0]], 1 if pixels.ndim == 2 else pixels.shape[2]
@@ -85,8 +102,7 @@ def compressed(values: NDArray[Any], bits: int) -> NDArray[Any]:
     """Values from 0 to 65535 as ones of so many bits, the inverse of `stretched`; uint8 stays."""
     if values.itemsize == 1 or bits == 16:
         return values
-    wide: NDArray[np.uint32] = values.astype(np.uint32)
-    return ((wide * np.uint32(2**bits - 1) + np.uint32(32767)) // np.uint32(65535)).astype(np.uint16)
+    return _rescaled(values, 65535, 2**bits - 1)
 
 
 def eight_bits(image: Image.Image) -> Image.Image:
