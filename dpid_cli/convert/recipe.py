@@ -12,10 +12,11 @@ from dpid_cli.downscaling.devices import device_for, thread_count
 from dpid_cli.downscaling.filters import resolved
 from dpid_cli.downscaling.registry import PARAMETERS, method_named
 from dpid_cli.downscaling.sizes import Size, SizeRequest
-from dpid_cli.errors import ArgumentError, FileError
+from dpid_cli.errors import ArgumentError, FileError, warn
 from dpid_cli.pictures import Metadata, Picture, PictureSequence, icc, read_sequence, read_size
 from dpid_cli.pictures.formats import FORMATS, Format, titles
 from dpid_cli.pictures.limits import MAX_FRAMES, MAX_PIXELS
+from dpid_cli.pictures.metadata import scaled
 from dpid_cli.version import __version__
 
 _FEWEST_BYTES = 64_000_000
@@ -141,14 +142,14 @@ class Recipe:
     def apply(self, picture: Picture, size: Size, name: str) -> Picture:
         """Downscale a picture; the result has the metadata to write."""
         try:
-            picture = replace(picture, pixels=widened(picture.pixels, self.depth))
+            wide = replace(picture, pixels=widened(picture.pixels, self.depth))
             options = {option: getattr(self, option) for option in _RENDERING}
-            result = downscale_picture(picture, size, name=name, **options, **self.parameters)
+            result = downscale_picture(wide, size, name=name, **options, **self.parameters)
         except ArgumentError as error:  # the arguments were checked, so the content of the file is at fault
             raise FileError(f"{name}: {error}") from error
         except MemoryError:
             raise FileError(f"{name}: not enough memory: use a smaller image") from None
-        return self._described(replace(result, pixels=narrowed(result.pixels, self.depth)))
+        return self._described(replace(result, pixels=narrowed(result.pixels, self.depth)), picture, name)
 
     def unscaled(self, picture: Picture, name: str) -> Picture:
         """The picture in its own size with all other changes; its metadata names no method."""
@@ -159,7 +160,7 @@ class Recipe:
             )
             return box.apply(picture, picture.size, name)
         pixels = narrowed(widened(picture.pixels, self.depth), self.depth)
-        return replace(self, record=False)._described(replace(picture, pixels=pixels))
+        return replace(self, record=False)._described(replace(picture, pixels=pixels), picture, name)
 
     @property
     def keeps_everything(self) -> bool:
@@ -167,12 +168,18 @@ class Recipe:
         unchanged = self.metadata == "keep" and self.depth == "keep" and self.frame is None
         return unchanged and not self.to_srgb and self.transparency != "drop"
 
-    def _described(self, picture: Picture) -> Picture:
+    def _described(self, result: Picture, picture: Picture, name: str) -> Picture:
+        """The output for a picture, with the metadata to write."""
         if self.metadata == "keep":
+            converted = self.to_srgb or self.transparency == "drop"
+            same_values = result.pixels.dtype == picture.pixels.dtype and not converted
+            metadata, notes = scaled(picture, result, same_values=same_values)
+            for note in notes:
+                warn(f"{name}: {note}")
             software = self._software() if self.record else ""
-            return replace(picture, metadata=replace(picture.metadata, software=software))
-        profile = picture.icc_profile if self.metadata == "colour" else None
-        return replace(picture, metadata=Metadata(), icc_profile=profile)
+            return replace(result, metadata=replace(metadata, software=software))
+        profile = result.icc_profile if self.metadata == "colour" else None
+        return replace(result, metadata=Metadata(), icc_profile=profile)
 
     def _software(self) -> str:
         """Version, method and options for the Software tag of the output."""

@@ -7,11 +7,10 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import IO, Any, TypeVar
+from typing import IO, TypeVar
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
-from PIL.ExifTags import Base
 
 from dpid_cli.errors import FileError, one_line, warn
 from dpid_cli.pictures import exif
@@ -20,7 +19,7 @@ from dpid_cli.pictures.codecs.images import Frame, Frames, HighDepthImage
 from dpid_cli.pictures.formats import FORMATS, format_in
 from dpid_cli.pictures.limits import MAX_FRAMES, MAX_PIXELS, Limits, RefusedError, too_large
 from dpid_cli.pictures.metadata import metadata_of
-from dpid_cli.pictures.picture import Picture, PictureSequence
+from dpid_cli.pictures.picture import Metadata, Picture, PictureSequence
 from dpid_cli.pictures.pillow import pixels_of, plain, settings, upright
 
 T = TypeVar("T")
@@ -194,16 +193,15 @@ def picture_of(
     if isinstance(source, HighDepthImage):
         return _high_depth_picture(source, codec, limits)
     is_high_depth = codec.is_high_depth(source)
-    tags: Any = getattr(source, "tag_v2", {})
-    turned = codec.turned_by_pillow and tags.get(Base.Orientation, 1) != 1  # Pillow forgets it
+    orientation = exif.orientation(source) if codec.turned_by_pillow else 1  # Pillow forgets it
     source.load()
     metadata, lost = metadata_of(source, codec)
-    turned = exif.turn(source) or turned
+    orientation = max(orientation, exif.turn(source))  # one of them is 1
     image, profile = plain(source, codec.profile_of(source))
     pixels = pixels_of(image)
     notes = ["more than 8 bits a channel are read as 8 bits"] * (is_high_depth and pixels.itemsize == 1)
     alpha = image.mode in ("LA", "RGBA")
-    picture = Picture(pixels, alpha, profile, codec.stored_as(pixels), metadata, turned=turned)
+    picture = Picture(pixels, alpha, profile, codec.stored_as(pixels), metadata, orientation=orientation)
     return picture, notes + _losses(lost)
 
 
@@ -215,7 +213,7 @@ def _high_depth_picture(source: HighDepthImage, codec: Codec, limits: Limits) ->
     pixels = upright(values, orientation)
     profile = codec.profile_of(source.header)
     format_ = codec.stored_as(pixels)
-    picture = Picture(pixels, alpha, profile, format_, metadata, turned=orientation != 1)
+    picture = Picture(pixels, alpha, profile, format_, metadata, orientation=orientation)
     return picture, [*notes, *_losses(lost)]
 
 
@@ -331,6 +329,8 @@ def _pictures(
         check(picture, notes, f"{name}: page {number}" if is_paged else name)
         if is_paged or len(wanted) == 1:
             picture = replace(picture, duration=None)
+        if is_paged and not limits.truncated:  # else some may be missing
+            picture = replace(picture, pages=len(wanted))
         yield picture
         del picture
 
@@ -360,4 +360,5 @@ class _Animation:
         alpha = image.mode in ("LA", "RGBA")
         notes, self._notes = self._notes, []
         picture = replace(self._template, pixels=pixels_of(image), alpha=alpha, duration=frame.duration)
+        self._template = replace(self._template, metadata=Metadata())  # the first frame has that of all
         return picture, notes

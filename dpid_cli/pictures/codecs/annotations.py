@@ -8,10 +8,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dpid_cli.pictures.codecs.images import Frames, HighDepthImage, Samples
+from dpid_cli.pictures.georeference import GeoReference
 from dpid_cli.pictures.limits import Limits
 from dpid_cli.pictures.picture import Metadata
 
-__all__ = ["Frames", "HighDepthImage", "Image", "Limits", "Metadata", "Opened", "Pixels", "Samples"]
+__all__ = [
+    "Frames", "GeoReference", "HighDepthImage", "Image", "Limits", "Metadata", "Opened", "Pixels", "Samples",
+]  # fmt: skip
 
 Opened: TypeAlias = Image.Image | HighDepthImage
 Pixels: TypeAlias = NDArray[Any]

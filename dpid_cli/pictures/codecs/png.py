@@ -10,7 +10,16 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from dpid_cli.pictures import iptc
 from dpid_cli.pictures.codecs import png_chunks
-from dpid_cli.pictures.codecs.base import ALPHA, COLOUR, HIGH_DEPTH, TAGS, Animation, Codec, EncoderOption
+from dpid_cli.pictures.codecs.base import (
+    ALPHA,
+    COLOUR,
+    HIGH_DEPTH,
+    TAGS,
+    Animation,
+    Codec,
+    EncoderOption,
+    as_ratio,
+)
 
 if TYPE_CHECKING:
     from dpid_cli.pictures.codecs.annotations import Frames, Image, Limits, Metadata, Opened, Pixels
@@ -34,7 +43,7 @@ class Png(Codec):
     plugin = "PIL.PngImagePlugin"
     modes = COLOUR | ALPHA | HIGH_DEPTH
     profile = True
-    metadata = TAGS | {"iptc", "dpi", "text"}
+    metadata = TAGS | {"iptc", "dpi", "text", "density"}
     several = "animation"
     max_iptc = png_chunks.LONGEST_TEXT * 4 // 9  # as digits, in lines
     # 1.5 MP of a photo took 162, 217, 291, 489 ms and 2.79, 2.75, 2.55, 2.55 MB at levels 1, 3, 4, 6.
@@ -91,10 +100,25 @@ class Png(Codec):
     def iptc(self, image: Image.Image) -> list[bytes]:
         return [iptc_of_text(image.info.get(keyword, "")) for keyword in _IPTC_KEYWORDS]
 
+    def density(self, image: Image.Image) -> tuple[float, float] | None:
+        return image.info.get("aspect")
+
     def save_options(self, metadata: Metadata, size: tuple[int, int]) -> tuple[dict[str, Any], list[str]]:
         options, lost = super().save_options(metadata, size)
         xmp, records = options.pop("xmp", b""), options.pop("iptc", b"")
+        if metadata.density and metadata.density[0] != metadata.density[1]:
+            options["density"] = metadata.density
         return options | {"pnginfo": _chunks(metadata, xmp, records)}, lost
+
+    def encode(self, pixels: Pixels, mode: str, stream: IO[bytes], options: Mapping[str, Any]) -> None:
+        plain = dict(options)
+        density = plain.pop("density", None)
+        if density is None:
+            super().encode(pixels, mode, stream, plain)
+            return
+        buffer = io.BytesIO()
+        super().encode(pixels, mode, buffer, plain)
+        stream.write(png_chunks.with_aspect(buffer.getvalue(), as_ratio(density, 2**31 - 1)))
 
     def high_depth_file(self, pixels: Pixels, mode: str, options: Mapping[str, Any]) -> bytes:
         from PIL import Image
