@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Any
 
 from PIL import Image, ImageOps
 from PIL.ExifTags import IFD, Base
 
-from dpid_cli.pictures import stacks
 from dpid_cli.pictures.change import Change
 from dpid_cli.pictures.picture import Metadata
 
@@ -81,10 +80,10 @@ def turn(image: Image.Image) -> int:
     return before
 
 
-def describing(image: Image.Image) -> tuple[bytes, bytes]:
+def describing(image: Image.Image, is_of_pages: Callable[[bytes], object]) -> tuple[bytes, bytes]:
     """The tags that can be made true of a smaller image, and a description of all pages of the file.
 
-    Damage raises many kinds of errors.
+    `is_of_pages` tells such a description from others. Damage raises many kinds of errors.
     """
     stored = image.info.get("exif")
     original = Image.Exif()
@@ -99,7 +98,7 @@ def describing(image: Image.Image) -> tuple[bytes, bytes]:
     stack = b""
     description = kept.get(Base.ImageDescription)
     if isinstance(description, _Text):
-        if stacks.title(description.encode()):
+        if is_of_pages(description.encode()):
             stack = description.encode()
         if stack or description.startswith(_ARRAY_SHAPE):
             del kept[Base.ImageDescription]
@@ -140,7 +139,9 @@ def scaled(exif: bytes, change: Change) -> bytes:
     values = [details.pop(tag, None) for tag in names]
     for tag, value, factor in zip(_FOCAL_PLANE, values, change.scale, strict=True):
         with suppress(TypeError, ValueError, ArithmeticError):
-            details[tag] = float(value) * float(factor)
+            pixels = float(value) * float(factor)
+            if 0 < pixels < 2**31:
+                details[tag] = pixels
     return tags.tobytes()
 
 

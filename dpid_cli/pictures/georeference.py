@@ -74,6 +74,8 @@ class GeoReference:
         numbers = {tag: self._moved(tag, values, change) for tag, values in numbers.items()}
         kept = {tag: text for tag, text in texts.items() if text}
         result = replace(self, numbers=tuple(numbers.items()), keys=keys, texts=tuple(kept.items()))
+        if not result.is_whole:  # its numbers are too large
+            return None, [*removed, "georeference"]
         return (result if result != GeoReference() else None), removed
 
     def _moved(self, tag: int, values: tuple[float, ...], change: Change) -> tuple[float, ...]:

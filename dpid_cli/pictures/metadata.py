@@ -53,7 +53,7 @@ def _exif(image: Image.Image, lost: list[str]) -> tuple[bytes, bytes]:
     """The tags, and a description of all pages."""
     with decoder_warnings() as warned:
         try:
-            tags, stack = exif.describing(image)
+            tags, stack = exif.describing(image, stacks.title)
         except Exception:  # Pillow raises many kinds
             tags, stack = b"", b""
             lost.append("EXIF")
@@ -85,13 +85,14 @@ def _xmp(image: Image.Image, codec: Codec, lost: list[str]) -> bytes:
     stored = image.info.get("xmp")
     if stored is None:
         return b""
-    packet = stored.encode() if isinstance(stored, str) else stored
-    packet = xmp.checked(packet) if isinstance(packet, bytes) else b""
+    stored = stored.encode() if isinstance(stored, str) else stored
+    packet, is_whole = b"", False
+    if isinstance(stored, bytes):
+        packet, is_whole = xmp_extension.merged(stored.strip(b"\0"), codec.xmp_segments(image))
+        packet = xmp.checked(packet)
     if not packet:
         lost.append("XMP")
-        return packet
-    packet, is_whole = xmp_extension.merged(packet, codec.xmp_segments(image))
-    if not is_whole:
+    elif not is_whole:
         lost.append("part of its XMP")
     return packet
 

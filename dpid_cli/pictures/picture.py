@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from dpid_cli.pictures.georeference import GeoReference
+if TYPE_CHECKING:
+    from dpid_cli.pictures.georeference import GeoReference
 
 _DEPTHS = {"uint8": "", "uint16": ";16", "float32": ";F"}
 _FULL = {"uint8": 255, "uint16": 65535, "float32": 1}

@@ -16,7 +16,7 @@ _OTHERS = {
     b"<MetaData>": "MetaMorph's description",
     b"<scn ": "Leica's description",
 }
-_OME = re.compile(rb"\s*(<\?xml[^>]*\?>\s*)?(<!--.*?-->\s*)*<(\w+:)?OME[\s>]", re.DOTALL)
+_OME = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:.{0,4000}<)?(?:\w+:)?OME[\s>]", re.DOTALL)
 _ORIGINS = (b"xorigin", b"yorigin")  # of ImageJ, in pixels
 _RANGE = (b"min", b"max")
 _TYPES = {"": "uint8", "16": "uint16", "F": "float"}

@@ -6,7 +6,6 @@ import hashlib
 import struct
 from collections.abc import Iterable, Iterator
 
-from dpid_cli.pictures import xmp
 from dpid_cli.pictures.markup import Document, Element
 from dpid_cli.pictures.rdf import RDF
 
@@ -19,36 +18,42 @@ _REFERENCE = 300  # bytes that the first part needs to name the second
 
 
 def merged(packet: bytes, segments: Iterable[bytes]) -> tuple[bytes, bool]:
-    """A checked packet with its second part, which stands in some of these segments; and whether it is whole.
+    """A packet with its second part, which stands in some of these segments; and whether it is whole.
 
-    Nothing refers to the second part afterwards.
+    Nothing refers to the second part afterwards. A damaged packet stays as it is.
     """
     try:
         document = Document(packet)
     except ValueError:
-        return packet, True  # empty
+        return packet, True
     references = [node for node in document.nodes() if node.name == _NOTE + "HasExtendedXMP"]
     if not references:
         return packet, True
-    extension = _joined(references[0].value.strip(), segments)
+    parts = _descriptions(_joined(references[0].value.strip(), segments))
     for node in references:
         document.remove(node)
     target = _container(document)
-    if not extension or target is None or not target.inner[0] < target.inner[1]:
+    if not parts or target is None or not target.children:
         return document.content(), False
-    other = Document(extension)
-    source = _container(other)
-    parts = [other.alone(child) for child in source.children] if source else []
     document.append(target, b"".join(parts))
-    return document.content(), bool(parts)
+    return document.content(), True
 
 
 def _container(document: Document) -> Element | None:
     return next((element for element in document.elements() if element.name == RDF + "RDF"), None)
 
 
+def _descriptions(packet: bytes) -> list[bytes]:
+    try:
+        document = Document(packet)
+    except ValueError:
+        return []
+    container = _container(document)
+    return [document.alone(child) for child in container.children] if container else []
+
+
 def _joined(digest: str, segments: Iterable[bytes]) -> bytes:
-    """The second part, checked; empty if some of it is missing or damaged."""
+    """The second part; empty if some of it is missing or damaged."""
     content, covered = bytearray(), 0
     for segment in segments:
         if not segment.startswith(_LABEL) or len(segment) < len(_LABEL) + _HEAD.size:
@@ -65,7 +70,7 @@ def _joined(digest: str, segments: Iterable[bytes]) -> bytes:
     whole = bytes(content)
     if covered < len(whole) or hashlib.md5(whole, usedforsecurity=False).hexdigest() != digest.lower():
         return b""
-    return xmp.checked(whole)
+    return whole.strip(b"\0")
 
 
 def split(packet: bytes, most: int) -> tuple[bytes, list[bytes]] | None:

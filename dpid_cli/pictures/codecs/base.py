@@ -292,7 +292,7 @@ def as_ratio(density: tuple[float, float], largest: int) -> tuple[int, int]:
 
     across, down = density
     shorter = Fraction(min(across, down) / max(across, down)).limit_denominator(largest)
-    parts = max(shorter.numerator, 1), shorter.denominator
+    parts = (shorter.numerator, shorter.denominator) if shorter else (1, largest)
     return parts if across < down else parts[::-1]
 
 

@@ -38,7 +38,7 @@ class Value:
 def density_in(tags: Mapping[int, Any]) -> tuple[float, float] | None:
     """Pixels per unit, if the tags name none or a description does; None if that says nothing."""
     values = tags.get(_ACROSS), tags.get(_DOWN)
-    calibrated = stacks.is_calibrated(str(tags.get(_DESCRIPTION, "")).encode("latin-1", "replace"))
+    calibrated = stacks.is_calibrated(_bytes(tags.get(_DESCRIPTION, "")))
     if None in values or not (calibrated or (tags.get(_UNIT) == _NO_UNIT and values[0] != values[1])):
         return None
     return values  # type: ignore[return-value]  # numbers, which the caller checks
@@ -49,13 +49,15 @@ def georeference_in(tags: Mapping[int, Any]) -> GeoReference | None:
     numbers = tuple(
         (tag, tuple(float(value) for value in tags[tag])) for tag in georeference.NUMBERS if tag in tags
     )
-    texts = tuple(
-        (tag, str(tags[tag]).encode("latin-1", "replace")) for tag in georeference.TEXTS if tag in tags
-    )
+    texts = tuple((tag, _bytes(tags[tag])) for tag in georeference.TEXTS if tag in tags)
     keys = tuple(int(value) for value in tags.get(georeference.KEYS, ()))
     if keys and not all(0 <= key <= 65535 for key in keys):
         raise ValueError("keys are not short")
     return GeoReference(numbers, keys, texts) if numbers or keys or texts else None
+
+
+def _bytes(text: Any) -> bytes:
+    return text if isinstance(text, bytes) else str(text).encode("latin-1", "replace")
 
 
 def values_of(metadata: Metadata) -> dict[int, Value]:
