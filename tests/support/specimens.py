@@ -22,6 +22,7 @@ from PIL import Image, ImageCms
 from PIL.ExifTags import IFD, Base
 
 from dpid_cli.pictures import FORMATS
+from support import measured
 
 CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 DTYPES = {"": np.uint8, "16": np.uint16, "F": np.float32}
@@ -243,10 +244,12 @@ def _special(name: str) -> Iterator[bytes]:
             xmp = chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0<a/>") + chunk(b"tRNS", b"\0\1\0\2\0\3")
             plain = png(rgb, Told())
             yield plain[:33] + text + xmp + plain[33:]
+            yield measured.png(plain)
         case "jpeg":
             yield _pillow("RGB", "JPEG", progressive=True, exif=_camera(), comment="a remark")
             yield _pillow("CMYK", "JPEG", restart_marker_rows=1)
             yield _frames("MPO")
+            yield from measured.jpegs()
         case "webp":
             yield _pillow("RGB", "WEBP", quality=50)
             yield _pillow("RGBA", "WEBP", quality=50, exif=_camera())
@@ -269,6 +272,7 @@ def _special(name: str) -> Iterator[bytes]:
                 yield _pillow("1" if "ccitt" in compression else "RGB", "TIFF", compression=compression)
             yield _pillow("P", "TIFF", exif=_camera())
             yield _frames("TIFF")
+            yield from measured.tiffs()
         case "bmp":
             yield _pillow("P", "BMP")
             yield _pillow("1", "BMP")
