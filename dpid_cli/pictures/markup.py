@@ -16,7 +16,7 @@ _DECLARATION = re.compile(rb"<!(?!--|\[CDATA\[)")
 _TAG = re.compile(rb"<[^\s/>]+")
 _ATTRIBUTE = re.compile(rb"\s+([^\s=]+)\s*=\s*(\"[^\"]*\"|'[^']*')")
 _TAG_END = re.compile(rb"\s*(/?)>")
-_MOST_NODES = 250_000  # elements and attributes
+_MOST_NODES = 100_000  # elements and attributes
 XMLNS = "http://www.w3.org/2000/xmlns/"
 _ALWAYS = {"xml": "http://www.w3.org/XML/1998/namespace", "xmlns": XMLNS}
 
@@ -92,12 +92,13 @@ class Document:
 
     def _begin(self, start: int, name: str, pairs: list[str]) -> None:
         scope = self._open[-1].scope if self._open else _ALWAYS
-        declared = {
-            key.partition(":")[2]: value
-            for key, value in zip(pairs[::2], pairs[1::2], strict=True)
-            if key == "xmlns" or key.startswith("xmlns:")
-        }
-        scope = {**scope, **declared} if declared else scope
+        if pairs:
+            declared = {
+                key.partition(":")[2]: value
+                for key, value in zip(pairs[::2], pairs[1::2], strict=True)
+                if key == "xmlns" or key.startswith("xmlns:")
+            }
+            scope = {**scope, **declared} if declared else scope
         match = _TAG.match(self.data, start)
         assert match is not None  # noqa: S101
         space, local = _resolved(name, scope, scope.get("", ""))

@@ -10,6 +10,7 @@ from dpid_cli.pictures.markup import Document, Element
 from dpid_cli.pictures.rdf import RDF
 
 _NOTE = "http://ns.adobe.com/xmp/note/"
+_EXTENDED = "HasExtendedXMP"
 _LABEL = b"http://ns.adobe.com/xmp/extension/\0"
 _HEAD = struct.Struct(">32sLL")  # digest, length of the whole, where this part lies in it
 _PART = 65400  # bytes in a segment
@@ -22,11 +23,13 @@ def merged(packet: bytes, segments: Iterable[bytes]) -> tuple[bytes, bool]:
 
     Nothing refers to the second part afterwards. A damaged packet stays as it is.
     """
+    if _EXTENDED.encode() not in packet:
+        return packet, True
     try:
         document = Document(packet)
     except ValueError:
         return packet, True
-    references = [node for node in document.nodes() if node.name == _NOTE + "HasExtendedXMP"]
+    references = [node for node in document.nodes() if node.name == _NOTE + _EXTENDED]
     if not references:
         return packet, True
     parts = _descriptions(_joined(references[0].value.strip(), segments))

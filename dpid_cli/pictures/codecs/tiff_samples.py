@@ -189,7 +189,8 @@ def _segments(page: Any, stream: IO[bytes], channels: list[int], truncated: bool
 def _invert(values: NDArray[Any], bits: int) -> None:
     """Turn gray whose least value is white into the usual gray, in place."""
     gray = values[..., 0]
-    np.subtract(1 if values.dtype.kind == "f" else values.dtype.type(2**bits - 1), gray, out=gray)
+    with np.errstate(invalid="ignore"):  # of NaN, which is refused later
+        np.subtract(1 if values.dtype.kind == "f" else values.dtype.type(2**bits - 1), gray, out=gray)
 
 
 def _in_range(values: NDArray[Any], bits: int) -> NDArray[Any]:
