@@ -45,6 +45,7 @@ def metadata_of(image: Image.Image, codec: Codec) -> tuple[Metadata, list[str]]:
         density=density,
         stack=stack,
         georeference=_georeference(image, codec, lost),
+        orientation=codec.turned_from(image),
     )
     return metadata, lost
 
@@ -121,7 +122,8 @@ def scaled(before: Picture, after: Picture, *, same_values: bool) -> tuple[Metad
     `same_values` is whether pixels of the output are means of stored values, not of converted ones.
     """
     metadata = before.metadata
-    change = Change(before.uncropped or before.size, before.size, after.size, before.orientation)
+    orientation = max(before.orientation, metadata.orientation)  # one of them is 1
+    change = Change(before.uncropped or before.size, before.size, after.size, orientation)
     packet, removed = xmp.scaled(metadata.xmp, change)
     stack, georeference = metadata.stack, metadata.georeference
     dpi, density = metadata.dpi, metadata.density

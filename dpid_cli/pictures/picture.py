@@ -40,6 +40,8 @@ class Metadata:
         A description of all pages of a file together, as microscopes write it.
     georeference : GeoReference or None
         Where the pixels lie on the earth.
+    orientation : int
+        How the image lies that positions refer to, 1 to 8 as in EXIF, if a decoder turned it upright.
     """
 
     exif: bytes = b""
@@ -52,6 +54,7 @@ class Metadata:
     density: tuple[float, float] | None = None
     stack: bytes = b""
     georeference: GeoReference | None = None
+    orientation: int = 1
 
 
 @dataclass(frozen=True)

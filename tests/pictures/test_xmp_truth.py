@@ -129,6 +129,25 @@ def test_faces_are_turned_with_the_image(dpid, folder, form, unit, orientation):
     assert place == pytest.approx(middle, abs=0.6)
 
 
+@pytest.mark.parametrize("is_turned", [True, False])
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_faces_in_formats_whose_decoders_turn_images(dpid, folder, orientation, is_turned):
+    """HEIF as phones write it, with both its own orientation and that of EXIF; the latter does not count."""
+    heif = pytest.importorskip("pillow_heif")
+    heif.register_heif_opener()
+    exif = Image.Exif()
+    exif[274] = orientation
+    xmp = regions("elements", "normalized", (200, 100), (0.1, 0.3, 0.04, 0.08))
+    Image.new("RGB", (200, 100)).save("a.heic", exif=exif.tobytes() if is_turned else exif, xmp=xmp)
+    assert dpid("downscale", "a.heic", "-s", "2", "-m", "box", "-o", "b.png").stderr == ""
+    info = found("b.png", "XMP-mwg-rs")["RegionInfo"]
+    with Image.open("b.png") as image:
+        assert image.size == ((50, 100) if is_turned and orientation == 6 else (100, 50))
+        assert (info["AppliedToDimensions"]["W"], info["AppliedToDimensions"]["H"]) == image.size
+    (region,) = info["RegionList"]
+    assert (region["Area"]["X"], region["Area"]["Y"]) == CORNERS[orientation if is_turned else 1]
+
+
 @pytest.mark.parametrize("size", [(100, 200), (50, 100)])
 def test_faces_of_programs_that_count_in_the_upright_image(dpid, folder, size):
     """Which the size tells that the regions apply to."""

@@ -203,6 +203,11 @@ class Codec:
         """What may be IPTC records, as stored."""
         return []
 
+    def turned_from(self, image: Image.Image) -> int:
+        """The orientation in EXIF of an image that its decoder turned upright without telling."""
+        value = image.info.get("original_orientation")
+        return value if isinstance(value, int) and 1 < value < 9 else 1
+
     def density(self, image: Image.Image) -> tuple[float, float] | None:
         """Pixels per unit that is no length, horizontally and vertically."""
         return None

@@ -9,7 +9,9 @@ from dpid_cli.pictures.codecs.base import QUALITY, TAGS, Codec
 from dpid_cli.pictures.codecs.isobmff import BRANDS, without_exif
 
 if TYPE_CHECKING:
-    from dpid_cli.pictures.codecs.annotations import Image, Opened
+    from dpid_cli.pictures.codecs.annotations import Image, Limits, Opened
+
+_DESCRIPTION = 2**16  # bytes before the pixels, which describe them
 
 
 class Heif(Codec):
@@ -33,6 +35,18 @@ class Heif(Codec):
         import pillow_heif
 
         pillow_heif.register_heif_opener()
+
+    def open_image(self, stream: IO[bytes], limits: Limits) -> Image.Image:
+        image = super().open_image(stream, limits)
+        place = stream.tell()
+        stream.seek(0)
+        head = stream.read(_DESCRIPTION)
+        stream.seek(place)
+        if not any(
+            turning in head for turning in (b"irot", b"imir")
+        ):  # the orientation of EXIF does not count
+            image.info.pop("original_orientation", None)
+        return image
 
     def is_high_depth(self, image: Image.Image) -> bool:
         return bool(image.info.get("bit_depth", 8) > 8)
