@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 from PIL import Image
 from PIL.ExifTags import Base
@@ -32,9 +33,11 @@ def metadata_of(image: Image.Image, codec: Codec) -> tuple[Metadata, list[str]]:
     packet = _xmp(image, codec, lost)
     comment = image.info.get("comment")
     dpi, density = _dpi(codec.resolution(image), tags), _density(codec.density(image))
-    if stacks.is_calibrated(stack) and density:
-        unit = exif.loaded(tags).get(Base.ResolutionUnit)
-        dpi, stack = None, stacks.with_unit(stack, _UNITS[unit]) if unit in _UNITS else stack
+    if stacks.is_calibrated(stack):
+        stored = exif.loaded(tags)
+        unit = stored.get(Base.ResolutionUnit)
+        dpi, density = None, _density((stored.get(Base.XResolution), stored.get(Base.YResolution)))
+        stack = stacks.with_unit(stack, _UNITS[unit]) if density and unit in _UNITS else stack
     metadata = Metadata(
         exif=tags,
         xmp=packet,
@@ -74,9 +77,9 @@ def _georeference(image: Image.Image, codec: Codec, lost: list[str]) -> GeoRefer
     return None
 
 
-def _density(stored: tuple[float, float] | None) -> tuple[float, float] | None:
+def _density(stored: tuple[Any, Any] | None) -> tuple[float, float] | None:
     try:
-        x, y = (float(value) for value in stored or ())
+        x, y = map(float, stored or ())
     except (TypeError, ValueError, ArithmeticError):
         return None
     return (x, y) if all(0 < value < math.inf for value in (x, y)) else None

@@ -174,6 +174,16 @@ def test_imagej_with_a_length(dpid, folder, unit, named):
         assert np.divide(*tags["YResolution"].value) == 25_000
 
 
+def test_imagej_through_another_format(dpid, folder):
+    exif = Image.Exif()
+    exif[270], exif[282], exif[283], exif[296] = "ImageJ=1.53t\nunit=um\n", 4.0, 4.0, 1
+    Image.new("L", (60, 40)).save("a.jpg", exif=exif)
+    assert dpid("downscale", "a.jpg", "-s", "2", "-m", "box", "-o", "b.tif").stderr == ""
+    with tifffile.TiffFile("b.tif") as tiff:
+        assert tiff.imagej_metadata == {"ImageJ": "1.53t", "unit": "um"}
+        assert tiff.pages[0].tags["XResolution"].value == (2, 1)
+
+
 @pytest.mark.parametrize("description", ["ImageJ=1.53t\nimages=7\n", "ImageJ=1.53t\nimages=6\nslices=2\n"])
 def test_imagej_with_other_pages(dpid, folder, description):
     with tifffile.TiffWriter("a.tif") as writer:

@@ -35,13 +35,10 @@ class Value:
         return struct.pack(f"{order}{len(self.content)}{_FORMS[self.kind]}", *self.content)
 
 
-def density_in(tags: Mapping[int, Any]) -> tuple[float, float] | None:
-    """Pixels per unit, if the tags name none or a description does; None if that says nothing."""
-    values = tags.get(_ACROSS), tags.get(_DOWN)
-    calibrated = stacks.is_calibrated(_bytes(tags.get(_DESCRIPTION, "")))
-    if None in values or not (calibrated or (tags.get(_UNIT) == _NO_UNIT and values[0] != values[1])):
-        return None
-    return values  # type: ignore[return-value]  # numbers, which the caller checks
+def density_in(tags: Mapping[int, Any]) -> tuple[Any, Any] | None:
+    """Pixels per unit, unchecked, if there is no unit and they differ; None if they say nothing."""
+    across, down = tags.get(_ACROSS), tags.get(_DOWN)
+    return (across, down) if tags.get(_UNIT) == _NO_UNIT and across != down else None
 
 
 def georeference_in(tags: Mapping[int, Any]) -> GeoReference | None:
