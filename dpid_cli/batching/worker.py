@@ -68,7 +68,7 @@ class _Conversion:
             except Exception as error:  # one image never stops the others
                 what = f"{type(error).__name__}: {one_line(error)}"
                 self._fail(f"{self.item.path}: internal error: {what}: report it")
-        messages = (*self.result.warnings, *map(self._as_given, warnings))
+        messages = (*self.result.warnings, *map(self._as_given, dict.fromkeys(warnings)))
         return replace(self.result, seconds=time.perf_counter() - start, warnings=messages)
 
     def _note(self, **facts: Any) -> None:

@@ -130,7 +130,7 @@ def _runner(inputs: tuple[str, ...], options: dict[str, Any], as_json: bool) -> 
     variants = variants_of(options.pop("words"), [sweep_of(word) for word in options.pop("sweeps")])
     timed, size = options.pop("timing"), shared.size_request(options)
     spec = ComparisonSpec(
-        Recipe(size=size, **options),
+        Recipe(size=size, metadata="colour", **options),
         variants,
         tuple(crop_of(word) for word in crops),
         2 if count is None else count,

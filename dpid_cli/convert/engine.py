@@ -61,7 +61,7 @@ class Output:
         """The image to write for one image of the input, which errors call `name`."""
         width, height = size = cropped(picture.size, self.multiple_of)
         if size != picture.size:
-            picture = replace(picture, pixels=picture.pixels[:height, :width])
+            picture = replace(picture, pixels=picture.pixels[:height, :width], uncropped=picture.size)
         if self.original or self.keeps_size(size):
             return self.recipe.unscaled(picture, name)
         return self.recipe.apply(picture, self.recipe.size_of(picture, name), name)
@@ -69,7 +69,7 @@ class Output:
     def is_copy(self, kind: str, first: Picture) -> bool:
         """Whether the file would be the input, byte for byte; pages would have to be looked at one by one."""
         unchanged = self.recipe.keeps_everything and self.format.name == first.format
-        unscaled = not first.turned if self.original else self.keeps_size(first.size)
+        unscaled = first.orientation == 1 if self.original else self.keeps_size(first.size)
         return (
             unchanged and unscaled and kind != "pages" and cropped(first.size, self.multiple_of) == first.size
         )

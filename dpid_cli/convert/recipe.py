@@ -15,10 +15,11 @@ from dpid_cli.downscaling.filters import resolved
 from dpid_cli.downscaling.registry import METHODS, PARAMETERS, Method, method_named
 from dpid_cli.downscaling.sizes import Size, SizeRequest, whole
 from dpid_cli.downscaling.value_range import ValueRange
-from dpid_cli.errors import ArgumentError, FileError
+from dpid_cli.errors import ArgumentError, FileError, warn
 from dpid_cli.pictures import Metadata, Picture, PictureSequence, icc, read_sequence, read_size
 from dpid_cli.pictures.formats import FORMATS, Format, titles
 from dpid_cli.pictures.limits import MAX_FRAMES, MAX_PIXELS
+from dpid_cli.pictures.metadata import scaled
 from dpid_cli.version import __version__
 
 _FEWEST_BYTES = 64_000_000
@@ -171,17 +172,18 @@ class Recipe:
         try:
             span = self._range_of(picture)
             options = {option: getattr(self, option) for option in _RENDERING}
+            wide = picture
             if span is not None:
-                picture, options["value_range"] = with_colours(picture, span.intensities), (0, 1)
-            picture = replace(picture, pixels=widened(picture.pixels, self.depth))
-            result = downscale_picture(picture, size, name=name, **options, **self.parameters)
+                wide, options["value_range"] = with_colours(picture, span.intensities), (0, 1)
+            wide = replace(wide, pixels=widened(wide.pixels, self.depth))
+            result = downscale_picture(wide, size, name=name, **options, **self.parameters)
             if span is not None and self.depth == Depth.KEEP:
                 result = with_colours(result, span.values)
         except ArgumentError as error:  # the arguments were checked, so the content of the file is at fault
             raise FileError(f"{name}: {error}") from error
         except MemoryError:
             raise FileError(f"{name}: not enough memory: use a smaller image") from None
-        return self._described(replace(result, pixels=narrowed(result.pixels, self.depth)))
+        return self._described(replace(result, pixels=narrowed(result.pixels, self.depth)), picture, name)
 
     def unscaled(self, picture: Picture, name: str) -> Picture:
         """The picture in its own size with all other changes; its metadata names no method."""
@@ -194,7 +196,7 @@ class Recipe:
         if self.depth != Depth.KEEP:
             picture = self.intensities(picture)
         pixels = narrowed(widened(picture.pixels, self.depth), self.depth)
-        return replace(self, record=False)._described(replace(picture, pixels=pixels))
+        return replace(self, record=False)._described(replace(picture, pixels=pixels), picture, name)
 
     @property
     def keeps_everything(self) -> bool:
@@ -212,18 +214,22 @@ class Recipe:
         is_float = picture.pixels.dtype.kind == "f"
         return ValueRange.of(self.value_range, picture.pixels.dtype) if is_float else None
 
-    def _described(self, picture: Picture) -> Picture:
+    def _described(self, result: Picture, picture: Picture, name: str) -> Picture:
+        """The output for a picture, with the metadata to write."""
         if self.depth == Depth.SIXTEEN:
-            picture = replace(picture, bits=None)
+            result = replace(result, bits=None)
         if self.metadata == "keep":
+            converted = self.to_srgb or self.transparency == "drop"
+            same_values = result.pixels.dtype == picture.pixels.dtype and not converted
+            metadata, notes = scaled(picture, result, same_values=same_values)
+            for note in notes:
+                warn(f"{name}: {note}")
             software = self._software() if self.record else ""
-            return replace(picture, metadata=replace(picture.metadata, software=software))
-        picture = replace(picture, metadata=Metadata())
-        if (
-            self.metadata == "colour" or picture.only_by_code
-        ):  # which nobody could show without its code points
-            return picture
-        return replace(picture, icc_profile=None, cicp=None)
+            return replace(result, metadata=replace(metadata, software=software))
+        result = replace(result, metadata=Metadata())
+        if self.metadata == "colour" or result.only_by_code:  # nobody could show it without code points
+            return result
+        return replace(result, icc_profile=None, cicp=None)
 
     def _software(self) -> str:
         """Version, method and options for the Software tag of the output."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Any
 
 from PIL import Image, ImageOps
 from PIL.ExifTags import IFD, Base
 
+from dpid_cli.pictures.change import Change
 from dpid_cli.pictures.picture import Metadata
 
 # Other tags of the first directory describe how pixels were stored, or point into the file.
@@ -21,8 +22,8 @@ _DESCRIBING = [
 # Measured in pixels of the original, or a promise about the whole file.
 _OUTDATED = {
     *(0x9214, Base.SubjectLocation, Base.ExifInteroperabilityOffset),  # the first is SubjectArea
-    *(Base.FocalPlaneXResolution, Base.FocalPlaneYResolution, Base.FocalPlaneResolutionUnit),
 }
+_FOCAL_PLANE = (Base.FocalPlaneXResolution, Base.FocalPlaneYResolution)  # per unit of the sensor
 RESOLUTION = (Base.XResolution, Base.YResolution, Base.ResolutionUnit)
 _SRGB, _ADOBE_RGB, _UNCALIBRATED, _OPTIONAL_SPACE = 1, 2, 65535, "R03"  # of ColorSpace; the index of Interop
 _INCH = {2: 1.0, 3: 2.54}  # by ResolutionUnit
@@ -71,17 +72,20 @@ def swaps_sides(image: Image.Image) -> bool:
     return False
 
 
-def turn(image: Image.Image) -> bool:
-    """Turn a decoded image upright in place and remove its orientation; whether it was turned."""
-    turned = orientation(image) != 1
+def turn(image: Image.Image) -> int:
+    """Turn a decoded image upright in place and remove its orientation, which is returned."""
+    before = orientation(image)
     for key in ORIENTING:  # else Pillow rewrites them
         image.info.pop(key, None)
     ImageOps.exif_transpose(image, in_place=True)
-    return turned
+    return before
 
 
-def describing(image: Image.Image) -> bytes:
-    """The tags of an image that stay true when it becomes smaller; damage raises many kinds of errors."""
+def describing(image: Image.Image, is_of_pages: Callable[[bytes], object]) -> tuple[bytes, bytes]:
+    """The tags that can be made true of a smaller image, and a description of all pages of the file.
+
+    `is_of_pages` tells such a description from others. Damage raises many kinds of errors.
+    """
     stored = image.info.get("exif")
     original = Image.Exif()
     if isinstance(stored, bytes):
@@ -92,15 +96,20 @@ def describing(image: Image.Image) -> bytes:
     for tag in _DESCRIBING:
         if tag in original:
             kept[tag] = _value(original[tag])
-    if str(kept.get(Base.ImageDescription)).startswith(_ARRAY_SHAPE):
-        del kept[Base.ImageDescription]
+    stack = b""
+    description = kept.get(Base.ImageDescription)
+    if isinstance(description, _Text):
+        if is_of_pages(description.encode()):
+            stack = description.encode()
+        if stack or description.startswith(_ARRAY_SHAPE):
+            del kept[Base.ImageDescription]
     for directory in (IFD.Exif, IFD.GPSInfo):
         entries = original.get_ifd(directory).items()
         values = {tag: _value(value) for tag, value in entries if tag not in _OUTDATED}
         if values:
             kept.get_ifd(directory).update(values)
             kept[directory] = kept.get_ifd(directory)
-    return kept.tobytes() if len(kept) else b""
+    return kept.tobytes() if len(kept) else b"", stack
 
 
 def says_adobe_rgb(image: Image.Image) -> bool:
@@ -140,6 +149,22 @@ def resolution(exif: bytes) -> list[float]:
     tags = loaded(exif)
     factor = _INCH[tags.get(Base.ResolutionUnit, 2)]
     return [float(tags[tag]) * factor for tag in (Base.XResolution, Base.YResolution)]
+
+
+def scaled(exif: bytes, change: Change) -> bytes:
+    """The tags with the resolution that the sensor would have had for the output's pixels."""
+    tags = loaded(exif)
+    details = tags.get_ifd(IFD.Exif) if IFD.Exif in tags else {}
+    if not any(tag in details for tag in _FOCAL_PLANE):
+        return exif
+    names = _FOCAL_PLANE[::-1] if change.swaps_sides else _FOCAL_PLANE
+    values = [details.pop(tag, None) for tag in names]
+    for tag, value, factor in zip(_FOCAL_PLANE, values, change.scale, strict=True):
+        with suppress(TypeError, ValueError, ArithmeticError):
+            pixels = float(value) * float(factor)
+            if 0 < pixels < 2**31:
+                details[tag] = pixels
+    return tags.tobytes()
 
 
 def texts_as_tags(metadata: Metadata, holds: Collection[str]) -> tuple[dict[int, _Text], bool, list[str]]:

@@ -1,18 +1,23 @@
-"""The metadata of images: what is read of an opened image, and what a format cannot store."""
+"""The metadata of images: what is read, what stays true of an output, and what a format cannot store."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import Any
 
 from PIL import Image
 from PIL.ExifTags import Base
 
-from dpid_cli.pictures import exif, iptc, xmp
+from dpid_cli.pictures import exif, iptc, stacks, xmp, xmp_extension
+from dpid_cli.pictures.change import Change
 from dpid_cli.pictures.codecs.base import Codec
-from dpid_cli.pictures.picture import Metadata
+from dpid_cli.pictures.georeference import GeoReference
+from dpid_cli.pictures.picture import Metadata, Picture
 from dpid_cli.pictures.pillow import decoder_warnings
 
 _MOST_NAMED = 4  # texts in a message
+_UNITS = {2: b"inch", 3: b"cm"}  # by ResolutionUnit
 
 
 def metadata_of(image: Image.Image, codec: Codec) -> tuple[Metadata, list[str]]:
@@ -21,43 +26,78 @@ def metadata_of(image: Image.Image, codec: Codec) -> tuple[Metadata, list[str]]:
     `image` is loaded, if it has pixels. Texts are removed from it.
     """
     lost: list[str] = []
-    tags = _exif(image, lost)
+    tags, stack = _exif(image, lost)
     text, is_whole = codec.texts(image)
     if not is_whole:
         lost.append("text")
-    packet = _xmp(image, lost)
+    packet = _xmp(image, codec, lost)
     comment = image.info.get("comment")
+    dpi, density = _dpi(codec.resolution(image), tags), _density(codec.density(image))
+    if stacks.is_calibrated(stack):
+        stored = exif.loaded(tags)
+        unit = stored.get(Base.ResolutionUnit)
+        dpi, density = None, _density((stored.get(Base.XResolution), stored.get(Base.YResolution)))
+        stack = stacks.with_unit(stack, _UNITS[unit]) if density and unit in _UNITS else stack
     metadata = Metadata(
         exif=tags,
         xmp=packet,
-        dpi=_dpi(codec.resolution(image), tags),
+        dpi=dpi,
         comment=comment if isinstance(comment, bytes) else text.get("Comment", "").encode(),
         text=tuple(text.items()),
         iptc=_iptc(codec.iptc(image), lost),
+        density=density,
+        stack=stack,
+        georeference=_georeference(image, codec, lost),
+        orientation=codec.turned_from(image),
     )
     return metadata, lost
 
 
-def _exif(image: Image.Image, lost: list[str]) -> bytes:
+def _exif(image: Image.Image, lost: list[str]) -> tuple[bytes, bytes]:
+    """The tags, and a description of all pages."""
     with decoder_warnings() as warned:
         try:
-            tags = exif.describing(image)
+            tags, stack = exif.describing(image, stacks.title)
         except Exception:  # Pillow raises many kinds
-            tags = b""
+            tags, stack = b"", b""
             lost.append("EXIF")
     if warned and not lost:
         lost.append("part of its EXIF")
-    return tags
+    return tags, stack
 
 
-def _xmp(image: Image.Image, lost: list[str]) -> bytes:
+def _georeference(image: Image.Image, codec: Codec, lost: list[str]) -> GeoReference | None:
+    try:
+        found = codec.georeference(image)
+        if found is None or found.is_whole:
+            return found
+    except (TypeError, ValueError, OverflowError):  # values of other types
+        pass
+    lost.append("georeference")
+    return None
+
+
+def _density(stored: tuple[Any, Any] | None) -> tuple[float, float] | None:
+    try:
+        x, y = map(float, stored or ())
+    except (TypeError, ValueError, ArithmeticError):
+        return None
+    return (x, y) if all(0 < value < math.inf for value in (x, y)) else None
+
+
+def _xmp(image: Image.Image, codec: Codec, lost: list[str]) -> bytes:
     stored = image.info.get("xmp")
     if stored is None:
         return b""
-    packet = stored.encode() if isinstance(stored, str) else stored
-    packet = xmp.checked(packet) if isinstance(packet, bytes) else b""
+    stored = stored.encode() if isinstance(stored, str) else stored
+    packet, is_whole = b"", False
+    if isinstance(stored, bytes):
+        packet, is_whole = xmp_extension.merged(stored.strip(b"\0"), codec.xmp_segments(image))
+        packet = xmp.checked(packet)
     if not packet:
         lost.append("XMP")
+    elif not is_whole:
+        lost.append("part of its XMP")
     return packet
 
 
@@ -79,6 +119,41 @@ def _dpi(stored: tuple[float, float] | None, tags: bytes) -> tuple[float, float]
     return (x, y) if all(math.isfinite(d) and 0.5 <= d <= 65535 for d in (x, y)) else None
 
 
+def scaled(before: Picture, after: Picture, *, same_values: bool) -> tuple[Metadata, list[str]]:
+    """The metadata of an image as it is true of its output, and a line about what is not true any more.
+
+    `same_values` is whether pixels of the output are means of stored values, not of converted ones.
+    """
+    metadata = before.metadata
+    orientation = max(before.orientation, metadata.orientation)  # one of them is 1
+    change = Change(before.uncropped or before.size, before.size, after.size, orientation)
+    packet, removed = xmp.scaled(metadata.xmp, change)
+    stack, georeference = metadata.stack, metadata.georeference
+    dpi, density = metadata.dpi, metadata.density
+    if change.swaps_sides:
+        dpi, density = dpi and dpi[::-1], density and density[::-1]
+    if density:
+        density = density[0] * float(change.scale[0]), density[1] * float(change.scale[1])
+    if stack:
+        if dpi:  # which measures what was seen; elsewhere it is what to print
+            dpi = dpi[0] * float(change.scale[0]), dpi[1] * float(change.scale[1])
+        stack, lost = stacks.scaled(stack, change, before.pages, after.mode, same_values=same_values)
+        removed += lost
+    if georeference:
+        georeference, lost = georeference.scaled(change, same_values=same_values)
+        removed += lost
+    metadata = replace(
+        metadata,
+        exif=exif.scaled(metadata.exif, change),
+        xmp=packet,
+        dpi=dpi,
+        density=density,
+        stack=stack,
+        georeference=georeference,
+    )
+    return metadata, [f"not true of the output: {', '.join(removed)}: dropped"] if removed else []
+
+
 def not_stored(metadata: Metadata, codec: Codec) -> list[str]:
     """A line about what a format cannot store; what made the pixels is replaced, not lost."""
     holds = codec.metadata
@@ -88,6 +163,12 @@ def not_stored(metadata: Metadata, codec: Codec) -> list[str]:
     lost += [name.upper() for name in ("xmp", "iptc") if getattr(metadata, name) and name not in holds]
     if metadata.dpi and not {"dpi", "exif"} & holds:
         lost.append("resolution")
+    if metadata.density and metadata.density[0] != metadata.density[1] and "density" not in holds:
+        lost.append("aspect ratio of pixels")
+    if metadata.stack and "stack" not in holds:
+        lost.append(stacks.title(metadata.stack))
+    if metadata.georeference and "georeference" not in holds:
+        lost.append("georeference")
     _, comment, texts = exif.texts_as_tags(metadata, holds)
     lost += ["comment"] if comment else []
     if texts:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from dpid_cli.pictures.cicp import Cicp
+    from dpid_cli.pictures.georeference import GeoReference
 
 _DEPTHS = {"uint8": "", "uint16": ";16", "float32": ";F"}
 _FULL = {"uint8": 255, "uint16": 65535, "float32": 1}
@@ -35,6 +36,14 @@ class Metadata:
         What made the pixels; if empty, what EXIF and texts say.
     iptc : bytes
         IPTC records (IIM), unchanged.
+    density : (float, float) or None
+        Pixels per unit, horizontally and vertically, where the unit is unknown or stands in `stack`.
+    stack : bytes
+        A description of all pages of a file together, as microscopes write it.
+    georeference : GeoReference or None
+        Where the pixels lie on the earth.
+    orientation : int
+        How the image lies that positions refer to, 1 to 8 as in EXIF, if a decoder turned it upright.
     """
 
     exif: bytes = b""
@@ -44,6 +53,10 @@ class Metadata:
     text: tuple[tuple[str, str], ...] = ()
     software: str = ""
     iptc: bytes = b""
+    density: tuple[float, float] | None = None
+    stack: bytes = b""
+    georeference: GeoReference | None = None
+    orientation: int = 1
 
 
 @dataclass(frozen=True)
@@ -79,8 +92,12 @@ class Picture:
     metadata : Metadata
     duration : float or None
         How long a frame of an animation is shown, in ms.
-    turned : bool
-        Whether the file stores it in another orientation.
+    orientation : int
+        How the file stores it, 1 to 8 as in EXIF.
+    uncropped : (int, int) or None
+        Width and height of the upright image, if it was cropped at the right or the bottom.
+    pages : int
+        How many pages of its file are read.
     palette : Palette or None
         If given, `pixels` (H, W) are indices of its colours.
     cicp : Cicp or None
@@ -96,7 +113,9 @@ class Picture:
     format: str = ""
     metadata: Metadata = field(default_factory=Metadata)
     duration: float | None = None
-    turned: bool = False
+    orientation: int = 1
+    uncropped: tuple[int, int] | None = None
+    pages: int = 1
     palette: Palette | None = None
     cicp: Cicp | None = None
     bits: int | None = None

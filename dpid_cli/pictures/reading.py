@@ -11,7 +11,6 @@ from typing import IO, Any, TypeVar
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
-from PIL.ExifTags import Base
 
 from dpid_cli.errors import FileError, one_line, warn
 from dpid_cli.pictures import exif
@@ -20,7 +19,7 @@ from dpid_cli.pictures.codecs.images import Frame, Frames, HighDepthImage
 from dpid_cli.pictures.formats import FORMATS, format_in
 from dpid_cli.pictures.limits import MAX_FRAMES, MAX_PIXELS, Limits, RefusedError, too_large
 from dpid_cli.pictures.metadata import metadata_of
-from dpid_cli.pictures.picture import Picture, PictureSequence
+from dpid_cli.pictures.picture import Metadata, Picture, PictureSequence
 from dpid_cli.pictures.pillow import indexed, pixels_of, plain, settings, upright
 
 T = TypeVar("T")
@@ -206,23 +205,21 @@ def picture_of(
     if isinstance(source, HighDepthImage):
         return _high_depth_picture(source, codec, limits)
     is_high_depth = codec.is_high_depth(source)
-    tags: Any = getattr(source, "tag_v2", {})
-    turned = codec.turned_by_pillow and tags.get(Base.Orientation, 1) != 1  # Pillow forgets it
+    orientation = exif.orientation(source) if codec.turned_by_pillow else 1  # Pillow forgets it
     source.load()
     metadata, lost = metadata_of(source, codec)
     colours = codec.colours(source)
-    turned = exif.turn(source) or turned
+    orientation = max(orientation, exif.turn(source))  # one of them is 1
+    marks: dict[str, Any] = {"orientation": orientation, "cicp": colours.cicp}
     if limits.palettes and source.mode == "P":
         indices, palette = indexed(source)
-        picture = Picture(indices, False, colours.profile, codec.name, metadata, turned=turned)
-        picture = replace(picture, palette=palette, cicp=colours.cicp)
+        picture = Picture(indices, False, colours.profile, codec.name, metadata, palette=palette, **marks)
         return picture, [*colours.notes, *_losses(lost)]
     image, profile = plain(source, colours.profile)
     pixels = pixels_of(image)
     notes = [_REDUCED] * (is_high_depth and pixels.itemsize == 1)
     alpha = image.mode in ("LA", "RGBA")
-    stored_as = codec.stored_as(pixels)
-    picture = Picture(pixels, alpha, profile, stored_as, metadata, turned=turned, cicp=colours.cicp)
+    picture = Picture(pixels, alpha, profile, codec.stored_as(pixels), metadata, **marks)
     return picture, [*notes, *colours.notes, *_losses(lost)]
 
 
@@ -233,8 +230,8 @@ def _high_depth_picture(source: HighDepthImage, codec: Codec, limits: Limits) ->
     orientation = exif.orientation(source.header)
     pixels = upright(values, orientation)
     profile, cicp, remarks = codec.colours(source.header)
-    stored_as, turned = codec.stored_as(pixels), orientation != 1
-    picture = Picture(pixels, alpha, profile, stored_as, metadata, turned=turned, cicp=cicp, bits=bits)
+    marks: dict[str, Any] = {"orientation": orientation, "cicp": cicp, "bits": bits}
+    picture = Picture(pixels, alpha, profile, codec.stored_as(pixels), metadata, **marks)
     return picture, [*notes, *remarks, *_losses(lost)]
 
 
@@ -365,6 +362,8 @@ def _pictures(
         check(picture, notes, f"{name}: page {number}" if is_paged else name)
         if is_paged or len(wanted) == 1:
             picture = replace(picture, duration=None)
+        if is_paged and not limits.truncated:  # else some may be missing
+            picture = replace(picture, pages=len(wanted))
         yield picture
         del picture
 
@@ -394,4 +393,5 @@ class _Animation:
         alpha = image.mode in ("LA", "RGBA")
         notes, self._notes = self._notes, []
         picture = replace(self._template, pixels=pixels_of(image), alpha=alpha, duration=frame.duration)
+        self._template = replace(self._template, metadata=Metadata())  # the first frame has that of all
         return picture, notes

@@ -143,7 +143,7 @@ def test_the_record_stays_where_the_rest_is_too_long(dpid, folder, noise):
 
 @pytest.mark.parametrize("name", ["png", "tiff"])
 def test_metadata_that_cannot_be_written_costs_no_picture(noise, name):
-    broken = {"png": {"text": (("山", "text"),)}, "tiff": {"exif": camera(), "xmp": "no bytes"}}[name]
+    broken = {"png": {"text": (("山", "text"),)}, "tiff": {"exif": camera(), "iptc": "no bytes"}}[name]
     stream = io.BytesIO()
     with pytest.warns(DpidWarning, match="^out: .* cannot store its metadata: dropped$"):
         picture = Picture(noise, False, SRGB, "png", Metadata(software="maker", **broken))

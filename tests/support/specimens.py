@@ -22,6 +22,7 @@ from PIL import Image, ImageCms
 from PIL.ExifTags import IFD, Base
 
 from dpid_cli.pictures import FORMATS
+from support import measured
 from support.gain_maps import OF_ADOBE, OF_APPLE, OF_ISO, two_images
 
 CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
@@ -250,6 +251,7 @@ def _special(name: str) -> Iterator[bytes]:
             xmp = chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0<a/>") + chunk(b"tRNS", b"\0\1\0\2\0\3")
             plain = png(rgb, Told())
             yield plain[:33] + text + xmp + plain[33:]
+            yield measured.png(plain)
             hdr = chunk(b"cICP", b"\x09\x10\0\1") + chunk(b"mDCV", bytes(24)) + chunk(b"cLLI", bytes(8))
             for mode in "RGB", "RGB;16":
                 plain = png(noise(mode), Told())
@@ -266,6 +268,7 @@ def _special(name: str) -> Iterator[bytes]:
             yield two_images(OF_ADOBE, OF_ADOBE)
             yield two_images(OF_ISO, b"")
             yield two_images(b"", OF_APPLE)
+            yield from measured.jpegs()
         case "webp":
             yield _pillow("RGB", "WEBP", quality=50)
             yield _pillow("RGBA", "WEBP", quality=50, exif=_camera())
@@ -290,6 +293,7 @@ def _special(name: str) -> Iterator[bytes]:
             yield _frames("TIFF")
             yield from _directories()
             yield from _samples()
+            yield from measured.tiffs()
         case "bmp":
             yield _pillow("P", "BMP")
             yield _pillow("1", "BMP")

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dpid_cli.pictures.codecs.images import Frames, HighDepthImage, Samples
+from dpid_cli.pictures.georeference import GeoReference
 from dpid_cli.pictures.limits import Limits
 from dpid_cli.pictures.picture import Metadata, Palette
 from dpid_cli.pictures.profiles import Colours
@@ -15,6 +16,7 @@ from dpid_cli.pictures.profiles import Colours
 __all__ = [
     "Colours",
     "Frames",
+    "GeoReference",
     "HighDepthImage",
     "Image",
     "Limits",

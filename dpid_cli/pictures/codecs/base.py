@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dpid_cli.pictures.codecs.annotations import (
         Colours,
         Frames,
+        GeoReference,
         Image,
         Limits,
         Metadata,
@@ -215,6 +216,23 @@ class Codec:
         """What may be IPTC records, as stored."""
         return []
 
+    def turned_from(self, image: Image.Image) -> int:
+        """The orientation in EXIF of an image that its decoder turned upright without telling."""
+        value = image.info.get("original_orientation")
+        return value if isinstance(value, int) and 1 < value < 9 else 1
+
+    def density(self, image: Image.Image) -> tuple[float, float] | None:
+        """Pixels per unit that is no length, horizontally and vertically."""
+        return None
+
+    def georeference(self, image: Image.Image) -> GeoReference | None:
+        """Where the pixels lie on the earth, as stored."""
+        return None
+
+    def xmp_segments(self, image: Image.Image) -> list[bytes]:
+        """What may be parts of the second part of an XMP packet."""
+        return []
+
     # Writing
 
     def check_options(self, mode: str) -> None:
@@ -235,18 +253,16 @@ class Codec:
 
         Where Pillow writes no IPTC, `encode` takes ``iptc`` out of them.
         """
-        from dpid_cli.pictures import exif, xmp
+        from dpid_cli.pictures import exif
 
         options: dict[str, Any] = {}
         lost = []
-        for key in ("dpi", "comment", "iptc"):
+        for key in ("dpi", "comment", "iptc", "xmp"):
             if key in self.metadata and getattr(metadata, key):
                 options[key] = getattr(metadata, key)
         if len(metadata.iptc) > self.max_iptc:
             lost += self.too_long(["IPTC"])
             options.pop("iptc", None)
-        if "xmp" in self.metadata and (packet := xmp.sized(metadata.xmp, size)):
-            options["xmp"] = packet
         if "exif" in self.metadata and len(tags := exif.sized(metadata, self.metadata, size)):
             options["exif"] = self.stored_exif(tags)
         return options, lost
@@ -311,6 +327,16 @@ class Codec:
     def write_pages(self, files: Iterator[bytes], stream: IO[bytes]) -> None:
         """Write files of one page each as one file."""
         raise NotImplementedError
+
+
+def as_ratio(density: tuple[float, float], largest: int) -> tuple[int, int]:
+    """Pixels per unit as a ratio of whole numbers up to `largest`."""
+    from fractions import Fraction  # takes a moment to import
+
+    across, down = density
+    shorter = Fraction(min(across, down) / max(across, down)).limit_denominator(largest)
+    parts = (shorter.numerator, shorter.denominator) if shorter else (1, largest)
+    return parts if across < down else parts[::-1]
 
 
 def check_expansion(image: Image.Image, stream: IO[bytes]) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
         Samples,
     )
 
+_DESCRIPTION = 2**16  # bytes before the pixels, which describe them
+
 
 class Heif(Codec):
     """HEIF, of which the main image is read."""
@@ -52,8 +54,12 @@ class Heif(Codec):
 
     def open_image(self, stream: IO[bytes], limits: Limits) -> Image.Image:
         found = coding(stream)
+        head = stream.read(_DESCRIPTION)
+        stream.seek(0)
         image = super().open_image(stream, limits)
         image.info |= {"cicp": found.cicp, "light_levels": found.light_levels}
+        if not any(box in head for box in (b"irot", b"imir")):  # the orientation of EXIF does not count
+            image.info.pop("original_orientation", None)
         return image
 
     def left_out(self, image: Opened, stream: IO[bytes]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -16,6 +17,7 @@ from dpid_cli.pictures.codecs.base import (
     TAGS,
     Codec,
     EncoderOption,
+    as_ratio,
     check_expansion,
 )
 
@@ -27,6 +29,7 @@ _JPEG_LS = rb"\xff\xd8(?:\xff\xf7|\xff\xe8.{0,54}\xff\xf7)"
 _START = b"\xff\xd8"
 _EXIF_OR_XMP = 0xE1
 _COMMENT = 0xFE
+_PHOTOSHOP = 0xED
 _SCAN = 0xDA
 # Also JFIF, colour profiles, and the colour transform.
 _KEPT = frozenset({0xE0, _EXIF_OR_XMP, 0xE2, 0xEE})
@@ -37,6 +40,7 @@ _GAIN_MAPS = (
     b"urn:iso:std:iso:ts:21496:-1\0",
 )
 _ENTRIES = 0xB002  # the tag of the list of images
+_XMP_LABEL = b"http://ns.adobe.com/xap/1.0/\0"
 _SEGMENT = 65504  # bytes for XMP, which has the longest label
 _USUAL_SCANS = 20
 _MOST_DECODED = 2 * 10**9  # pixels of all scans together, some seconds
@@ -52,7 +56,7 @@ class Jpeg(Codec):
     plugin = "PIL.JpegImagePlugin"
     modes = COLOUR
     profile = True
-    metadata: ClassVar[frozenset[str]] = TAGS | {"iptc", "dpi", "comment"}
+    metadata: ClassVar[frozenset[str]] = TAGS | {"iptc", "dpi", "comment", "density"}
     max_side = 65500
     max_iptc = iptc.LONGEST_RESOURCE
     # Small images are looked at closely: little loss, and no chroma subsampling.
@@ -91,13 +95,27 @@ class Jpeg(Codec):
     def iptc(self, image: Image.Image) -> list[bytes]:
         return [image.info.get("photoshop", {}).get(iptc.RECORDS, b"")]
 
+    def density(self, image: Image.Image) -> tuple[float, float] | None:
+        return image.info.get("jfif_density") if image.info.get("jfif_unit") == 0 else None
+
+    def xmp_segments(self, image: Image.Image) -> list[bytes]:
+        return [content for kind, content in getattr(image, "applist", ()) if kind == "APP1"]
+
     def save_options(self, metadata: Metadata, size: tuple[int, int]) -> tuple[dict[str, Any], list[str]]:
-        from dpid_cli.pictures import exif
+        from dpid_cli.pictures import exif, xmp_extension
 
         options, lost = super().save_options(metadata, size)
+        parts = []
         if "iptc" in options:
-            resource = iptc.as_resources(options.pop("iptc"))
-            options["extra"] = struct.pack(">HH", 0xFFED, 2 + len(resource)) + resource
+            parts.append((_PHOTOSHOP, iptc.as_resources(options.pop("iptc"))))
+        packet = options.get("xmp", b"")
+        if len(packet) > _SEGMENT and (halves := xmp_extension.split(packet, _SEGMENT)):
+            del options["xmp"]
+            parts += [(_EXIF_OR_XMP, content) for content in (_XMP_LABEL + halves[0], *halves[1])]
+        if parts:
+            options["extra"] = b"".join(_segment(*part) for part in parts)
+        if metadata.density and metadata.density[0] != metadata.density[1]:
+            options["density"] = metadata.density
         long = [key for key in ("comment", "exif", "xmp") if len(options.get(key, b"")) > _SEGMENT]
         for key in long:
             del options[key]
@@ -106,6 +124,22 @@ class Jpeg(Codec):
             rest = exif.sized(replace(metadata, exif=b""), self.metadata, size)
             options |= {"exif": rest.tobytes()} if len(rest) else {}
         return options, lost
+
+    def encode(self, pixels: Pixels, mode: str, stream: IO[bytes], options: Mapping[str, Any]) -> None:
+        plain = dict(options)
+        density = plain.pop("density", None)
+        if density is None:
+            super().encode(pixels, mode, stream, plain)
+            return
+        buffer = io.BytesIO()
+        super().encode(pixels, mode, buffer, plain)
+        file = buffer.getvalue()
+        # Behind the label and the version of JFIF, which comes first: no unit
+        stream.write(file[:13] + struct.pack(">BHH", 0, *as_ratio(density, 65535)) + file[18:])
+
+
+def _segment(marker: int, content: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, 2 + len(content)) + content
 
 
 class JpegLs(Jpeg):

@@ -116,8 +116,9 @@ def _correct(image: Image.Image) -> None:
         del image.info["icc_profile"]
     with suppress(Exception):  # damaged EXIF turns nothing
         tags = image.getexif()
-        if tags.pop(Base.Orientation, None):
+        if orientation := tags.pop(Base.Orientation, None):
             image.info["exif"] = tags.tobytes()
+            image.info["original_orientation"] = orientation
 
 
 def _high_depth(image: Image.Image, header: Header, stream: IO[bytes]) -> HighDepthImage:

@@ -73,6 +73,12 @@ def with_pixels(png: bytes, pixels: bytes) -> bytes:
     return b"".join(result)
 
 
+def with_aspect(png: bytes, ratio: tuple[int, int]) -> bytes:
+    """A file that states how many pixels are as long horizontally as vertically, without a unit."""
+    place = len(SIGNATURE) + 25  # behind the header
+    return png[:place] + chunk(b"pHYs", struct.pack(">LLB", *ratio, 0)) + png[place:]
+
+
 def without_text(data: bytes) -> bytes:
     """The file without chunks that make no difference to its pixels, or that Pillow cannot read."""
     return SIGNATURE + b"".join(own for own in chunks(data) if _is_needed(own))

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from dpid_cli.pictures import iptc
+from dpid_cli.pictures.codecs import tiff_values
 from dpid_cli.pictures.codecs.base import ALPHA, COLOUR, HIGH_DEPTH, INDICES, TAGS, Codec
 from dpid_cli.pictures.limits import RefusedError
 
 if TYPE_CHECKING:
     from dpid_cli.pictures.codecs.annotations import Frames, Image, Limits, Opened, Pixels
     from dpid_cli.pictures.codecs.tiff_directories import Directory
+    from dpid_cli.pictures.georeference import GeoReference
     from dpid_cli.pictures.picture import Metadata
 
 
@@ -37,7 +39,7 @@ class Tiff(Codec):
     plugin = "PIL.TiffImagePlugin"
     modes = COLOUR | ALPHA | HIGH_DEPTH | INDICES | {"L;F", "LA;F", "RGB;F", "RGBA;F"}
     profile = True
-    metadata = TAGS | {"iptc", "dpi"}
+    metadata = TAGS | {"iptc", "dpi", "density", "stack", "georeference"}
     several = "pages"
     defaults: ClassVar = {"compression": "tiff_adobe_deflate"}
     turned_by_pillow = True
@@ -97,11 +99,17 @@ class Tiff(Codec):
         tags = getattr(getattr(image, "tag_v2", None), "_tagdata", {})
         return [tags.get(_IPTC, b""), iptc.in_resources(tags.get(_PHOTOSHOP, b""))]
 
+    def density(self, image: Image.Image) -> tuple[float, float] | None:
+        return tiff_values.density_in(getattr(image, "tag_v2", {}))
+
+    def georeference(self, image: Image.Image) -> GeoReference | None:
+        return tiff_values.georeference_in(getattr(image, "tag_v2", {}))
+
     def stored_exif(self, tags: Image.Exif) -> Any:
         return tags
 
     def save_options(self, metadata: Metadata, size: tuple[int, int]) -> tuple[dict[str, Any], list[str]]:
-        """Keywords of Pillow's ``save``, and for `encode` IPTC and the encoders of other directories."""
+        """Keywords of Pillow's ``save``, and for `encode` IPTC, other tags and encoders of directories."""
         from PIL import Image
 
         options, lost = super().save_options(metadata, size)
@@ -113,17 +121,20 @@ class Tiff(Codec):
                 del tags[directory]
         if xmp := options.pop("xmp", b""):
             tags[_XMP] = xmp
-        return options | ({"exif": tags} if len(tags) else {}) | {"directories": directories}, lost
+        own = {"directories": directories, "values": tiff_values.values_of(metadata)}
+        return options | ({"exif": tags} if len(tags) else {}) | own, lost
 
     def encode(self, pixels: Pixels, mode: str, stream: IO[bytes], options: Mapping[str, Any]) -> None:
         plain = dict(options)
         directories, records = plain.pop("directories", {}), plain.pop("iptc", b"")
-        if not directories and not records:
+        values = plain.pop("values", {})
+        if not directories and not records and not values:
             super().encode(pixels, mode, stream, plain)
             return
         buffer = io.BytesIO()
         super().encode(pixels, mode, buffer, plain)
         file = _with_longs(buffer.getvalue(), _IPTC, records) if records else buffer.getvalue()
+        file = _with_values(file, values) if values else file
         stream.write(_with_directories(file, directories) if directories else file)
 
     def high_depth_file(self, pixels: Pixels, mode: str, options: Mapping[str, Any]) -> bytes:
@@ -273,6 +284,16 @@ def _with_directories(tiff: bytes, directories: Mapping[int, Callable[[bytes, in
         place = page.append(b"")
         page.entries[tag] = struct.pack(f"{page.order}HHL", tag, _LONG, 1) + place
         page.data += encode(tiff[:8], len(page.data))
+    return page.finished()
+
+
+def _with_values(tiff: bytes, values: Mapping[int, tiff_values.Value]) -> bytes:
+    """A TIFF of one page with these tags, instead of its own of the same numbers."""
+    page = _Page(tiff)
+    for tag, value in values.items():
+        content = value.packed(page.order)
+        content = page.append(content) if len(content) > 4 else content.ljust(4, b"\0")
+        page.entries[tag] = struct.pack(f"{page.order}HHL", tag, value.kind, value.count) + content
     return page.finished()
 
 
