@@ -26,7 +26,7 @@ def did_you_mean(word: str, words: Sequence[str]) -> str:
     """A question after the nearest of `words`; empty if none is near."""
     from difflib import get_close_matches
 
-    near = get_close_matches(word, words, n=2)
+    near = get_close_matches(word, words, n=2, cutoff=0.65)
     return f"did you mean {either(near)}?" if near else ""
 
 
