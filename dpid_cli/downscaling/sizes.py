@@ -34,7 +34,7 @@ def pixels(name: str, value: object) -> int:
 
 def whole(name: str, value: object) -> int:
     """Return `value`, or raise an `ArgumentError` if it is not a whole number, 1 or more."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or not 1 <= value < 2**63:
+    if isinstance(value, bool) or not isinstance(value, Integral) or not 1 <= int(value) < 2**63:
         raise ArgumentError(f"{name} must be a whole number, 1 or more (got {value!r})")
     return int(value)
 
