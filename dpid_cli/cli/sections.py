@@ -24,9 +24,11 @@ _COLUMN = 26  # where the names of options end, in every section
 
 def did_you_mean(word: str, words: Sequence[str]) -> str:
     """A question after the nearest of `words`; empty if none is near."""
-    from difflib import get_close_matches
+    from difflib import SequenceMatcher, get_close_matches
 
     near = get_close_matches(word, words, n=2)
+    likeness = [SequenceMatcher(None, other, word).ratio() for other in near]
+    near = [other for other, ratio in zip(near, likeness, strict=True) if ratio > likeness[0] - 0.2]
     return f"did you mean {either(near)}?" if near else ""
 
 

@@ -166,7 +166,7 @@ def unreadable(error: Exception, name: str = "image") -> ArgumentError:
 
 def check_kind(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
     """Return the number of channels of an image, or raise an `ArgumentError` if its kind is not supported."""
-    if len(shape) == 3 and 1 <= shape[0] <= 4 < shape[2]:
+    if len(shape) == 3 and 1 <= shape[0] <= 4 < min(shape[1:]):
         raise ArgumentError(
             f"image: shape {shape} looks channels-first: transpose it to {(*shape[1:], shape[0])}, "
             "such as by transpose(1, 2, 0)"

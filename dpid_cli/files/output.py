@@ -72,7 +72,7 @@ def _check_folder(target: Path) -> None:
 
 def check_folder(target: Path) -> None:
     """Raise a `FileError` if the folder of an output is missing: a mistyped name creates no folders."""
-    if not target.parent.is_dir():
+    if not os.path.lexists(target.parent):
         raise FileError(f"{target}: cannot be written: there is no folder {target.parent}: create it first")
 
 

@@ -159,7 +159,8 @@ def file_errors(stream: IO[bytes], name: str, limits: Limits, advise: bool = Fal
     except RefusedError as error:
         raise FileError(f"{name}: {error}") from error
     except UnidentifiedImageError:
-        if stream.seek(0, io.SEEK_END) == 0:
+        stream.seek(0)
+        if not stream.read(1):
             raise DamagedError(f"{name}: is empty: get a complete copy") from None
         codec = format_in(stream, name)
         if codec is not None:

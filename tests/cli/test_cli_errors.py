@@ -105,7 +105,7 @@ FAILURES = [
     ("missing.png", "", "no such file"),
     ("folder", "", "is a folder: give image files, or type: dpid batch folder OUTPUT_DIR ..."),
     ("text.png", "", "not an image"),
-    ("empty.png", "", "not an image"),
+    ("empty.png", "", "is empty"),
     ("cut.png", "", "truncated"),
     ("cut.jpg", "", "truncated"),
     ("cut.avif", "", "AVIF"),
@@ -266,7 +266,7 @@ def test_reader_that_has_left_is_no_error_to_talk_about(photo, options):
             "downscale", "photo.png", "-s", "4", *options.split(), cwd=photo.parent,
             capture_output=False, stdout=stream, stderr=subprocess.PIPE,
         )  # fmt: skip
-    assert (done.returncode, done.stderr) == (1, b"")
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 def test_image_is_not_sent_to_a_terminal(photo):
