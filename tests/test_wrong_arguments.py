@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import dpid_cli
 from dpid_cli import ArgumentError, DpidError, Filter, Transfer, batch, downscale, gradients, learn
@@ -26,6 +27,8 @@ class Tensor:
 
 GRAD = Tensor(True, RuntimeError("Can't call numpy() on Tensor that requires grad"))
 BFLOAT16 = Tensor(False, TypeError("Got unsupported ScalarType BFloat16"))
+PALETTE = Image.new("P", (8, 8))
+MASKED = np.ma.masked_less(np.ones((24, 24), np.float32) - np.eye(24, dtype=np.float32), 1)
 IMAGE = np.random.default_rng(0).random((24, 24)).astype(np.float32)
 WRONG = [
     None, "x", b"x", "a\nb", True, 3, -1, 1.5, float("nan"), float("inf"), 10**400, 1 + 2j, object(), abs,
@@ -100,6 +103,10 @@ def test_any_argument(call, tmp_path, monkeypatch):
         (lambda: downscale(Path("a.png"), scale=2), "image: .* is a path"),
         (lambda: downscale(np.zeros((3, 480, 640)), scale=2),
          r"image: shape \(3, 480, 640\) looks channels-first: transpose it to \(480, 640, 3\)"),
+        (lambda: downscale(PALETTE, scale=2), r'image: has a palette, .*: give image.convert\("RGB"\)'),
+        (lambda: downscale(MASKED, scale=2), r"image: has masked values: .* by image.filled\(0\)"),
+        (lambda: learn([MASKED], **LEARN), "image.*: has masked values"),
+        (lambda: list(batch([("a.png", "b.png")], scale=2, fit="cover")), "fit: works only with size"),
         (lambda: downscale(IMAGE, scale=2, guidance=np.ones((3, 3))),
          "guidance must be a name, a path or a Filter"),
         (lambda: learn(IMAGE, scale=2), r"images: is one array of shape \(24, 24\): give a list of images"),
@@ -112,3 +119,13 @@ def test_any_argument(call, tmp_path, monkeypatch):
 def test_what_to_do(call, message):
     with pytest.raises(ArgumentError, match=message):
         call()
+
+
+def test_masked_arrays_without_masked_values_are_arrays():
+    image = np.ma.array(IMAGE)
+    np.testing.assert_array_equal(downscale(image, scale=2), downscale(IMAGE, scale=2))
+
+
+def test_images_of_pillow_are_arrays():
+    pixels = np.random.default_rng(1).integers(0, 256, (12, 8, 3), np.uint8)
+    np.testing.assert_array_equal(downscale(Image.fromarray(pixels), scale=2), downscale(pixels, scale=2))

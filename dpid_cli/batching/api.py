@@ -154,6 +154,8 @@ def batch(
     """
     if (scale is None) == (size is None):
         raise ArgumentError("size: give either scale or size, not both or neither")
+    if size is None and fit != "exact":
+        raise ArgumentError("fit: works only with size: omit it, or give size")
     if unknown := options.keys() - BatchOptions.__annotations__.keys():
         raise ArgumentError(f"{min(unknown)}: batch has no such argument: omit it")
     if not isinstance(overwrite, bool):

@@ -148,11 +148,15 @@ def as_array(image: Any, name: str = "image") -> Array:
 
 
 def check_source(image: object, name: str = "image") -> None:
-    """Raise an `ArgumentError` for paths, and for tensors that must be detached first."""
+    """Raise an `ArgumentError` for paths, indices, masked values, and tensors that must be detached first."""
     if isinstance(image, str | bytes | os.PathLike):
         raise ArgumentError(
             f"{name}: {image!r} is a path, not pixels: read the file first, or use dpid_cli.batch for files"
         )
+    if getattr(image, "mode", None) in ("P", "PA"):  # one of Pillow's
+        raise ArgumentError(f'{name}: has a palette, and its values are indices: give {name}.convert("RGB")')
+    if isinstance(image, np.ma.MaskedArray) and np.ma.is_masked(image):
+        raise ArgumentError(f"{name}: has masked values: replace them first, such as by {name}.filled(0)")
     if getattr(image, "requires_grad", False) is True:
         raise ArgumentError(f"{name}: is a tensor that requires grad: give {name}.detach()")
 

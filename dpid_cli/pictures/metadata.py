@@ -124,7 +124,7 @@ def scaled(before: Picture, after: Picture, *, same_values: bool) -> tuple[Metad
 
     `same_values` is whether pixels of the output are means of stored values, not of converted ones.
     """
-    metadata = before.metadata
+    metadata = after.metadata
     orientation = max(before.orientation, metadata.orientation)  # one of them is 1
     change = Change(before.uncropped or before.size, before.size, after.size, orientation)
     packet, removed = xmp.scaled(metadata.xmp, change)
