@@ -163,6 +163,13 @@ class Png(Codec):
         for part in png_chunks.with_pixels(file, header, rows):
             stream.write(part)
 
+    def compile_kernels(self) -> None:
+        import numpy as np
+
+        from dpid_cli.pictures.codecs import png_encoder
+
+        png_encoder.encoded(np.zeros((1, 1), np.uint8), 1)
+
     def write_animation(self, animation: Animation, stream: IO[bytes]) -> None:
         import numpy as np
 

@@ -38,7 +38,8 @@ class Header(NamedTuple):
 
 def chunk(kind: bytes, content: bytes) -> bytes:
     """One chunk, with its length and checksum."""
-    return struct.pack(">L", len(content)) + kind + content + struct.pack(">L", zlib.crc32(kind + content))
+    checksum = zlib.crc32(content, zlib.crc32(kind))
+    return b"".join([struct.pack(">L", len(content)), kind, content, struct.pack(">L", checksum)])
 
 
 def chunks(data: bytes) -> Iterator[bytes]:

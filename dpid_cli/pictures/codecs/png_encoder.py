@@ -72,7 +72,8 @@ def _unfiltered(pixels: NDArray[Any], bits: int) -> NDArray[np.uint8]:
     if bits < 8:
         each = 8 // bits
         rows = np.pad(rows, ((0, 0), (0, -rows.shape[1] % each)))
-        shifts = np.arange(8 - bits, -1, -bits, dtype=np.uint8)
-        parts = rows.reshape(len(rows), -1, each) << shifts
-        rows = np.bitwise_or.reduce(parts, axis=2)
+        packed = np.zeros((len(rows), rows.shape[1] // each), np.uint8)
+        for k in range(each):
+            packed = (packed << bits) | rows[:, k::each]
+        rows = packed
     return np.pad(rows, ((0, 0), (1, 0)))
