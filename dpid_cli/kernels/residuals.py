@@ -43,8 +43,8 @@ def nearest(a, b, c):
 
 
 @kernel()
-def subtract_predictions(rows, residuals, sums, step):
-    """Fill `residuals` with each row's predictor and residuals, and `sums` with their absolute values.
+def subtract_predictions(rows, residuals, step):
+    """Fill `residuals` with the number of each row's predictor and what this leaves.
 
     The first of `rows` is the one above the others. Each begins with `step` zeros, as many as a pixel has
     bytes.
@@ -69,9 +69,8 @@ def subtract_predictions(rows, residuals, sums, step):
         if of_mean < least:
             best, least = MEAN, of_mean
         if of_nearest < least:
-            best, least = NEAREST, of_nearest
+            best = NEAREST
         residuals[y, 0] = best
-        sums[y] = least
         # One loop for all predictors compiles faster than one for each, and takes a third of the first loop.
         take_before = _ALL if best == BEFORE else _ZERO
         take_above = _ALL if best == ABOVE else _ZERO

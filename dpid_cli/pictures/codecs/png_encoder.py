@@ -15,9 +15,9 @@ from dpid_cli.kernels.residuals import subtract_predictions
 
 # libdeflate's level for each of ours. Its 12 takes as long as zlib's 9, and was never larger.
 _LEVELS = (0, 1, 2, 3, 4, 6, 7, 8, 9, 12)
-# If residuals are larger than this on average, hardly anything repeats. Levels above libdeflate's first then
-# take longer for files that are often larger.
-_BUSY = 5.0
+# If filters leave fewer zeros than this, little repeats. Levels above libdeflate's first then take longer for
+# files that are often larger.
+_FEW_ZEROS = 0.3
 _FASTEST, _SEARCHING = 1, 7
 _STRIP_BYTES = 2**18  # which caches hold, twice
 _CHUNK_BYTES = 2**20
@@ -35,29 +35,28 @@ def encoded(pixels: NDArray[Any], level: int, bits: int | None = None) -> list[b
     if bits is not None or not level:
         rows = _unfiltered(pixels, bits or 8 * pixels.itemsize)
     else:
-        rows, mean = _filtered(pixels)
-        if mean > _BUSY and level < 9:
+        rows = _filtered(pixels)
+        zeros = 1 - np.count_nonzero(rows) / rows.size
+        if zeros < _FEW_ZEROS and level < 9:
             efforts = [_FASTEST, *(effort for effort in efforts if effort >= _SEARCHING)]
     packed = min((bytes(deflate_encode(rows, effort, raw=False)) for effort in efforts), key=len)
     return [packed[start : start + _CHUNK_BYTES] for start in range(0, len(packed), _CHUNK_BYTES)]
 
 
-def _filtered(pixels: NDArray[Any]) -> tuple[NDArray[np.uint8], float]:
-    """The rows, each behind the number of its filter; and the mean absolute value of what filters leave."""
+def _filtered(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    """The filtered rows, each behind the number of its filter."""
     height = len(pixels)
     step = pixels[:1, :1].nbytes
     length = step * pixels.shape[1]
     result = np.empty((height, 1 + length), np.uint8)
-    sums = np.empty(height, np.uint32)
     strip = max(1, _STRIP_BYTES // length)
     padded = np.zeros((1 + min(strip, height), step + length), np.uint8)
     for top in range(0, height, strip):
         rows = _bytes_of(pixels[top : top + strip])
         padded[1 : 1 + len(rows), step:] = rows
-        part = slice(top, top + len(rows))
-        subtract_predictions(padded[: 1 + len(rows)], result[part], sums[part], step)
+        subtract_predictions(padded[: 1 + len(rows)], result[top : top + len(rows)], step)
         padded[0] = padded[len(rows)]
-    return result, float(sums.sum(dtype=np.uint64)) / (height * length)
+    return result
 
 
 def _bytes_of(pixels: NDArray[Any]) -> NDArray[np.uint8]:
