@@ -1,11 +1,12 @@
 """Pixels to the compressed rows of a PNG.
 
 Filters are those that libpng chooses, by the same rule. They are found by a kernel that uses vectors, and
-libdeflate compresses; its output does not depend on the CPU.
+libdeflate compresses, whose output does not depend on the CPU. A few rows are left to zlib.
 """
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ _LEVELS = (0, 1, 2, 3, 4, 6, 7, 8, 9, 12)
 # files that are often larger.
 _FEW_ZEROS = 0.3
 _FASTEST, _SEARCHING = 1, 7
+_SMALL = 2**16  # bytes that zlib compresses in less time than it takes to import imagecodecs
 _STRIP_BYTES = 2**18  # which caches hold, twice
 _CHUNK_BYTES = 2**20
 
@@ -28,8 +30,6 @@ def encoded(pixels: NDArray[Any], level: int, bits: int | None = None) -> list[b
 
     With `bits`, pixels are indices of so many bits: their differences mean nothing, so they are not filtered.
     """
-    from imagecodecs import deflate_encode
-
     rows: Any
     efforts = [_LEVELS[level]]
     if bits is not None or not level:
@@ -39,6 +39,10 @@ def encoded(pixels: NDArray[Any], level: int, bits: int | None = None) -> list[b
         zeros = 1 - np.count_nonzero(rows) / rows.size
         if zeros < _FEW_ZEROS and level < 9:
             efforts = [_FASTEST, *(effort for effort in efforts if effort >= _SEARCHING)]
+    if rows.size <= _SMALL:
+        return [zlib.compress(rows, level)]
+    from imagecodecs import deflate_encode
+
     packed = min((bytes(deflate_encode(rows, effort, raw=False)) for effort in efforts), key=len)
     return [packed[start : start + _CHUNK_BYTES] for start in range(0, len(packed), _CHUNK_BYTES)]
 
