@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
 import struct
+import threading
 import zlib
 from functools import partial
 from pathlib import Path
@@ -14,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dpid_cli.errors import FileError
 from dpid_cli.pictures import FORMATS, Picture, write
 from dpid_cli.pictures.picture import Palette
 
@@ -196,3 +200,33 @@ def test_levels(noise):
     assert sizes[0] > pixels.nbytes > 1.2 * sizes[1]
     assert sizes[9] == min(sizes)
     assert sizes[6] < 1.01 * sizes[4] < 1.02 * sizes[1]
+
+
+def test_compression_can_be_interrupted(monkeypatch):
+    """Also while the library does not return; if it could not be, this test would not end."""
+    started, ended = threading.Event(), threading.Event()
+
+    def endless(*arguments, **options):
+        started.set()
+        ended.wait()
+
+    def interrupt():
+        started.wait()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(imagecodecs, "deflate_encode", endless)
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        encoded(image("RGB", (700, 701)))
+    ended.set()
+
+
+def test_errors_of_the_library_are_told(monkeypatch):
+    def fail(*arguments, **options):
+        raise RuntimeError("no more memory")
+
+    monkeypatch.setattr(imagecodecs, "deflate_encode", fail)
+    with pytest.raises(
+        FileError, match="^a.png: cannot be encoded as PNG: no more memory: use another format$"
+    ):
+        encoded(image("RGB", (700, 701)))

@@ -7,6 +7,8 @@ libdeflate compresses, whose output does not depend on the CPU. A few rows are l
 from __future__ import annotations
 
 import zlib
+from concurrent.futures import Future
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -41,10 +43,28 @@ def encoded(pixels: NDArray[Any], level: int, bits: int | None = None) -> list[b
             efforts = [_FASTEST, *(effort for effort in efforts if effort >= _SEARCHING)]
     if rows.size <= _SMALL:
         return [zlib.compress(rows, level)]
+    packed = _compressed(rows, efforts)
+    return [packed[start : start + _CHUNK_BYTES] for start in range(0, len(packed), _CHUNK_BYTES)]
+
+
+def _compressed(rows: Any, efforts: list[int]) -> bytes:
+    """The smallest of what these levels of libdeflate make.
+
+    libdeflate cannot be interrupted, and may take seconds. Waiting for a thread can be, and the end of the
+    process does not wait for this one.
+    """
     from imagecodecs import deflate_encode
 
-    packed = min((bytes(deflate_encode(rows, effort, raw=False)) for effort in efforts), key=len)
-    return [packed[start : start + _CHUNK_BYTES] for start in range(0, len(packed), _CHUNK_BYTES)]
+    result: Future[bytes] = Future()
+
+    def compress() -> None:
+        try:
+            result.set_result(min((bytes(deflate_encode(rows, e, raw=False)) for e in efforts), key=len))
+        except BaseException as error:  # raised by the one who waits
+            result.set_exception(error)
+
+    Thread(target=compress, daemon=True).start()
+    return result.result()
 
 
 def _filtered(pixels: NDArray[Any]) -> NDArray[np.uint8]:
