@@ -226,7 +226,5 @@ def test_errors_of_the_library_are_told(monkeypatch):
         raise RuntimeError("no more memory")
 
     monkeypatch.setattr(imagecodecs, "deflate_encode", fail)
-    with pytest.raises(
-        FileError, match="^a.png: cannot be encoded as PNG: no more memory: use another format$"
-    ):
+    with pytest.raises(FileError, match=r"^a\.png: cannot be encoded as PNG: no more memory: use another"):
         encoded(image("RGB", (700, 701)))
