@@ -104,12 +104,15 @@ def warmup_command(device: str, debug: bool) -> None:
     without alpha. The kernels are cached on disk; DPID_CACHE_DIR sets the folder.
     """
     from dpid_cli.downscaling.warmup import cache, cases, counts
+    from dpid_cli.pictures import FORMATS
 
     folder, all_cases = cache(device), cases(device)
     for number, case in enumerate(all_cases, start=1):
         if on_terminal():
             say(f"{number}/{len(all_cases)} {case}")
         case.compile()
+    for format_ in FORMATS.values():
+        format_.compile_kernels()
     compiled, found = counts(device)
     click.echo(f"kernel cache  {folder}\ncompiled      {compiled}\nfound         {found}")
 

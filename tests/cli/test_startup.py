@@ -78,8 +78,8 @@ warmup.cases = lambda device: [case for case in every(device) if str(case) == "u
     assert (first.returncode, first.stderr) == (0, "")
     folder, compiled, found = (line.split()[-1] for line in first.stdout.splitlines())
     assert Path(folder).is_relative_to(cache["DPID_CACHE_DIR"])
-    assert (int(compiled), int(found)) == (1, 2)
-    assert [line.split()[-1] for line in second.stdout.splitlines()] == [folder, "0", "3"]
+    assert (int(compiled), int(found)) == (1, 3)
+    assert [line.split()[-1] for line in second.stdout.splitlines()] == [folder, "0", "4"]
     for scale in "1.7", "2", "40":
         assert watched(*SHRINK, "-m", "dpp", "-s", scale, **cache) == (0, "")
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import dpid_cli
-from dpid_cli.kernels import compiler, flags, windows
+from dpid_cli.kernels import compiler, flags, residuals, windows
 from dpid_cli.kernels.rewards import BOX, DETAIL
 
 pytestmark = pytest.mark.skipif(
@@ -20,6 +20,8 @@ pytestmark = pytest.mark.skipif(
 ROOT, POWER, CONVERT = "sqrtps", "cvttps2dq", "cvtdq2ps"
 # Addition of whole numbers, and conversion of such of 64 bits, which packed pixels must not need.
 ADD, WIDE = re.compile("padd[dq]"), "cvtqq2ps"
+# Subtraction and minimum of bytes.
+SUBTRACT, LESSER = "psubb", "pminub"
 
 
 @pytest.fixture
@@ -80,3 +82,12 @@ def test_the_instructions_tell(assembly):
     """Without a loop to vectorise there is none of them: the other tests can fail."""
     assert ROOT not in assembly(np.uint8, 3, lambda_=2)[DETAIL]
     assert POWER not in assembly(np.uint8, 3, lambda_=2)[DETAIL]
+
+
+def test_residuals_of_bytes():
+    rows = np.zeros((2, 9), np.uint8)
+    kernel, arguments = residuals.subtract_predictions, (rows, rows[1:, 2:].copy(), 3)
+    module, _ = compiler.llvm_module(kernel.function, arguments, kernel.fastmath, flags.helpers())
+    code = compiler.target_machine().emit_assembly(module)
+    assert SUBTRACT in code
+    assert LESSER in code

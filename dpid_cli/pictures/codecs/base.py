@@ -283,6 +283,9 @@ class Codec:
         else:
             stream.write(self.high_depth_file(pixels, mode, options))
 
+    def compile_kernels(self) -> None:
+        """Compile the kernels that `encode` calls, if it calls any, or load them from disk."""
+
     def high_depth_file(self, pixels: Pixels, mode: str, options: Mapping[str, Any]) -> bytes:
         """A file with pixels of more than 8 bits."""
         raise NotImplementedError
