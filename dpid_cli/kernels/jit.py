@@ -16,9 +16,10 @@ import ctypes
 import itertools
 import os
 import struct
+import time
 import weakref
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from threading import Lock, Thread
 from typing import Any
 
@@ -42,8 +43,11 @@ _PACK: dict[type, Callable[[Any], bytes]] = {
     type(None): lambda _: bytes(8),
 }
 _REMEMBERED = 256
+_CHANNELS = {1: "gray", 2: "gray+alpha", 3: "RGB", 4: "RGBA"}
+_DEPTHS = {"u1": "8-bit", "u2": "16-bit", "f4": "float32", "f8": "float64", "u4": "8-bit"}  # u4: packed
+Listener = Callable[[str, float | None], None]
 _lock = Lock()
-_announcements: list[Callable[[bool], None]] = []
+_listener: Listener | None = None
 _counts = {"compiled": 0, "found": 0}
 _kinds: dict[Any, int] = {}
 _unused = itertools.count()
@@ -86,8 +90,6 @@ class Kernel:
         key = tuple(map(_type, arguments))
         code = cache.read(name, key)
         if code is None:
-            for announce in _announcements:
-                announce(cache_folder() is not None)
             with cache.locked(name, key):
                 code = cache.read(name, key) or self._compiled(name, key, arguments)
         else:
@@ -109,6 +111,7 @@ class Kernel:
                 result.set_exception(error)
 
         Thread(target=compile_, name="dpid compiler", daemon=True).start()
+        _report_until(result, _kind_of_image(arguments))
         code = result.result()
         cache.write(name, key, code)
         _counts["compiled"] += 1
@@ -174,11 +177,27 @@ def cache_counts() -> tuple[int, int]:
     return _counts["compiled"], _counts["found"]
 
 
-def before_compiling(tell: Callable[[bool], None]) -> None:
-    """Call ``tell(cached)`` once, before this process compiles its first kernel."""
+def report_to(listener: Listener | None) -> None:
+    """Call ``listener(kind, seconds)`` whenever this process compiles a kernel, if there is a listener.
 
-    def once(kept: bool) -> None:
-        _announcements.remove(once)
-        tell(kept)
+    `kind` is the kind of image, like "16-bit RGB"; `seconds` the time since the start, about once a second,
+    and None when the kernel is compiled.
+    """
+    global _listener  # noqa: PLW0603  # one per process, as the cache
+    _listener = listener
 
-    _announcements.append(once)
+
+def _report_until(done: Future[Any], kind: str) -> None:
+    start, listener = time.monotonic(), _listener
+    while listener is not None and not done.done():
+        listener(kind, time.monotonic() - start)
+        wait([done], timeout=1)
+    if listener is not None:
+        listener(kind, None)
+
+
+def _kind_of_image(arguments: tuple[Any, ...]) -> str:
+    """The kind of image that arguments of a kernel belong to; nothing if none of them are its pixels."""
+    arrays = [each for each in arguments if isinstance(each, np.ndarray) and not each.flags.writeable]
+    channels = [_CHANNELS[len(each.channels)] for each in arguments if hasattr(each, "channels")]
+    return " ".join([_DEPTHS[arrays[0].dtype.str[1:]], *channels[:1]]) if arrays else ""
