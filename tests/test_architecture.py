@@ -14,7 +14,7 @@ import dpid_cli
 ROOT = Path(dpid_cli.__file__).parent
 # From the ground up. Packages on one floor do not import each other.
 FLOORS = (
-    ("errors", "version"),
+    ("errors", "interrupts", "version"),
     ("kernels", "files"),
     ("downscaling", "pictures"),
     ("convert",),
@@ -143,7 +143,7 @@ def test_only_the_code_cache_touches_files():
 @pytest.mark.parametrize("module", [module for module in TREES if within(module, "dpid_cli.kernels")])
 def test_kernels_stand_alone(module):
     library = set(sys.stdlib_module_names) - {"subprocess", "socket"}
-    allowed = ("dpid_cli.kernels", "numpy", "numba", "llvmlite", "cuda", *library)
+    allowed = ("dpid_cli.kernels", "dpid_cli.interrupts", "numpy", "numba", "llvmlite", "cuda", *library)
     outside = {name for name in IMPORTS[module] if not within(name, *allowed)}
     assert outside - {"dpid_cli"} == set()
 

@@ -19,12 +19,12 @@ import struct
 import time
 import weakref
 from collections.abc import Callable
-from concurrent.futures import Future, wait
-from threading import Lock, Thread
+from threading import Lock
 from typing import Any
 
 import numpy as np
 
+from dpid_cli.interrupts import interruptible
 from dpid_cli.kernels import cache
 from dpid_cli.kernels.flags import helpers
 
@@ -98,21 +98,19 @@ class Kernel:
         return self._versions[kinds]
 
     def _compiled(self, name: str, key: tuple[Any, ...], arguments: tuple[Any, ...]) -> cache.MachineCode:
-        """Compile in a thread of its own, for which Ctrl-C does not wait: LLVM hears no signals."""
-        result: Future[cache.MachineCode] = Future()
+        """Compile, and tell the listener what for and since when."""
+        kind, start, listener = _kind_of_image(arguments), time.monotonic(), _listener
 
-        def compile_() -> None:
-            try:
-                from dpid_cli.kernels import compiler
+        def compile_() -> cache.MachineCode:
+            from dpid_cli.kernels import compiler
 
-                parts = compiler.compile_(self.function, arguments, self.fastmath, helpers())
-                result.set_result(cache.MachineCode(*parts))
-            except BaseException as error:
-                result.set_exception(error)
+            return cache.MachineCode(*compiler.compile_(self.function, arguments, self.fastmath, helpers()))
 
-        Thread(target=compile_, name="dpid compiler", daemon=True).start()
-        _report_until(result, _kind_of_image(arguments))
-        code = result.result()
+        if listener is None:
+            code = interruptible(compile_)
+        else:
+            code = interruptible(compile_, lambda: listener(kind, time.monotonic() - start))
+            listener(kind, None)
         cache.write(name, key, code)
         _counts["compiled"] += 1
         return code
@@ -185,15 +183,6 @@ def report_to(listener: Listener | None) -> None:
     """
     global _listener  # noqa: PLW0603  # one per process, as the cache
     _listener = listener
-
-
-def _report_until(done: Future[Any], kind: str) -> None:
-    start, listener = time.monotonic(), _listener
-    while listener is not None and not done.done():
-        listener(kind, time.monotonic() - start)
-        wait([done], timeout=1)
-    if listener is not None:
-        listener(kind, None)
 
 
 def _kind_of_image(arguments: tuple[Any, ...]) -> str:
