@@ -48,7 +48,7 @@ def run(code: str, *words: str, **variables: str) -> list[str]:
 
 @pytest.mark.parametrize("level", cache.LEVELS)
 def test_archives_are_made_of_these_sources(level):
-    """Else run ``python -m dpid_cli.convert.ahead``."""
+    """Else run ``python -m dpid_cli.cli.ahead``."""
     with cache.archive(level).open("rb") as stream:
         names = json.loads(stream.readline())
     stale = [name for name in names if name.split("-")[1] != cache.sources(name.split(".")[0])]
@@ -63,11 +63,10 @@ import sys
 sys.modules["numba"] = None
 from dpid_cli.downscaling.warmup import cases
 from dpid_cli.kernels.jit import cache_counts
-from dpid_cli.pictures import FORMATS
+from dpid_cli.cli.ahead import compile_others
 for case in cases():
     case.compile()
-for codec in FORMATS.values():
-    codec.compile_kernels()
+compile_others()
 print(*cache_counts())
 """
     compiled, found = run(code, DPID_CACHE_DIR=str(tmp_path))
