@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import traceback
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dpid_cli.cli import options as shared
-from dpid_cli.cli.console import announce, echo_path, on_terminal, say
+from dpid_cli.cli.console import announce, echo_path, on_terminal, say, without_linear_algebra
 from dpid_cli.cli.sections import Command, option, sections
 from dpid_cli.downscaling.choices import Device
 from dpid_cli.errors import ArgumentError, DpidError, collected
@@ -75,6 +74,7 @@ def downscale_command(
     if to_stdout and sys.stdout.isatty():
         raise click.UsageError("standard output is a terminal: give -o PATH, or redirect it")
 
+    without_linear_algebra()
     from dpid_cli.convert.job import Job
     from dpid_cli.convert.recipe import Recipe
 
@@ -118,7 +118,9 @@ def _run(run: Callable[[], Outcome], result: str, notes: str, debug: bool) -> Dp
     for warning in warnings if notes != "nothing" else ():
         say(warning)
     if result == "json":
-        click.echo(json.dumps(outcome.as_dict()))
+        from json import dumps
+
+        click.echo(dumps(outcome.as_dict()))
     elif result == "path":
         echo_path(outcome.output)
     if notes == "all":

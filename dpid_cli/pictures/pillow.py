@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import threading
 import warnings
 from collections.abc import Iterator
@@ -30,6 +31,10 @@ _pointer_of = ctypes.pythonapi.PyCapsule_GetPointer
 _pointer_of.restype = ctypes.c_void_p
 _pointer_of.argtypes = [ctypes.py_object, ctypes.c_char_p]
 _COPIED_ROWS = 64
+_SHARED = ("L", "RGB", "RGBA")  # modes of images whose memory can be an array
+# Where the system gives out huge pages on request: how to ask, and bytes for which it is worth it
+_HUGE = getattr(mmap, "MADV_HUGEPAGE", None)
+_MANY_BYTES = 2**25
 
 
 @contextmanager
@@ -123,12 +128,39 @@ def one_block() -> Iterator[None]:
         core.set_use_block_allocator(before)
 
 
+def load(image: Image.Image) -> None:
+    """Decode an opened image; a large one into huge pages, which the system clears and maps in half the time.
+
+    Most decoders use the memory that an image already has.
+    """
+    large = image.width * image.height * (1 if image.mode == "L" else 4) >= _MANY_BYTES
+    if large and _HUGE is not None and image.mode in _SHARED and getattr(image, "tile", None):
+        core: Any = vars(Image)["core"]
+        image.im = core.new(image.mode, image.size)
+        with suppress(ValueError, AttributeError):  # several blocks, or another library of C
+            memory = _memory_of(image.im)
+            page, end = mmap.PAGESIZE, memory.ctypes.data + memory.nbytes
+            start = -(-memory.ctypes.data // page) * page
+            advise = ctypes.CDLL(None).madvise
+            advise(ctypes.c_void_p(start), ctypes.c_size_t(end // page * page - start), ctypes.c_int(_HUGE))
+    image.load()
+
+
 def shared(image: Image.Image) -> NDArray[np.uint8]:
     """The pixels of an L, RGB or RGBA image: (H, W[, C]), read-only, in the memory of the image.
 
     Raises a `ValueError` if the image lies in several blocks.
     """
-    _, capsule = image.__arrow_c_array__()
+    image.load()
+    array = _memory_of(image.im)
+    if image.mode == "L":
+        return array.reshape(image.height, image.width)
+    return array.reshape(image.height, image.width, 4)[..., : len(image.getbands())]
+
+
+def _memory_of(im: Any) -> NDArray[np.uint8]:
+    """The memory of Pillow's core of an image, read-only."""
+    capsule = im.__arrow_c_array__()
     outer = _ArrowArray.from_address(_pointer_of(capsule, b"arrow_array"))
     inner = outer.children[0][0] if outer.n_children else outer
     samples = 4 if outer.n_children else 1
@@ -136,14 +168,12 @@ def shared(image: Image.Image) -> NDArray[np.uint8]:
     memory.owner = capsule  # which lives, and with it the image's memory, as long as the array
     array = np.frombuffer(memory, np.uint8)
     array.flags.writeable = False
-    if samples == 1:
-        return array.reshape(image.height, image.width)
-    return array.reshape(image.height, image.width, 4)[..., : len(image.getbands())]
+    return array
 
 
 def pixels_of(image: Image.Image) -> NDArray[Any]:
     """The image as an array, sharing Pillow's memory where possible."""
-    if image.mode in ("L", "RGB", "RGBA"):
+    if image.mode in _SHARED:
         with suppress(ValueError):  # several blocks: it was allocated before `one_block`
             return shared(image)
     # In parts, because Pillow holds two more copies of what it hands over.

@@ -20,7 +20,7 @@ from dpid_cli.pictures.formats import FORMATS, format_in
 from dpid_cli.pictures.limits import MAX_FRAMES, MAX_PIXELS, Limits, RefusedError, too_large
 from dpid_cli.pictures.metadata import metadata_of
 from dpid_cli.pictures.picture import Metadata, Picture, PictureSequence
-from dpid_cli.pictures.pillow import indexed, pixels_of, plain, settings, upright
+from dpid_cli.pictures.pillow import indexed, load, pixels_of, plain, settings, upright
 
 T = TypeVar("T")
 
@@ -207,7 +207,7 @@ def picture_of(
         return _high_depth_picture(source, codec, limits)
     is_high_depth = codec.is_high_depth(source)
     orientation = exif.orientation(source) if codec.turned_by_pillow else 1  # Pillow forgets it
-    source.load()
+    load(source)
     metadata, lost = metadata_of(source, codec)
     colours = codec.colours(source)
     orientation = max(orientation, exif.turn(source))  # one of them is 1

@@ -141,10 +141,8 @@ class Codec:
 
     def open_image(self, stream: IO[bytes], limits: Limits) -> Image.Image:
         """Open the first image of a stream with Pillow, without decoding it."""
-        from PIL import Image
-
         self.load_plugin()
-        image = Image.open(stream, formats=[self.pillow])
+        image = _opened(stream, self.pillow)
         limits.check_size(image.size)
         return image
 
@@ -330,6 +328,28 @@ class Codec:
     def write_pages(self, files: Iterator[bytes], stream: IO[bytes]) -> None:
         """Write files of one page each as one file."""
         raise NotImplementedError
+
+
+def _opened(stream: IO[bytes], format_: str) -> Image.Image:
+    """``Image.open`` for a format whose plugin is imported; the former would import those of five formats.
+
+    The caller checks the size.
+    """
+    import struct
+
+    from PIL import Image, UnidentifiedImageError
+
+    stream.seek(0)
+    prefix = stream.read(16)
+    factory, accepts = Image.OPEN[format_]
+    try:
+        accepted = accepts is None or accepts(prefix)
+        if accepted and not isinstance(accepted, str):  # which would say why not
+            stream.seek(0)
+            return factory(stream, "")
+    except (SyntaxError, IndexError, TypeError, struct.error) as error:  # as Pillow does
+        raise UnidentifiedImageError(str(error)) from error
+    raise UnidentifiedImageError
 
 
 def as_ratio(density: tuple[float, float], largest: int) -> tuple[int, int]:
