@@ -11,8 +11,8 @@ from PIL.ExifTags import Base
 
 from dpid_cli.pictures import exif, iptc
 from dpid_cli.pictures.codecs.base import Codec
+from dpid_cli.pictures.decoders import decoder_warnings
 from dpid_cli.pictures.picture import Metadata, Picture
-from dpid_cli.pictures.pillow import decoder_warnings
 
 # Parsers of XML and fractions are imported for the images that have such metadata.
 if TYPE_CHECKING:

@@ -16,11 +16,12 @@ from dpid_cli.errors import FileError, one_line, warn
 from dpid_cli.pictures import exif
 from dpid_cli.pictures.codecs.base import Codec
 from dpid_cli.pictures.codecs.images import Frame, Frames, HighDepthImage
+from dpid_cli.pictures.decoders import load, settings
 from dpid_cli.pictures.formats import FORMATS, format_in
 from dpid_cli.pictures.limits import MAX_FRAMES, MAX_PIXELS, Limits, RefusedError, too_large
 from dpid_cli.pictures.metadata import metadata_of
 from dpid_cli.pictures.picture import Metadata, Picture, PictureSequence
-from dpid_cli.pictures.pillow import indexed, load, pixels_of, plain, settings, upright
+from dpid_cli.pictures.pillow import indexed, pixels_of, plain, upright
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import as_strided
 from PIL import Image
 
 from dpid_cli.downscaling.raster import Raster
-from dpid_cli.pictures import pillow, read
+from dpid_cli.pictures import decoders, pillow, read
 
 
 def encoded(mode: str, **options) -> io.BytesIO:
@@ -39,7 +39,7 @@ def test_decoded_pixels_are_not_copied(mode, orientation):
 
 
 def test_the_array_keeps_the_memory_alive():
-    with pillow.one_block():
+    with decoders.one_block():
         image = Image.new("RGB", (2000, 2000), (1, 2, 3))
     array = pillow.shared(image)
     image.close()
@@ -57,7 +57,7 @@ def test_images_in_several_blocks_are_refused():
 
 def test_the_setting_lasts_no_longer_than_reading():
     before = vars(Image)["core"].get_use_block_allocator()
-    with pytest.raises(ZeroDivisionError), pillow.one_block():
+    with pytest.raises(ZeroDivisionError), decoders.one_block():
         assert vars(Image)["core"].get_use_block_allocator() == 1
         raise ZeroDivisionError
     assert vars(Image)["core"].get_use_block_allocator() == before

@@ -310,9 +310,12 @@ class Codec:
         return image, options | ({"transparency": palette.alpha} if palette.alpha else {})
 
     def by_pillow(self, image: Image.Image, options: Mapping[str, Any]) -> bytes:
-        """The file that Pillow writes."""
+        """The file that Pillow writes, by the plugin alone: ``save`` would import those of five formats."""
+        from PIL.Image import SAVE
+
         buffer = io.BytesIO()
-        image.save(buffer, self.pillow, **options)
+        image.encoderinfo, image.encoderconfig = dict(options), ()
+        SAVE[self.pillow](image, buffer, "")
         return buffer.getvalue()
 
     def write_animation(self, animation: Animation, stream: IO[bytes]) -> None:
