@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib import import_module
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +18,7 @@ from dpid_cli.cli.console import announce, echo_path, on_terminal, say, without_
 from dpid_cli.cli.sections import Command, option, sections
 from dpid_cli.downscaling.choices import Device
 from dpid_cli.errors import ArgumentError, DpidError, collected
+from dpid_cli.pictures.prefetch import prefetched
 
 if TYPE_CHECKING:
     from dpid_cli.convert.job import Outcome
@@ -75,6 +77,7 @@ def downscale_command(
         raise click.UsageError("standard output is a terminal: give -o PATH, or redirect it")
 
     without_linear_algebra()
+    first = prefetched(inputs[0], options["max_pixels"]) if inputs and inputs[0] != "-" else None
     from dpid_cli.convert.job import Job
     from dpid_cli.convert.recipe import Recipe
 
@@ -86,8 +89,12 @@ def downscale_command(
     notes = "nothing" if quiet else "all" if verbose else "warnings"
     with ThreadPoolExecutor(1) as pool:  # decoders hold no lock: the first image is read meanwhile
         loaded = pool.submit(_load_kernels, not quiet and on_terminal(), recipe.method, recipe.device)
-        runs = (_run(partial(job.run, source, loaded.result), result, notes, debug) for source in inputs)
-        failures = [error for error in runs if error]
+        images = chain([first], repeat(None))
+        calls = (
+            partial(job.run, source, loaded.result, image)
+            for source, image in zip(inputs, images, strict=False)
+        )
+        failures = [error for call in calls if (error := _run(call, result, notes, debug))]
     if failures:
         ctx.exit(2 if len(inputs) == 1 and isinstance(failures[0], ArgumentError) else 1)
 

@@ -22,6 +22,7 @@ from dpid_cli.pictures.limits import MAX_FRAMES, MAX_PIXELS, Limits, RefusedErro
 from dpid_cli.pictures.metadata import metadata_of
 from dpid_cli.pictures.picture import Metadata, Picture, PictureSequence
 from dpid_cli.pictures.pillow import indexed, pixels_of, plain, upright
+from dpid_cli.pictures.prefetch import taken
 
 T = TypeVar("T")
 
@@ -106,7 +107,7 @@ def read_size(stream: IO[bytes], name: str, *, max_pixels: int = MAX_PIXELS) -> 
 
 def _first(stream: IO[bytes], name: str, limits: Limits, advise: bool) -> Picture:
     with decoding(stream, name, limits, advise) as codec:
-        source = codec.open(stream, limits)
+        source = taken(stream) or codec.open(stream, limits)
         picture, notes = picture_of(source, codec, limits)
         notes += codec.left_out(source, stream)
     check(picture, notes, name)
