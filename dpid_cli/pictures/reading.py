@@ -106,8 +106,9 @@ def read_size(stream: IO[bytes], name: str, *, max_pixels: int = MAX_PIXELS) -> 
 
 
 def _first(stream: IO[bytes], name: str, limits: Limits, advise: bool) -> Picture:
+    image = taken(stream)  # before this thread applies settings, for which the other may have to wait
     with decoding(stream, name, limits, advise) as codec:
-        source = taken(stream) or codec.open(stream, limits)
+        source = image or codec.open(stream, limits)
         picture, notes = picture_of(source, codec, limits)
         notes += codec.left_out(source, stream)
     check(picture, notes, name)
@@ -230,8 +231,7 @@ def _high_depth_picture(source: HighDepthImage, codec: Codec, limits: Limits) ->
     limits.check_size(source.size)
     values, alpha, notes, bits = source.samples()
     metadata, lost = metadata_of(source.header, codec)
-    orientation = exif.orientation(source.header)
-    pixels = upright(values, orientation)
+    pixels = upright(values, orientation := exif.orientation(source.header))
     profile, cicp, remarks = codec.colours(source.header)
     marks: dict[str, Any] = {"orientation": orientation, "cicp": cicp, "bits": bits}
     picture = Picture(pixels, alpha, profile, codec.stored_as(pixels), metadata, **marks)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import io
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,6 +38,26 @@ def test_decoded_pixels_are_not_copied(mode, orientation):
     assert not picture.pixels.flags.writeable
     assert Raster.of(picture.pixels).packed == (mode != "L")
     assert np.shares_memory(Raster.of(picture.pixels).rows, picture.pixels)
+
+
+@pytest.mark.skipif(
+    not Path("/sys/kernel/mm/transparent_hugepage/enabled").exists(), reason="the system has no huge pages"
+)
+@pytest.mark.parametrize("format_", ["JPEG", "PNG", "TIFF"])
+def test_large_images_are_decoded_into_huge_pages(format_):
+    stream = io.BytesIO()
+    Image.new("RGB", (3000, 3000), (1, 2, 3)).save(stream, format_)
+    pixels = read(stream, "photo").pixels
+    middle = pixels.ctypes.data + pixels.nbytes // 2
+    mappings = re.split(
+        r"^(?=[0-9a-f]+-[0-9a-f]+ )", Path("/proc/self/smaps").read_text(), flags=re.MULTILINE
+    )
+    for mapping in mappings[1:]:
+        start, end = (int(number, 16) for number in mapping.split(" ")[0].split("-"))
+        if start <= middle < end:
+            assert "hg" in re.search(r"^VmFlags: (.*)$", mapping, re.MULTILINE)[1].split()
+            return
+    raise AssertionError("the pixels lie nowhere")
 
 
 def test_the_array_keeps_the_memory_alive():
