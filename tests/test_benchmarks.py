@@ -112,11 +112,11 @@ def test_nothing_is_invented():
 
 
 def test_targets_are_judged_from_facts():
-    facts = {("1/4", "dpid"): 0.03, ("1/4", "OpenCV INTER_AREA"): 0.02, ("24 MP", "peak MB"): 310.0}
+    facts = {("1/4", "dpid"): 0.03, ("1/4", "OpenCV INTER_AREA"): 0.02, ("24 MP", "peak MB"): 170.0}
     rows = {row[0]: row[1:] for row in (target.row(facts) for target in all_targets(facts))}
-    assert rows["dpid at 1/4, to OpenCV INTER_AREA"] == ["≤ 2.00", "≤ 1.00", "1.50", "yes"]
+    assert rows["dpid at 1/4, to OpenCV INTER_AREA"] == ["≤ 1.00", "≤ 0.800", "1.50", "no"]
     memory = rows["peak memory of the whole command, 24 MP"]
-    assert memory == ["≤ 308 MB", "≤ 206 MB", "310 MB", "no"]
+    assert memory == ["≤ 180 MB", "≤ 150 MB", "170 MB", "yes"]
     assert rows["dpid near 1:1"][-1] == UNKNOWN
 
 
