@@ -70,7 +70,7 @@ _STEPS = (
 )
 
 OURS, PILLOW, SIMPLEJPEG = "dpid", "Pillow script", "simplejpeg and Pillow"
-SMALL, IMPORTS = "dpid, 512x512", "import click, NumPy and Pillow"
+SMALL, IMPORTS = "dpid, 512x512", "Python importing click, NumPy and Pillow"
 
 
 @dataclass(frozen=True)

@@ -190,7 +190,7 @@ def _commands(facts: Facts) -> list[Target]:
     warmup = (first.WARMUP, "seconds"), (first.WARMUP, "MB")
     return [
         Target("whole command, warm, 24-MP JPEG to PNG, to a Pillow script", photo, 0.75, 0.6),
-        Target(f"whole command, warm, 512x512 PNG, to a program to {commands.IMPORTS}", small, 1.5, 1.3),
+        Target(f"whole command, warm, 512x512 PNG, to {commands.IMPORTS}", small, 1.5, 1.3),
         _memory(4, facts),
         _peak(24, 180, 150),
         _memory(96, facts),
