@@ -69,7 +69,7 @@ class Workshop:
                 *("-o", page, "--overwrite"),
             ],
             "learn, 3 iterations": [
-                *(DPID, "learn", self.rgb, self.rgba, "-s", "4", "--iterations", "3"),
+                *(DPID, "learn", self.rgb, f"{inputs}/1.jpg", "-s", "4", "--iterations", "3"),
                 *("-o", filter_, "--overwrite"),
             ],
         }
