@@ -68,9 +68,9 @@ class Workshop:
                 *(DPID, "compare", self.rgb, "-s", "4", "--sweep", "lambda=0:2:0.5"),
                 *("-o", page, "--overwrite"),
             ],
-            "learn, 3 iterations": [
-                *(DPID, "learn", self.rgb, f"{inputs}/1.jpg", "-s", "4", "--iterations", "3"),
-                *("-o", filter_, "--overwrite"),
+            "learn, 2 crops, 3 iterations": [
+                *(DPID, "learn", self.rgb, f"{inputs}/1.jpg", "-s", "4", "--crops", "2"),
+                *("--iterations", "3", "-o", filter_, "--overwrite"),
             ],
         }
 
