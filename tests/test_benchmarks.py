@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
-from benchmarks import markdown, report
+from benchmarks import batches, first, markdown, report
 from benchmarks.library import thread_counts
 from benchmarks.markdown import BEGIN, END, MISSING, Section
 from benchmarks.measure import Plan, Samples, alternate, ratio
@@ -112,11 +116,11 @@ def test_nothing_is_invented():
 
 
 def test_targets_are_judged_from_facts():
-    facts = {("1/4", "dpid"): 0.03, ("1/4", "OpenCV INTER_AREA"): 0.02, ("24 MP", "peak MB"): 310.0}
+    facts = {("1/4", "dpid"): 0.03, ("1/4", "OpenCV INTER_AREA"): 0.02, ("24 MP", "peak MB"): 170.0}
     rows = {row[0]: row[1:] for row in (target.row(facts) for target in all_targets(facts))}
-    assert rows["dpid at 1/4, to OpenCV INTER_AREA"] == ["≤ 2.00", "≤ 1.00", "1.50", "yes"]
+    assert rows["dpid at 1/4, to OpenCV INTER_AREA"] == ["≤ 1.00", "≤ 0.800", "1.50", "no"]
     memory = rows["peak memory of the whole command, 24 MP"]
-    assert memory == ["≤ 308 MB", "≤ 206 MB", "310 MB", "no"]
+    assert memory == ["≤ 180 MB", "≤ 150 MB", "170 MB", "yes"]
     assert rows["dpid near 1:1"][-1] == UNKNOWN
 
 
@@ -135,6 +139,30 @@ def test_no_gpu_is_not_measured(monkeypatch):
     section = report.SECTIONS["gpu"](Plan())
     assert section.facts == {}
     assert section.body == "Not measured: this machine has no usable GPU."
+
+
+@pytest.mark.parametrize(
+    ("threads", "text"),
+    [
+        (2.0, "The start of the processes costs 500 ms, which 50.0 such images make up for."),
+        (0.9, "The start of the processes costs 500 ms, and they are no faster than threads."),
+    ],
+)
+def test_images_that_make_up_for_processes(threads, text):
+    seconds = {batches.THREADS: threads, batches.PROCESSES: 1.0, batches.STARTED: 1.5}
+    assert batches.worthwhile({name: Samples((value,)) for name, value in seconds.items()}, 100) == text
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="only Linux tells it")
+def test_memory_of_a_process_and_its_children():
+    program = "import subprocess, sys; held = bytearray(b'x' * 60_000_000)\n"
+    parent = f"{program}subprocess.run([sys.executable, '-c', {program + 'print(); input()'!r}])"
+    with subprocess.Popen([sys.executable, "-c", parent], stdin=-1, stdout=-1) as process:
+        process.stdout.readline()
+        both = first.tree_bytes(process.pid)
+        process.stdin.close()
+    assert 120e6 < both < 250e6
+    assert first.tree_bytes(process.pid) == 0
 
 
 def test_growth():

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import islice
 from pathlib import PurePath
 from typing import IO, TYPE_CHECKING, Any
@@ -44,12 +44,12 @@ def retried(spec: BatchSpec, items: Sequence[Item]) -> tuple[Item, ...]:
 
 
 class _Conversion:
-    """The conversion of one input, which completes its result step by step."""
+    """The conversion of one input, which notes step by step what its result will be."""
 
     def __init__(self, spec: BatchSpec, item: Item) -> None:
         self.spec = spec
         self.item = item
-        self.result = Result(item.path, DONE)
+        self.facts: dict[str, Any] = {"status": DONE}  # the fields of the result
         self.unrecorded: set[str] = set()  # targets that exist, and count if their content is right
 
     def run(self) -> Result:
@@ -68,15 +68,22 @@ class _Conversion:
             except Exception as error:  # one image never stops the others
                 what = f"{type(error).__name__}: {one_line(error)}"
                 self._fail(f"{self.item.path}: internal error: {what}: report it")
-        messages = (*self.result.warnings, *map(self._as_given, dict.fromkeys(warnings)))
-        return replace(self.result, seconds=time.perf_counter() - start, warnings=messages)
+        earlier = self.facts.pop("warnings", ())
+        messages = (*earlier, *map(self._as_given, dict.fromkeys(warnings)))
+        return Result(self.item.path, **self.facts, seconds=time.perf_counter() - start, warnings=messages)
 
     def _note(self, **facts: Any) -> None:
-        self.result = replace(self.result, **facts)
+        self.facts |= facts
+
+    @property
+    def _outputs(self) -> tuple[str, ...]:
+        """The outputs that exist so far."""
+        outputs: tuple[str, ...] = self.facts.get("outputs", ())
+        return outputs
 
     def _skip(self, reason: str) -> None:
         self._note(status=SKIPPED, reason=reason)
-        if not self.result.outputs:
+        if not self._outputs:
             self._note(output_sizes=(), methods=(), parameters=())
 
     def _fail(self, error: str) -> None:
@@ -86,7 +93,7 @@ class _Conversion:
 
     def _left(self) -> tuple[str, ...]:
         """The outputs written before the failure, and those of earlier runs that still exist."""
-        left = set(self.result.outputs)
+        left = set(self._outputs)
         for target in self.item.made:
             with suppress(DpidError):
                 if storage.length(self._at(target)) is not None:
@@ -129,8 +136,9 @@ class _Conversion:
             known.checksum == content if content else (known.input_bytes, known.modified) == (size, modified)
         )
         if same and known.output_bytes == self._lengths():
-            self.result = replace(known, input=item.path, outputs=item.targets)
-            self._note(input_bytes=size, modified=modified, checksum=content)
+            self.facts = {f.name: getattr(known, f.name) for f in fields(known)}
+            del self.facts["input"], self.facts["seconds"]
+            self._note(outputs=item.targets, input_bytes=size, modified=modified, checksum=content)
             raise _SkippedError("done before")
 
     def _missing(self) -> list[int]:
@@ -162,7 +170,7 @@ class _Conversion:
         if len(kept) == count:
             self._note(order="")
         for name in "output_sizes", "methods", "parameters":
-            self._note(**{name: without(getattr(self.result, name))})
+            self._note(**{name: without(self.facts.get(name, ()))})
 
     def _check(self, target: str) -> None:
         """Raise a `FileError` if the target exists and must not be replaced."""
@@ -200,7 +208,7 @@ class _Conversion:
         del first  # only the sequence holds it
         for written in convert(sequence, outputs, self.item.path, self._at(self.item.path)):
             target = targets[str(written.path)]
-            self._note(outputs=(*self.result.outputs, target))
+            self._note(outputs=(*self._outputs, target))
 
     def _rehearse(self, stream: IO[bytes], sequence: PictureSequence, outputs: Sequence[Output]) -> None:
         """Find the errors that writing the outputs would find; existing outputs are compared."""
@@ -252,7 +260,7 @@ class _Conversion:
 def _with_options_of(format_: Format, recipe: Recipe) -> Recipe:
     """The recipe with only those encoder options that the format has, as formats may differ by input."""
     encoding = {key: value for key, value in recipe.encoding.items() if key in format_.options}
-    return replace(recipe, encoding=encoding)
+    return recipe if encoding == recipe.encoding else replace(recipe, encoding=encoding)
 
 
 def run(

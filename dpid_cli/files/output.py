@@ -168,10 +168,11 @@ def _put(handle: int, name: Path | None, target: Path) -> None:
         name.replace(target)
 
 
-def _temporary_names(target: Path) -> list[Path]:
+def _temporary_names(target: Path) -> list[str]:
     """Names that only drafts of this target have; short enough for any file system."""
     prefix = f".{target.name[:40]}.{crc32(os.fsencode(target.name)):08x}"
-    return [target.parent / f"{prefix}-{number}.tmp" for number in range(_WRITERS)]
+    path = target.parent / prefix
+    return [f"{path}-{number}.tmp" for number in range(_WRITERS)]  # quicker to make than paths
 
 
 def _nameless(folder: Path, mode: int) -> int:
@@ -192,8 +193,9 @@ def _link(handle: int, path: Path) -> None:
 def _free_names(target: Path) -> Iterator[Path]:
     """Temporary names to try, until an `OSError` says that all are taken."""
     names = _temporary_names(target)
-    yield from names * _ROUNDS
-    raise OSError(errno.EBUSY, f"others are writing it, or left {names[0].name}")
+    for _ in range(_ROUNDS):
+        yield from map(Path, names)
+    raise OSError(errno.EBUSY, f"others are writing it, or left {Path(names[0]).name}")
 
 
 def _temporary_link(handle: int, target: Path) -> Path:
@@ -243,7 +245,7 @@ def _remove_leftovers(target: Path) -> None:
             continue
         try:
             if stat.S_ISREG(os.fstat(handle).st_mode) and lock(handle) and is_named(handle, name):
-                name.unlink(missing_ok=True)
+                Path(name).unlink(missing_ok=True)
         except OSError:
             pass  # it is in nobody's way
         finally:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 
 from PIL import Image
@@ -17,11 +19,12 @@ from dpid_cli.convert.recipe import Recipe
 from dpid_cli.downscaling.devices import available_threads
 from dpid_cli.downscaling.sizes import SizeRequest
 from dpid_cli.files import storage
-from dpid_cli.pictures import Picture, format_of, write
+from dpid_cli.pictures import FORMATS, Picture, format_of, write
 
 from .library import enlarged
 from .markdown import Facts, Section, medians, milliseconds, number, table, times
-from .measure import Plan, Samples, ratio, time_calls
+from .measure import Plan, Results, Samples, ratio, time_calls
+from .pool import reduce
 
 PHOTOS, PHOTOS_TO_PNG, SMALL = "photos, JPEG to JPEG", "photos, JPEG to PNG", "small images, JPEG to JPEG"
 SETS = {  # number of images, their size, output format
@@ -30,6 +33,7 @@ SETS = {  # number of images, their size, output format
     SMALL: (400, (256, 192), "jpeg"),
 }
 THREADS, PROCESSES, BARE = "dpid, threads", "dpid, processes", "decode and encode alone"
+STARTED, PILLOW = "dpid, processes, with their start", "Pillow, processes"
 Pairs = list[tuple[str, str]]
 
 
@@ -43,11 +47,13 @@ def batches(plan: Plan) -> Section:
             results = _measured(_photos(Path(folder), count, size, kind), plan.rounds(7))
         facts |= medians(f"batch of {name}", results)
         megapixels = size[0] * size[1] / 1e6
-        bodies.append(f"{count} {name}, {megapixels:.2g} MP each:\n\n{_table(results, count)}")
+        title, rows = f"{count} {name}, {megapixels:.2g} MP each:", _table(results, count)
+        bodies.append(f"{title}\n\n{rows}\n\n{worthwhile(results, count)}")
     text = (
         f"Folders at 1/4 with `dpid_cli.batch` on {available_threads()} workers. Decoding and encoding alone "
-        "uses the same code on as many threads, but writes outputs that were computed before. Processes are "
-        "started before the clock."
+        "uses the same code on as many threads, but writes outputs that were computed before. Pillow runs "
+        "`Image.reduce(4)` and `save` in as many processes, with the options that `dpid` uses, and does not "
+        "flush its outputs to the disk. Processes are started before the clock, except in one row."
     )
     return Section("Batches", "\n\n".join([text, *bodies]), facts)
 
@@ -65,12 +71,19 @@ def _measured(pairs: Pairs, rounds: int) -> dict[str, Samples | None]:
     recipe = Recipe(SizeRequest("scale", 4.0), threads=1)
     ready = {source: _result(recipe, source) for source, _ in pairs}
     workers = available_threads()
-    with ThreadPoolExecutor(workers) as threads, Processes(workers) as processes:
+    options = FORMATS[format_of(Path(pairs[0][1])).name].options
+    with (
+        ThreadPoolExecutor(workers) as threads,
+        Processes(workers) as processes,
+        ProcessPoolExecutor(workers, get_context("spawn")) as pool,
+    ):
         bare = partial(_bare, recipe, ready)
         calls: dict[str, Callable[[], None] | None] = {
             BARE: lambda: list(threads.map(bare, pairs)).clear(),
             THREADS: lambda: _all_done(pairs, threads),
             PROCESSES: lambda: _all_done(pairs, processes),
+            STARTED: lambda: _all_done_from_the_start(pairs, workers),
+            PILLOW: lambda: list(pool.map(reduce, *zip(*pairs, strict=True), repeat(options))).clear(),
         }
         return time_calls(calls, rounds)
 
@@ -79,6 +92,11 @@ def _all_done(pairs: Pairs, executor: Executor) -> None:
     chunk = max(1, len(pairs) // 50)
     results = dpid_cli.batch(pairs, scale=4, overwrite=True, executor=executor, chunk=chunk)
     assert all(result.status == "done" for result in results)
+
+
+def _all_done_from_the_start(pairs: Pairs, workers: int) -> None:
+    with Processes(workers) as processes:
+        _all_done(pairs, processes)
 
 
 def _result(recipe: Recipe, source: str) -> Picture:
@@ -94,6 +112,17 @@ def _bare(recipe: Recipe, ready: dict[str, Picture], pair: tuple[str, str]) -> N
         recipe.read(stream, source)
     with storage.written(target, overwrite=True) as stream:
         write(ready[source], stream, format_of(Path(target)), target)
+
+
+def worthwhile(results: Results, count: int) -> str:
+    """How many of these images make up for the start of processes."""
+    threads, ready, started = (results[name] for name in (THREADS, PROCESSES, STARTED))
+    assert threads is not None and ready is not None and started is not None
+    start, gain = started.median - ready.median, (threads.median - ready.median) / count
+    costs = f"The start of the processes costs {number(1e3 * start)} ms"
+    if gain <= 0:
+        return f"{costs}, and they are no faster than threads."
+    return f"{costs}, which {number(start / gain)} such images make up for."
 
 
 def _table(results: dict[str, Samples | None], count: int) -> str:

@@ -84,6 +84,18 @@ def _libvips(array: np.ndarray, size: Size) -> Call:
     return lambda: image.resize(size[0] / width, vscale=size[1] / height).write_to_memory()
 
 
+def _cykooz(array: np.ndarray, size: Size) -> Call:
+    import cykooz_resizer as rival
+
+    height, width, _ = array.shape
+    source = rival.ImageData(width, height, rival.PixelType.U8x3, array.tobytes())
+    target = rival.ImageData(*size, rival.PixelType.U8x3)
+    box = rival.ResizeAlg.convolution(rival.FilterType.box)
+    options = rival.ResizeOptions(box, thread_pool=rival.ResizerThreadPool(THREADS))
+    resizer = rival.Resizer()
+    return lambda: resizer.resize(source, target, options)
+
+
 def _pepedpid(array: np.ndarray, size: Size) -> Call:
     os.environ["RAYON_NUM_THREADS"] = str(THREADS)  # read at the first call
     import pepedpid
@@ -98,11 +110,13 @@ CONTESTANTS = {
     "Pillow BOX": _pillow(Image.Resampling.BOX),
     "Pillow LANCZOS": _pillow(Image.Resampling.LANCZOS),
     "libvips resize": Contestant(_libvips, needs="pyvips"),
+    "cykooz-resizer Box": Contestant(_cykooz, needs="cykooz_resizer"),
     "box": ours(method="box"),
     "dpid": ours(),
     "dpp, alpha 0.1": ours(method="dpp", alpha=0.1),
     "dpid, lambda 0.7": ours(lambda_=0.7),
     "dpid, lambda 2.3": ours(lambda_=2.3),
+    "dpid, linear light": ours(linear=True),
     "max": ours(method="max"),
     "pepedpid": Contestant(_pepedpid, needs="pepedpid", slow=True),
 }

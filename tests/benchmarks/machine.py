@@ -22,8 +22,10 @@ PACKAGES = (
     "llvmlite",
     "pillow",
     "opencv-python-headless",
+    "cykooz-resizer",
     "pepedpid",
     "pyvips",
+    "simplejpeg",
 )
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from .batches import batches
 from .commands import commands
 from .encoding import encoding
+from .first import first
 from .gpu import gpu
 from .library import exponents, filters, growth, near, poolings, types
 from .machine import machine
@@ -31,6 +32,7 @@ SECTIONS: dict[str, Callable[[Plan], Section]] = {
     "types": types,
     "near": near,
     "growth": growth,
+    "first": first,
     "commands": commands,
     "encoding": encoding,
     "batches": batches,
