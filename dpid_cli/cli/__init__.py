@@ -82,7 +82,7 @@ class Cli(Explained, click.Group):
         except Exception as error:
             if "--debug" in words:
                 traceback.print_exc()
-            code = _report(error)
+            code = _INTERRUPTED if _is_interrupt(error) else _report(error)
         except KeyboardInterrupt:
             code = _INTERRUPTED
         except SystemExit:  # which Click raises where standard output is a pipe that nobody reads any more
@@ -116,6 +116,11 @@ def _propose(ctx: click.Context, wrong: str, *words: str) -> NoReturn:
     from shlex import join
 
     raise ArgumentError(f"{ctx.command_path}: {wrong}: type: {ctx.command_path} {join(words)}")
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Whether it stands for Ctrl-C, as in a class that is being defined."""
+    return error is not None and (isinstance(error, KeyboardInterrupt) or _is_interrupt(error.__cause__))
 
 
 def _report(error: Exception) -> int:

@@ -8,11 +8,13 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from contextvars import ContextVar
 from typing import Any
 
 from PIL import Image
 
 from dpid_cli.errors import DpidWarning
+from dpid_cli.interrupts import interruptible
 
 SHARED = ("L", "RGB", "RGBA")  # modes of images whose memory can be an array
 _DECODERS = r"(PIL|pillow_\w+)\b"
@@ -22,7 +24,7 @@ _changed = threading.Condition()
 _readers = 0
 _current: tuple[int, bool] | None = None
 _restore = ExitStack()
-_of_thread = threading.local()
+_messages: ContextVar[list[str] | None] = ContextVar("messages", default=None)
 _pointer_of = ctypes.pythonapi.PyCapsule_GetPointer
 _pointer_of.restype = ctypes.c_void_p
 _pointer_of.argtypes = [ctypes.py_object, ctypes.c_char_p]
@@ -60,14 +62,13 @@ def settings(max_pixels: int, truncated: bool) -> Iterator[None]:
 
 @contextmanager
 def decoder_warnings() -> Iterator[list[str]]:
-    """Collect what decoders warn of in this thread, instead of Python's warnings; within `settings`."""
-    before = getattr(_of_thread, "messages", None)
-    messages: list[str] = []
-    _of_thread.messages = messages
+    """Collect what decoders warn of in this context, instead of Python's warnings; within `settings`."""
+    before, messages = _messages.get(), list[str]()
+    _messages.set(messages)
     try:
         yield messages
     finally:
-        _of_thread.messages = before
+        _messages.set(before)
 
 
 @contextmanager
@@ -90,7 +91,7 @@ def _collecting(show: Any) -> Any:
     """A ``showwarning`` for threads that read and for others."""
 
     def showwarning(message: Warning | str, category: type[Warning], *where: Any) -> None:
-        messages = getattr(_of_thread, "messages", None)
+        messages = _messages.get()
         if messages is None or issubclass(category, DpidWarning):
             show(message, category, *where)
         else:
@@ -140,7 +141,7 @@ def load(image: Image.Image) -> None:
             start = -(-ctypes.addressof(memory) // mmap.PAGESIZE) * mmap.PAGESIZE
             size = ctypes.addressof(memory) + len(memory) - start
             ctypes.CDLL(None).madvise(ctypes.c_void_p(start), ctypes.c_size_t(size), ctypes.c_int(_HUGE))
-    image.load()
+    interruptible(image.load)
 
 
 def memory_of(image: Image.Image) -> Any:

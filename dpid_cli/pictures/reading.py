@@ -229,7 +229,7 @@ def picture_of(
 
 def _high_depth_picture(source: HighDepthImage, codec: Codec, limits: Limits) -> tuple[Picture, list[str]]:
     limits.check_size(source.size)
-    values, alpha, notes, bits = source.samples()
+    values, alpha, notes, bits = source.decoded()
     metadata, lost = metadata_of(source.header, codec)
     pixels = upright(values, orientation := exif.orientation(source.header))
     profile, cicp, remarks = codec.colours(source.header)

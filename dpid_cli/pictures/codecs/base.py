@@ -94,6 +94,7 @@ class Codec:
     repairable: ClassVar[bool] = False  # whether `without_metadata` knows variants
     stores_plays: ClassVar[bool] = True  # whether it stores how often an animation is played
     turned_by_pillow: ClassVar[bool] = False  # whether Pillow turns images upright
+    slow: ClassVar[bool] = False  # whether encoding may take seconds
     prefetched: ClassVar[bool] = False  # whether `open_image` may be decoded before `open` is called
 
     options: Mapping[str, Any]  # `defaults`, or what was asked for instead
