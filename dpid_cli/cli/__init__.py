@@ -87,9 +87,11 @@ class Cli(Explained, click.Group):
             code = _INTERRUPTED
         except SystemExit:  # which Click raises where standard output is a pipe that nobody reads any more
             code = _CLOSED_PIPE
-        if code == _INTERRUPTED and args is None:  # as the command: threads that compile hear no signals
-            sys.stdout.flush()
-            os._exit(code)
+        if args is None:  # as the command
+            gc.freeze()  # else the end looks for garbage again and again, for 50 ms
+            if code == _INTERRUPTED:  # threads that compile hear no signals
+                sys.stdout.flush()
+                os._exit(code)
         sys.exit(code if isinstance(code, int) else 0)
 
 

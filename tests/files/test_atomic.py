@@ -43,11 +43,12 @@ def test_failed_encoding_leaves_everything_as_it_was(dpid, photo, monkeypatch, e
     Path("old.png").write_bytes(b"old")
     before = listing(photo.parent)
 
-    def save(self, stream, *_, **__):
+    def save(image, stream, name):
         stream.write(b"half of it")
         raise error
 
-    monkeypatch.setattr(Image.Image, "save", save)
+    Image.preinit()
+    monkeypatch.setitem(Image.SAVE, "PNG", save)
     result = dpid("downscale", "photo.png", "-s", "2", "-o", target, "--overwrite")
     assert (result.exit_code, result.stdout) == (code, "")
     assert result.stderr.strip() == "" if told is None else is_one_error_line(result.stderr)
