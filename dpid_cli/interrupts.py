@@ -12,11 +12,13 @@ T = TypeVar("T")
 
 
 def interruptible(call: Callable[[], T], tell: Callable[[], None] | None = None) -> T:
-    """Return ``call()``, made in a thread of its own: waiting for it can be interrupted.
+    """Return ``call()``, made in a thread of its own if this is the main thread, which alone hears Ctrl-C.
 
-    `tell` is called about once a second meanwhile. The end of the process does not wait for the thread, so
-    `call` must not write to what others may use when it is interrupted.
+    `tell` is called about once a second meanwhile. After Ctrl-C nobody waits for the thread, so `call` must
+    not write to what others may use then, such as the number of a file.
     """
+    if tell is None and threading.current_thread() is not threading.main_thread():
+        return call()
     result: Future[T] = Future()
     context = copy_context()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import sys
@@ -31,6 +32,7 @@ COMMANDS = {
 }
 # As for programs that the signal of a closed pipe ends.
 _INTERRUPTED, _CLOSED_PIPE = 130, 141
+_NEW_OBJECTS = 20_000  # between two searches for garbage
 ABOUT = ("methods", "info", "warmup", "cache", "help")  # stand in one module; every other command has its own
 
 
@@ -72,6 +74,7 @@ class Cli(Explained, click.Group):
         words = list(sys.argv[1:] if args is None else args)
         _occupy_standard_streams()
         escape_unknown()
+        gc.set_threshold(_NEW_OBJECTS)  # imports make many objects and hardly any garbage
         if not standalone_mode:
             return super().main(words, standalone_mode=False, **extra)
         try:
@@ -79,7 +82,7 @@ class Cli(Explained, click.Group):
         except Exception as error:
             if "--debug" in words:
                 traceback.print_exc()
-            code = _report(error)
+            code = _INTERRUPTED if _is_interrupt(error) else _report(error)
         except KeyboardInterrupt:
             code = _INTERRUPTED
         except SystemExit:  # which Click raises where standard output is a pipe that nobody reads any more
@@ -113,6 +116,11 @@ def _propose(ctx: click.Context, wrong: str, *words: str) -> NoReturn:
     from shlex import join
 
     raise ArgumentError(f"{ctx.command_path}: {wrong}: type: {ctx.command_path} {join(words)}")
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Whether it stands for Ctrl-C, as in a class that is being defined."""
+    return error is not None and (isinstance(error, KeyboardInterrupt) or _is_interrupt(error.__cause__))
 
 
 def _report(error: Exception) -> int:

@@ -15,7 +15,7 @@ import click
 
 from dpid_cli.batching import signals
 from dpid_cli.cli import options as shared
-from dpid_cli.cli.console import announce, at_once, printable, say, show
+from dpid_cli.cli.console import announce, at_once, printable, say, show, without_linear_algebra
 from dpid_cli.cli.progress import Progress
 from dpid_cli.cli.sections import Command, least_size, number, option, sections, wrong
 from dpid_cli.downscaling.choices import Device, IfSmaller
@@ -129,6 +129,7 @@ def batch_command(
       dpid batch photos/ small/ -r -s 4 --report run.jsonl --resume
       dpid batch s3://in/photos/ s3://out/ -r -s 4 --dask tcp://head:8786
     """
+    without_linear_algebra()
     from dpid_cli.kernels import jit
 
     recursive, listed = options["recursive"], options["from_file"] is not None

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib import import_module
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from dpid_cli.cli import options as shared
-from dpid_cli.cli.console import announce, echo_path, say
+from dpid_cli.cli.console import announce, echo_path, say, without_linear_algebra
 from dpid_cli.cli.sections import Command, option, sections
 from dpid_cli.downscaling.choices import Device
 from dpid_cli.errors import ArgumentError, DpidError, collected
+from dpid_cli.pictures.prefetch import prefetched
 
 if TYPE_CHECKING:
     from dpid_cli.convert.job import Outcome
@@ -75,6 +76,8 @@ def downscale_command(
     if to_stdout and sys.stdout.isatty():
         raise click.UsageError("standard output is a terminal: give -o PATH, or redirect it")
 
+    without_linear_algebra()
+    first = prefetched(inputs[0], options["max_pixels"]) if inputs and inputs[0] != "-" else None
     from dpid_cli.convert.job import Job
     from dpid_cli.convert.recipe import Recipe
 
@@ -86,8 +89,12 @@ def downscale_command(
     notes = "nothing" if quiet else "all" if verbose else "warnings"
     with ThreadPoolExecutor(1) as pool:  # decoders hold no lock: the first image is read meanwhile
         loaded = pool.submit(_load_kernels, not quiet, recipe.method, recipe.device)
-        runs = (_run(partial(job.run, source, loaded.result), result, notes, debug) for source in inputs)
-        failures = [error for error in runs if error]
+        images = chain([first], repeat(None))
+        calls = (
+            partial(job.run, source, loaded.result, image)
+            for source, image in zip(inputs, images, strict=False)
+        )
+        failures = [error for call in calls if (error := _run(call, result, notes, debug))]
     if failures:
         ctx.exit(2 if len(inputs) == 1 and isinstance(failures[0], ArgumentError) else 1)
 
@@ -117,7 +124,9 @@ def _run(run: Callable[[], Outcome], result: str, notes: str, debug: bool) -> Dp
     for warning in warnings if notes != "nothing" else ():
         say(warning)
     if result == "json":
-        click.echo(json.dumps(outcome.as_dict()))
+        from json import dumps
+
+        click.echo(dumps(outcome.as_dict()))
     elif result == "path":
         echo_path(outcome.output)
     if notes == "all":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -132,8 +131,10 @@ def convert(
     first, sequence = peek(sequence)
     copies = [output for output in outputs if output.is_copy(sequence.kind, first)]
     for output in copies:
+        from shutil import copyfileobj
+
         with storage.opened(source) as original, output.opened() as stream:
-            shutil.copyfileobj(original, stream)
+            copyfileobj(original, stream)
         yield Written(output.path, first.size, sequence.count)
     del first  # from here on, only the sequence holds it
     others = [output for output in outputs if output not in copies]

@@ -18,6 +18,7 @@ from dpid_cli.files.storage import check_local
 from dpid_cli.files.streams import STANDARD_STREAM, called, check_paths, opened
 from dpid_cli.pictures import FORMATS, Format, Picture, format_of
 from dpid_cli.pictures.formats import EXTENSIONS
+from dpid_cli.pictures.prefetch import Prefetched, lent
 
 
 def images_of(inputs: Iterable[str]) -> list[str]:
@@ -89,15 +90,22 @@ class Job:
             self.recipe.check_format(format_of(Path(self.output)))
         check_folder(Path(self.output))
 
-    def run(self, source: str, wait: Callable[[], None] = lambda: None) -> Outcome:
+    def run(
+        self,
+        source: str,
+        wait: Callable[[], None] = lambda: None,
+        prefetched: Prefetched | None = None,
+    ) -> Outcome:
         """Downscale one of the inputs; after decoding its first image, `wait` until the kernels are ready.
+
+        Its image may have been `prefetched`.
 
         Raises a `FileError` if the input cannot be read or the output cannot be written, and an
         `ArgumentError` if the requested size would enlarge the image.
         """
         start = time.perf_counter()
         name = called(source)
-        with opened(source, self.recipe.most_bytes) as stream:
+        with opened(source, self.recipe.most_bytes) as stream, lent(prefetched, stream):
             first, sequence = peek(self.recipe.sequence(stream, name))
             input_size, size = first.size, self.recipe.size_of(first, name)
             path, format_ = self._target(source, first, size)

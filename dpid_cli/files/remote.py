@@ -6,9 +6,9 @@ fsspec and the package for a scheme are imported only when such an address is us
 from __future__ import annotations
 
 import io
+import os
 import posixpath
 import re
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
@@ -119,7 +119,7 @@ def _put(files: Any, path: str, content: bytes, overwrite: bool) -> None:
 
 def _moved(files: Any, path: str, content: bytes, overwrite: bool) -> None:
     folder, name = posixpath.split(path)
-    draft = posixpath.join(folder, f".{name[:40]}.{secrets.token_hex(8)}.tmp")
+    draft = posixpath.join(folder, f".{name[:40]}.{os.urandom(8).hex()}.tmp")
     try:
         try:
             files.pipe_file(draft, content)

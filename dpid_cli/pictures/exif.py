@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from PIL import Image, ImageOps
+from PIL import Image
 from PIL.ExifTags import IFD, Base
 
-from dpid_cli.pictures.change import Change
 from dpid_cli.pictures.picture import Metadata
+
+if TYPE_CHECKING:
+    from dpid_cli.pictures.change import Change
 
 # Other tags of the first directory describe how pixels were stored, or point into the file.
 _DESCRIBING = [
@@ -77,7 +79,10 @@ def turn(image: Image.Image) -> int:
     before = orientation(image)
     for key in ORIENTING:  # else Pillow rewrites them
         image.info.pop(key, None)
-    ImageOps.exif_transpose(image, in_place=True)
+    if before != 1:
+        from PIL import ImageOps
+
+        ImageOps.exif_transpose(image, in_place=True)
     return before
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 from PIL.ExifTags import Base
 
-from dpid_cli.pictures import exif, iptc, stacks, xmp, xmp_extension
-from dpid_cli.pictures.change import Change
+from dpid_cli.pictures import exif, iptc
 from dpid_cli.pictures.codecs.base import Codec
-from dpid_cli.pictures.georeference import GeoReference
+from dpid_cli.pictures.decoders import decoder_warnings
 from dpid_cli.pictures.picture import Metadata, Picture
-from dpid_cli.pictures.pillow import decoder_warnings
+
+# Parsers of XML and fractions are imported for the images that have such metadata.
+if TYPE_CHECKING:
+    from dpid_cli.pictures.georeference import GeoReference
 
 _MOST_NAMED = 4  # texts in a message
 _UNITS = {2: b"inch", 3: b"cm"}  # by ResolutionUnit
@@ -33,11 +35,14 @@ def metadata_of(image: Image.Image, codec: Codec) -> tuple[Metadata, list[str]]:
     packet = _xmp(image, codec, lost)
     comment = image.info.get("comment")
     dpi, density = _dpi(codec.resolution(image), tags), _density(codec.density(image))
-    if stacks.is_calibrated(stack):
-        stored = exif.loaded(tags)
-        unit = stored.get(Base.ResolutionUnit)
-        dpi, density = None, _density((stored.get(Base.XResolution), stored.get(Base.YResolution)))
-        stack = stacks.with_unit(stack, _UNITS[unit]) if density and unit in _UNITS else stack
+    if stack:
+        from dpid_cli.pictures import stacks
+
+        if stacks.is_calibrated(stack):
+            stored = exif.loaded(tags)
+            unit = stored.get(Base.ResolutionUnit)
+            dpi, density = None, _density((stored.get(Base.XResolution), stored.get(Base.YResolution)))
+            stack = stacks.with_unit(stack, _UNITS[unit]) if density and unit in _UNITS else stack
     metadata = Metadata(
         exif=tags,
         xmp=packet,
@@ -53,11 +58,17 @@ def metadata_of(image: Image.Image, codec: Codec) -> tuple[Metadata, list[str]]:
     return metadata, lost
 
 
+def _title_of_stack(description: bytes) -> str:
+    from dpid_cli.pictures import stacks
+
+    return stacks.title(description)
+
+
 def _exif(image: Image.Image, lost: list[str]) -> tuple[bytes, bytes]:
     """The tags, and a description of all pages."""
     with decoder_warnings() as warned:
         try:
-            tags, stack = exif.describing(image, stacks.title)
+            tags, stack = exif.describing(image, _title_of_stack)
         except Exception:  # Pillow raises many kinds
             tags, stack = b"", b""
             lost.append("EXIF")
@@ -92,6 +103,8 @@ def _xmp(image: Image.Image, codec: Codec, lost: list[str]) -> bytes:
     stored = stored.encode() if isinstance(stored, str) else stored
     packet, is_whole = b"", False
     if isinstance(stored, bytes):
+        from dpid_cli.pictures import xmp, xmp_extension
+
         packet, is_whole = xmp_extension.merged(stored.strip(b"\0"), codec.xmp_segments(image))
         packet = xmp.checked(packet)
     if not packet:
@@ -125,16 +138,26 @@ def scaled(before: Picture, after: Picture, *, same_values: bool) -> tuple[Metad
     `same_values` is whether pixels of the output are means of stored values, not of converted ones.
     """
     metadata = after.metadata
+    packet, dpi, density = metadata.xmp, metadata.dpi, metadata.density
+    stack, georeference = metadata.stack, metadata.georeference
+    if not (metadata.exif or packet or dpi or density or stack or georeference):
+        return metadata, []
+    from dpid_cli.pictures.change import Change
+
     orientation = max(before.orientation, metadata.orientation)  # one of them is 1
     change = Change(before.uncropped or before.size, before.size, after.size, orientation)
-    packet, removed = xmp.scaled(metadata.xmp, change)
-    stack, georeference = metadata.stack, metadata.georeference
-    dpi, density = metadata.dpi, metadata.density
+    removed: list[str] = []
+    if packet:
+        from dpid_cli.pictures import xmp
+
+        packet, removed = xmp.scaled(packet, change)
     if change.swaps_sides:
         dpi, density = dpi and dpi[::-1], density and density[::-1]
     if density:
         density = density[0] * float(change.scale[0]), density[1] * float(change.scale[1])
     if stack:
+        from dpid_cli.pictures import stacks
+
         if dpi:  # which measures what was seen; elsewhere it is what to print
             dpi = dpi[0] * float(change.scale[0]), dpi[1] * float(change.scale[1])
         stack, lost = stacks.scaled(stack, change, before.pages, after.mode, same_values=same_values)
@@ -166,7 +189,7 @@ def not_stored(metadata: Metadata, codec: Codec) -> list[str]:
     if metadata.density and metadata.density[0] != metadata.density[1] and "density" not in holds:
         lost.append("aspect ratio of pixels")
     if metadata.stack and "stack" not in holds:
-        lost.append(stacks.title(metadata.stack))
+        lost.append(_title_of_stack(metadata.stack))
     if metadata.georeference and "georeference" not in holds:
         lost.append("georeference")
     _, comment, texts = exif.texts_as_tags(metadata, holds)

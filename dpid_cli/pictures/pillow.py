@@ -1,126 +1,20 @@
-"""Pillow: the settings of its process, the memory of its images as arrays, and its many modes as few."""
+"""Pillow's images: their memory as arrays, and their many modes as few."""
 
 from __future__ import annotations
 
-import ctypes
-import threading
-import warnings
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dpid_cli.errors import DpidWarning
+from dpid_cli.pictures.decoders import SHARED, memory_of
 from dpid_cli.pictures.icc import ink_to_srgb
 from dpid_cli.pictures.limits import RefusedError
 from dpid_cli.pictures.picture import Palette
 
-_DECODERS = r"(PIL|pillow_\w+)\b"
-
-_queue = threading.Lock()  # one thread waits behind it, the others before it: none starves
-_changed = threading.Condition()
-_readers = 0
-_current: tuple[int, bool] | None = None
-_restore = ExitStack()
-_of_thread = threading.local()
-_pointer_of = ctypes.pythonapi.PyCapsule_GetPointer
-_pointer_of.restype = ctypes.c_void_p
-_pointer_of.argtypes = [ctypes.py_object, ctypes.c_char_p]
 _COPIED_ROWS = 64
-
-
-@contextmanager
-def settings(max_pixels: int, truncated: bool) -> Iterator[None]:
-    """Apply settings to Pillow, with one block of memory an image and no warnings; the last thread undoes it.
-
-    Pillow refuses images of more than twice `max_pixels`; the caller refuses those with more. `truncated` is
-    whether Pillow decodes truncated files.
-    """
-    global _readers, _current  # noqa: PLW0603
-    wanted = max_pixels, truncated
-    with _queue, _changed:
-        _changed.wait_for(lambda: not _readers or _current == wanted)
-        if not _readers:
-            _restore.enter_context(_applied(*wanted))
-            _current = wanted
-        _readers += 1
-    try:
-        with decoder_warnings():
-            yield
-    finally:
-        with _changed:
-            _readers -= 1
-            if not _readers:
-                _restore.close()
-                _changed.notify_all()
-
-
-@contextmanager
-def decoder_warnings() -> Iterator[list[str]]:
-    """Collect what decoders warn of in this thread, instead of Python's warnings; within `settings`."""
-    before = getattr(_of_thread, "messages", None)
-    messages: list[str] = []
-    _of_thread.messages = messages
-    try:
-        yield messages
-    finally:
-        _of_thread.messages = before
-
-
-@contextmanager
-def _applied(max_pixels: int, truncated: bool) -> Iterator[None]:
-    from PIL import ImageFile
-
-    before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
-    with warnings.catch_warnings(), one_block():
-        warnings.filterwarnings("always", module=_DECODERS)
-        warnings.simplefilter("error", Image.DecompressionBombWarning)  # for an image within an image
-        warnings.showwarning = _collecting(warnings.showwarning)
-        Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = max_pixels, truncated
-        try:
-            yield
-        finally:
-            Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = before
-
-
-def _collecting(show: Any) -> Any:
-    """A ``showwarning`` for threads that read and for others."""
-
-    def showwarning(message: Warning | str, category: type[Warning], *where: Any) -> None:
-        messages = getattr(_of_thread, "messages", None)
-        if messages is None or issubclass(category, DpidWarning):
-            show(message, category, *where)
-        else:
-            messages.append(str(message))
-
-    return showwarning
-
-
-class _ArrowArray(ctypes.Structure):
-    """``struct ArrowArray`` of https://arrow.apache.org/docs/format/CDataInterface.html."""
-
-
-_ArrowArray._fields_ = [
-    *((name, ctypes.c_int64) for name in ("length", "null_count", "offset", "n_buffers", "n_children")),
-    ("buffers", ctypes.POINTER(ctypes.c_void_p)),
-    ("children", ctypes.POINTER(ctypes.POINTER(_ArrowArray))),
-    *((name, ctypes.c_void_p) for name in ("dictionary", "release", "private_data")),
-]
-
-
-@contextmanager
-def one_block() -> Iterator[None]:
-    """Let Pillow put images into one block of memory, as long as this lasts."""
-    core: Any = vars(Image)["core"]  # not exported, yet named in Pillow's own explanation of this
-    before = core.get_use_block_allocator()
-    core.set_use_block_allocator(1)
-    try:
-        yield
-    finally:
-        core.set_use_block_allocator(before)
 
 
 def shared(image: Image.Image) -> NDArray[np.uint8]:
@@ -128,22 +22,17 @@ def shared(image: Image.Image) -> NDArray[np.uint8]:
 
     Raises a `ValueError` if the image lies in several blocks.
     """
-    _, capsule = image.__arrow_c_array__()
-    outer = _ArrowArray.from_address(_pointer_of(capsule, b"arrow_array"))
-    inner = outer.children[0][0] if outer.n_children else outer
-    samples = 4 if outer.n_children else 1
-    memory = (ctypes.c_uint8 * (samples * outer.length)).from_address(inner.buffers[1])
-    memory.owner = capsule  # which lives, and with it the image's memory, as long as the array
-    array = np.frombuffer(memory, np.uint8)
+    image.load()
+    array = np.frombuffer(memory_of(image), np.uint8)
     array.flags.writeable = False
-    if samples == 1:
+    if image.mode == "L":
         return array.reshape(image.height, image.width)
     return array.reshape(image.height, image.width, 4)[..., : len(image.getbands())]
 
 
 def pixels_of(image: Image.Image) -> NDArray[Any]:
     """The image as an array, sharing Pillow's memory where possible."""
-    if image.mode in ("L", "RGB", "RGBA"):
+    if image.mode in SHARED:
         with suppress(ValueError):  # several blocks: it was allocated before `one_block`
             return shared(image)
     # In parts, because Pillow holds two more copies of what it hands over.

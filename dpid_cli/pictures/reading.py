@@ -16,11 +16,13 @@ from dpid_cli.errors import FileError, one_line, warn
 from dpid_cli.pictures import exif
 from dpid_cli.pictures.codecs.base import Codec
 from dpid_cli.pictures.codecs.images import Frame, Frames, HighDepthImage
+from dpid_cli.pictures.decoders import load, settings
 from dpid_cli.pictures.formats import FORMATS, format_in
 from dpid_cli.pictures.limits import MAX_FRAMES, MAX_PIXELS, Limits, RefusedError, too_large
 from dpid_cli.pictures.metadata import metadata_of
 from dpid_cli.pictures.picture import Metadata, Picture, PictureSequence
-from dpid_cli.pictures.pillow import indexed, pixels_of, plain, settings, upright
+from dpid_cli.pictures.pillow import indexed, pixels_of, plain, upright
+from dpid_cli.pictures.prefetch import taken
 
 T = TypeVar("T")
 
@@ -104,8 +106,9 @@ def read_size(stream: IO[bytes], name: str, *, max_pixels: int = MAX_PIXELS) -> 
 
 
 def _first(stream: IO[bytes], name: str, limits: Limits, advise: bool) -> Picture:
+    image = taken(stream)  # before this thread applies settings, for which the other may have to wait
     with decoding(stream, name, limits, advise) as codec:
-        source = codec.open(stream, limits)
+        source = image or codec.open(stream, limits)
         picture, notes = picture_of(source, codec, limits)
         notes += codec.left_out(source, stream)
     check(picture, notes, name)
@@ -207,7 +210,7 @@ def picture_of(
         return _high_depth_picture(source, codec, limits)
     is_high_depth = codec.is_high_depth(source)
     orientation = exif.orientation(source) if codec.turned_by_pillow else 1  # Pillow forgets it
-    source.load()
+    load(source)
     metadata, lost = metadata_of(source, codec)
     colours = codec.colours(source)
     orientation = max(orientation, exif.turn(source))  # one of them is 1
@@ -226,10 +229,9 @@ def picture_of(
 
 def _high_depth_picture(source: HighDepthImage, codec: Codec, limits: Limits) -> tuple[Picture, list[str]]:
     limits.check_size(source.size)
-    values, alpha, notes, bits = source.samples()
+    values, alpha, notes, bits = source.decoded()
     metadata, lost = metadata_of(source.header, codec)
-    orientation = exif.orientation(source.header)
-    pixels = upright(values, orientation)
+    pixels = upright(values, orientation := exif.orientation(source.header))
     profile, cicp, remarks = codec.colours(source.header)
     marks: dict[str, Any] = {"orientation": orientation, "cicp": cicp, "bits": bits}
     picture = Picture(pixels, alpha, profile, codec.stored_as(pixels), metadata, **marks)

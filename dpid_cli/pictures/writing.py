@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import IO, Any
@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from dpid_cli.errors import FileError, collected, one_line, warn
+from dpid_cli.interrupts import interruptible
 from dpid_cli.pictures.codecs.base import ALPHA, INDICES, Animation, Codec
 from dpid_cli.pictures.formats import titles
 from dpid_cli.pictures.icc import colours_of, fitting, is_srgb, to_srgb, with_usable_profile
@@ -65,7 +66,8 @@ def _encode(
     described, lost = format_.save_options(picture.metadata, picture.size)
     try:
         palette = {} if picture.palette is None else {"palette": picture.palette}
-        format_.encode(picture.pixels, mode, stream, {**options, **described, **palette})
+        options = {**options, **described, **palette}
+        _call(lambda target: format_.encode(picture.pixels, mode, target, options), format_, stream)
     except (OSError, RuntimeError, ValueError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # an error of the disk
@@ -73,6 +75,16 @@ def _encode(
             f"{name}: cannot be encoded as {format_.title}: {one_line(error)}: use another format"
         ) from error
     return not_stored(picture.metadata, format_) + lost
+
+
+def _call(encoder: Callable[[IO[bytes]], None], format_: Codec, stream: IO[bytes]) -> None:
+    """Call an encoder; a slow one writes into memory, because it goes on after Ctrl-C."""
+    if not format_.slow:
+        encoder(stream)
+        return
+    buffer = io.BytesIO()
+    interruptible(lambda: encoder(buffer))
+    stream.write(buffer.getbuffer())
 
 
 def _depth(picture: Picture, format_: Codec) -> int:
@@ -193,7 +205,7 @@ def _write_animation(frames: list[Picture], plays: int, stream: IO[bytes], forma
     durations = [frame.duration or 0 for frame in frames]
     animation = Animation(images, durations, plays, first.metadata.comment, write_first)
     with _refusals(name):
-        format_.write_animation(animation, stream)
+        _call(lambda target: format_.write_animation(animation, target), format_, stream)
 
 
 def _in_one_mode(frames: list[Picture]) -> list[Picture]:

@@ -173,6 +173,17 @@ atexit.register(lambda: print(*sys.modules, file=sys.stderr))
     loaded = set(done.stderr.split())
     assert done.returncode == 0 and "llvmlite.binding" in loaded
     assert not loaded & {"numba", "scipy", "skimage", "PIL.AvifImagePlugin", "PIL.ImageCms", "imagecodecs"}
+    assert not loaded & {"PIL.GifImagePlugin", "PIL.JpegImagePlugin", "pyexpat", "subprocess"}
+
+
+@pytest.mark.parametrize("chosen", [{}, {"OPENBLAS_NUM_THREADS": "3"}])
+def test_numpy_starts_no_threads_for_linear_algebra_unless_told(cache, photo, chosen):
+    code = f"""
+import atexit, os, sys
+atexit.register(lambda: print(os.environ["OPENBLAS_NUM_THREADS"], file=sys.stderr))
+{RUN}"""
+    done = python(code, *SHRINK, **cache, **chosen)
+    assert (done.returncode, done.stderr) == (0, chosen.get("OPENBLAS_NUM_THREADS", "1") + "\n")
 
 
 def test_error_of_the_import_beside_decoding_is_told(cache, photo):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import io
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from numpy.lib.stride_tricks import as_strided
 from PIL import Image
 
 from dpid_cli.downscaling.raster import Raster
-from dpid_cli.pictures import pillow, read
+from dpid_cli.pictures import decoders, pillow, read
 
 
 def encoded(mode: str, **options) -> io.BytesIO:
@@ -38,8 +40,28 @@ def test_decoded_pixels_are_not_copied(mode, orientation):
     assert np.shares_memory(Raster.of(picture.pixels).rows, picture.pixels)
 
 
+@pytest.mark.skipif(
+    not Path("/sys/kernel/mm/transparent_hugepage/enabled").exists(), reason="the system has no huge pages"
+)
+@pytest.mark.parametrize("format_", ["JPEG", "PNG", "TIFF"])
+def test_large_images_are_decoded_into_huge_pages(format_):
+    stream = io.BytesIO()
+    Image.new("RGB", (3000, 3000), (1, 2, 3)).save(stream, format_)
+    pixels = read(stream, "photo").pixels
+    middle = pixels.ctypes.data + pixels.nbytes // 2
+    mappings = re.split(
+        r"^(?=[0-9a-f]+-[0-9a-f]+ )", Path("/proc/self/smaps").read_text(), flags=re.MULTILINE
+    )
+    for mapping in mappings[1:]:
+        start, end = (int(number, 16) for number in mapping.split(" ")[0].split("-"))
+        if start <= middle < end:
+            assert "hg" in re.search(r"^VmFlags: (.*)$", mapping, re.MULTILINE)[1].split()
+            return
+    raise AssertionError("the pixels lie nowhere")
+
+
 def test_the_array_keeps_the_memory_alive():
-    with pillow.one_block():
+    with decoders.one_block():
         image = Image.new("RGB", (2000, 2000), (1, 2, 3))
     array = pillow.shared(image)
     image.close()
@@ -57,7 +79,7 @@ def test_images_in_several_blocks_are_refused():
 
 def test_the_setting_lasts_no_longer_than_reading():
     before = vars(Image)["core"].get_use_block_allocator()
-    with pytest.raises(ZeroDivisionError), pillow.one_block():
+    with pytest.raises(ZeroDivisionError), decoders.one_block():
         assert vars(Image)["core"].get_use_block_allocator() == 1
         raise ZeroDivisionError
     assert vars(Image)["core"].get_use_block_allocator() == before

@@ -15,7 +15,7 @@ from PIL import Image, ImageFile
 from dpid_cli.errors import DpidError, DpidWarning, collected, warn
 from dpid_cli.files.output import atomic
 from dpid_cli.pictures import read
-from dpid_cli.pictures.pillow import decoder_warnings, settings
+from dpid_cli.pictures.decoders import decoder_warnings, settings
 
 
 def of_process():

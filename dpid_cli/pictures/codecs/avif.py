@@ -34,6 +34,7 @@ class Avif(BoxedCodec):
     signature = BRANDS + rb"avi[fs]"
     plugin = "PIL.AvifImagePlugin"
     modes = frozenset({"RGB", "RGBA", "RGB;16", "RGBA;16"})
+    slow = True
     profile = True
     metadata = TAGS
     several = "animation"

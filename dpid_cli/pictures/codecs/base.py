@@ -94,6 +94,8 @@ class Codec:
     repairable: ClassVar[bool] = False  # whether `without_metadata` knows variants
     stores_plays: ClassVar[bool] = True  # whether it stores how often an animation is played
     turned_by_pillow: ClassVar[bool] = False  # whether Pillow turns images upright
+    slow: ClassVar[bool] = False  # whether encoding may take seconds
+    prefetched: ClassVar[bool] = False  # whether `open_image` may be decoded before `open` is called
 
     options: Mapping[str, Any]  # `defaults`, or what was asked for instead
     table: Mapping[str, Codec] = field(repr=False, compare=False)  # all formats by name
@@ -141,10 +143,8 @@ class Codec:
 
     def open_image(self, stream: IO[bytes], limits: Limits) -> Image.Image:
         """Open the first image of a stream with Pillow, without decoding it."""
-        from PIL import Image
-
         self.load_plugin()
-        image = Image.open(stream, formats=[self.pillow])
+        image = _opened(stream, self.pillow)
         limits.check_size(image.size)
         return image
 
@@ -312,9 +312,12 @@ class Codec:
         return image, options | ({"transparency": palette.alpha} if palette.alpha else {})
 
     def by_pillow(self, image: Image.Image, options: Mapping[str, Any]) -> bytes:
-        """The file that Pillow writes."""
+        """The file that Pillow writes, by the plugin alone: ``save`` would import those of five formats."""
+        from PIL.Image import SAVE
+
         buffer = io.BytesIO()
-        image.save(buffer, self.pillow, **options)
+        image.encoderinfo, image.encoderconfig = dict(options), ()
+        SAVE[self.pillow](image, buffer, "")
         return buffer.getvalue()
 
     def write_animation(self, animation: Animation, stream: IO[bytes]) -> None:
@@ -330,6 +333,28 @@ class Codec:
     def write_pages(self, files: Iterator[bytes], stream: IO[bytes]) -> None:
         """Write files of one page each as one file."""
         raise NotImplementedError
+
+
+def _opened(stream: IO[bytes], format_: str) -> Image.Image:
+    """``Image.open`` for a format whose plugin is imported; the former would import those of five formats.
+
+    The caller checks the size.
+    """
+    import struct
+
+    from PIL import Image, UnidentifiedImageError
+
+    stream.seek(0)
+    prefix = stream.read(16)
+    factory, accepts = Image.OPEN[format_]
+    try:
+        accepted = accepts is None or accepts(prefix)
+        if accepted and not isinstance(accepted, str):  # which would say why not
+            stream.seek(0)
+            return factory(stream, "")
+    except (SyntaxError, IndexError, TypeError, struct.error) as error:  # as Pillow does
+        raise UnidentifiedImageError(str(error)) from error
+    raise UnidentifiedImageError
 
 
 def as_ratio(density: tuple[float, float], largest: int) -> tuple[int, int]:

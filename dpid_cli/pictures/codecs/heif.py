@@ -30,6 +30,7 @@ class Heif(BoxedCodec):
     plugin = "pillow_heif"
     package = "pillow-heif"
     modes = frozenset({"L", "RGB", "RGBA", "L;16", "RGB;16", "RGBA;16"})
+    slow = True
     profile = True
     metadata = TAGS
     max_side = 16384

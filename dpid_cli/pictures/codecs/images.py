@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from dpid_cli.interrupts import interruptible
 from dpid_cli.pictures.limits import Limits
 
 _ROWS = 64
@@ -32,6 +33,10 @@ class HighDepthImage:
     size: tuple[int, int]  # width and height in the header
     header: Image.Image  # what Pillow reads of the file, without the pixels
     samples: Callable[[], Samples]  # decodes the pixels
+
+    def decoded(self) -> Samples:
+        """The pixels."""
+        return interruptible(self.samples)
 
 
 def stretched(values: NDArray[np.uint16], largest: int) -> NDArray[np.uint16]:

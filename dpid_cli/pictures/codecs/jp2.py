@@ -27,6 +27,7 @@ class Jp2(Codec):
     signature = rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51"
     plugin = "PIL.Jpeg2KImagePlugin"
     modes = COLOUR | ALPHA | HIGH_DEPTH
+    slow = True
     profile = True
     metadata = TAGS | {"iptc", "dpi", "comment"}
     defaults: ClassVar = {"mct": 1}

@@ -63,6 +63,7 @@ class Jpeg(Codec):
     defaults: ClassVar = {"quality": 95, "subsampling": 0}
     encoder_options: ClassVar[tuple[EncoderOption, ...]] = (QUALITY,)
     repairable = True
+    prefetched = True
 
     def open(self, stream: IO[bytes], limits: Limits) -> Opened:
         from dpid_cli.pictures.codecs import jpeg_depth

@@ -48,6 +48,7 @@ class Jxl(Codec):
     plugin = "pillow_jxl"
     package = "pillow-jxl-plugin"
     modes = COLOUR | ALPHA | HIGH_DEPTH
+    slow = True
     metadata = TAGS
     defaults: ClassVar = {"quality": 95}
     encoder_options = (QUALITY,)

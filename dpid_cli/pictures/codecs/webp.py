@@ -20,6 +20,7 @@ class Webp(Codec):
     signature = rb"RIFF.{4}WEBP"
     plugin = "PIL.WebPImagePlugin"
     modes = frozenset({"RGB", "RGBA"})
+    slow = True
     profile = True
     metadata = TAGS
     several = "animation"
