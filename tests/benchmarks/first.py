@@ -109,8 +109,8 @@ def compile_and_run(command: list[str]) -> float:
 def interrupt(command: list[str], after: float) -> float:
     """Seconds from Ctrl-C, so long after a command has begun to compile, to its end."""
     with empty_cache(**COMPILE) as environment:
-        silent = subprocess.DEVNULL
-        with subprocess.Popen(command, env=environment, stdout=silent, stderr=silent) as process:
+        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        with subprocess.Popen(command, env=environment, preexec_fn=_hear_ctrl_c, **silent) as process:
             locks = Path(environment["DPID_CACHE_DIR"])
             while process.poll() is None and not any(locks.rglob("*.lock")):
                 time.sleep(0.005)
@@ -122,6 +122,11 @@ def interrupt(command: list[str], after: float) -> float:
     if process.returncode != 130:
         raise RuntimeError(f"the command to interrupt ended with {process.returncode}, not 130")
     return taken
+
+
+def _hear_ctrl_c() -> None:
+    """Undo what shells do for commands in the background, which begin deaf to it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def run_watched(command: list[str]) -> tuple[float, float | None]:
