@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from dpid_cli.downscaling.sizes import Size
@@ -110,7 +110,7 @@ class Result:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        line = asdict(self) | {"seconds": round(self.seconds, 4)}
+        line = vars(self) | {"seconds": round(self.seconds, 4)}
         del line["trace"]
         return line
 

@@ -44,7 +44,7 @@ def batches(plan: Plan) -> Section:
     for name in plan.choose(SETS, list(SETS)):
         count, size, kind = SETS[name]
         with tempfile.TemporaryDirectory() as folder:
-            results = _measured(_photos(Path(folder), count, size, kind), plan.rounds(7))
+            results = _measured(_photos(Path(folder), count, size, kind), plan.rounds(5))
         facts |= medians(f"batch of {name}", results)
         megapixels = size[0] * size[1] / 1e6
         title, rows = f"{count} {name}, {megapixels:.2g} MP each:", _table(results, count)

@@ -209,7 +209,7 @@ def _photos(shop: Workshop, plan: Plan) -> Section:
 
 def _start(shop: Workshop, plan: Plan) -> Section:
     """A small image, for which a run consists of little but its start."""
-    rounds = plan.rounds(15)
+    rounds = plan.rounds(11)
     small = shop.reduce(shop.photo("small.png", (512, 512)))
     usages = measure(
         {

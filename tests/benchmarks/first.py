@@ -107,10 +107,13 @@ def compile_and_run(command: list[str]) -> float:
 
 
 def interrupt(command: list[str], after: float) -> float:
-    """Seconds from Ctrl-C, while a command compiles, to its end."""
+    """Seconds from Ctrl-C, so long after a command has begun to compile, to its end."""
     with empty_cache(**COMPILE) as environment:
-        silent = subprocess.DEVNULL
-        with subprocess.Popen(command, env=environment, stdout=silent, stderr=silent) as process:
+        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        with subprocess.Popen(command, env=environment, preexec_fn=_hear_ctrl_c, **silent) as process:
+            locks = Path(environment["DPID_CACHE_DIR"])
+            while process.poll() is None and not any(locks.rglob("*.lock")):
+                time.sleep(0.005)
             time.sleep(after)
             process.send_signal(signal.SIGINT)
             start = time.perf_counter()
@@ -119,6 +122,11 @@ def interrupt(command: list[str], after: float) -> float:
     if process.returncode != 130:
         raise RuntimeError(f"the command to interrupt ended with {process.returncode}, not 130")
     return taken
+
+
+def _hear_ctrl_c() -> None:
+    """Undo what shells do for commands in the background, which begin deaf to it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def run_watched(command: list[str]) -> tuple[float, float | None]:
@@ -160,9 +168,8 @@ def first(plan: Plan) -> Section:
         found = alternate({name: partial(run_twice, command) for name, command in chosen.items()}, 3)
         compiling = plan.choose(chosen, list(chosen)[:1])
         compiled = {name: Samples((compile_and_run(chosen[name]),)) for name in compiling}
-        name = compiling[0]
-        moments = [part * compiled[name].median for part in plan.choose(_MOMENTS, _MOMENTS[:1])]
-        ends = Samples(tuple(interrupt(chosen[name], after) for after in moments))
+        slow = chosen[compiling[0]]
+        ends = Samples(tuple(interrupt(slow, after) for after in plan.choose(_MOMENTS, _MOMENTS[:1])))
     shipped = {name: Samples(tuple(run.first for run in runs)) for name, runs in found.items()}
     again = {name: Samples(tuple(run.second for run in runs)) for name, runs in found.items()}
     warmup, facts = _warmup(plan)
@@ -172,7 +179,7 @@ def first(plan: Plan) -> Section:
     return Section("First commands", "\n\n".join(parts), facts)
 
 
-_MOMENTS = (0.4, 0.5, 0.6, 0.8)  # parts of the time that the command takes
+_MOMENTS = (0.1, 0.3, 0.5, 0.7)  # seconds after the first kernel is being compiled
 _TEXT = (
     f"Each command runs in a fresh process with an empty cache of its own, on inputs of {SIZE[0]}x{SIZE[1]} "
     "pixels that the system has in memory, and then once more. The first two columns use the kernels that "

@@ -47,7 +47,7 @@ def compare(
 
 def filters(plan: Plan) -> Section:
     """All contestants at the sizes of the targets."""
-    rounds = plan.rounds(15)
+    rounds = plan.rounds(11)
     sizes = plan.choose(SIZES, ("1/4", "1/16"))
     columns = {size: compare(CONTESTANTS, photo(), SIZES[size], rounds) for size in sizes}
     text = (
@@ -60,7 +60,7 @@ def filters(plan: Plan) -> Section:
 
 def exponents(plan: Plan) -> Section:
     """A sweep over lambda."""
-    rounds = plan.rounds(21)
+    rounds = plan.rounds(11)
     chosen = plan.choose(LAMBDAS, (0.5, 1, 2.3))
     contestants = {f"lambda {value}": ours(lambda_=value) for value in chosen}
     results = compare(contestants, photo(), SIZES["1/4"], rounds)

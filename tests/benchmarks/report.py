@@ -1,7 +1,7 @@
 """Measure everything, and write it between the markers of docs/benchmarks.md.
 
 Run as ``python -m tests.benchmarks.report`` from the root of the repository, after
-``python -m pip install -e ".[bench]"``, on an idle machine; it takes some minutes.
+``python -m pip install -e ".[bench]"``, on an idle machine; it takes about ten minutes.
 ``--quick`` and ``--only`` print what they measure; they write it only with ``--output``.
 """
 
