@@ -6,9 +6,10 @@ digest of the rest, a line of JSON and the object code. Its name has a digest of
 edit recompiles what it touches. Files are replaced as a whole, so that several processes may write the same
 file.
 
-Compiled kernels also come with the package, so that a first run waits for no compiler: an archive for each
-level of CPUs. It begins with a line of JSON: where the compressed files of a cache lie in it, by their names.
-Machine code calls nothing of Python, NumPy or Numba, so their versions do not matter.
+Compiled kernels also come with the package, so that a first run waits neither for a compiler nor for the
+import of LLVM: an archive for each level of CPUs. It begins with a line of JSON: where the compressed files
+of a cache lie in it, by their names. Machine code calls nothing of Python, NumPy or Numba, so their versions
+do not matter.
 """
 
 from __future__ import annotations
@@ -18,19 +19,16 @@ import os
 import re
 import stat
 import sys
-import tempfile
 import time
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from hashlib import sha256
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import llvmlite
-import llvmlite.binding as llvm
 
 HERE = Path(__file__).parent
 _IMPORTS = re.compile(rb"^ *from dpid_cli\.kernels(?:\.(\w+))? import (.*)", re.MULTILINE)
@@ -39,11 +37,12 @@ _FOLDER = re.compile(r"[0-9a-f]{16}")
 _UNUSED = 90 * 86400  # seconds after which another subfolder is removed
 _USED = "used"  # a file that was changed when a process last used the folder
 
-# What a level needs: its architecture, and features as LLVM names them.
+# What a level needs: features of the CPU, as Linux names them. All are of x86-64.
 LEVELS = {
-    "x86-64-v3": ("x86_64", frozenset({"avx2", "bmi", "bmi2", "f16c", "fma", "lzcnt", "movbe"})),
+    "x86-64-v3": frozenset({"abm", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe"}),
 }
 _AHEAD = HERE / "ahead"
+_FIRST_CPU = 2**13  # bytes of the description of CPUs, which takes long to read where there are many
 
 
 class MachineCode(NamedTuple):
@@ -147,6 +146,9 @@ def _stamp() -> str:
 
 
 def _circumstances() -> Iterator[bytes]:
+    import llvmlite
+
+    llvm = _llvm()
     numba = find_spec("numba")
     if numba is not None and numba.origin is not None:
         yield Path(numba.origin).with_name("_version.py").read_bytes()
@@ -191,11 +193,13 @@ def _path(name: str, key: tuple[Any, ...]) -> Path | None:
 
 def read(name: str, key: tuple[Any, ...]) -> MachineCode | None:
     """Read the code of a kernel for arguments of these types; None if it is missing, damaged or unusable."""
-    path, file = _path(name, key), _file_name(name, key)
-    stored = None
+    file = _file_name(name, key)
+    if file and (code := _usable(shipped(file))):
+        return code
+    path = _path(name, key)
     with suppress(OSError):
-        stored = _usable(path.read_bytes()) if path else None
-    return stored or (_usable(shipped(file)) if file else None)
+        return _usable(path.read_bytes()) if path else None
+    return None
 
 
 def _usable(file: bytes) -> MachineCode | None:
@@ -215,6 +219,8 @@ def write(name: str, key: tuple[Any, ...], code: MachineCode) -> None:
         return
     content = json.dumps([code.symbol, *code.externals]).encode() + b"\n" + code.code
     with suppress(OSError):
+        import tempfile
+
         with tempfile.NamedTemporaryFile(
             dir=path.parent, prefix=path.stem, suffix=".tmp", delete=False
         ) as stream:
@@ -251,8 +257,16 @@ def locked(name: str, key: tuple[Any, ...]) -> Iterator[None]:
             path.with_suffix(".lock").unlink()
 
 
+def _llvm() -> Any:
+    """LLVM, which kernels of the package do without: its import takes 25 ms and 45 MB."""
+    import llvmlite.binding
+
+    return llvmlite.binding
+
+
 def _is_here(external: str) -> bool:
     """Whether this process has the function. LLVM would abort the process over a missing one."""
+    llvm = _llvm()
     llvm.load_library_permanently("")  # the process itself
     return llvm.address_of_symbol(external) is not None
 
@@ -261,11 +275,17 @@ def _digest(content: bytes) -> bytes:
     return sha256(content).hexdigest().encode()
 
 
-_engines: list[llvm.ExecutionEngine] = []  # each owns the memory of the code it has loaded
+_engines: list[Any] = []  # each owns the memory of the code it has loaded
 
 
 def load(code: MachineCode) -> int:
     """Load machine code into this process, and return the function's address."""
+    if not code.externals:
+        objects = import_module(f"{__package__}.objects")  # by its name, as kernels do not depend on it
+        with suppress(objects.RefusedError):
+            loaded: int = objects.load(code.code, code.symbol)
+            return loaded
+    llvm = _llvm()
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     machine = llvm.Target.from_default_triple().create_target_machine(jit=True)
@@ -287,11 +307,11 @@ def archive_here() -> Path | None:
     """The archive for this machine; None if there is none, or if variables of Numba ask for other code."""
     if sys.platform != "linux" or any(name.startswith("NUMBA_") for name in os.environ):
         return None
-    architecture = llvm.get_default_triple().partition("-")[0]
-    for level, (needed, features) in LEVELS.items():
-        if needed == architecture:
-            there = llvm.get_host_cpu_features()
-            if all(there.get(feature) for feature in features):
+    with suppress(OSError), Path("/proc/cpuinfo").open() as stream:
+        listed = re.search(r"^flags\s*:(.*)", stream.read(_FIRST_CPU), re.MULTILINE)
+        features = frozenset(listed[1].split() if listed else ())
+        for level, needed in LEVELS.items():
+            if needed <= features:
                 return archive(level)
     return None
 
