@@ -1,7 +1,8 @@
 """How kernels cut a row of pixels into tiles and lay out their working memory in planes.
 
 A kernel sweeps the source rows of one output row tile by tile. A *tile* is a piece of at most TILE columns
-that ends with a whole window where it can. A *plane* holds one number per column of the tile (a sum, a
+that ends with a whole window where it can. Means are taken over long tiles, since memory is read faster
+without jumps; weights over short ones, since their planes are read and written more often. A *plane* holds one number per column of the tile (a sum, a
 weight, or the guidance of the column's window). Down the rows, kernels add pixels to planes: these inner
 loops run over contiguous memory and vectorise. At the end they add up the columns of each window.
 
@@ -30,13 +31,15 @@ from __future__ import annotations
 
 from dpid_cli.kernels.flags import NO, YES, count, flag, helper, is_set
 
-TILE = 1024
+TILE = 8192
+SHORT = 512  # columns of a tile whose planes stay in the fastest cache
 PLANE = 2 * TILE + 32  # not a power of two: planes would share cache sets
 # Where the planes begin in `scratch`: guidance, sums, weights and factors, of up to four channels each.
 GUIDE, SUM, WEIGHT, SCALE = 0, 4 * PLANE, 8 * PLANE, 12 * PLANE
 BUFFER = 16 * PLANE
 # The widest windows with loops of their own; the compiler interleaves no more.
 MOST = 5
+GROUP = 4  # the most pixels side by side that are summed up before they are added to a plane
 ONE, TWO, THREE, FOUR, FIVE = (flag(p) for p in range(1, MOST + 1))
 
 
@@ -47,12 +50,13 @@ def window_of(column, xs):
 
 
 @helper
-def tile_at(c0, xs, cut):
+def tile_at(c0, xs, cut, length):
     """The tile ``(i0, i1, c0, c1, m)`` that begins at column c0, and ends with a whole window if one fits.
 
-    It has the windows i0 .. i1-1, the columns c0 .. c1-1 and m straddlers: one per window if windows are cut.
+    It has at most `length` columns, up to TILE: the windows i0 .. i1-1, the columns c0 .. c1-1 and m
+    straddlers, one per window if windows are cut.
     """
-    c1 = min(c0 + TILE, xs.first[-1])
+    c1 = min(c0 + length, xs.first[-1])
     if c1 < xs.first[-1]:
         whole = xs.first[window_of(c1, xs)]
         c1 = whole if whole > c0 else c1
@@ -109,9 +113,9 @@ def neighbours(xs, start, stop):
 
 
 @helper
-def divisor(p):
-    """The largest divisor of p up to MOST."""
-    for d in range(MOST, 1, -1):
+def divisor(p, most):
+    """The largest divisor of p up to `most`."""
+    for d in range(most, 1, -1):
         if p % d == 0:
             return d
     return 1
@@ -153,7 +157,7 @@ def spread_parts(values, plane, first, tile):
 def spread_evenly(values, plane, buffer, p):
     """Repeat each value p times."""
     n = len(values)
-    d = p if p <= MOST else divisor(p)
+    d = p if p <= MOST else divisor(p, MOST)
     if p > MOST * d:
         for i in range(n):
             plane[i * p : (i + 1) * p] = values[i]
@@ -261,13 +265,13 @@ def keep_tails(plane, next_head, m, p):
 @helper
 def fold_evenly(plane, buffer, total, p):
     """Add the sum of each p values."""
-    m, d = len(total), divisor(p) if p > MOST else 1
+    m, d = len(total), divisor(p, MOST) if p > MOST else 1
     while p > MOST and d > 1:
         p //= d
         buffer[: m * p] = 0
         regroup(plane, buffer, m * p, d, YES)
         plane, buffer = buffer, plane
-        d = divisor(p)
+        d = divisor(p, MOST)
     if p <= MOST:
         regroup(plane, total, m, p, YES)
         return
