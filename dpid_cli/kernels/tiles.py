@@ -1,10 +1,11 @@
 """How kernels cut a row of pixels into tiles and lay out their working memory in planes.
 
 A kernel sweeps the source rows of one output row tile by tile. A *tile* is a piece of at most TILE columns
-that ends with a whole window where it can. Means are taken over long tiles, since memory is read faster
-without jumps; weights over short ones, since their planes are read and written more often. A *plane* holds one number per column of the tile (a sum, a
-weight, or the guidance of the column's window). Down the rows, kernels add pixels to planes: these inner
-loops run over contiguous memory and vectorise. At the end they add up the columns of each window.
+that ends with a whole window where it can. Means are taken over long tiles, because memory is read faster
+without jumps; weights over short ones, because their planes are read and written more often. A *plane* holds
+one number per column of the tile (a sum, a weight, or the guidance of the column's window). Down the rows,
+kernels add pixels to planes: these inner loops run over contiguous memory and vectorise. At the end they add
+up the columns of each window.
 
 A window boundary may cut a pixel, as those below cut c and h. Such a pixel belongs to two windows, which
 compare it with different guidance. So it appears twice in a plane: among the columns, for the window in which

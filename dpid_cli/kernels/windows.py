@@ -23,6 +23,7 @@ from dpid_cli.kernels.tiles import (
     ONE,
     PLANE,
     SCALE,
+    SHORT,
     SUM,
     THREE,
     TILE,
@@ -30,7 +31,7 @@ from dpid_cli.kernels.tiles import (
     WEIGHT,
     fold,
     spread,
-)  # fmt: skip
+)
 
 LAST = BUFFER + TILE
 SCRATCH = LAST + 4
