@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from dpid_cli.downscaling.raster import Array
 from dpid_cli.errors import ArgumentError
-from dpid_cli.kernels.tiles import GROUP, divisor
+from dpid_cli.kernels.tiles import GROUP
 
 
 class Axis(NamedTuple):
@@ -164,7 +164,7 @@ class Grid:
     def grouped(self) -> Axis:
         """The columns of `xs` in groups of as many pixels as kernels sum up at a time; single ones if cut."""
         width, cut = divmod(self.xs.source, self.xs.target)
-        pixels = 1 if cut else divisor(width, GROUP)
+        pixels = 1 if cut else next(n for n in range(GROUP, 0, -1) if width % n == 0)
         return axis(self.xs.source // pixels, self.xs.target).astype(self.xs.head.dtype)
 
     @cached_property

@@ -114,9 +114,9 @@ def neighbours(xs, start, stop):
 
 
 @helper
-def divisor(p, most):
-    """The largest divisor of p up to `most`."""
-    for d in range(most, 1, -1):
+def divisor(p):
+    """The largest divisor of p up to MOST."""
+    for d in range(MOST, 1, -1):
         if p % d == 0:
             return d
     return 1
@@ -158,7 +158,7 @@ def spread_parts(values, plane, first, tile):
 def spread_evenly(values, plane, buffer, p):
     """Repeat each value p times."""
     n = len(values)
-    d = p if p <= MOST else divisor(p, MOST)
+    d = p if p <= MOST else divisor(p)
     if p > MOST * d:
         for i in range(n):
             plane[i * p : (i + 1) * p] = values[i]
@@ -266,13 +266,13 @@ def keep_tails(plane, next_head, m, p):
 @helper
 def fold_evenly(plane, buffer, total, p):
     """Add the sum of each p values."""
-    m, d = len(total), divisor(p, MOST) if p > MOST else 1
+    m, d = len(total), divisor(p) if p > MOST else 1
     while p > MOST and d > 1:
         p //= d
         buffer[: m * p] = 0
         regroup(plane, buffer, m * p, d, YES)
         plane, buffer = buffer, plane
-        d = divisor(p, MOST)
+        d = divisor(p)
     if p <= MOST:
         regroup(plane, total, m, p, YES)
         return

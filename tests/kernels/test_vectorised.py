@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 import dpid_cli
-from dpid_cli.kernels import compiler, flags, windows
-from dpid_cli.kernels.rewards import BOX, DETAIL
+from dpid_cli.kernels import compiler, flags, rolling
 
 pytestmark = pytest.mark.skipif(
     platform.machine() not in {"x86_64", "AMD64"}, reason="reads x86 instructions only"
@@ -24,59 +23,58 @@ ADD, WIDE = re.compile("padd[dq]"), "cvtqq2ps"
 
 @pytest.fixture
 def assembly(monkeypatch):
-    """Prepare a call; returns the assembly of each version of the kernel that it uses, by task."""
-    calls = {}
-    sweep_rows = windows.sweep_rows
-
-    def record(*arguments):
-        calls[flags.choice(arguments[7])] = arguments
-
-    monkeypatch.setattr(windows, "sweep_rows", record)
-
-    def code(arguments):
-        module, _ = compiler.llvm_module(sweep_rows.function, arguments, sweep_rows.fastmath, flags.helpers())
-        return compiler.target_machine().emit_assembly(module)
+    """Downscale a small image; returns the assembly of the kernel that it uses."""
+    calls = []
+    roll_rows = rolling.roll_rows
+    monkeypatch.setattr(rolling, "roll_rows", lambda *arguments: calls.append(arguments))
 
     def run(dtype, channels, packed=False, **arguments):
         pixels = np.zeros((16, 40, 4), dtype)[..., :channels]
         dpid_cli.downscale(pixels if packed else pixels.copy(), scale=4, threads=1, **arguments)
-        return {task: code(arguments) for task, arguments in calls.items()}
+        module, _ = compiler.llvm_module(roll_rows.function, calls[-1], roll_rows.fastmath, flags.helpers())
+        return compiler.target_machine().emit_assembly(module)
 
     return run
+
+
+def loops(code, name):
+    """The assembly of each version of a helper: for one, two or more pixels at a time."""
+    return re.findall(rf"^\w*kernels7windows\d+{name}B.*?^\.Lfunc_end", code, re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3])
 def test_dpid_of_bytes(assembly, channels):
     code = assembly(np.uint8, channels)
-    assert CONVERT in code[BOX]
-    assert ROOT in code[DETAIL]
-    assert CONVERT in code[DETAIL]
+    assert ROOT in code
+    assert CONVERT in assembly(np.uint8, channels, method="box")
+    assert CONVERT in code
 
 
 @pytest.mark.parametrize("channels", [3, 4])
 def test_dpid_of_packed_bytes(assembly, channels):
     code = assembly(np.uint8, channels, packed=True)
-    assert ADD.search(code[BOX])
-    assert ROOT in code[DETAIL]
-    assert WIDE not in code[DETAIL]
+    assert WIDE not in code
+    assert all(ROOT in loop for loop in loops(code, "add_detail"))
+    sums = loops(assembly(np.uint8, channels, packed=True, method="box"), "add_box")
+    assert sums and all(ADD.search(loop) for loop in sums)
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])
 def test_deeper_pixels(assembly, dtype):
-    assert ROOT in assembly(dtype, 3)[DETAIL]
+    assert ROOT in assembly(dtype, 3)
 
 
 def test_any_power(assembly):
     code = assembly(np.uint8, 3, lambda_=0.7)
-    assert POWER in code[DETAIL]
+    assert POWER in code
 
 
 @pytest.mark.parametrize("variant", ["sym", "asym"])
 def test_dpp(assembly, variant):
-    assert ROOT in assembly(np.uint8, 3, method="dpp", variant=variant, alpha=0.1)[DETAIL]
+    assert ROOT in assembly(np.uint8, 3, method="dpp", variant=variant, alpha=0.1)
 
 
 def test_the_instructions_tell(assembly):
     """Without a loop to vectorise there is none of them: the other tests can fail."""
-    assert ROOT not in assembly(np.uint8, 3, lambda_=2)[DETAIL]
-    assert POWER not in assembly(np.uint8, 3, lambda_=2)[DETAIL]
+    assert ROOT not in assembly(np.uint8, 3, lambda_=2)
+    assert POWER not in assembly(np.uint8, 3, lambda_=2)
