@@ -55,7 +55,8 @@ def test_dpid_of_packed_bytes(assembly, channels):
     code = assembly(np.uint8, channels, packed=True)
     assert all(ROOT in loop and WIDE not in loop for loop in loops(code, "add_detail"))
     sums = loops(assembly(np.uint8, channels, packed=True, method="box"), "add_box")
-    assert sums and all(ADD.search(loop) for loop in sums)
+    # One version takes single pixels, of which there is no sum.
+    assert sum(ADD.search(loop) is not None for loop in sums) >= len(sums) - 1 > 0
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])
