@@ -168,7 +168,7 @@ def test_only_the_drawing_imports_matplotlib():
 def test_storage_alone_touches_files(package):
     touching = ("os.path", "pathlib.Path", "tempfile")
     users = {module for module in TREES if within(module, package) and IMPORTS[module] & set(touching)}
-    assert users <= {"dpid_cli.batching.scratch", "dpid_cli.convert.job"}
+    assert users <= {"dpid_cli.batching.scratch", "dpid_cli.convert.ahead", "dpid_cli.convert.job"}
 
 
 @pytest.mark.parametrize("module", ["dpid_cli.errors", "dpid_cli.cli.console", "dpid_cli.downscaling.sizes"])

@@ -26,11 +26,12 @@ COMMANDS = {
     "methods": "List the methods and their parameters, with sources and defaults.",
     "info": "Show versions, file formats, threads, GPU and kernel cache.",
     "warmup": "Compile all kernels now, so that later runs start at once.",
+    "cache": "Show or empty the cache of compiled kernels.",
     "help": "Show this help, or the help of a command.",
 }
 # As for programs that the signal of a closed pipe ends.
-_CLOSED_PIPE = 141
-ABOUT = ("methods", "info", "warmup", "help")  # stand in one module; every other command has its own
+_INTERRUPTED, _CLOSED_PIPE = 130, 141
+ABOUT = ("methods", "info", "warmup", "cache", "help")  # stand in one module; every other command has its own
 
 
 class Cli(Explained, click.Group):
@@ -80,9 +81,12 @@ class Cli(Explained, click.Group):
                 traceback.print_exc()
             code = _report(error)
         except KeyboardInterrupt:
-            code = 130
+            code = _INTERRUPTED
         except SystemExit:  # which Click raises where standard output is a pipe that nobody reads any more
             code = _CLOSED_PIPE
+        if code == _INTERRUPTED and args is None:  # as the command: threads that compile hear no signals
+            sys.stdout.flush()
+            os._exit(code)
         sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -120,7 +124,7 @@ def _report(error: Exception) -> int:
             say(f"{program}: {message}" + ("" if message.endswith("?") else f": see '{program} --help'"))
             return 2
         case click.Abort():
-            return 130
+            return _INTERRUPTED
         case DpidError():
             say(str(error))
             return 2 if isinstance(error, ArgumentError) else 1

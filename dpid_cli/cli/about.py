@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import platform
+from collections import Counter
 
 import click
 
 from dpid_cli.cli.console import on_terminal, say
 from dpid_cli.cli.options import DEBUG, device_option, explained
-from dpid_cli.cli.sections import Command, option, write_section
+from dpid_cli.cli.sections import Command, number, option, write_section
 from dpid_cli.downscaling.registry import METHODS, PARAMETERS
 
 _PACKAGES = ("dpid-cli", "numpy", "numba", "numba-cuda", "llvmlite", "pillow", "click", "scikit-image")
@@ -57,6 +58,7 @@ def facts() -> dict[str, str]:
 
     import dpid_cli.downscaling.api  # noqa: F401  # with its kernels
     from dpid_cli.downscaling.devices import available_threads
+    from dpid_cli.kernels.cache import shipped_count
     from dpid_cli.kernels.jit import cache_folder
     from dpid_cli.pictures import FORMATS, WRITTEN
 
@@ -72,6 +74,7 @@ def facts() -> dict[str, str]:
     found["cuda"] = _gpu()
     uncached = "none: no writable folder, every process compiles its kernels"
     found["kernel cache"] = cache_folder() or uncached
+    found["shipped kernels"] = str(shipped_count())
     found["cache variable"] = os.environ.get("DPID_CACHE_DIR", "DPID_CACHE_DIR is not set")
     return found
 
@@ -96,22 +99,66 @@ def _version(package: str) -> str:
         return "not installed"
 
 
-@click.command("warmup", cls=Command, params=[device_option("cpu", "cuda"), DEBUG])
-def warmup_command(device: str, debug: bool) -> None:
+@click.command(
+    "warmup",
+    cls=Command,
+    params=[
+        option("-m --method METHOD", "Compile only for this method; may be given again.",
+               tuple(METHODS), multiple=True, shown="all"),
+        device_option("cpu", "cuda"),
+        option("-j --processes N", "Compile in N processes.", number(1), shown="all CPU cores"),
+        option("-q --quiet", "Print nothing."),
+        DEBUG,
+    ],
+)  # fmt: skip
+def warmup_command(
+    method: tuple[str, ...], device: str, processes: int | None, quiet: bool, debug: bool
+) -> None:
     """Compile all kernels now, so that later runs start at once.
 
-    This takes some minutes. It covers every method, 8 and 16 bits and floats, gray and colour, with and
-    without alpha. The kernels are cached on disk; DPID_CACHE_DIR sets the folder.
+    Kernels that come with the package need no compiling. The others take minutes where they do not fit the
+    CPU. Covers every method, 8 and 16 bits and floats, gray and colour, with and without alpha. The kernels
+    are cached on disk; DPID_CACHE_DIR sets the folder.
     """
-    from dpid_cli.downscaling.warmup import cache, cases, counts
+    from dpid_cli.downscaling.devices import thread_count
+    from dpid_cli.downscaling.warmup import cache, cases, compile_all, counts
+    from dpid_cli.pictures import FORMATS
 
-    folder, all_cases = cache(device), cases(device)
-    for number, case in enumerate(all_cases, start=1):
-        if on_terminal():
-            say(f"{number}/{len(all_cases)} {case}")
-        case.compile()
-    compiled, found = counts(device)
-    click.echo(f"kernel cache  {folder}\ncompiled      {compiled}\nfound         {found}")
+    folder = cache(device)
+    chosen = [case for case in cases(device) if not method or case.method in method]
+    count = thread_count(processes) if device == "cpu" else 1  # as processes would share the GPU
+    total = Counter[str]()
+    for done, compiled, found in compile_all(chosen, count):
+        total += Counter(done=done, compiled=compiled, found=found)
+        if on_terminal() and not quiet:
+            say(f"{total['done']}/{len(chosen)} {chosen[total['done'] - 1]}")
+    before = counts("cpu")
+    for format_ in FORMATS.values() if not method else ():
+        format_.compile_kernels()
+    after = counts("cpu") if device == "cpu" else counts(device)
+    own = before if device == "cpu" else (0, 0)
+    total += Counter(compiled=after[0] - own[0], found=after[1] - own[1])
+    if not quiet:
+        numbers = f"compiled      {total['compiled']}\nfound         {total['found']}"
+        click.echo(f"kernel cache  {folder}\n{numbers}")
+
+
+@click.command("cache", cls=Command, params=[option("--clear", "Remove all cached kernels."), DEBUG])
+def cache_command(clear: bool, debug: bool) -> None:
+    """Show or empty the cache of compiled kernels.
+
+    The kernels that come with the package are not in the cache. DPID_CACHE_DIR sets the folder.
+    """
+    from dpid_cli.kernels import cache
+    from dpid_cli.kernels.jit import cache_folder
+
+    if clear:
+        cache.clear()
+    files = cache.contents()
+    size = sum(path.stat().st_size for path in files) / 1e6
+    click.echo(f"kernel cache  {cache_folder() or 'none: no writable folder'}")
+    click.echo(f"kernels       {len(files)}, {size:.1f} MB")
+    click.echo(f"shipped       {cache.shipped_count()}")
 
 
 @click.command("help", cls=Command)

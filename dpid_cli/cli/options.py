@@ -86,14 +86,8 @@ VALUE_RANGE = sections(
     option("--value-range BLACK,WHITE", "Values of black and white in float images, such as 0,255. --depth 8 "
            "and 16 map them to the smallest and largest level.", two_numbers, shown="0,1"),
 )  # fmt: skip
-RECIPE = [
-    *COLOUR,
-    *PALETTE,
-    *VALUE_RANGE,
-    *ENCODING,
-    *METADATA,
-    *INPUT_LIMITS,
-]  # what downscale and batch do alike
+# What downscale and batch do alike.
+RECIPE = [*COLOUR, *PALETTE, *VALUE_RANGE, *ENCODING, *METADATA, *INPUT_LIMITS]
 INPUTS = click.Argument(["inputs"], nargs=-1, required=True, metavar="INPUT...", type=click.Path())
 OVERWRITE = option("--overwrite", "Replace existing outputs; inputs are never replaced.")
 THREADS = option("-j --threads N", "Use N threads.", number(1), shown="all CPU cores")

@@ -110,8 +110,10 @@ class Recipe:
             "transparency": self.transparency == Transparency.DROP,
             "depth": self.depth == Depth.SIXTEEN,
         }
-        for option in (option for option, used in colours.items() if used):
-            raise ArgumentError(f"{option}: cannot be used with palette keep: omit it, or use palette expand")
+        if wrong := [option for option, used in colours.items() if used]:
+            raise ArgumentError(
+                f"{wrong[0]}: cannot be used with palette keep: omit it, or use palette expand"
+            )
 
     def check_format(self, format_: Format) -> None:
         """Raise an `ArgumentError` if the format cannot store any output of this recipe."""

@@ -155,7 +155,7 @@ def check_source(image: object, name: str = "image") -> None:
         )
     if getattr(image, "mode", None) in ("P", "PA"):  # one of Pillow's
         raise ArgumentError(f'{name}: has a palette, and its values are indices: give {name}.convert("RGB")')
-    if isinstance(image, np.ma.MaskedArray) and np.ma.is_masked(image):
+    if isinstance(image, np.ndarray) and type(image) is not np.ndarray and np.ma.is_masked(image):
         raise ArgumentError(f"{name}: has masked values: replace them first, such as by {name}.filled(0)")
     if getattr(image, "requires_grad", False) is True:
         raise ArgumentError(f"{name}: is a tensor that requires grad: give {name}.detach()")

@@ -106,6 +106,13 @@ def run(task: Callable[[int, int], None], parts: list[tuple[int, int]], threads:
         for start, stop in parts:
             task(start, stop)
         return
-    with ThreadPoolExecutor(min(threads, len(parts)), thread_name_prefix="dpid") as pool:
+    pool = ThreadPoolExecutor(min(threads, len(parts)), thread_name_prefix="dpid")
+    waits = True
+    try:
         for done in [pool.submit(task, start, stop) for start, stop in parts]:
             done.result()
+    except KeyboardInterrupt:
+        waits = False  # for a thread that may be compiling
+        raise
+    finally:
+        pool.shutdown(wait=waits, cancel_futures=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,8 @@ from dpid_cli.kernels.jit import cache_counts, cache_folder
 
 CHANNELS = {1: "gray", 2: "gray+alpha", 3: "RGB", 4: "RGBA"}
 DTYPES = ("uint8", "uint16", "float32")
+_PART = 4  # cases that a process compiles at once
+_PARTS = 4  # before other processes follow, because compilers do not give back memory
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,45 @@ class Case:
         four = np.zeros((4, 4, 4), self.dtype)  # bytes per pixel of colour, as decoders return them
         pixels = four[..., : self.channels]
         downscale(pixels, scale=2, method=self.method, device=self.device, **self.arguments)
+
+
+def compile_all(every: Sequence[Case], processes: int) -> Iterator[tuple[int, int, int]]:
+    """Compile kernels in processes; yields numbers of cases, compiled and found kernels, part by part."""
+    parts = [every[start : start + _PART] for start in range(0, len(every), _PART)]
+    if processes == 1:
+        yield from map(_compile, parts)
+        return
+    for start in range(0, len(parts), _PARTS * processes):
+        yield from _in_processes(parts[start : start + _PARTS * processes], processes)
+
+
+def _in_processes(parts: Sequence[Sequence[Case]], processes: int) -> Iterator[tuple[int, int, int]]:
+    import multiprocessing
+    import signal
+    from concurrent.futures import ProcessPoolExecutor
+
+    pool = ProcessPoolExecutor(
+        processes,
+        multiprocessing.get_context("spawn"),
+        initializer=signal.signal,
+        initargs=(signal.SIGINT, signal.SIG_DFL),  # ends at once, in silence
+    )
+    with pool:
+        try:
+            yield from pool.map(_compile, parts)
+        except BaseException:
+            for child in multiprocessing.active_children():
+                child.terminate()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _compile(part: Sequence[Case]) -> tuple[int, int, int]:
+    before = cache_counts()
+    for case in part:
+        case.compile()
+    after = cache_counts()
+    return len(part), after[0] - before[0], after[1] - before[1]
 
 
 def cases(device: str = Device.CPU) -> list[Case]:

@@ -37,7 +37,7 @@ def check_local(what: str, *paths: str | None) -> None:
     for path in paths:
         if path is not None and is_address(path):
             raise ArgumentError(
-                f"{what}: {path}: is an address, not a local file: use dpid batch, which takes both"
+                f"{what}: {path}: is an address, not a local file: use dpid batch, which reads addresses"
             )
 
 

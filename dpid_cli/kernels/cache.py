@@ -1,21 +1,28 @@
 """Store machine code on disk and load it into memory, without Numba.
 
 The cache folder is ``DPID_CACHE_DIR``, or ``dpid-cli`` in the user's cache folder. It has one subfolder for
-each combination of kernel sources, Python, Numba, LLVM and CPU. The sources of all kernels count, so that an
-edited helper in another file is never missed. A file holds one kernel for one combination of types: a
-digest of the rest, a line of JSON and the object code. Files are replaced as a whole, so that several
-processes may write the same file.
+each combination of Python, Numba, LLVM and CPU. A file holds one kernel for one combination of types: a
+digest of the rest, a line of JSON and the object code. Its name has a digest of the kernel's sources, so an
+edit recompiles what it touches. Files are replaced as a whole, so that several processes may write the same
+file.
+
+Compiled kernels also come with the package, so that a first run waits for no compiler: an archive for each
+level of CPUs. It begins with a line of JSON: where the compressed files of a cache lie in it, by their names.
+Machine code calls nothing of Python, NumPy or Numba, so their versions do not matter.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import suppress
+import time
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from hashlib import sha256
 from importlib.util import find_spec
@@ -24,6 +31,19 @@ from typing import Any, NamedTuple
 
 import llvmlite
 import llvmlite.binding as llvm
+
+HERE = Path(__file__).parent
+_IMPORTS = re.compile(rb"^ *from dpid_cli\.kernels(?:\.(\w+))? import (.*)", re.MULTILINE)
+_WITHOUT_EFFECT = {"cache"}  # modules that do not change machine code
+_FOLDER = re.compile(r"[0-9a-f]{16}")
+_UNUSED = 90 * 86400  # seconds after which another subfolder is removed
+_USED = "used"  # a file that was changed when a process last used the folder
+
+# What a level needs: its architecture, and features as LLVM names them.
+LEVELS = {
+    "x86-64-v3": ("x86_64", frozenset({"avx2", "bmi", "bmi2", "f16c", "fma", "lzcnt", "movbe"})),
+}
+_AHEAD = HERE / "ahead"
 
 
 class MachineCode(NamedTuple):
@@ -60,8 +80,43 @@ def folder() -> Path | None:
         path = base_folder().absolute() / _stamp()
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         if os.access(path, os.W_OK) and _is_private(path):
+            _note_use(path)
             return path
     return None
+
+
+def _note_use(path: Path) -> None:
+    """Mark a folder as used, about once a day, and remove those that have not been used for months."""
+    mark = path / _USED
+    now = time.time()
+    if mark.exists() and now - mark.stat().st_mtime < 86400:
+        return
+    mark.touch()
+    for other in path.parent.iterdir():
+        if _FOLDER.fullmatch(other.name) and not other.is_symlink() and other != path:
+            mark = other / _USED
+            if now - (mark if mark.exists() else other).stat().st_mtime > _UNUSED:
+                _remove(other)
+
+
+def _remove(path: Path) -> None:
+    from shutil import rmtree
+
+    rmtree(path, ignore_errors=True)
+
+
+def clear() -> None:
+    """Remove all that this and other versions have cached."""
+    with suppress(OSError, RuntimeError):
+        for path in base_folder().absolute().iterdir():
+            if _FOLDER.fullmatch(path.name) and not path.is_symlink():
+                _remove(path)
+
+
+def contents() -> list[Path]:
+    """The files of this process's folder that hold kernels."""
+    parent = folder()
+    return [] if parent is None else sorted(parent.glob("*.o"))
 
 
 @cache
@@ -92,8 +147,6 @@ def _stamp() -> str:
 
 
 def _circumstances() -> Iterator[bytes]:
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        yield source.read_bytes()
     numba = find_spec("numba")
     if numba is not None and numba.origin is not None:
         yield Path(numba.origin).with_name("_version.py").read_bytes()
@@ -107,22 +160,47 @@ def _circumstances() -> Iterator[bytes]:
             yield f"{name}={value}".encode(errors="surrogateescape")
 
 
-def _path(name: str, key: tuple[Any, ...]) -> Path | None:
-    """The file for a kernel; None if there is no folder, or the kernel lies outside the stamped sources."""
-    parent = folder() if name.startswith(f"{__package__}.") else None
+@cache
+def sources(module: str) -> str:
+    """A short digest of a module of this package and of all modules here that it imports."""
+    found: dict[str, bytes] = {}
+    waiting = {module}
+    while waiting:
+        name = waiting.pop()
+        with suppress(OSError):
+            found[name] = (HERE / f"{name}.py").read_bytes()
+        for one, several in _IMPORTS.findall(found.get(name, b"")):
+            names = {one} if one else {part.strip() for part in several.split(b",")}
+            waiting |= {part.decode() for part in names} - found.keys() - _WITHOUT_EFFECT
+    return sha256(b"\0".join(found[name] for name in sorted(found))).hexdigest()[:16]
+
+
+def _file_name(name: str, key: tuple[Any, ...]) -> str | None:
+    """What the file of a kernel is called; None if the kernel lies outside this package."""
+    if not name.startswith(f"{__package__}."):
+        return None
     short = name.removeprefix(f"{__package__}.")
-    return parent and parent / f"{short}-{sha256(repr(key).encode()).hexdigest()[:16]}.o"
+    return f"{short}-{sources(short.split('.')[0])}-{sha256(repr(key).encode()).hexdigest()[:16]}.o"
+
+
+def _path(name: str, key: tuple[Any, ...]) -> Path | None:
+    """The file for a kernel; None if there is no folder, or the kernel lies outside this package."""
+    parent, file = folder(), _file_name(name, key)
+    return None if parent is None or file is None else parent / file
 
 
 def read(name: str, key: tuple[Any, ...]) -> MachineCode | None:
     """Read the code of a kernel for arguments of these types; None if it is missing, damaged or unusable."""
-    path = _path(name, key)
-    if path is None:
-        return None
-    try:
-        digest, content = path.read_bytes().split(b"\n", 1)
-    except (OSError, ValueError):
-        return None
+    path, file = _path(name, key), _file_name(name, key)
+    stored = None
+    with suppress(OSError):
+        stored = _usable(path.read_bytes()) if path else None
+    return stored or (_usable(shipped(file)) if file else None)
+
+
+def _usable(file: bytes) -> MachineCode | None:
+    """The code in a file; None if it is damaged, or calls functions that are not there."""
+    digest, _, content = file.partition(b"\n")
     if digest != _digest(content):
         return None
     head, code = content.split(b"\n", 1)
@@ -147,6 +225,30 @@ def write(name: str, key: tuple[Any, ...], code: MachineCode) -> None:
         except OSError:
             temporary.unlink()
             raise
+        kernel, _, types = path.name.rsplit("-", 2)
+        for older in path.parent.glob(f"{kernel}-*-{types}"):
+            if older != path:
+                older.unlink()
+
+
+@contextmanager
+def locked(name: str, key: tuple[Any, ...]) -> Iterator[None]:
+    """Keep other processes from compiling the same kernel meanwhile, where the system can."""
+    path = _path(name, key)
+    try:
+        from fcntl import LOCK_EX, flock
+
+        lock = None if path is None else path.with_suffix(".lock").open("w")
+    except (ImportError, OSError):
+        lock = None
+    if lock is None or path is None:
+        yield
+        return
+    with lock:
+        flock(lock, LOCK_EX)
+        yield
+        with suppress(OSError):
+            path.with_suffix(".lock").unlink()
 
 
 def _is_here(external: str) -> bool:
@@ -173,3 +275,65 @@ def load(code: MachineCode) -> int:
     _engines.append(engine)
     address: int = engine.get_function_address(code.symbol)
     return address
+
+
+def archive(level: str) -> Path:
+    """The archive of a level."""
+    return _AHEAD / f"linux-{level}.kernels"
+
+
+@cache
+def archive_here() -> Path | None:
+    """The archive for this machine; None if there is none, or if variables of Numba ask for other code."""
+    if sys.platform != "linux" or any(name.startswith("NUMBA_") for name in os.environ):
+        return None
+    architecture = llvm.get_default_triple().partition("-")[0]
+    for level, (needed, features) in LEVELS.items():
+        if needed == architecture:
+            there = llvm.get_host_cpu_features()
+            if all(there.get(feature) for feature in features):
+                return archive(level)
+    return None
+
+
+@cache
+def index() -> tuple[int, dict[str, tuple[int, int]]]:
+    """Where the files begin, and offset and length of each by its name."""
+    path = archive_here()
+    with suppress(OSError, ValueError):
+        if path is not None:
+            with path.open("rb") as stream:
+                line = stream.readline()
+            return len(line), json.loads(line)
+    return 0, {}
+
+
+def shipped_count() -> int:
+    """How many kernels the package has for this machine."""
+    return len(index()[1])
+
+
+def shipped(name: str) -> bytes:
+    """A file of the archive; nothing if it lacks the file, or is damaged."""
+    begin, places = index()
+    path = archive_here()
+    if path is None or name not in places:
+        return b""
+    with suppress(OSError, TypeError, ValueError, zlib.error), path.open("rb") as stream:
+        offset, length = places[name]
+        stream.seek(begin + offset)
+        return zlib.decompress(stream.read(length))
+    return b""
+
+
+def write_archive(level: str, files: Iterable[Path]) -> Path:
+    """Make the archive of a level of files of the cache; returns its path."""
+    places, content = {}, b""
+    for path in files:
+        packed = zlib.compress(path.read_bytes(), 9)
+        places[path.name] = len(content), len(packed)
+        content += packed
+    target = archive(level)
+    target.parent.mkdir(exist_ok=True)
+    target.write_bytes(json.dumps(places).encode() + b"\n" + content)
+    return target

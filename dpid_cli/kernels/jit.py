@@ -18,7 +18,8 @@ import os
 import struct
 import weakref
 from collections.abc import Callable
-from threading import Lock
+from concurrent.futures import Future
+from threading import Lock, Thread
 from typing import Any
 
 import numpy as np
@@ -84,19 +85,34 @@ class Kernel:
         name = f"{self.function.__module__}.{self.function.__qualname__}"
         key = tuple(map(_type, arguments))
         code = cache.read(name, key)
-        if code is not None:
-            _counts["found"] += 1
-        else:
+        if code is None:
             for announce in _announcements:
                 announce(cache_folder() is not None)
-            from dpid_cli.kernels import compiler
-
-            compiled = compiler.compile_(self.function, arguments, self.fastmath, helpers())
-            code = cache.MachineCode(*compiled)
-            cache.write(name, key, code)
-            _counts["compiled"] += 1
+            with cache.locked(name, key):
+                code = cache.read(name, key) or self._compiled(name, key, arguments)
+        else:
+            _counts["found"] += 1
         self._versions[kinds] = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_char_p)(cache.load(code))
         return self._versions[kinds]
+
+    def _compiled(self, name: str, key: tuple[Any, ...], arguments: tuple[Any, ...]) -> cache.MachineCode:
+        """Compile in a thread of its own, for which Ctrl-C does not wait: LLVM hears no signals."""
+        result: Future[cache.MachineCode] = Future()
+
+        def compile_() -> None:
+            try:
+                from dpid_cli.kernels import compiler
+
+                parts = compiler.compile_(self.function, arguments, self.fastmath, helpers())
+                result.set_result(cache.MachineCode(*parts))
+            except BaseException as error:
+                result.set_exception(error)
+
+        Thread(target=compile_, name="dpid compiler", daemon=True).start()
+        code = result.result()
+        cache.write(name, key, code)
+        _counts["compiled"] += 1
+        return code
 
 
 def _passed(argument: Any) -> tuple[int, bytes]:

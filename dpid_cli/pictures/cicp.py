@@ -13,13 +13,13 @@ PQ, HLG = 16, 18
 _SRGB = 13
 _LINEAR = 8
 _D65, _C = (0.3127, 0.329), (0.31, 0.316)
-_BT709 = (0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
+SRGB_CORNERS = (*_D65, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
 _BT601 = (0.63, 0.34, 0.31, 0.595, 0.155, 0.07)
 _P3 = (0.68, 0.32, 0.265, 0.69, 0.15, 0.06)
 # White, red, green and blue in x and y.
 _CORNERS = {
-    1: _D65 + _BT709,
-    UNSPECIFIED: _D65 + _BT709,
+    1: SRGB_CORNERS,
+    UNSPECIFIED: SRGB_CORNERS,
     4: (*_C, 0.67, 0.33, 0.21, 0.71, 0.14, 0.08),
     5: (*_D65, 0.64, 0.33, 0.29, 0.6, 0.15, 0.06),
     6: _D65 + _BT601,
@@ -78,7 +78,7 @@ class Cicp(NamedTuple):
     @property
     def is_srgb(self) -> bool:
         """Whether these are the colours of sRGB, or none are specified."""
-        return self.corners == _CORNERS[1] and self.curve == SRGB_CURVE
+        return self.corners == SRGB_CORNERS and self.curve == SRGB_CURVE
 
     @property
     def corners(self) -> tuple[float, ...] | None:

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 from xml.parsers import expat
-from xml.sax.saxutils import escape
 
 _DECLARATION = re.compile(rb"<!(?!--|\[CDATA\[)")
 _TAG = re.compile(rb"<[^\s/>]+")
@@ -148,8 +147,7 @@ class Document:
     def replace(self, node: Node, value: str) -> None:
         """Give an attribute, or an element without children, another value."""
         if value != node.value:
-            quotes = {'"': "&quot;", "'": "&apos;"}
-            self._edits.append((*node.inner, escape(value, quotes).encode()))
+            self._edits.append((*node.inner, _escaped(value)))
 
     def remove(self, node: Node) -> None:
         """Remove an attribute, or an element with all that it contains; the outermost element stays."""
@@ -164,12 +162,12 @@ class Document:
         """An unchanged element that declares all of its name spaces."""
         declared = {a.local for a in element.attributes if a.space == XMLNS}
         missing = element.scope.keys() - _ALWAYS.keys() - declared
-        spaces = "".join(
-            f' xmlns{":" * bool(prefix)}{prefix}="{escape(element.scope[prefix], {chr(34): "&quot;"})}"'
+        spaces = b"".join(
+            f" xmlns{':' * bool(prefix)}{prefix}=".encode() + b'"' + _escaped(element.scope[prefix]) + b'"'
             for prefix in sorted(missing)
         )
         data = self.data
-        return data[element.start : element.named] + spaces.encode() + data[element.named : element.end]
+        return data[element.start : element.named] + spaces + data[element.named : element.end]
 
     def content(self) -> bytes:
         """The document with all changes; those within what is removed are ignored."""
@@ -190,3 +188,10 @@ def _resolved(name: str, scope: Mapping[str, str], default: str) -> tuple[str, s
     if ":" in prefix or prefix not in scope or not local:
         raise ValueError(f"unknown name space: {prefix}")
     return scope[prefix], local
+
+
+def _escaped(value: str) -> bytes:
+    """A value as content of an element, or between quotes."""
+    from html import escape  # what xml.sax has for this imports the network
+
+    return escape(value).encode()

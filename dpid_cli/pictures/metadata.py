@@ -151,7 +151,7 @@ def scaled(before: Picture, after: Picture, *, same_values: bool) -> tuple[Metad
         stack=stack,
         georeference=georeference,
     )
-    return metadata, [f"not true of the output: {', '.join(removed)}: dropped"] if removed else []
+    return metadata, [f"no longer valid for the output: {', '.join(removed)}: dropped"] if removed else []
 
 
 def not_stored(metadata: Metadata, codec: Codec) -> list[str]:

@@ -9,10 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dpid_cli.pictures.cicp import SRGB_CURVE, Cicp, Curve
+from dpid_cli.pictures.cicp import SRGB_CORNERS, SRGB_CURVE, Cicp, Curve
 
 GRAY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "F"})  # of Pillow
-_SRGB_CORNERS = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
 _ADOBE_CORNERS = (0.3127, 0.329, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
 _ADOBE_CURVE = Curve(563 / 256)
 _DATE = struct.pack(">6H", 2020, 1, 1, 0, 0, 0)
@@ -82,9 +81,9 @@ def of_gamma(gamma: float | None, corners: Sequence[float] | None, mode: str) ->
     """
     space = "gray" if mode in GRAY_MODES else "rgb"
     if corners is None or space == "gray":
-        corners = _SRGB_CORNERS
+        corners = SRGB_CORNERS
     is_usual = gamma is None or abs(gamma * 2.2 - 1) < 0.01
-    if is_usual and np.allclose(corners, _SRGB_CORNERS, atol=0.005):
+    if is_usual and np.allclose(corners, SRGB_CORNERS, atol=0.005):
         return None  # close enough, and often stored with sRGB
     if gamma is None:
         return _of_curve(space, tuple(corners), SRGB_CURVE, "RGB with the tone curve of sRGB")
@@ -98,7 +97,7 @@ def has_curve(gamma: float) -> bool:
 
 def has_colours(corners: Sequence[float]) -> bool:
     """Whether there can be a profile of white, red, green and blue in x and y."""
-    return len(corners) == len(_SRGB_CORNERS) and _built("rgb", 1.0, tuple(corners)) is not None
+    return len(corners) == len(SRGB_CORNERS) and _built("rgb", 1.0, tuple(corners)) is not None
 
 
 @lru_cache(maxsize=8)

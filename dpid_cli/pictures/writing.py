@@ -43,7 +43,7 @@ def _write(picture: Picture, stream: IO[bytes], format_: Codec, name: str, extra
     if format_.depths != Codec.depths and picture.pixels.dtype == np.uint16:
         options["bits"] = _depth(picture, format_)
     if picture.icc_profile:
-        options["icc_profile"] = picture.icc_profile if mode == "P" else fitting(picture.icc_profile, mode)
+        options["icc_profile"] = fitting(picture.icc_profile, mode)
     try:
         notes = _encode(picture, mode, stream, format_, options, name)
     except (struct.error, LookupError, TypeError, ValueError, ArithmeticError, SystemError):
@@ -128,7 +128,7 @@ def _storable(picture: Picture, format_: Codec, name: str) -> tuple[Picture, str
 def _with_storable_profile(picture: Picture, mode: str, format_: Codec, name: str) -> Picture:
     """The image with a profile that the format stores in this mode, or in sRGB without one."""
     profile = picture.icc_profile
-    if profile is None or (format_.profile and (mode == "P" or fitting(profile, mode))):
+    if profile is None or (format_.profile and fitting(profile, mode)):
         return picture
     lacking = f"{format_.title} cannot store {'gray profiles' if format_.profile else 'colour profiles'}"
     with collected():  # a damaged one is dropped like any other

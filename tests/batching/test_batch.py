@@ -78,7 +78,7 @@ def test_debug_shows_where_a_file_failed(photos):
     Path("in/a.png").write_bytes(b"")
     done = process("batch", "in", "out", "-s", "2", "-m", "box", "--debug", cwd=photos)
     assert done.returncode == 1 and done.stderr.startswith(b"Traceback (most recent call last):\n")
-    assert done.stderr.splitlines()[-1].startswith(b"in/a.png: not an image")
+    assert done.stderr.splitlines()[-1].startswith(b"in/a.png: is empty")
 
 
 @pytest.mark.parametrize(

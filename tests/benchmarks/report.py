@@ -15,6 +15,7 @@ from pathlib import Path
 
 from .batches import batches
 from .commands import commands
+from .encoding import encoding
 from .gpu import gpu
 from .library import exponents, filters, growth, near, poolings, types
 from .machine import machine
@@ -31,6 +32,7 @@ SECTIONS: dict[str, Callable[[Plan], Section]] = {
     "near": near,
     "growth": growth,
     "commands": commands,
+    "encoding": encoding,
     "batches": batches,
     "gpu": gpu,
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from .batches import BARE, PHOTOS, PHOTOS_TO_PNG, PROCESSES, SMALL
 from .contestants import REFERENCE, SIZES
+from .encoding import OURS, PILLOW, SIZE, TIME
 from .library import PICKING
 from .markdown import Facts, Section, number, table
 
@@ -166,6 +167,8 @@ def all_targets(facts: Facts) -> list[Target]:
         ),
         Target(small, against("start", "dpid, 512x512", "numba and one cached kernel"), 1.3, 1.0),
         *(_memory(megapixels, facts) for megapixels in (4, 24, 96)),
+        Target("PNG, times faster than Pillow, all kinds", against(TIME, PILLOW, OURS), 4, 6, at_least=True),
+        Target("PNG, bytes to Pillow's, all kinds", against(SIZE, OURS, PILLOW), 1.0),
         *(
             Target(f"batch of {kind}, to decoding and encoding alone", throughput(kind), 0.8, 0.95, True)
             for kind in (PHOTOS_TO_PNG, PHOTOS, SMALL)

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -74,12 +75,12 @@ from dpid_cli.downscaling import warmup
 every = warmup.cases
 warmup.cases = lambda device: [case for case in every(device) if str(case) == "uint8 RGB, dpp"]
 {RUN}"""
-    first, second = (python(code, "warmup", **cache) for _ in range(2))
+    first, second = (python(code, "warmup", "-j", "1", **cache) for _ in range(2))
     assert (first.returncode, first.stderr) == (0, "")
     folder, compiled, found = (line.split()[-1] for line in first.stdout.splitlines())
     assert Path(folder).is_relative_to(cache["DPID_CACHE_DIR"])
-    assert (int(compiled), int(found)) == (1, 2)
-    assert [line.split()[-1] for line in second.stdout.splitlines()] == [folder, "0", "3"]
+    assert (int(compiled), int(found)) == (1, 3)
+    assert [line.split()[-1] for line in second.stdout.splitlines()] == [folder, "0", "4"]
     for scale in "1.7", "2", "40":
         assert watched(*SHRINK, "-m", "dpp", "-s", scale, **cache) == (0, "")
 
@@ -96,11 +97,11 @@ def test_warmup_covers_what_files_hold():
 
 def test_warmup_shows_progress_on_a_terminal(dpid, monkeypatch):
     monkeypatch.setattr(Case, "compile", lambda self: None)
-    assert dpid("warmup").stderr == ""
+    assert dpid("warmup", "-j", "1").stderr == ""
     monkeypatch.setattr("dpid_cli.cli.about.on_terminal", lambda: True)
-    lines = dpid("warmup").stderr.splitlines()
-    count = len(cases())
-    assert (len(lines), lines[0]) == (count, f"1/{count} uint8 gray, dpid")
+    lines = dpid("warmup", "-m", "max", "-j", "1").stderr.splitlines()
+    assert lines == ["3/3 float32 gray, max"]
+    assert dpid("warmup", "-m", "max", "-j", "1", "--quiet").output == ""
 
 
 @pytest.fixture
@@ -232,8 +233,127 @@ def test_processes_that_compile_at_once(photo, tmp_path):
     runs = [subprocess.Popen(words, stdout=subprocess.PIPE, env=variables) for _ in range(3)]
     results = {run.communicate(timeout=300)[0] for run in runs}
     assert {run.returncode for run in runs} == {0} and len(results) == 1
-    assert {path.suffix for path in (tmp_path / "kernels").rglob("*") if path.is_file()} == {".o"}
+    files = [path.name for path in (tmp_path / "kernels").rglob("*") if path.is_file()]
+    assert {Path(name).suffix for name in files if name != "used"} == {".o"}
     assert watched(*SHRINK, **variables) == (0, "")
+
+
+def test_a_kernel_is_compiled_by_one_process(photo, tmp_path):
+    code = f"""
+import atexit
+from dpid_cli.kernels.jit import cache_counts
+atexit.register(lambda: print(*cache_counts()))
+{RUN}"""
+    words = [sys.executable, "-c", code, *SHRINK[:-3], "-o", f"{tmp_path}/"]
+    variables = os.environ | QUICK | {"DPID_CACHE_DIR": str(tmp_path / "kernels")}
+    folders = [tmp_path / str(k) for k in range(3)]
+    for folder in folders:
+        folder.mkdir()
+    runs = [
+        subprocess.Popen([*words[:-1], f"{folder}/"], stdout=subprocess.PIPE, text=True, env=variables)
+        for folder in folders
+    ]
+    counts = [run.communicate(timeout=300)[0].splitlines()[-1].split() for run in runs]
+    assert sum(int(compiled) for compiled, _ in counts) == len(list((tmp_path / "kernels").rglob("*.o")))
+
+
+def test_workers_of_warmup_leave_nothing_to_compile(photo, tmp_path):
+    variables = os.environ | QUICK | {"DPID_CACHE_DIR": str(tmp_path)}
+    words = ("warmup", "-m", "max", "-m", "min", "-j", "2")
+    first, second = (process(*words, env=variables) for _ in range(2))
+    assert (first.returncode, first.stderr) == (0, b"")
+    numbers = [int(done.stdout.split()[k]) for done in (first, second) for k in (-3, -1)]
+    compiled, _, again, found = numbers
+    assert compiled == len(list(tmp_path.rglob("*.o"))) > 0 and (again, found > 0) == (0, True)
+
+
+def test_interrupted_compilation_ends_at_once(photo, tmp_path):
+    """Though LLVM hears no signals."""
+    variables = os.environ | {"NUMBA_OPT": "3", "DPID_CACHE_DIR": str(tmp_path)}
+    words = ["downscale", "photo.png", "-s", "4", "-o", "o.png", "-j", "2"]
+    code = """
+import os, signal, threading, time
+from dpid_cli.kernels import compiler, jit
+def interrupt():
+    print(time.monotonic(), flush=True)
+    os.kill(os.getpid(), signal.SIGINT)
+jit.before_compiling(lambda cached: threading.Timer(1.5, interrupt).start())
+from dpid_cli.cli import main
+import sys
+sys.argv[0] = "dpid"
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], env=variables, capture_output=True, text=True, timeout=60
+    )
+    ended = time.monotonic()
+    assert (done.returncode, done.stderr.strip()) == (130, "")
+    assert ended - float(done.stdout.split()[0]) < 5  # on a busy machine; it was never more than a moment
+    assert not Path("o.png").exists()
+
+
+def test_an_edit_recompiles_what_it_touches(tmp_path, monkeypatch):
+    for name, content in (
+        ("windows", "from dpid_cli.kernels.tiles import fold\nfrom dpid_cli.kernels.jit import kernel\n"),
+        ("tiles", "from dpid_cli.kernels import flags, cache\n"),
+        ("flags", "a\n"),
+        ("jit", "        from dpid_cli.kernels import compiler\n"),
+        ("compiler", "b\n"),
+        ("cache", "c\n"),
+        ("order", "from dpid_cli.kernels.jit import kernel\n"),
+    ):
+        (tmp_path / f"{name}.py").write_text(content)
+    monkeypatch.setattr(code_cache, "HERE", tmp_path)
+
+    def digests() -> dict[str, str]:
+        code_cache.sources.cache_clear()
+        return {name: code_cache.sources(name) for name in ("windows", "order")}
+
+    try:
+        before = digests()
+        for edited, changed in (
+            ("windows", {"windows"}), ("tiles", {"windows"}), ("flags", {"windows"}), ("cache", set()),
+            ("compiler", {"windows", "order"}),
+        ):  # fmt: skip
+            path = tmp_path / f"{edited}.py"
+            original = path.read_text()
+            path.write_text(original + "# edited\n")
+            after = digests()
+            assert {name for name in before if before[name] != after[name]} == changed, edited
+            path.write_text(original)
+    finally:
+        code_cache.sources.cache_clear()
+
+
+def test_older_code_of_a_kernel_is_removed(kept, monkeypatch):
+    path, code = kept
+    monkeypatch.setattr(code_cache, "sources", lambda module: "0" * 16)
+    code_cache.write("dpid_cli.kernels.some.kernel", (1,), code)
+    (newer,) = path.parent.glob("*.o")
+    assert newer.name != path.name
+    assert code_cache.read("dpid_cli.kernels.some.kernel", (1,)) == code
+
+
+def test_caches_that_nobody_uses_are_removed(tmp_path, monkeypatch):
+    monkeypatch.setenv("DPID_CACHE_DIR", str(tmp_path))
+    old, recent, other = tmp_path / ("a" * 16), tmp_path / ("b" * 16), tmp_path / "mine"
+    for folder in old, recent, other:
+        folder.mkdir()
+        (folder / "k.o").touch()
+    for folder in old, other:
+        os.utime(folder, (0, 0))
+    path = code_cache.folder.__wrapped__()
+    assert set(tmp_path.iterdir()) == {recent, other, path}
+
+
+def test_cache_command(dpid, cache, monkeypatch):
+    done = process("cache", env=os.environ | cache)
+    folder, kernels = (line.split(maxsplit=2)[-1] for line in done.stdout.decode().splitlines()[:2])
+    assert Path(folder).is_relative_to(cache["DPID_CACHE_DIR"]) and not kernels.startswith("0,")
+    own = os.environ | QUICK | {"DPID_CACHE_DIR": str(Path(cache["DPID_CACHE_DIR"]).with_name("copy"))}
+    shutil.copytree(cache["DPID_CACHE_DIR"], own["DPID_CACHE_DIR"])
+    assert "kernels       0, 0.0 MB" in process("cache", "--clear", env=own).stdout.decode()
+    assert not list(Path(own["DPID_CACHE_DIR"]).rglob("*.o"))
 
 
 def test_kernels_without_a_compiler(cache, photo):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import dpid_cli
-from dpid_cli.kernels import compiler, flags, rolling
+from dpid_cli.kernels import compiler, flags, residuals, rolling
 
 pytestmark = pytest.mark.skipif(
     platform.machine() not in {"x86_64", "AMD64"}, reason="reads x86 instructions only"
@@ -19,6 +19,8 @@ pytestmark = pytest.mark.skipif(
 ROOT, POWER, CONVERT = "sqrtps", "cvttps2dq", "cvtdq2ps"
 # Addition of whole numbers, and conversion of such of 64 bits, which packed pixels must not need.
 ADD, WIDE = re.compile("padd[dq]"), "cvtqq2ps"
+# Subtraction and minimum of bytes.
+SUBTRACT, LESSER = "psubb", "pminub"
 
 
 @pytest.fixture
@@ -79,3 +81,12 @@ def test_the_instructions_tell(assembly):
     code = assembly(np.uint8, 3, lambda_=2)
     assert ROOT not in code
     assert POWER not in "".join(loops(code, "add_detail"))
+
+
+def test_residuals_of_bytes():
+    rows = np.zeros((2, 9), np.uint8)
+    kernel, arguments = residuals.subtract_predictions, (rows, rows[1:, 2:].copy(), 3)
+    module, _ = compiler.llvm_module(kernel.function, arguments, kernel.fastmath, flags.helpers())
+    code = compiler.target_machine().emit_assembly(module)
+    assert SUBTRACT in code
+    assert LESSER in code

@@ -214,7 +214,7 @@ def test_the_limit_comes_before_decoding(dpid, folder, kind):
     )
 
 
-GAIN_MAP = "its gain map, which makes HDR of it, is dropped"
+GAIN_MAP = "its HDR gain map is dropped"
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,10 @@ def test_rational_polynomials(dpid, folder):
 def test_a_turned_map_is_none(dpid, folder):
     geo_tif("a.tif", np.zeros((48, 92), np.uint8), *SCALED, orientation=6)
     result = dpid("downscale", "a.tif", "-s", "4", "-m", "box", "-o", "b.tif")
-    assert result.stderr == "a.tif: not true of the output: georeference, as the image was turned: dropped\n"
+    assert (
+        result.stderr
+        == "a.tif: no longer valid for the output: georeference, as the image was turned: dropped\n"
+    )
     with tifffile.TiffFile("b.tif") as tiff:
         assert tiff.geotiff_metadata is None and tiff.pages[0].tags[42113].value == "-9999"
 
@@ -130,7 +133,7 @@ def test_a_turned_map_is_none(dpid, folder):
 def test_nodata_of_other_values(dpid, folder, depth, is_kept):
     geo_tif("a.tif", np.zeros((48, 92), np.uint8), *SCALED, nodata="255")
     result = dpid("downscale", "a.tif", "-s", "4", "-m", "box", "-o", "b.tif", "--depth", depth)
-    lost = "" if is_kept else "a.tif: not true of the output: nodata value: dropped\n"
+    lost = "" if is_kept else "a.tif: no longer valid for the output: nodata value: dropped\n"
     assert (result.exit_code, result.stderr) == (0, lost)
     with tifffile.TiffFile("b.tif") as tiff:
         assert (42113 in tiff.pages[0].tags) == is_kept and tiff.geotiff_metadata

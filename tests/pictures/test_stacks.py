@@ -77,7 +77,10 @@ def test_ome_of_another_depth(dpid, folder):
 def test_ome_of_one_page_among_several(dpid, folder, out):
     ome_tif("a.tif", stack())
     result = dpid("downscale", "a.tif", "-s", "2", "-m", "box", "--frame", "0", "-o", out)
-    assert (result.exit_code, result.stderr) == (0, "a.tif: not true of the output: OME-XML: dropped\n")
+    assert (result.exit_code, result.stderr) == (
+        0,
+        "a.tif: no longer valid for the output: OME-XML: dropped\n",
+    )
     assert b"OME" not in Path(out).read_bytes()
 
 
@@ -113,7 +116,7 @@ def test_ome_that_cannot_be_true(dpid, folder, lie):
     rewritten("a.tif", LIES[lie])
     result = dpid("downscale", "a.tif", "-s", "2", "-m", "box", "-o", "b.tif")
     assert result.exit_code == 0 and result.stderr.count("\n") == 1
-    assert result.stderr == "a.tif: page 0: not true of the output: OME-XML: dropped\n"
+    assert result.stderr == "a.tif: page 0: no longer valid for the output: OME-XML: dropped\n"
     with tifffile.TiffFile("b.tif") as tiff:
         assert tiff.ome_metadata is None and len(tiff.pages) == 6
 
@@ -123,7 +126,7 @@ def test_regions_in_ome(dpid, folder):
     region = '<ROI ID="ROI:0"><Union><Rectangle ID="Shape:0" X="5" Y="6" Width="9" Height="9"/></Union></ROI>'
     rewritten("a.tif", ("</OME>", region + "</OME>"))
     result = dpid("downscale", "a.tif", "-s", "2", "-m", "box", "-o", "b.tif")
-    assert result.stderr == "a.tif: page 0: not true of the output: regions of interest: dropped\n"
+    assert result.stderr == "a.tif: page 0: no longer valid for the output: regions of interest: dropped\n"
     with tifffile.TiffFile("b.tif") as tiff:
         assert "ROI" not in tifffile.xml2dict(tiff.ome_metadata)["OME"]
 
@@ -190,7 +193,7 @@ def test_imagej_with_other_pages(dpid, folder, description):
         for number, page in enumerate(stack()):
             writer.write(page, metadata=None, description=description if number == 0 else None)
     result = dpid("downscale", "a.tif", "-s", "2", "-m", "box", "-o", "b.tif")
-    assert result.stderr == "a.tif: page 0: not true of the output: ImageJ's description: dropped\n"
+    assert result.stderr == "a.tif: page 0: no longer valid for the output: ImageJ's description: dropped\n"
     with tifffile.TiffFile("b.tif") as tiff:
         assert tiff.imagej_metadata is None
 
@@ -292,6 +295,9 @@ def test_metadata_of_an_animation_is_told_of_once(dpid, folder):
     frames = [Image.new("RGB", (16, 16), (level,) * 3) for level in (9, 90, 200)]
     frames[0].save("a.webp", save_all=True, append_images=frames[1:], xmp=xmp.encode(), lossless=True)
     result = dpid("downscale", "a.webp", "-s", "2", "-m", "box", "-o", "b.webp")
-    assert result.stderr == "a.webp: not true of the output: motion photo (its video is not kept): dropped\n"
+    assert (
+        result.stderr
+        == "a.webp: no longer valid for the output: motion photo (its video is not kept): dropped\n"
+    )
     (done,) = dpid_cli.batch([("a.webp", "c.webp")], scale=2, method="box")
     assert done.warnings == (result.stderr.strip(),)

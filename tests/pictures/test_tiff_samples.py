@@ -248,7 +248,7 @@ def test_a_usual_mark_that_the_file_does_not_name():
     assert not read_with_notes(written(heights))[1]
     heights[3, 4] = -9999
     picture, notes = read_with_notes(written(heights))
-    assert notes == ["a: its least value, -9999, often stands for missing data: averaged"]
+    assert notes == ["a: its smallest value, -9999, often marks missing data: averaged"]
     np.testing.assert_array_equal(picture.pixels, heights)
 
 

@@ -88,7 +88,9 @@ def test_a_sphere_keeps_its_corner_when_its_end_is_cropped(dpid, folder):
 def test_a_turned_panorama_is_none(dpid, folder):
     save("a.jpg", (40, 20), simple(PANORAMA, "elements", **SPHERE), orientation=6)
     result = dpid("downscale", "a.jpg", "-s", "2", "-m", "box", "-o", "b.jpg")
-    assert result.stderr == "a.jpg: not true of the output: panorama, as the image was turned: dropped\n"
+    assert (
+        result.stderr == "a.jpg: no longer valid for the output: panorama, as the image was turned: dropped\n"
+    )
     assert not found("b.jpg", "XMP-GPano")
 
 
@@ -160,7 +162,7 @@ def test_faces_of_programs_that_count_in_the_upright_image(dpid, folder, size):
 def test_faces_of_another_image(dpid, folder):
     save("a.jpg", (200, 100), regions("attributes", "normalized", (100, 99), (0.1, 0.3, 0.1, 0.1)))
     result = dpid("downscale", "a.jpg", "-s", "2", "-m", "box", "-o", "b.jpg")
-    problem = "not true of the output: regions of an image of another shape"
+    problem = "no longer valid for the output: regions of an image of another shape"
     assert result.stderr == f"a.jpg: {problem}: dropped\n"
     assert not found("b.jpg", "XMP-mwg-rs")
 
@@ -175,7 +177,10 @@ def test_faces_in_a_cropped_image(dpid, folder, form):
     ]
     save("a.png", (110, 60), regions(form, "normalized", (110, 60), *areas))
     result = dpid("batch", "a.png", "out", "-s", "2", "-m", "box", "--multiple-of", "16", "-j", "1")
-    assert result.stderr.count("not true of the output: a region that is not in the output: dropped") == 1
+    assert (
+        result.stderr.count("no longer valid for the output: a region that is not in the output: dropped")
+        == 1
+    )
     (out,) = Path("out").glob("*.png")
     first, second = found(str(out), "XMP-mwg-rs")["RegionInfo"]["RegionList"]
     assert (str(first["Name"]), str(second["Name"])) == ("0", "1")
@@ -273,7 +278,7 @@ def test_a_motion_photo_is_a_still(dpid, folder, form, end):
 </rdf:Seq></c:Directory></rdf:Description>"""
     save("a.jpg", (64, 48), stated.replace("</rdf:Description>", directory).encode())
     result = dpid("downscale", "a.jpg", "-s", "2", "-m", "box", "-o", f"b.{end}")
-    problem = "not true of the output: motion photo (its video is not kept)"
+    problem = "no longer valid for the output: motion photo (its video is not kept)"
     assert (result.exit_code, result.stderr) == (0, f"a.jpg: {problem}: dropped\n")
     assert found(f"b.{end}").get("BurstID") == "b"
     rest = written_packet(f"b.{end}")
@@ -291,8 +296,8 @@ def test_gain_maps_and_depth_maps_leave_nothing(dpid, folder, form):
     save("a.jpg", (64, 48), gain.replace("</rdf:RDF>", depth[start:end].decode() + "</rdf:RDF>").encode())
     result = dpid("downscale", "a.jpg", "-s", "2", "-m", "box", "-o", "b.jpg")
     assert result.stderr.splitlines() == [
-        "a.jpg: its gain map, which makes HDR of it, is dropped",
-        "a.jpg: not true of the output: depth map: dropped",
+        "a.jpg: its HDR gain map is dropped",
+        "a.jpg: no longer valid for the output: depth map: dropped",
     ]
     rest = written_packet("b.jpg")
     assert not [word for word in (b"hdr-gain-map", b"Version", b"depthmap", b"QUJD") if word in rest]
@@ -324,7 +329,7 @@ def test_calibration_of_a_drone(dpid, folder, orientation, is_kept):
             "GimbalYawDegree": -12.3,
         }
     else:
-        assert result.stderr == "a.jpg: not true of the output: calibration of the camera: dropped\n"
+        assert result.stderr == "a.jpg: no longer valid for the output: calibration of the camera: dropped\n"
         assert tags == {"GimbalYawDegree": -12.3}
 
 

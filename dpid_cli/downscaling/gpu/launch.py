@@ -16,20 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dpid_cli.downscaling import rewards
 from dpid_cli.downscaling.filters import GAUSSIAN, Filter
 from dpid_cli.downscaling.gpu.arrays import address_of, check_type, explained
 from dpid_cli.downscaling.gpu.memory import Workspace, copied, device_number, filter_over_means, windows_along
 from dpid_cli.downscaling.grid import Grid
 from dpid_cli.downscaling.parameters import DetailParameters, Parameters
 from dpid_cli.downscaling.raster import Raster
-from dpid_cli.downscaling.rewards import (
-    epsilon2_of,
-    exponent_of,
-    is_normalised,
-    is_scaled,
-    octaves_of,
-    slack_of,
-)
 from dpid_cli.kernels.cuda import order, windows
 from dpid_cli.kernels.cuda.target import Kernel, cuda
 from dpid_cli.kernels.cuda.teams import Team
@@ -199,22 +192,23 @@ def fill(out: Any, method: str, strip: Strip, parameters: Parameters) -> None:
 
 def _fill_detail(out: Any, joint: bool, strip: Strip, parameters: DetailParameters) -> None:
     """`fill` for DPID and DPP; `downscaling.methods.detail` does the same on the CPU."""
-    alpha, unit, exponent = parameters.alpha, strip.raster.unit, exponent_of(parameters)
-    octaves = octaves_of(alpha, strip.grid.window_area) if alpha > 0 else 0.0
+    alpha, unit, exponent = parameters.alpha, strip.raster.unit, rewards.exponent_of(parameters)
+    octaves = rewards.octaves_of(alpha, strip.grid.window_area) if alpha > 0 else 0.0
     reward = reward_of(
         np.float32(exponent),
-        np.float32(epsilon2_of(parameters, unit)),
+        np.float32(rewards.epsilon2_of(parameters, unit)),
         joint,
         parameters.variant == "asym",
         power_for(DETAIL, parameters.lambda_, np.float32),
     )
     kind, guidance = _guidance(strip, parameters.guidance)
-    task = SCALED_DETAIL if is_scaled(parameters, strip.raster) else DETAIL
-    slack = np.float32(slack_of(exponent, np.float32))
+    task = SCALED_DETAIL if rewards.is_scaled(parameters, strip.raster) else DETAIL
+    slack = np.float32(rewards.slack_of(exponent, np.float32))
     strip.launch(
         windows.reward_windows,
         *strip.windows(), *guidance, np.float32(octaves), np.float32(unit**2), slack, strip.limit,
-        flag(kind), flag(task), flag(is_normalised(parameters)), flag(alpha > 0), strip.layout, reward, out,
+        flag(kind), flag(task), flag(rewards.is_normalised(parameters)), flag(alpha > 0), strip.layout,
+        reward, out,
     )  # fmt: skip
 
 

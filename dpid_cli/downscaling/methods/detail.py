@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from dpid_cli.downscaling import rewards
 from dpid_cli.downscaling.choices import FilterGrid, Guidance, Variant
 from dpid_cli.downscaling.filters import GAUSSIAN, Filter
 from dpid_cli.downscaling.grid import Grid
@@ -20,15 +21,6 @@ from dpid_cli.downscaling.methods.sweeps import (
 )
 from dpid_cli.downscaling.parameters import DetailParameters, Parameters
 from dpid_cli.downscaling.raster import Array, Raster
-from dpid_cli.downscaling.rewards import (
-    constant_of,
-    epsilon2_of,
-    exponent_of,
-    is_normalised,
-    is_scaled,
-    octaves_of,
-    slack_of,
-)
 from dpid_cli.downscaling.strips import Strip
 from dpid_cli.downscaling.transfer import Light
 from dpid_cli.kernels.flags import flag
@@ -59,8 +51,8 @@ def rolls(raster: Raster, grid: Grid, parameters: Parameters, light: Light | Non
         return False
     if not isinstance(parameters, DetailParameters):
         return True
-    filter_ = parameters.filter
-    return (filter_ is None or filter_.grid == FilterGrid.OUTPUT) and not is_scaled(parameters, raster)
+    on_output = parameters.filter is None or parameters.filter.grid == FilterGrid.OUTPUT
+    return on_output and not rewards.is_scaled(parameters, raster)
 
 
 def fill_box(out: Array, strip: Strip) -> None:
@@ -100,8 +92,8 @@ def reward_differences(
     """Fill `out` with a strip; `means` and `guide` of its windows are (rows, C, w)."""
     reward = _reward(joint, strip, parameters)
     factor, base = None, np.array(strip.raster.unit**2)
-    if is_scaled(parameters, strip.raster):
-        factor, base = _factor_of_u(strip, reward, guide, is_normalised(parameters))
+    if rewards.is_scaled(parameters, strip.raster):
+        factor, base = _factor_of_u(strip, reward, guide, rewards.is_normalised(parameters))
     if strip.light is not None:
         out[:] = strip.light.encode(
             _mean_light(strip, strip.light, reward, parameters.alpha, guide, factor, base)
@@ -117,8 +109,8 @@ def reward_differences(
 
 def _reward(joint: bool, strip: Strip, parameters: DetailParameters) -> Reward:
     return Reward(
-        exponent=exponent_of(parameters),
-        epsilon2=epsilon2_of(parameters, strip.raster.unit),
+        exponent=rewards.exponent_of(parameters),
+        epsilon2=rewards.epsilon2_of(parameters, strip.raster.unit),
         joint=joint,
         asymmetric=parameters.variant == Variant.ASYM,
     )
@@ -128,8 +120,8 @@ def _share(strip: Strip, alpha: float, reward: Reward, base: Array) -> Array:
     """Weight that alpha gives to the mean of a window, on the scale of the sums."""
     if alpha == 0:
         return np.zeros(())
-    octaves = octaves_of(alpha, strip.grid.window_area)
-    return constant_of(octaves, base, reward.exponent, _LARGEST_SHARE)
+    octaves = rewards.octaves_of(alpha, strip.grid.window_area)
+    return rewards.constant_of(octaves, base, reward.exponent, _LARGEST_SHARE)
 
 
 def _mean_light(
@@ -145,7 +137,7 @@ def _mean_light(
         factor, base = np.full(shape, part, guide.dtype), base * part
     constant = np.zeros(())
     if alpha > 0:
-        constant = constant_of(octaves_of(alpha), base, reward.exponent, _LARGEST_ALPHA)
+        constant = rewards.constant_of(rewards.octaves_of(alpha), base, reward.exponent, _LARGEST_ALPHA)
     least = 0 if reward.asymmetric else np.finfo(np.float32).min
     power = flag(power_for(DETAIL, 2 * reward.exponent, real))
     scalars = real(least), real(most), real(reward.exponent), real(reward.epsilon2), power
@@ -164,7 +156,10 @@ def _factor_of_u(strip: Strip, reward: Reward, guide: Array, normalised: bool) -
     # Below 1e-37 the reciprocal overflows, and no reward matters next to alpha.
     rewarded = largest > 1e-37
     factor = np.divide(
-        slack_of(reward.exponent, strip.raster.real), largest, out=np.zeros_like(largest), where=rewarded
+        rewards.slack_of(reward.exponent, strip.raster.real),
+        largest,
+        out=np.zeros_like(largest),
+        where=rewarded,
     )
     reference = (
         u[:, : factor.shape[1]] / strip.grid.window_area if normalised else np.array(strip.raster.unit**2)

@@ -6,14 +6,13 @@ import io
 from collections.abc import Iterable, Mapping
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
-from dpid_cli.pictures.codecs.base import GAIN_MAP, QUALITY, TAGS, Animation, Codec
+from dpid_cli.pictures.codecs.base import QUALITY, TAGS, Animation
 from dpid_cli.pictures.codecs.isobmff import BRANDS, box, boxes, without_exif
-from dpid_cli.pictures.codecs.isobmff_items import LIGHT_LEVELS, Item, coding, with_metadata, written
+from dpid_cli.pictures.codecs.isobmff_items import BoxedCodec, Item, with_metadata, written
 from dpid_cli.pictures.limits import RefusedError
 
 if TYPE_CHECKING:
     from dpid_cli.pictures.codecs.annotations import (
-        Colours,
         Frames,
         HighDepthImage,
         Image,
@@ -27,7 +26,7 @@ _SPEED = 6  # as Pillow has it
 _XMP = b"application/rdf+xml"
 
 
-class Avif(Codec):
+class Avif(BoxedCodec):
     """AVIF, with its animations."""
 
     name, title, pillow = "avif", "AVIF", "AVIF"
@@ -35,9 +34,7 @@ class Avif(Codec):
     signature = BRANDS + rb"avi[fs]"
     plugin = "PIL.AvifImagePlugin"
     modes = frozenset({"RGB", "RGBA", "RGB;16", "RGBA;16"})
-    depths = (10, 12)
     profile = True
-    cicp = True
     metadata = TAGS
     several = "animation"
     max_side = 32768
@@ -49,24 +46,10 @@ class Avif(Codec):
 
     def open(self, stream: IO[bytes], limits: Limits) -> Opened:
         image = self.open_image(stream, limits)
-        return image if image.info["bits"] == 8 else _high_depth(image, stream)
-
-    def open_image(self, stream: IO[bytes], limits: Limits) -> Image.Image:
-        found = coding(stream)
-        image = super().open_image(stream, limits)
-        image.info |= {"bits": found.bits, "cicp": found.cicp, "light_levels": found.light_levels}
-        return image
+        return _high_depth(image, stream) if self.is_high_depth(image) else image
 
     def is_high_depth(self, image: Image.Image) -> bool:
-        return bool(image.info["bits"] > 8)
-
-    def left_out(self, image: Opened, stream: IO[bytes]) -> list[str]:
-        return [GAIN_MAP] * coding(stream).gain_map
-
-    def colours(self, image: Image.Image) -> Colours:
-        colours = super().colours(image)
-        notes = [LIGHT_LEVELS] * image.info["light_levels"]
-        return colours._replace(notes=[*colours.notes, *notes])
+        return bool(image.info["coding"].bits > 8)
 
     def frames(self, stream: IO[bytes], limits: Limits) -> Frames | None:
         return self.frames_by_pillow(stream, limits) if b"avis" in stream.read(64) else None
@@ -127,7 +110,7 @@ def _high_depth(image: Image.Image, stream: IO[bytes]) -> HighDepthImage:
 
         stream.seek(0)
         values = np.asarray(avif_decode(stream.read(), index=0))
-        return colours_like(image, values, image.info["bits"])
+        return colours_like(image, values, image.info["coding"].bits)
 
     return HighDepthImage(image.size, image, samples)
 

@@ -35,7 +35,7 @@ ALPHA = frozenset({"LA", "RGBA"})
 HIGH_DEPTH = frozenset({"L;16", "LA;16", "RGB;16", "RGBA;16"})
 INDICES = frozenset({"P"})
 TAGS = frozenset({"exif", "xmp"})
-GAIN_MAP = "its gain map, which makes HDR of it, is dropped"
+GAIN_MAP = "its HDR gain map is dropped"
 _PIXELS_PER_BYTE = 4096  # Huffman codes hold 512 at most, LZW 2730
 _HARMLESS = 2**24  # pixels, whatever the file
 
@@ -282,6 +282,9 @@ class Codec:
             image.save(stream, self.pillow, **options)
         else:
             stream.write(self.high_depth_file(pixels, mode, options))
+
+    def compile_kernels(self) -> None:
+        """Compile the kernels that `encode` calls, if it calls any, or load them from disk."""
 
     def high_depth_file(self, pixels: Pixels, mode: str, options: Mapping[str, Any]) -> bytes:
         """A file with pixels of more than 8 bits."""

@@ -6,13 +6,12 @@ import io
 from collections.abc import Iterable, Mapping
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
-from dpid_cli.pictures.codecs.base import GAIN_MAP, QUALITY, TAGS, Codec
+from dpid_cli.pictures.codecs.base import QUALITY, TAGS
 from dpid_cli.pictures.codecs.isobmff import BRANDS, without_exif
-from dpid_cli.pictures.codecs.isobmff_items import LIGHT_LEVELS, coding, written
+from dpid_cli.pictures.codecs.isobmff_items import BoxedCodec, written
 
 if TYPE_CHECKING:
     from dpid_cli.pictures.codecs.annotations import (
-        Colours,
         HighDepthImage,
         Image,
         Limits,
@@ -21,10 +20,8 @@ if TYPE_CHECKING:
         Samples,
     )
 
-_DESCRIPTION = 2**16  # bytes before the pixels, which describe them
 
-
-class Heif(Codec):
+class Heif(BoxedCodec):
     """HEIF, of which the main image is read."""
 
     name, title, pillow = "heif", "HEIF", "HEIF"
@@ -33,9 +30,7 @@ class Heif(Codec):
     plugin = "pillow_heif"
     package = "pillow-heif"
     modes = frozenset({"L", "RGB", "RGBA", "L;16", "RGB;16", "RGBA;16"})
-    depths = (10, 12)
     profile = True
-    cicp = True
     metadata = TAGS
     max_side = 16384
     defaults: ClassVar = {"quality": 90, "chroma": "444"}
@@ -53,12 +48,8 @@ class Heif(Codec):
         return image if image.info.get("bit_depth", 8) <= 8 else _high_depth(image, stream)
 
     def open_image(self, stream: IO[bytes], limits: Limits) -> Image.Image:
-        found = coding(stream)
-        head = stream.read(_DESCRIPTION)
-        stream.seek(0)
         image = super().open_image(stream, limits)
-        image.info |= {"cicp": found.cicp, "light_levels": found.light_levels}
-        if not any(box in head for box in (b"irot", b"imir")):  # the orientation of EXIF does not count
+        if not image.info["coding"].turned:  # the orientation of EXIF does not count
             image.info.pop("original_orientation", None)
         return image
 
@@ -66,12 +57,7 @@ class Heif(Codec):
         header = getattr(image, "header", image)
         count = getattr(header, "n_frames", 1)
         notes = [f"{count} images, of which only the main one is read"] if count > 1 else []
-        return notes + [GAIN_MAP] * coding(stream).gain_map
-
-    def colours(self, image: Image.Image) -> Colours:
-        colours = super().colours(image)
-        notes = [LIGHT_LEVELS] * image.info["light_levels"]
-        return colours._replace(notes=[*colours.notes, *notes])
+        return notes + super().left_out(image, stream)
 
     def encode(self, pixels: Pixels, mode: str, stream: IO[bytes], options: Mapping[str, Any]) -> None:
         """Encode by Pillow, but for code points and more than 8 bits."""

@@ -7,12 +7,15 @@ import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import IO, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from dpid_cli.pictures.cicp import UNSPECIFIED, Cicp
+from dpid_cli.pictures.codecs.base import GAIN_MAP, Codec
 from dpid_cli.pictures.codecs.isobmff import box, box_places, boxes
 
-LIGHT_LEVELS = "its light levels (mdcv, clli) are dropped"
+if TYPE_CHECKING:
+    from dpid_cli.pictures.codecs.annotations import Colours, Image, Limits, Opened
+
 _LONGEST = 2**24  # bytes of the box that describes all images
 _BEGINNING = 2**16  # bytes of a file without that box
 _TONE_MAP = re.compile(rb"infe[\x02\x03].{3}(?:.{4}|.{6})tmap", re.DOTALL)
@@ -21,6 +24,7 @@ _CODE = re.compile(rb"colrnclx(.{7})", re.DOTALL)
 _AV1 = re.compile(rb"av1C(.{4})", re.DOTALL)
 _SRGB = Cicp(1, 13)
 _BT2020, _BT601_MATRIX, _BT2020_MATRIX = 9, 6, 9
+_LEVELS, _TURNING = {b"mdcv", b"clli"}, {b"irot", b"imir"}  # properties
 _HIGH, _TWELVE = 0x40, 0x20  # bits of av1C
 
 
@@ -31,6 +35,7 @@ class Coding(NamedTuple):
     cicp: Cicp | None = None
     gain_map: bool = False  # whether there is one, to make HDR of it
     light_levels: bool = False  # whether it has levels that go with HDR
+    turned: bool = False  # whether it is stored in another orientation, whatever EXIF says
 
 
 class Item(NamedTuple):
@@ -39,6 +44,29 @@ class Item(NamedTuple):
     kind: bytes  # four letters
     content_type: bytes
     content: bytes
+
+
+class BoxedCodec(Codec):
+    """A codec of such files; `open_image` notes in ``info`` how the main image is coded."""
+
+    depths = (10, 12)
+    cicp = True
+
+    def open_image(self, stream: IO[bytes], limits: Limits) -> Image.Image:
+        found = coding(stream)
+        image = super().open_image(stream, limits)
+        image.info["coding"] = found
+        image.info["cicp"] = found.cicp
+        return image
+
+    def colours(self, image: Image.Image) -> Colours:
+        colours = super().colours(image)
+        notes = ["its light levels (mdcv, clli) are dropped"] * image.info["coding"].light_levels
+        return colours._replace(notes=[*colours.notes, *notes])
+
+    def left_out(self, image: Opened, stream: IO[bytes]) -> list[str]:
+        header: Any = getattr(image, "header", image)
+        return [GAIN_MAP] * header.info["coding"].gain_map
 
 
 def coding(stream: IO[bytes]) -> Coding:
@@ -58,7 +86,8 @@ def coding(stream: IO[bytes]) -> Coding:
     codes = [content[4:] for kind, content in properties if kind == b"colr" and content[:4] == b"nclx"]
     cicp = Cicp(*struct.unpack_from(">2H", codes[0])) if codes and len(codes[0]) >= 4 else None
     gain_map = bool(_TONE_MAP.search(meta) or _AUX_GAIN_MAP.search(meta))
-    return Coding(_bits(kinds), cicp, gain_map, bool(kinds.keys() & {b"mdcv", b"clli"}))
+    has_levels, is_turned = (bool(kinds.keys() & names) for names in (_LEVELS, _TURNING))
+    return Coding(_bits(kinds), cicp, gain_map, has_levels, is_turned)
 
 
 def written(options: Mapping[str, Any]) -> tuple[Cicp, int]:

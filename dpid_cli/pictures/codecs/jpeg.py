@@ -66,8 +66,9 @@ class Jpeg(Codec):
 
     def open(self, stream: IO[bytes], limits: Limits) -> Opened:
         from dpid_cli.pictures.codecs import jpeg_depth
+        from dpid_cli.pictures.codecs.jpeg_frames import frame_header
 
-        frame = jpeg_depth.frame_header(stream)
+        frame = frame_header(stream)
         if frame is None or frame.usual:
             return self.open_image(stream, limits)
         self.load_plugin()

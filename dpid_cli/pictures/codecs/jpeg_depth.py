@@ -7,61 +7,23 @@ from __future__ import annotations
 
 import io
 import re
-from dataclasses import dataclass
-from typing import IO
 
 import numpy as np
 from PIL import Image
 
 from dpid_cli.pictures.codecs.base import check_expansion
 from dpid_cli.pictures.codecs.images import HighDepthImage, Samples, samples_like
+from dpid_cli.pictures.codecs.jpeg_frames import BASELINE, HIERARCHICAL, JPEG_LS, LOSSLESS, FrameHeader
 from dpid_cli.pictures.limits import Limits, RefusedError
 
-BASELINE, LOSSLESS, JPEG_LS = 0xC0, 0xC3, 0xF7  # markers of frames
-_NO_FRAMES = frozenset({0xC4, 0xC8, 0xCC})  # Huffman tables, reserved, arithmetic coding
-_HIERARCHICAL = frozenset({0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF, 0xDE})
-_MARKER, _SCAN = 0xFF, 0xDA
 # The end of the image: within pixels, a 0 or the number of a restart follows FF, in JPEG-LS a bit 0.
 _EOI = b"\xff\xd9"
 _END = re.compile(_EOI)
 
 
-@dataclass(frozen=True)
-class FrameHeader:
-    """What the header of a frame tells, and where it lies in the file."""
-
-    place: int  # of its marker
-    marker: int
-    bits: int
-    channels: int
-
-    @property
-    def usual(self) -> bool:
-        """Whether Pillow opens it."""
-        return self.bits == 8 and self.marker not in {LOSSLESS, JPEG_LS} | _HIERARCHICAL
-
-
-def frame_header(stream: IO[bytes]) -> FrameHeader | None:
-    """The header of the frame, if there is one before the first scan; rewinds the stream."""
-    start = 2
-    header = None
-    while stream.seek(start) and (segment := stream.read(10))[:1] == b"\xff" and len(segment) == 10:
-        marker = segment[1]
-        if marker == _MARKER:  # a fill byte
-            start += 1
-            continue
-        if marker == JPEG_LS or (0xC0 <= marker <= 0xCF and marker not in _NO_FRAMES):
-            header = FrameHeader(start, marker, segment[4], segment[9])
-        if marker == _SCAN or header is not None:
-            break
-        start += 2 + int.from_bytes(segment[2:4], "big")
-    stream.seek(0)
-    return header
-
-
 def opened(data: bytes, frame: FrameHeader, limits: Limits) -> HighDepthImage:
     """A file whose frame is not usual."""
-    if frame.marker in _HIERARCHICAL:
+    if frame.marker in HIERARCHICAL:
         raise RefusedError("hierarchical JPEG is not supported: convert it to baseline JPEG")
     if frame.channels not in (1, 3):
         what = f"{'lossless' if frame.marker == LOSSLESS else f'{frame.bits}-bit'} JPEG"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Iterator
-from typing import IO
+from collections.abc import Iterable, Iterator
+from typing import IO, NamedTuple
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 LONGEST_TEXT = 2**20  # bytes; Pillow opens no file with a longer one, or with a longer profile
@@ -16,9 +16,30 @@ _COLOURS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4, b"mDCV": 24, b"cLLI
 _KEPT = frozenset({b"tRNS", b"iCCP", b"eXIf", b"pHYs"}) | _FRAMES
 
 
+_HEADER = struct.Struct(">LLBBBBB")
+
+
+class Header(NamedTuple):
+    """The content of the first chunk."""
+
+    width: int
+    height: int
+    depth: int
+    colours: int
+    packing: int = 0
+    filters: int = 0
+    passes: int = 0
+
+    @classmethod
+    def of(cls, png: bytes) -> Header:
+        """The header of a file, unchecked."""
+        return cls(*_HEADER.unpack_from(png, len(SIGNATURE) + 8))
+
+
 def chunk(kind: bytes, content: bytes) -> bytes:
     """One chunk, with its length and checksum."""
-    return struct.pack(">L", len(content)) + kind + content + struct.pack(">L", zlib.crc32(kind + content))
+    checksum = zlib.crc32(content, zlib.crc32(kind))
+    return b"".join([struct.pack(">L", len(content)), kind, content, struct.pack(">L", checksum)])
 
 
 def chunks(data: bytes) -> Iterator[bytes]:
@@ -58,19 +79,19 @@ def with_chunk(png: bytes, kind: bytes, content: bytes) -> bytes:
     return b"".join([SIGNATURE, header, chunk(kind, content), *others])
 
 
-def with_pixels(png: bytes, pixels: bytes) -> bytes:
-    """A file with the header and the pixels of another, and without animation."""
-    other = list(chunks(pixels))
-    result = [SIGNATURE]
+def with_pixels(png: bytes, header: Header, rows: Iterable[bytes]) -> Iterator[bytes]:
+    """The parts of a file with another header and other compressed rows, and without animation."""
+    yield SIGNATURE
     written = False
     for own in chunks(png):
         kind = own[4:8]
-        if kind not in _FRAMES | {b"IHDR", b"IDAT"}:
-            result.append(own)
-        elif kind == b"IHDR" or (kind == b"IDAT" and not written):
-            result += [part for part in other if part[4:8] == kind]
-            written = written or kind == b"IDAT"
-    return b"".join(result)
+        if kind == b"IHDR":
+            yield chunk(kind, _HEADER.pack(*header))
+        elif kind == b"IDAT" and not written:
+            yield from (chunk(kind, part) for part in rows)
+            written = True
+        elif kind not in _FRAMES | {b"IDAT"}:
+            yield own
 
 
 def with_aspect(png: bytes, ratio: tuple[int, int]) -> bytes:

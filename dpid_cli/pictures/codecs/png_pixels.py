@@ -3,8 +3,8 @@
 Decoders allocate what a header claims, and libpng prints its opinion of odd files. So rows of 16 bits are
 decompressed here first, as many as there are, and libpng gets files without faults.
 
-Frames are found without decoding, and written behind those of a still. Pillow decodes and encodes the pixels
-of single frames. Its own animations blend half-transparent colours into less opaque ones, and merge frames
+Frames are found without decoding, and written behind those of a still. Pillow decodes the pixels of single
+frames. Its own animations blend half-transparent colours into less opaque ones, and merge frames
 that look alike.
 """
 
@@ -24,7 +24,7 @@ from PIL import Image
 
 from dpid_cli.pictures.codecs.base import Animation
 from dpid_cli.pictures.codecs.images import HighDepthImage, Patch, Patches, Samples, eight_bits
-from dpid_cli.pictures.codecs.png_chunks import SIGNATURE, chunk, chunks, with_pixels
+from dpid_cli.pictures.codecs.png_chunks import SIGNATURE, Header, chunk, chunks, with_pixels
 from dpid_cli.pictures.limits import Limits
 
 _CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # by colour type; palettes have no 16 bits
@@ -44,8 +44,9 @@ def opened(data: bytes, limits: Limits) -> HighDepthImage:
     """The file, with its metadata read; pixels of one colour may be transparent."""
     height, width, channels = _shape(data)
     limits.check_size((width, height))
-    one = encode(np.zeros((1, 1, channels), np.uint16), 0)
-    header = Image.open(io.BytesIO(with_pixels(data, one)), formats=["PNG"])
+    one = Header.of(data)._replace(width=1, height=1, passes=0)
+    file = with_pixels(data, one, [zlib.compress(bytes(1 + 2 * channels))])
+    header = Image.open(io.BytesIO(b"".join(file)), formats=["PNG"])
     header.load()  # some metadata follows the pixels
 
     def samples() -> Samples:
@@ -57,28 +58,21 @@ def opened(data: bytes, limits: Limits) -> HighDepthImage:
 
 def _shape(data: bytes) -> tuple[int, int, int]:
     """Height, width and channels in the header, or a `ValueError`."""
-    width, height, _, colours, packing, filters, passes = struct.unpack_from(">LLBBBBB", data, 16)
+    width, height, _, colours, packing, filters, passes = Header.of(data)
     if colours not in _CHANNELS or packing or filters or passes > 1:
         raise ValueError(
             f"no PNG of 16 bits has colour type {colours} and methods {packing, filters, passes}"
         )
     if zlib.crc32(data[12:29]).to_bytes(4, "big") != data[29:33]:
         raise ValueError("its header does not match its checksum")
-    _check_sides(height, width)
+    check_sides(height, width)
     return height, width, _CHANNELS[colours]
 
 
-def _check_sides(height: int, width: int) -> None:
+def check_sides(height: int, width: int) -> None:
+    """Raise a `ValueError` for more pixels a side than libpng reads."""
     if max(height, width) > _LONGEST_SIDE:
         raise ValueError(f"more than {_LONGEST_SIDE} pixels a side")
-
-
-def encode(pixels: NDArray[np.uint16], compress_level: int) -> bytes:
-    """A PNG without metadata; the last of two or four channels is alpha."""
-    from imagecodecs import png_encode
-
-    _check_sides(*pixels.shape[:2])
-    return bytes(png_encode(pixels, level=compress_level))
 
 
 def _decoded(data: bytes, truncated: bool) -> NDArray[np.uint16]:
@@ -257,9 +251,12 @@ def _frame(stream: IO[bytes], still: bytes, pieces: Sequence[tuple[int, int]]) -
 
 
 def write_animation(
-    first: bytes, animation: Animation, encode: Callable[[Image.Image], bytes], stream: IO[bytes]
+    first: bytes, animation: Animation, encode: Callable[[Image.Image], Sequence[bytes]], stream: IO[bytes]
 ) -> None:
-    """Write an animation; `first` is its first image as a PNG with all metadata, `encode` makes others."""
+    """Write an animation; `first` is its first image as a PNG with all metadata.
+
+    `encode` compresses the rows of an image, in parts.
+    """
     images, durations = animation.images, animation.durations
     number = 0
     stream.write(SIGNATURE)
@@ -276,10 +273,9 @@ def write_animation(
         part = image.crop(box)
         stream.write(_control(number, part.size, box[:2], duration))
         number += 1
-        for own in chunks(encode(part)):
-            if own[4:8] == b"IDAT":
-                stream.write(chunk(b"fdAT", struct.pack(">I", number) + own[8:-4]))
-                number += 1
+        for rows in encode(part):
+            stream.write(chunk(b"fdAT", struct.pack(">I", number) + rows))
+            number += 1
     stream.write(chunk(b"IEND", b""))
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from dpid_cli.pictures import iptc
-from dpid_cli.pictures.codecs import tiff_values
 from dpid_cli.pictures.codecs.base import ALPHA, COLOUR, HIGH_DEPTH, INDICES, TAGS, Codec
 from dpid_cli.pictures.limits import RefusedError
 
 if TYPE_CHECKING:
     from dpid_cli.pictures.codecs.annotations import Frames, Image, Limits, Opened, Pixels
     from dpid_cli.pictures.codecs.tiff_directories import Directory
+    from dpid_cli.pictures.codecs.tiff_values import Value
     from dpid_cli.pictures.georeference import GeoReference
     from dpid_cli.pictures.picture import Metadata
 
@@ -100,9 +100,13 @@ class Tiff(Codec):
         return [tags.get(_IPTC, b""), iptc.in_resources(tags.get(_PHOTOSHOP, b""))]
 
     def density(self, image: Image.Image) -> tuple[float, float] | None:
+        from dpid_cli.pictures.codecs import tiff_values
+
         return tiff_values.density_in(getattr(image, "tag_v2", {}))
 
     def georeference(self, image: Image.Image) -> GeoReference | None:
+        from dpid_cli.pictures.codecs import tiff_values
+
         return tiff_values.georeference_in(getattr(image, "tag_v2", {}))
 
     def stored_exif(self, tags: Image.Exif) -> Any:
@@ -111,6 +115,8 @@ class Tiff(Codec):
     def save_options(self, metadata: Metadata, size: tuple[int, int]) -> tuple[dict[str, Any], list[str]]:
         """Keywords of Pillow's ``save``, and for `encode` IPTC, other tags and encoders of directories."""
         from PIL import Image
+
+        from dpid_cli.pictures.codecs import tiff_values
 
         options, lost = super().save_options(metadata, size)
         tags = options.pop("exif", None) or Image.Exif()
@@ -287,7 +293,7 @@ def _with_directories(tiff: bytes, directories: Mapping[int, Callable[[bytes, in
     return page.finished()
 
 
-def _with_values(tiff: bytes, values: Mapping[int, tiff_values.Value]) -> bytes:
+def _with_values(tiff: bytes, values: Mapping[int, Value]) -> bytes:
     """A TIFF of one page with these tags, instead of its own of the same numbers."""
     page = _Page(tiff)
     for tag, value in values.items():

@@ -6,12 +6,14 @@ anything is decoded.
 
 from __future__ import annotations
 
+import io
 import math
 import struct
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from dpid_cli.pictures.codecs.jpeg_frames import frame_header
 from dpid_cli.pictures.limits import RefusedError
 
 _JPEG, _LERC, _PNG, _WEBP = 7, 34887, 34933, 50001
@@ -68,16 +70,12 @@ def _image(page: Any, data: bytes, place: tuple[int, ...], shape: tuple[int, ...
 
 def _check_jpeg(data: bytes, shape: tuple[int, ...]) -> None:
     """Raise a `ValueError` for many more pixels than a strip or tile of this shape has."""
-    place = 2
-    while data[place : place + 1] == b"\xff" and place + 9 <= len(data):
-        marker = data[place + 1]
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            height, width = struct.unpack_from(">HH", data, place + 5)
-            if width * height > 2 * shape[1] * shape[2] + 64 * 64:
-                raise ValueError(f"a part of {shape[2]} x {shape[1]} pixels holds {width} x {height}")
-            return
-        place += 1 if marker == 0xFF else 2 + int.from_bytes(data[place + 2 : place + 4], "big")
-    raise ValueError("the size of a part is missing")
+    frame = frame_header(io.BytesIO(data))
+    if frame is None:
+        raise ValueError("the size of a part is missing")
+    width, height = frame.size
+    if width * height > 2 * shape[1] * shape[2] + 64 * 64:
+        raise ValueError(f"a part of {shape[2]} x {shape[1]} pixels holds {width} x {height}")
 
 
 def _png(data: bytes, output: Any) -> Any:

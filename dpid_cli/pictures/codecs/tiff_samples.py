@@ -118,7 +118,7 @@ def _notes_on_gaps(colours: NDArray[Any], page: Any) -> list[str]:
     if np.isnan(mark):
         least = float(colours.min()) if colours.dtype.kind == "f" else 0.0
         is_usual = least in _USUAL_MARKS
-        return [f"its least value, {least:.9g}, often stands for missing data: averaged"] * is_usual
+        return [f"its smallest value, {least:.9g}, often marks missing data: averaged"] * is_usual
     with np.errstate(over="ignore"):
         gaps = colours == (colours.dtype.type(mark) if colours.dtype.kind == "f" else mark)
     if not gaps.any():
