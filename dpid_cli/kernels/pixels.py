@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dpid_cli.kernels.flags import Flag, count, flag, helper, is_set
+from dpid_cli.kernels.flags import Flag, count, flag, helper, inlined, is_set
 
 _BYTE, _HALVES, _LOW = np.uint32(0xFF), np.uint32(0xFF00FF), np.uint32(0xFFFF)
 _2_23, _BITS_OF_2_23 = np.float32(2**23), np.uint32(0x4B000000)
@@ -54,14 +54,14 @@ def unpacked(row, k):
     return pixel & _HALVES, (pixel >> _EIGHT) & _HALVES
 
 
-@helper
-def sum_of_pixels(rows, scratch, k, layout, each):
-    """The sums of the k-th group of pixels in a tuple of rows: four numbers, of which the first C count.
+@inlined
+def sum_of_pixels(rows, scratch, k, layout, d):
+    """The sums of the k-th group of d pixels in a tuple of rows: four numbers, of which the first C count.
 
     Packed pixels are summed up as whole numbers of 16 bits, enough for 257 of them.
     """
     real = scratch.dtype.type
-    c, d = count(layout.channels), count(each)
+    c = count(layout.channels)
     if is_set(layout.packed):
         even = odd = np.uint32(0)
         for r in range(len(rows)):

@@ -30,7 +30,7 @@ width, and wider windows are handled as multiples of these.
 
 from __future__ import annotations
 
-from dpid_cli.kernels.flags import NO, YES, count, flag, helper, is_set
+from dpid_cli.kernels.flags import NO, YES, helper, inlined, is_set
 
 TILE = 8192
 SHORT = 512  # columns of a tile whose planes stay in the fastest cache
@@ -41,7 +41,6 @@ BUFFER = 16 * PLANE
 # The widest windows with loops of their own; the compiler interleaves no more.
 MOST = 5
 GROUP = 4  # the most pixels side by side that are summed up before they are added to a plane
-ONE, TWO, THREE, FOUR, FIVE = (flag(p) for p in range(1, MOST + 1))
 
 
 @helper
@@ -173,21 +172,20 @@ def spread_evenly(values, plane, buffer, p):
 def regroup(values, target, n, p, adding):
     """Repeat each of n values p times, 1 to MOST; or, if `adding`, add each p values to one of n numbers."""
     if p == 1:
-        regroup_constant(values, target, n, ONE, adding)
+        regroup_constant(values, target, n, 1, adding)
     elif p == 2:
-        regroup_constant(values, target, n, TWO, adding)
+        regroup_constant(values, target, n, 2, adding)
     elif p == 3:
-        regroup_constant(values, target, n, THREE, adding)
+        regroup_constant(values, target, n, 3, adding)
     elif p == 4:
-        regroup_constant(values, target, n, FOUR, adding)
+        regroup_constant(values, target, n, 4, adding)
     else:
-        regroup_constant(values, target, n, FIVE, adding)
+        regroup_constant(values, target, n, 5, adding)
 
 
-@helper
-def regroup_constant(values, target, n, each, adding):
+@inlined
+def regroup_constant(values, target, n, p, adding):
     """`regroup` by a number that the compiler knows: only then the loop vectorises."""
-    p = count(each)
     for i in range(n):
         if is_set(adding):
             value = values[p * i]

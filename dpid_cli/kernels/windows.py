@@ -12,22 +12,18 @@ row; `sweep_rows` stores them for what needs the numbers of many rows at a time.
 from __future__ import annotations
 
 from dpid_cli.kernels import tiles
-from dpid_cli.kernels.flags import choice, count, helper, is_set
+from dpid_cli.kernels.flags import choice, count, helper, inlined, is_set
 from dpid_cli.kernels.jit import FAST, kernel
 from dpid_cli.kernels.pixels import sample, samples, sum_of_pixels
 from dpid_cli.kernels.rewards import BOX, RANGE, SCALED_DETAIL, distances, weights_and_products
 from dpid_cli.kernels.tiles import (
     BUFFER,
-    FOUR,
     GUIDE,
-    ONE,
     PLANE,
     SCALE,
     SHORT,
     SUM,
-    THREE,
     TILE,
-    TWO,
     WEIGHT,
     fold,
     spread,
@@ -68,11 +64,11 @@ def add(scratch, at, numbers, planes):
         scratch[at + 3 * PLANE] += numbers[3]
 
 
-@helper
-def add_box(rows, scratch, n, cover, layout, each):
-    """Add the values of n groups of pixels in a tuple of rows to the planes SUM."""
+@inlined
+def add_box(rows, scratch, n, cover, layout, d):
+    """Add the values of n groups of d pixels in a tuple of rows to the planes SUM."""
     for k in range(n):
-        v0, v1, v2, v3 = sum_of_pixels(rows, scratch, k, layout, each)
+        v0, v1, v2, v3 = sum_of_pixels(rows, scratch, k, layout, d)
         numbers = cover * v0, cover * v1, cover * v2, cover * v3
         add(scratch, SUM + k, numbers, count(layout.channels))
 
@@ -81,14 +77,14 @@ def add_box(rows, scratch, n, cover, layout, each):
 def add_groups(rows, scratch, n, cover, layout, d):
     """`add_box` for groups of d pixels, 1 to GROUP."""
     if d == 1:
-        add_box(rows, scratch, n, cover, layout, ONE)
+        add_box(rows, scratch, n, cover, layout, 1)
     elif is_set(layout.packed) or count(layout.channels) == 1:
         if d == 2:
-            add_box(rows, scratch, n, cover, layout, TWO)
+            add_box(rows, scratch, n, cover, layout, 2)
         elif d == 3:
-            add_box(rows, scratch, n, cover, layout, THREE)
+            add_box(rows, scratch, n, cover, layout, 3)
         else:
-            add_box(rows, scratch, n, cover, layout, FOUR)
+            add_box(rows, scratch, n, cover, layout, 4)
 
 
 @helper
@@ -150,14 +146,14 @@ def weighed(row, scratch, k, at, cover, task, layout, reward):
     return weights_and_products(x, u, cover, reward, layout.channels)
 
 
-@helper
-def add_detail(rows, scratch, n, covers, task, layout, reward, each):
-    """Add the weights and weighted differences of n groups of pixels to the planes WEIGHT and SUM.
+@inlined
+def add_detail(rows, scratch, n, covers, task, layout, reward, d):
+    """Add the weights and weighted differences of n groups of d pixels to the planes WEIGHT and SUM.
 
     `rows` and `covers` are tuples. The pixels of a group, in all rows, are summed up before the planes are
     read and written.
     """
-    c, d = count(layout.channels), count(each)
+    c = count(layout.channels)
     zero = scratch.dtype.type(0)
     for k in range(n):
         f0 = f1 = f2 = f3 = e0 = e1 = e2 = e3 = zero
@@ -198,21 +194,21 @@ def add_detail_rows(pixels, ys, row, xs, tile, d, task, layout, reward, scratch,
         covers = tiles.coverage(ys, row, y), tiles.coverage(ys, row, z) if z > y else zero
         line, other = pixels[y][at:], pixels[z][at:]
         if d == 1:
-            add_detail((line, other), scratch, n, covers, task, layout, reward, ONE)
+            add_detail((line, other), scratch, n, covers, task, layout, reward, 1)
             if m > 0:
                 gather(pixels[y], straddlers, xs, tile, layout)
                 gather(pixels[z], others, xs, tile, layout)
-                add_detail((straddlers, others), scratch[TILE:], m, covers, task, layout, reward, ONE)
+                add_detail((straddlers, others), scratch[TILE:], m, covers, task, layout, reward, 1)
             y += 2
         elif is_set(layout.packed) or count(layout.channels) == 1:
             if d == 2:
-                add_detail((line, other), scratch, n, covers, task, layout, reward, TWO)
+                add_detail((line, other), scratch, n, covers, task, layout, reward, 2)
                 y += 2
             else:
                 if d == 3:
-                    add_detail((line,), scratch, n, covers[:1], task, layout, reward, THREE)
+                    add_detail((line,), scratch, n, covers[:1], task, layout, reward, 3)
                 else:
-                    add_detail((line,), scratch, n, covers[:1], task, layout, reward, FOUR)
+                    add_detail((line,), scratch, n, covers[:1], task, layout, reward, 4)
                 y += 1
 
 
