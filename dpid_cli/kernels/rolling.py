@@ -19,10 +19,13 @@ from __future__ import annotations
 import numpy as np
 
 from dpid_cli.kernels.filters import existing, filter_row
-from dpid_cli.kernels.flags import choice, count, helper
+from dpid_cli.kernels.flags import choice, count, flag, helper
 from dpid_cli.kernels.jit import FAST, kernel
+from dpid_cli.kernels.narrow import is_narrow, sum_narrow_row
 from dpid_cli.kernels.rewards import BOX
-from dpid_cli.kernels.windows import mean_row, weigh_row
+from dpid_cli.kernels.windows import divide_by_area, mean_row, weigh_row
+
+MEANS = flag(BOX)
 
 
 @helper
@@ -116,10 +119,15 @@ def roll_rows(
     """
     c, rows, filtered = count(layout.channels), len(ys.first) - 1, len(kernels) > 0
     total, weight, guide = sums[:c], sums[c:], ring[3]
-    known = max(start - 1, 0) if filtered else start
+    known, narrow = max(start - 1, 0) if filtered else start, is_narrow(xs)
     for row in range(start, stop):
         while known < (min(row + 2, rows) if filtered else row + 1):
-            mean_row(pixels, ys, known, xs, layout, scratch, straddlers, ring[known % 3])
+            means = ring[known % 3]
+            if narrow:
+                sum_narrow_row(pixels, ys, known, xs, guide, MEANS, layout, reward, scratch, means, weight)
+                divide_by_area(means, ys, xs, xs.first[-1])
+            else:
+                mean_row(pixels, ys, known, xs, layout, scratch, straddlers, means)
             known += 1
         means = ring[row % 3]
         if filtered:
@@ -127,7 +135,9 @@ def roll_rows(
             filter_row(upper, means, lower, existing(row, rows), kernels, bias, guide)
         else:
             guide = means
-        if choice(task) != BOX:
+        if choice(task) != BOX and narrow:
+            sum_narrow_row(pixels, ys, row, xs, guide, task, layout, reward, scratch, total, weight)
+        elif choice(task) != BOX:
             weigh_row(
                 pixels, ys, row, xs, guide, guide, task, layout, reward, scratch, straddlers, total, weight
             )

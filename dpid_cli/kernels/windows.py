@@ -12,7 +12,7 @@ row; `sweep_rows` stores them for what needs the numbers of many rows at a time.
 from __future__ import annotations
 
 from dpid_cli.kernels import tiles
-from dpid_cli.kernels.flags import choice, count, helper, inlined, is_set
+from dpid_cli.kernels.flags import NO, choice, count, helper, inlined, is_set
 from dpid_cli.kernels.jit import FAST, kernel
 from dpid_cli.kernels.pixels import sample, samples, sum_of_pixels
 from dpid_cli.kernels.rewards import BOX, RANGE, SCALED_DETAIL, distances, weights_and_products
@@ -31,6 +31,7 @@ from dpid_cli.kernels.tiles import (
 
 LAST = BUFFER + TILE
 SCRATCH = LAST + 4
+PAIR, SECOND = SCALE, SCALE + PLANE  # of `narrow`, which has no factors
 
 
 @helper
@@ -147,11 +148,11 @@ def weighed(row, scratch, k, at, cover, task, layout, reward):
 
 
 @inlined
-def add_detail(rows, scratch, n, covers, task, layout, reward, d):
+def add_detail(rows, scratch, n, covers, task, layout, reward, d, paired):
     """Add the weights and weighted differences of n groups of d pixels to the planes WEIGHT and SUM.
 
     `rows` and `covers` are tuples. The pixels of a group, in all rows, are summed up before the planes are
-    read and written.
+    read and written. If `paired`, groups are the pairs of `narrow`, further covered by PAIR and SECOND.
     """
     c = count(layout.channels)
     zero = scratch.dtype.type(0)
@@ -159,7 +160,10 @@ def add_detail(rows, scratch, n, covers, task, layout, reward, d):
         f0 = f1 = f2 = f3 = e0 = e1 = e2 = e3 = zero
         for r in range(len(rows)):
             for i in range(d):
-                f, e = weighed(rows[r], scratch, d * k + i, k, covers[r], task, layout, reward)
+                at, cover = d * k + i, covers[r]
+                if is_set(paired):
+                    at, cover = k + i, cover * (scratch[SECOND + k] if i > 0 else scratch[PAIR + k])
+                f, e = weighed(rows[r], scratch, at, k, cover, task, layout, reward)
                 f0, f1, f2, f3 = f0 + f[0], f1 + f[1], f2 + f[2], f3 + f[3]
                 e0, e1, e2, e3 = e0 + e[0], e1 + e[1], e2 + e[2], e3 + e[3]
         add(scratch, WEIGHT + k, (f0, f1, f2, f3), 1 if is_set(reward.joint) else c)
@@ -194,21 +198,21 @@ def add_detail_rows(pixels, ys, row, xs, tile, d, task, layout, reward, scratch,
         covers = tiles.coverage(ys, row, y), tiles.coverage(ys, row, z) if z > y else zero
         line, other = pixels[y][at:], pixels[z][at:]
         if d == 1:
-            add_detail((line, other), scratch, n, covers, task, layout, reward, 1)
+            add_detail((line, other), scratch, n, covers, task, layout, reward, 1, NO)
             if m > 0:
                 gather(pixels[y], straddlers, xs, tile, layout)
                 gather(pixels[z], others, xs, tile, layout)
-                add_detail((straddlers, others), scratch[TILE:], m, covers, task, layout, reward, 1)
+                add_detail((straddlers, others), scratch[TILE:], m, covers, task, layout, reward, 1, NO)
             y += 2
         elif is_set(layout.packed) or count(layout.channels) == 1:
             if d == 2:
-                add_detail((line, other), scratch, n, covers, task, layout, reward, 2)
+                add_detail((line, other), scratch, n, covers, task, layout, reward, 2, NO)
                 y += 2
             else:
                 if d == 3:
-                    add_detail((line,), scratch, n, covers[:1], task, layout, reward, 3)
+                    add_detail((line,), scratch, n, covers[:1], task, layout, reward, 3, NO)
                 else:
-                    add_detail((line,), scratch, n, covers[:1], task, layout, reward, 4)
+                    add_detail((line,), scratch, n, covers[:1], task, layout, reward, 4, NO)
                 y += 1
 
 
@@ -272,11 +276,18 @@ def divide(line, divisor):
 
 
 @helper
+def divide_by_area(means, ys, xs, width):
+    """Divide sums over whole windows by the area of one, in an image `width` pixels wide."""
+    real = means.dtype.type
+    area = real(ys.first[-1]) / real(len(ys.first) - 1) * (real(width) / real(len(xs.first) - 1))
+    for j in range(len(means)):
+        divide(means[j], area)
+
+
+@helper
 def mean_row(pixels, ys, row, xs, layout, scratch, straddlers, means):
     """Fill `means`, (C, w), with the means of the windows of one output row."""
     c, width = count(layout.channels), pixels.shape[1] // samples(layout)
-    real = scratch.dtype.type
-    area = real(ys.first[-1]) / real(len(ys.first) - 1) * (real(width) / real(len(xs.first) - 1))
     last, d = scratch[LAST:], width // xs.first[-1]
     means[:] = 0
     c0 = 0
@@ -290,8 +301,7 @@ def mean_row(pixels, ys, row, xs, layout, scratch, straddlers, means):
             tiles.straddlers_of_sums(plane, before, xs, tile)
         fold(scratch[SUM:], scratch[BUFFER:], means, xs, tile)
         c0 = tile[3]
-    for j in range(c):
-        divide(means[j], area)
+    divide_by_area(means, ys, xs, width)
 
 
 @helper
