@@ -46,7 +46,8 @@ def loops(code, operation):
     for block in re.split(r"\n(?=\S+:)", code):
         label = re.escape(block.partition(":")[0])
         repeats = re.search(rf"br i1 .*%{label}[, ].*|br i1 .*%{label}$", block, re.MULTILINE)
-        if operation in block and repeats:
+        unrolled = label.endswith("prol")  # the first turns of the loop that follows
+        if operation in block and repeats and not unrolled:
             mark = re.search(r"!llvm\.loop (!\d+)", repeats[0])
             found.append(mark is not None and mark[1] in marked)
     return found
