@@ -243,6 +243,9 @@ def _on_cpu(
 
     rows = grid.ys.target
     parts = [(0, rows)]
-    if method.divisible:
-        parts = strips.strips(rows, raster.rows.nbytes / rows, threads, method.neighbours)
+    bytes_per_row = raster.rows.nbytes / rows
+    if method.family == "detail" and family.rolls(raster, grid, parameters, light):
+        parts = strips.shares(rows, bytes_per_row, threads)
+    elif method.divisible:
+        parts = strips.strips(rows, bytes_per_row, threads, method.neighbours)
     strips.run(render, parts, threads)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from dpid_cli.downscaling.raster import Array
 from dpid_cli.errors import ArgumentError
+from dpid_cli.kernels.tiles import GROUP
 
 
 class Axis(NamedTuple):
@@ -158,6 +159,13 @@ class Grid:
         if self.ys.source % self.ys.target or self.xs.source % self.xs.target:
             return None
         return self.ys.source // self.ys.target, self.xs.source // self.xs.target
+
+    @cached_property
+    def grouped(self) -> Axis:
+        """The columns of `xs` in groups of as many pixels as kernels sum up at a time; single ones if cut."""
+        width, cut = divmod(self.xs.source, self.xs.target)
+        pixels = 1 if cut else next(n for n in range(GROUP, 0, -1) if width % n == 0)
+        return axis(self.xs.source // pixels, self.xs.target).astype(self.xs.head.dtype)
 
     @cached_property
     def cuts_columns(self) -> bool:

@@ -17,6 +17,7 @@ from dpid_cli.downscaling.transfer import Light
 # Source bytes per strip, so that a second pass finds them in the cache; and the fewest rows, because each
 # strip costs some calls, and two more rows of window means if it needs neighbours.
 _STRIP_BYTES = 1 << 20
+_SHARE_BYTES, _SHARES_PER_THREAD = 1 << 25, 4
 _FEWEST_ROWS, _FEWEST_ROWS_BETWEEN_NEIGHBOURS = 8, 32
 
 
@@ -80,6 +81,18 @@ def strips(rows: int, bytes_per_row: float, threads: int, neighbours: bool) -> l
     height = max(fewest, int(_STRIP_BYTES / bytes_per_row))
     if threads > 1:
         height = min(height, max(8, -(-rows // threads)))
+    return [(start, min(start + height, rows)) for start in range(0, rows, height)]
+
+
+def shares(rows: int, bytes_per_row: float, threads: int) -> list[tuple[int, int]]:
+    """Divide `rows` of the output into strips for kernels that read the image once.
+
+    Such strips may be as high as they like, but threads finish together only if each has some of them, and
+    Ctrl-C is heard in between.
+    """
+    height = max(_FEWEST_ROWS_BETWEEN_NEIGHBOURS, int(_SHARE_BYTES / bytes_per_row))
+    if threads > 1:
+        height = min(height, max(8, -(-rows // (_SHARES_PER_THREAD * threads))))
     return [(start, min(start + height, rows)) for start in range(0, rows, height)]
 
 

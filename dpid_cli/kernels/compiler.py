@@ -1,13 +1,20 @@
-"""Compile a kernel to machine code with Numba. Importing this module imports Numba."""
+"""Compile a kernel to machine code with Numba. Importing this module imports Numba.
+
+Numba would optimise each helper, with all that it calls, and generate its machine code, so that the innermost
+loops are compiled a dozen times. Only the code of the whole kernel is needed: it is optimised once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import llvmlite.binding as llvm
 from numba import typeof, types
 from numba.core import config
+from numba.core.codegen import JITCodeLibrary, JITCPUCodegen
 from numba.core.compiler import Flags, compile_extra
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.cpu_options import FastMathOptions
@@ -19,11 +26,56 @@ _RESULTS = 2  # Numba's first two arguments say where results and exceptions go
 _registered: set[Callable[..., Any]] = set()
 
 
+class _Library(JITCodeLibrary):
+    """LLVM code of a helper or kernel, linked with all that it calls."""
+
+    def optimise(self) -> llvm.ModuleRef:
+        """Do all at once what Numba does for each function."""
+        super()._optimize_functions(self._final_module)
+        super()._optimize_final_module()
+        return self._final_module
+
+    def _optimize_functions(self, ll_module: llvm.ModuleRef) -> None:
+        ll_module.data_layout = self._codegen._data_layout
+
+    def _optimize_final_module(self) -> None:
+        pass
+
+    def _finalize_specific(self) -> None:
+        pass  # generates no machine code
+
+
+class _Codegen(JITCPUCodegen):
+    _library_class = _Library
+
+    def _add_module(self, module: llvm.ModuleRef) -> None:
+        pass  # to the code that is loaded
+
+    def set_env(self, env_name: str, env: Any) -> None:
+        pass  # which is where such code finds Python's objects
+
+
+@cache
+def _codegen() -> _Codegen:
+    return _Codegen("dpid")
+
+
+@contextmanager
+def _without_machine_code(target: Any) -> Iterator[None]:
+    """Let Numba stop at LLVM code. Its lock must be held: the target is that of all functions."""
+    usual = target._internal_codegen
+    target._internal_codegen = _codegen()
+    try:
+        yield
+    finally:
+        target._internal_codegen = usual
+
+
 def compile_(
     function: Callable[..., None],
     arguments: tuple[Any, ...],
     fastmath: frozenset[str],
-    helpers: Iterable[Callable[..., Any]],
+    helpers: Mapping[Callable[..., Any], bool],
 ) -> tuple[str, list[str], bytes]:
     """Compile a kernel for arguments of these types; returns the fields of `cache.MachineCode`."""
     module, symbol = llvm_module(function, arguments, fastmath, helpers)
@@ -69,11 +121,11 @@ def llvm_module(
     function: Callable[..., None],
     arguments: tuple[Any, ...],
     fastmath: frozenset[str],
-    helpers: Iterable[Callable[..., Any]],
+    helpers: Mapping[Callable[..., Any], bool],
 ) -> tuple[llvm.ModuleRef, str]:
     """Optimised LLVM code of a kernel, and the name of its function."""
-    for new in set(helpers) - _registered:
-        register_jitable(new)
+    for new in helpers.keys() - _registered:
+        register_jitable(forceinline=helpers[new])(new)
         _registered.add(new)
     flags = Flags()
     # For `ctypes`: no wrapper that Python would call, and no counted references.
@@ -86,6 +138,7 @@ def llvm_module(
     with global_compiler_lock:
         typing.refresh()
         target.refresh()
-        result = compile_extra(typing, target, function, signature, types.none, flags, {})
+        with _without_machine_code(target):
+            result = compile_extra(typing, target, function, signature, types.none, flags, {})
         result.library.finalize()
-    return llvm.parse_assembly(result.library.get_llvm_str()), result.fndesc.llvm_func_name
+        return result.library.optimise(), result.fndesc.llvm_func_name

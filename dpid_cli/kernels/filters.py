@@ -17,6 +17,29 @@ def existing(i, count):
     return (2 if i > 0 else 0) + (1 if i < count - 1 else 0)
 
 
+@helper
+def filter_row(upper, middle, lower, vertical, kernels, bias, out):
+    """Filter the means of one row, (C, w), and of those above and below; `vertical` says which exist."""
+    channels, width = middle.shape
+    for j in range(channels):
+        f = kernels[j, vertical, 3]
+        above, here, below, target = upper[j], middle[j], lower[j], out[j]
+        for i in range(1, width - 1):
+            target[i] = bias[j] + (
+                (f[0, 0] * above[i - 1] + f[0, 1] * above[i] + f[0, 2] * above[i + 1])
+                + (f[1, 0] * here[i - 1] + f[1, 1] * here[i] + f[1, 2] * here[i + 1])
+                + (f[2, 0] * below[i - 1] + f[2, 1] * below[i] + f[2, 2] * below[i + 1])
+            )
+        for i in (0, width - 1):
+            f = kernels[j, vertical, existing(i, width)]
+            left, right = max(i - 1, 0), min(i + 1, width - 1)
+            target[i] = bias[j] + (
+                (f[0, 0] * above[left] + f[0, 1] * above[i] + f[0, 2] * above[right])
+                + (f[1, 0] * here[left] + f[1, 1] * here[i] + f[1, 2] * here[right])
+                + (f[2, 0] * below[left] + f[2, 1] * below[i] + f[2, 2] * below[right])
+            )
+
+
 @kernel(fastmath=FUSED)
 def filter_means(means, start, stop, kernels, bias, out):
     """Filter on the output grid: 3 x 3 box means around each window.
@@ -33,28 +56,10 @@ def filter_means(means, start, stop, kernels, bias, out):
     out : (stop - start, C, w) ndarray
         Filled.
     """
-    rows, channels, width = means.shape
+    rows = len(means)
     for row in range(start, stop):
-        above, below = max(row - 1, 0), min(row + 1, rows - 1)
-        vertical = existing(row, rows)
-        for j in range(channels):
-            f = kernels[j, vertical, 3]
-            upper, middle, lower = means[above, j], means[row, j], means[below, j]
-            target = out[row - start, j]
-            for i in range(1, width - 1):
-                target[i] = bias[j] + (
-                    (f[0, 0] * upper[i - 1] + f[0, 1] * upper[i] + f[0, 2] * upper[i + 1])
-                    + (f[1, 0] * middle[i - 1] + f[1, 1] * middle[i] + f[1, 2] * middle[i + 1])
-                    + (f[2, 0] * lower[i - 1] + f[2, 1] * lower[i] + f[2, 2] * lower[i + 1])
-                )
-            for i in (0, width - 1):
-                f = kernels[j, vertical, existing(i, width)]
-                left, right = max(i - 1, 0), min(i + 1, width - 1)
-                target[i] = bias[j] + (
-                    (f[0, 0] * upper[left] + f[0, 1] * upper[i] + f[0, 2] * upper[right])
-                    + (f[1, 0] * middle[left] + f[1, 1] * middle[i] + f[1, 2] * middle[right])
-                    + (f[2, 0] * lower[left] + f[2, 1] * lower[i] + f[2, 2] * lower[right])
-                )
+        upper, lower = means[max(row - 1, 0)], means[min(row + 1, rows - 1)]
+        filter_row(upper, means[row], lower, existing(row, rows), kernels, bias, out[row - start])
 
 
 @kernel()

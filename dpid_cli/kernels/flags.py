@@ -21,7 +21,7 @@ Flag = tuple[None, ...]
 F = TypeVar("F", bound=Callable[..., Any])
 
 is_set = choice = count = len
-_helpers: list[Callable[..., Any]] = []
+_helpers: dict[Callable[..., Any], bool] = {}
 
 
 @functools.cache
@@ -35,10 +35,19 @@ NO, YES = flag(0), flag(1)
 
 def helper(function: F) -> F:
     """Make a function callable from kernels, on the CPU and on the GPU."""
-    _helpers.append(function)
+    _helpers[function] = False
     return function
 
 
-def helpers() -> tuple[Callable[..., Any], ...]:
-    """All functions that kernels may call."""
-    return tuple(_helpers)
+def inlined(function: F) -> F:
+    """Make a helper part of each function that calls it: numbers passed to it as constants then are such.
+
+    LLVM unrolls loops over them. Numba sees one helper, where a flag would give one for each number.
+    """
+    _helpers[function] = True
+    return function
+
+
+def helpers() -> dict[Callable[..., Any], bool]:
+    """All functions that kernels may call, and whether they are inlined."""
+    return dict(_helpers)

@@ -16,7 +16,7 @@ from dpid_cli.kernels import tiles
 from dpid_cli.kernels.flags import helper, is_set
 from dpid_cli.kernels.jit import FAST, kernel
 from dpid_cli.kernels.rewards import raised
-from dpid_cli.kernels.tiles import BUFFER, GUIDE, PLANE, SCALE, SUM, TILE, WEIGHT, fold, spread
+from dpid_cli.kernels.tiles import BUFFER, GUIDE, PLANE, SCALE, SHORT, SUM, TILE, WEIGHT, fold, spread
 
 ALPHA = BUFFER + TILE
 U = ALPHA + PLANE
@@ -184,7 +184,7 @@ def add_light(
         end = min(ys.first[row + 1], top + len(light))
         c0 = 0
         while c0 < behind:
-            tile = tiles.tile_at(c0, xs, light.shape[2] > behind)
+            tile = tiles.tile_at(c0, xs, light.shape[2] > behind, SHORT)
             i0, _, _, c1, m = tile
             for first in range(0, channels, together):
                 p, part = 0 if groups == 0 else min(first, groups - 1), slice(first, first + together)

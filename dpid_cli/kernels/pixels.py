@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dpid_cli.kernels.flags import Flag, count, flag, helper, is_set
+from dpid_cli.kernels.flags import Flag, count, flag, helper, inlined, is_set
 
 _BYTE, _HALVES, _LOW = np.uint32(0xFF), np.uint32(0xFF00FF), np.uint32(0xFFFF)
 _2_23, _BITS_OF_2_23 = np.float32(2**23), np.uint32(0x4B000000)
@@ -54,25 +54,32 @@ def unpacked(row, k):
     return pixel & _HALVES, (pixel >> _EIGHT) & _HALVES
 
 
-@helper
-def sum_of_rows(rows, scratch, k, layout):
-    """The sums of pixel k over a tuple of two or four rows: four numbers, of which the first C count."""
+@inlined
+def sum_of_pixels(rows, scratch, k, layout, d):
+    """The sums of the k-th group of d pixels in a tuple of rows: four numbers, of which the first C count.
+
+    Packed pixels are summed up as whole numbers of 16 bits, enough for 257 of them.
+    """
     real = scratch.dtype.type
     c = count(layout.channels)
     if is_set(layout.packed):
-        even, odd = unpacked(rows[0], k)
-        for row in rows[1:]:
-            e, o = unpacked(row, k)
-            even, odd = np.uint32(even + e), np.uint32(odd + o)
+        even = odd = np.uint32(0)
+        for r in range(len(rows)):
+            for i in range(d):
+                e, o = unpacked(rows[r], d * k + i)
+                even, odd = np.uint32(even + e), np.uint32(odd + o)
         v0, v2 = real(as_float(even & _LOW)), real(as_float(even >> _SIXTEEN))
         return v0, real(as_float(odd & _LOW)), v2, real(as_float(odd >> _SIXTEEN))
     v0 = v1 = v2 = v3 = real(0)
-    for row in rows:
-        v0 += real(row[c * k])
-        if c > 1:
-            v1 += real(row[c * k + 1])
-        if c > 2:
-            v2 += real(row[c * k + 2])
-        if c > 3:
-            v3 += real(row[c * k + 3])
+    for r in range(len(rows)):
+        row = rows[r]
+        for i in range(d):
+            at = c * (d * k + i)
+            v0 += real(row[at])
+            if c > 1:
+                v1 += real(row[at + 1])
+            if c > 2:
+                v2 += real(row[at + 2])
+            if c > 3:
+                v3 += real(row[at + 3])
     return v0, v1, v2, v3

@@ -1,9 +1,11 @@
 """How kernels cut a row of pixels into tiles and lay out their working memory in planes.
 
 A kernel sweeps the source rows of one output row tile by tile. A *tile* is a piece of at most TILE columns
-that ends with a whole window where it can. A *plane* holds one number per column of the tile (a sum, a
-weight, or the guidance of the column's window). Down the rows, kernels add pixels to planes: these inner
-loops run over contiguous memory and vectorise. At the end they add up the columns of each window.
+that ends with a whole window where it can. Means are taken over long tiles, because memory is read faster
+without jumps; weights over short ones, because their planes are read and written more often. A *plane* holds
+one number per column of the tile (a sum, a weight, or the guidance of the column's window). Down the rows,
+kernels add pixels to planes: these inner loops run over contiguous memory and vectorise. At the end they add
+up the columns of each window.
 
 A window boundary may cut a pixel, as those below cut c and h. Such a pixel belongs to two windows, which
 compare it with different guidance. So it appears twice in a plane: among the columns, for the window in which
@@ -28,16 +30,17 @@ width, and wider windows are handled as multiples of these.
 
 from __future__ import annotations
 
-from dpid_cli.kernels.flags import NO, YES, count, flag, helper, is_set
+from dpid_cli.kernels.flags import NO, YES, helper, inlined, is_set
 
-TILE = 1024
+TILE = 8192
+SHORT = 512  # columns of a tile whose planes stay in the fastest cache
 PLANE = 2 * TILE + 32  # not a power of two: planes would share cache sets
 # Where the planes begin in `scratch`: guidance, sums, weights and factors, of up to four channels each.
 GUIDE, SUM, WEIGHT, SCALE = 0, 4 * PLANE, 8 * PLANE, 12 * PLANE
 BUFFER = 16 * PLANE
 # The widest windows with loops of their own; the compiler interleaves no more.
 MOST = 5
-ONE, TWO, THREE, FOUR, FIVE = (flag(p) for p in range(1, MOST + 1))
+GROUP = 4  # the most pixels side by side that are summed up before they are added to a plane
 
 
 @helper
@@ -47,12 +50,13 @@ def window_of(column, xs):
 
 
 @helper
-def tile_at(c0, xs, cut):
+def tile_at(c0, xs, cut, length):
     """The tile ``(i0, i1, c0, c1, m)`` that begins at column c0, and ends with a whole window if one fits.
 
-    It has the windows i0 .. i1-1, the columns c0 .. c1-1 and m straddlers: one per window if windows are cut.
+    It has at most `length` columns, up to TILE: the windows i0 .. i1-1, the columns c0 .. c1-1 and m
+    straddlers, one per window if windows are cut.
     """
-    c1 = min(c0 + TILE, xs.first[-1])
+    c1 = min(c0 + length, xs.first[-1])
     if c1 < xs.first[-1]:
         whole = xs.first[window_of(c1, xs)]
         c1 = whole if whole > c0 else c1
@@ -168,21 +172,20 @@ def spread_evenly(values, plane, buffer, p):
 def regroup(values, target, n, p, adding):
     """Repeat each of n values p times, 1 to MOST; or, if `adding`, add each p values to one of n numbers."""
     if p == 1:
-        regroup_constant(values, target, n, ONE, adding)
+        regroup_constant(values, target, n, 1, adding)
     elif p == 2:
-        regroup_constant(values, target, n, TWO, adding)
+        regroup_constant(values, target, n, 2, adding)
     elif p == 3:
-        regroup_constant(values, target, n, THREE, adding)
+        regroup_constant(values, target, n, 3, adding)
     elif p == 4:
-        regroup_constant(values, target, n, FOUR, adding)
+        regroup_constant(values, target, n, 4, adding)
     else:
-        regroup_constant(values, target, n, FIVE, adding)
+        regroup_constant(values, target, n, 5, adding)
 
 
-@helper
-def regroup_constant(values, target, n, each, adding):
+@inlined
+def regroup_constant(values, target, n, p, adding):
     """`regroup` by a number that the compiler knows: only then the loop vectorises."""
-    p = count(each)
     for i in range(n):
         if is_set(adding):
             value = values[p * i]

@@ -1,50 +1,53 @@
-"""Sums over windows, for the box filter, DPID and DPP: the loops over rows.
+"""Sums over windows, for the box filter, DPID and DPP: the loops over the pixels of one output row.
 
-The output at a window is ``O = G + sum(c w (I - G)) / sum(c w)``: the mean of the pixels I with coverage c
-and weight w (see `rewards`), written around the guidance G, because small differences round less than
-values. The box filter is the case lambda = 0, in which all weights are equal.
+`tiles` explains how a row is cut into tiles and where the sums are kept. If windows are whole pixels wide,
+the columns of a tile are *groups* of up to four pixels, the largest divisor of that width: the pixels of a
+group are summed up in registers, and the sums of a group are one number of a plane.
 
-`tiles` explains how a row is cut into tiles and where the sums are kept. `sweep_rows` does one of four tasks:
-BOX adds up values, RANGE adds up u and keeps its largest value, and DETAIL and SCALED_DETAIL add up weights
-and weighted differences. `finish_rows` turns the sums into pixels.
+`mean_row` adds up values. `weigh_row` does one of three tasks: RANGE adds up u and keeps its largest value,
+and DETAIL and SCALED_DETAIL add up weights and weighted differences. `rolling` turns them into pixels row by
+row; `sweep_rows` stores them for what needs the numbers of many rows at a time.
 """
 
 from __future__ import annotations
 
-import numpy as np
-
 from dpid_cli.kernels import tiles
-from dpid_cli.kernels.flags import NO, YES, choice, count, helper, is_set
+from dpid_cli.kernels.flags import NO, choice, count, helper, inlined, is_set
 from dpid_cli.kernels.jit import FAST, kernel
-from dpid_cli.kernels.pixels import sample, samples, sum_of_rows
+from dpid_cli.kernels.pixels import sample, samples, sum_of_pixels
 from dpid_cli.kernels.rewards import BOX, RANGE, SCALED_DETAIL, distances, weights_and_products
-from dpid_cli.kernels.tiles import BUFFER, GUIDE, PLANE, SCALE, SUM, TILE, WEIGHT, fold, spread
+from dpid_cli.kernels.tiles import (
+    BUFFER,
+    GUIDE,
+    PLANE,
+    SCALE,
+    SHORT,
+    SUM,
+    TILE,
+    WEIGHT,
+    fold,
+    spread,
+)
 
 LAST = BUFFER + TILE
 SCRATCH = LAST + 4
+PAIR, SECOND = SCALE, SCALE + PLANE  # of `narrow`, which has no factors
 
 
 @helper
-def value(row, scratch, k, j, layout):
-    """Channel j of pixel k as a float; 0 if there is no such channel."""
-    real = scratch.dtype.type
-    return real(sample(row, k, j, layout)) if j < count(layout.channels) else real(0)
-
-
-@helper
-def difference(row, scratch, k, j, layout):
-    """I - G of channel j of pixel k; 0 if there is no such channel."""
+def difference(row, scratch, k, at, j, layout):
+    """I - G of channel j of pixel k, with G at an index of the planes; 0 if there is no such channel."""
     real = scratch.dtype.type
     if j < count(layout.channels):
-        return real(sample(row, k, j, layout)) - scratch[GUIDE + j * PLANE + k]
+        return real(sample(row, k, j, layout)) - scratch[GUIDE + j * PLANE + at]
     return real(0)
 
 
 @helper
-def differences(row, scratch, k, layout):
+def differences(row, scratch, k, at, layout):
     """I - G of pixel k: four numbers, of which the first C count."""
-    x0, x1 = difference(row, scratch, k, 0, layout), difference(row, scratch, k, 1, layout)
-    return x0, x1, difference(row, scratch, k, 2, layout), difference(row, scratch, k, 3, layout)
+    x0, x1 = difference(row, scratch, k, at, 0, layout), difference(row, scratch, k, at, 1, layout)
+    return x0, x1, difference(row, scratch, k, at, 2, layout), difference(row, scratch, k, at, 3, layout)
 
 
 @helper
@@ -62,41 +65,44 @@ def add(scratch, at, numbers, planes):
         scratch[at + 3 * PLANE] += numbers[3]
 
 
-@helper
-def add_box(row, scratch, n, cover, layout):
-    """Add the values of n pixels of one row to the planes SUM."""
+@inlined
+def add_box(rows, scratch, n, cover, layout, d):
+    """Add the values of n groups of d pixels in a tuple of rows to the planes SUM."""
     for k in range(n):
-        v0, v1 = value(row, scratch, k, 0, layout), value(row, scratch, k, 1, layout)
-        v2, v3 = value(row, scratch, k, 2, layout), value(row, scratch, k, 3, layout)
+        v0, v1, v2, v3 = sum_of_pixels(rows, scratch, k, layout, d)
         numbers = cover * v0, cover * v1, cover * v2, cover * v3
         add(scratch, SUM + k, numbers, count(layout.channels))
 
 
 @helper
-def add_box_of_rows(rows, scratch, n, layout):
-    """`add_box` for two or four whole rows at once, which reads and writes the planes less often."""
-    for k in range(n):
-        add(scratch, SUM + k, sum_of_rows(rows, scratch, k, layout), count(layout.channels))
+def add_groups(rows, scratch, n, cover, layout, d):
+    """`add_box` for groups of d pixels, 1 to GROUP."""
+    if d == 1:
+        add_box(rows, scratch, n, cover, layout, 1)
+    elif is_set(layout.packed) or count(layout.channels) == 1:
+        if d == 2:
+            add_box(rows, scratch, n, cover, layout, 2)
+        elif d == 3:
+            add_box(rows, scratch, n, cover, layout, 3)
+        else:
+            add_box(rows, scratch, n, cover, layout, 4)
 
 
 @helper
-def add_box_rows(pixels, ys, row, tile, scratch, layout):
-    """Add all source rows of one output row to the planes SUM."""
+def add_box_rows(pixels, ys, row, tile, d, scratch, layout):
+    """Add all source rows of one output row to the planes SUM, whole rows four at a time."""
     one = scratch.dtype.type(1)
-    c0, n = samples(layout) * tile[2], tile[3] - tile[2]
+    c0, n = samples(layout) * d * tile[2], tile[3] - tile[2]
     y, stop = tiles.begin_of(ys, row), ys.first[row + 1]
     whole = stop if tiles.coverage(ys, row, stop - 1) == one else stop - 1
     while y < stop:
         line = pixels[y][c0:]
-        if tiles.coverage(ys, row, y) < one or y + 1 >= whole:
-            add_box(line, scratch, n, tiles.coverage(ys, row, y), layout)
+        if tiles.coverage(ys, row, y) < one or y + 3 >= whole:
+            add_groups((line,), scratch, n, tiles.coverage(ys, row, y), layout, d)
             y += 1
-        elif y + 3 >= whole:
-            add_box_of_rows((line, pixels[y + 1][c0:]), scratch, n, layout)
-            y += 2
         else:
             rows = (line, pixels[y + 1][c0:], pixels[y + 2][c0:], pixels[y + 3][c0:])
-            add_box_of_rows(rows, scratch, n, layout)
+            add_groups(rows, scratch, n, one, layout, d)
             y += 4
 
 
@@ -105,7 +111,7 @@ def add_range(row, scratch, n, cover, layout, reward):
     """Add u of n pixels to the planes SUM, and keep the largest u in the planes WEIGHT."""
     planes = 1 if is_set(reward.joint) else count(layout.channels)
     for k in range(n):
-        u0, u1, u2, u3 = distances(differences(row, scratch, k, layout), reward)
+        u0, u1, u2, u3 = distances(differences(row, scratch, k, k, layout), reward)
         add(scratch, SUM + k, (cover * u0, cover * u1, cover * u2, cover * u3), planes)
         scratch[WEIGHT + k] = max(scratch[WEIGHT + k], u0)
         if planes > 1:
@@ -132,30 +138,36 @@ def scaled(u, scratch, k, reward):
 
 
 @helper
-def weighed(row, scratch, k, cover, task, layout, reward):
+def weighed(row, scratch, k, at, cover, task, layout, reward):
     """Weights and weighted differences of pixel k: four numbers each, of which the first C count."""
-    x = differences(row, scratch, k, layout)
+    x = differences(row, scratch, k, at, layout)
     u = distances(x, reward)
     if choice(task) == SCALED_DETAIL:
-        u = scaled(u, scratch, k, reward)
+        u = scaled(u, scratch, at, reward)
     return weights_and_products(x, u, cover, reward, layout.channels)
 
 
-@helper
-def add_detail(row, other, scratch, n, cover, other_cover, task, layout, reward, two):
-    """Add the weights and the weighted differences of n pixels to the planes WEIGHT and SUM.
+@inlined
+def add_detail(rows, scratch, n, covers, task, layout, reward, d, paired):
+    """Add the weights and weighted differences of n groups of d pixels to the planes WEIGHT and SUM.
 
-    If `two` is set, add the pixels of the `other` row too: the planes are read and written half as often.
+    `rows` and `covers` are tuples. The pixels of a group, in all rows, are summed up before the planes are
+    read and written. If `paired`, groups are the pairs of `narrow`, further covered by PAIR and SECOND.
     """
     c = count(layout.channels)
+    zero = scratch.dtype.type(0)
     for k in range(n):
-        f, e = weighed(row, scratch, k, cover, task, layout, reward)
-        if is_set(two):
-            g, d = weighed(other, scratch, k, other_cover, task, layout, reward)
-            f = f[0] + g[0], f[1] + g[1], f[2] + g[2], f[3] + g[3]
-            e = e[0] + d[0], e[1] + d[1], e[2] + d[2], e[3] + d[3]
-        add(scratch, WEIGHT + k, f, 1 if is_set(reward.joint) else c)
-        add(scratch, SUM + k, e, c)
+        f0 = f1 = f2 = f3 = e0 = e1 = e2 = e3 = zero
+        for r in range(len(rows)):
+            for i in range(d):
+                at, cover = d * k + i, covers[r]
+                if is_set(paired):
+                    at, cover = k + i, cover * (scratch[SECOND + k] if i > 0 else scratch[PAIR + k])
+                f, e = weighed(rows[r], scratch, at, k, cover, task, layout, reward)
+                f0, f1, f2, f3 = f0 + f[0], f1 + f[1], f2 + f[2], f3 + f[3]
+                e0, e1, e2, e3 = e0 + e[0], e1 + e[1], e2 + e[2], e3 + e[3]
+        add(scratch, WEIGHT + k, (f0, f1, f2, f3), 1 if is_set(reward.joint) else c)
+        add(scratch, SUM + k, (e0, e1, e2, e3), c)
 
 
 @helper
@@ -171,25 +183,37 @@ def add_range_rows(pixels, ys, row, xs, tile, layout, reward, scratch, straddler
 
 
 @helper
-def add_detail_rows(pixels, ys, row, xs, tile, task, layout, reward, scratch, straddlers):
-    """Add all source rows of one output row to the planes of DETAIL, two at a time, with their straddlers."""
+def add_detail_rows(pixels, ys, row, xs, tile, d, task, layout, reward, scratch, straddlers):
+    """Add all source rows of one output row to the planes of DETAIL, with their straddlers.
+
+    Single pixels and pairs are taken from two rows at a time. If there is no second row, the first replaces
+    it with coverage 0.
+    """
     _, _, c0, c1, m = tile
-    y, stop = tiles.begin_of(ys, row), ys.first[row + 1]
-    others = straddlers[len(straddlers) // 2 :]
+    y, stop, n = tiles.begin_of(ys, row), ys.first[row + 1], c1 - c0
+    zero = scratch.dtype.type(0)
+    at, others = samples(layout) * d * c0, straddlers[len(straddlers) // 2 :]
     while y < stop:
         z = min(y + 1, stop - 1)
-        a, b = tiles.coverage(ys, row, y), tiles.coverage(ys, row, z)
-        line, other = pixels[y][samples(layout) * c0 :], pixels[z][samples(layout) * c0 :]
-        if z > y:
-            add_detail(line, other, scratch, c1 - c0, a, b, task, layout, reward, YES)
-        else:
-            add_detail(line, other, scratch, c1 - c0, a, b, task, layout, reward, NO)
-            b -= b
-        if m > 0:
-            gather(pixels[y], straddlers, xs, tile, layout)
-            gather(pixels[z], others, xs, tile, layout)
-            add_detail(straddlers, others, scratch[TILE:], m, a, b, task, layout, reward, YES)
-        y = z + 1
+        covers = tiles.coverage(ys, row, y), tiles.coverage(ys, row, z) if z > y else zero
+        line, other = pixels[y][at:], pixels[z][at:]
+        if d == 1:
+            add_detail((line, other), scratch, n, covers, task, layout, reward, 1, NO)
+            if m > 0:
+                gather(pixels[y], straddlers, xs, tile, layout)
+                gather(pixels[z], others, xs, tile, layout)
+                add_detail((straddlers, others), scratch[TILE:], m, covers, task, layout, reward, 1, NO)
+            y += 2
+        elif is_set(layout.packed) or count(layout.channels) == 1:
+            if d == 2:
+                add_detail((line, other), scratch, n, covers, task, layout, reward, 2, NO)
+                y += 2
+            else:
+                if d == 3:
+                    add_detail((line,), scratch, n, covers[:1], task, layout, reward, 3, NO)
+                else:
+                    add_detail((line,), scratch, n, covers[:1], task, layout, reward, 4, NO)
+                y += 1
 
 
 @helper
@@ -216,9 +240,8 @@ def prepare(scratch, guide, scale, xs, tile, task, layout, planes):
     """Clear the sums of a tile and give each column what it needs of its window."""
     buffer = scratch[BUFFER:]
     tiles.clear(scratch, SUM, count(layout.channels), tile)
-    if choice(task) != BOX:
-        tiles.clear(scratch, WEIGHT, planes, tile)
-        spread(guide, scratch[GUIDE:], buffer, xs, tile)
+    tiles.clear(scratch, WEIGHT, planes, tile)
+    spread(guide, scratch[GUIDE:], buffer, xs, tile)
     if choice(task) == SCALED_DETAIL:
         spread(scale, scratch[SCALE:], buffer, xs, tile)
 
@@ -233,8 +256,7 @@ def collect(scratch, total, weight, xs, tile, task):
             tiles.fold_max(scratch[WEIGHT + j * PLANE :], weight[j], xs, tile)
     else:
         fold(scratch[SUM:], buffer, total, xs, tile)
-        if choice(task) != BOX:
-            fold(scratch[WEIGHT:], buffer, weight, xs, tile)
+        fold(scratch[WEIGHT:], buffer, weight, xs, tile)
 
 
 @helper
@@ -253,6 +275,55 @@ def divide(line, divisor):
             line[i] /= divisor
 
 
+@helper
+def divide_by_area(means, ys, xs, width):
+    """Divide sums over whole windows by the area of one, in an image `width` pixels wide."""
+    real = means.dtype.type
+    area = real(ys.first[-1]) / real(len(ys.first) - 1) * (real(width) / real(len(xs.first) - 1))
+    for j in range(len(means)):
+        divide(means[j], area)
+
+
+@helper
+def mean_row(pixels, ys, row, xs, layout, scratch, straddlers, means):
+    """Fill `means`, (C, w), with the means of the windows of one output row."""
+    c, width = count(layout.channels), pixels.shape[1] // samples(layout)
+    last, d = scratch[LAST:], width // xs.first[-1]
+    means[:] = 0
+    c0 = 0
+    while c0 < xs.first[-1]:
+        tile = tiles.tile_at(c0, xs, len(straddlers) > 0, TILE)
+        tiles.clear(scratch, SUM, c, tile)
+        add_box_rows(pixels, ys, row, tile, d, scratch, layout)
+        for j in range(c if tile[4] > 0 else 0):
+            plane = scratch[SUM + j * PLANE :]
+            before, last[j] = last[j], plane[tile[3] - c0 - 1]
+            tiles.straddlers_of_sums(plane, before, xs, tile)
+        fold(scratch[SUM:], scratch[BUFFER:], means, xs, tile)
+        c0 = tile[3]
+    divide_by_area(means, ys, xs, width)
+
+
+@helper
+def weigh_row(
+    pixels, ys, row, xs, guide, scale, task, layout, reward, scratch, straddlers, total, weight
+):  # fmt: skip
+    """Sum up the windows of one output row: `sweep_rows` without BOX, for arrays without the axis of rows."""
+    d = pixels.shape[1] // samples(layout) // xs.first[-1]
+    total[:] = 0
+    weight[:] = 0
+    c0 = 0
+    while c0 < xs.first[-1]:
+        tile = tiles.tile_at(c0, xs, len(straddlers) > 0, SHORT)
+        prepare(scratch, guide, scale, xs, tile, task, layout, len(weight))
+        if choice(task) == RANGE:
+            add_range_rows(pixels, ys, row, xs, tile, layout, reward, scratch, straddlers)
+        else:
+            add_detail_rows(pixels, ys, row, xs, tile, d, task, layout, reward, scratch, straddlers)
+        collect(scratch, total, weight, xs, tile, task)
+        c0 = tile[3]
+
+
 @kernel(fastmath=FAST)
 def sweep_rows(
     pixels, ys, xs, start, stop, guide, scale, task, layout, reward, scratch, straddlers, total, weight
@@ -264,6 +335,7 @@ def sweep_rows(
     pixels : (H, W * C) or, packed, (H, W) ndarray
         Read-only.
     ys, xs : Axis
+        The columns of `xs` may be groups of up to GROUP pixels, but not for RANGE.
     start, stop : int
     guide : (stop - start, C, w) ndarray
         Guidance of each window, on the scale of the pixels; not read by BOX.
@@ -280,93 +352,15 @@ def sweep_rows(
     total : (stop - start, C, w) ndarray
         Filled: the means for BOX, the sum of u for RANGE, the weighted differences for the others.
     weight : (stop - start, P, w) ndarray
-        Filled: the largest u for RANGE, the weights for the others. P is the number of distances,
-        1 or C, or 0 for BOX.
+        Filled: the largest u for RANGE, the weights for the others; not for BOX. P is the number of
+        distances, 1 or C.
     """
-    c = count(layout.channels)
-    planes = weight.shape[1]
-    real = scratch.dtype.type
-    area = real(ys.first[-1]) / real(len(ys.first) - 1) * (real(xs.first[-1]) / real(len(xs.first) - 1))
-    last = scratch[LAST:]
     for row in range(start, stop):
         r = row - start
-        total[r] = 0
-        weight[r] = 0
-        c0 = 0
-        while c0 < xs.first[-1]:
-            tile = tiles.tile_at(c0, xs, len(straddlers) > 0)
-            prepare(scratch, guide[r], scale[r], xs, tile, task, layout, planes)
-            if choice(task) == BOX:
-                add_box_rows(pixels, ys, row, tile, scratch, layout)
-                for j in range(c if tile[4] > 0 else 0):
-                    plane = scratch[SUM + j * PLANE :]
-                    before, last[j] = last[j], plane[tile[3] - c0 - 1]
-                    tiles.straddlers_of_sums(plane, before, xs, tile)
-            elif choice(task) == RANGE:
-                add_range_rows(pixels, ys, row, xs, tile, layout, reward, scratch, straddlers)
-            else:
-                add_detail_rows(pixels, ys, row, xs, tile, task, layout, reward, scratch, straddlers)
-            collect(scratch, total[r], weight[r], xs, tile, task)
-            c0 = tile[3]
-        for j in range(c if choice(task) == BOX else 0):
-            divide(total[r, j], area)
-
-
-@helper
-def finish_plane(total, weight, guide, mean, blend, limit, blended, plane):
-    """One channel of one row of `finish_rows`."""
-    half = total.dtype.type(0.5)
-    zero = half - half
-    for i in range(len(plane)):
-        weights, excess = weight[i], total[i]
-        value = guide[i]
-        if is_set(blended):
-            weights += blend[i]
-            excess += blend[i] * (mean[i] - value)
-        value += excess / weights if weights > zero else zero
-        if limit > zero:
-            value = min(max(np.floor(value + half), zero), limit)
-        plane[i] = value
-
-
-@helper
-def interleave(planes, line, channels):
-    """Channels next to each other, all of a pixel in one turn: strides that are constants vectorise."""
-    c = count(channels)
-    for i in range(planes.shape[1]):
-        line[c * i] = planes[0, i]
-        if c > 1:
-            line[c * i + 1] = planes[1, i]
-        if c > 2:
-            line[c * i + 2] = planes[2, i]
-        if c > 3:
-            line[c * i + 3] = planes[3, i]
-
-
-@kernel()
-def finish_rows(total, weight, guide, mean, blend, limit, channels, blended, planes, out):
-    """Turn the sums of DETAIL into pixels.
-
-    Parameters
-    ----------
-    total, weight, guide, mean : ndarray
-        As for `sweep_rows`; `mean`, the box means, shaped like `guide`.
-    blend : (rows, P, w) ndarray
-        Weight that alpha gives to the box mean in each window; read if `blended`.
-    limit : float
-        Largest value of an integer type, to which the result is rounded; 0 for floats.
-    channels, blended : flag
-    planes : (C, w) ndarray
-        Working memory of the type of `out`.
-    out : (rows, w * C) ndarray
-        Filled.
-    """
-    c = count(channels)
-    for row in range(len(total)):
-        for j in range(c):
-            p = min(j, weight.shape[1] - 1)
-            finish_plane(
-                total[row, j], weight[row, p], guide[row, j], mean[row, j], blend[row, p],
-                limit, blended, planes[j],
+        if choice(task) == BOX:
+            mean_row(pixels, ys, row, xs, layout, scratch, straddlers, total[r])
+        else:
+            weigh_row(
+                pixels, ys, row, xs, guide[r], scale[r], task, layout, reward, scratch, straddlers,
+                total[r], weight[r],
             )  # fmt: skip
-        interleave(planes, out[row], channels)

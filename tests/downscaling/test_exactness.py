@@ -95,6 +95,27 @@ def test_whole_windows_of_any_width(side, method):
     assert_exact(image, (columns, 6), method)
 
 
+@pytest.mark.parametrize("method", ["box", "dpid", "dpp"])
+@pytest.mark.parametrize("channels", [(), (2,), (3,), (4,)])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
+def test_near_one_to_one(dtype, channels, method):
+    """Kernels have loops of their own for windows with one column and a part of another."""
+    for width, columns in ((33, 32), (65, 63), (120, 118)):
+        image = random_image((9, width, *channels), dtype, seed=width)
+        assert_exact(image, (columns, 8), method)
+        assert_exact(image, (columns, 2), method)
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"lambda_": 0.7, "alpha": 0.1}, {"variant": "asym", "guidance": "box"}]
+)
+@pytest.mark.parametrize("method", ["dpid", "dpp"])
+def test_near_one_to_one_over_several_tiles(method, parameters):
+    image = random_image((5, 1100, 4), "uint8", seed=7)
+    for pixels in (image, image[..., :3], image[..., 0]):
+        assert_exact(pixels, (1085, 4), method, **parameters)
+
+
 @pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.*[gp]")), ids=lambda path: path.name)
 @pytest.mark.parametrize(("scale", "lambda_"), [(4, 1), (7.5, 0.5), (16, 2), (2.3, 64)])
 def test_samples(path, scale, lambda_):

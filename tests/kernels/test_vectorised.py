@@ -1,4 +1,4 @@
-"""The innermost loops are vectorised: their machine code has the packed instructions that only they use."""
+"""The innermost loops are vectorised: LLVM marks the loops that take the last pixels of a row."""
 
 from __future__ import annotations
 
@@ -7,83 +7,96 @@ import re
 
 import numpy as np
 import pytest
+from numba.core import config
 
 import dpid_cli
-from dpid_cli.kernels import compiler, flags, residuals, windows
-from dpid_cli.kernels.rewards import BOX, DETAIL
+from dpid_cli.kernels import compiler, flags, residuals, rolling
 
-pytestmark = pytest.mark.skipif(
-    platform.machine() not in {"x86_64", "AMD64"}, reason="reads x86 instructions only"
-)
-
-# Packed square root, float to integer (polynomial power), integer to float (bytes).
-ROOT, POWER, CONVERT = "sqrtps", "cvttps2dq", "cvtdq2ps"
-# Addition of whole numbers, and conversion of such of 64 bits, which packed pixels must not need.
-ADD, WIDE = re.compile("padd[dq]"), "cvtqq2ps"
-# Subtraction and minimum of bytes.
+# In LLVM's code, for one pixel: square root, float to integer (polynomial power), and packed bytes to float,
+# by their bits.
+ROOT, POWER, BITS = "float @llvm.sqrt.f32(", "= fptosi float", " 1258291200"
+# Conversion of whole numbers of 64 bits, which packed pixels must not need; and of many numbers at once.
+WIDE, CONVERT = "itofp i64", re.compile("itofp (nneg )?<")
+# Subtraction and minimum of bytes, as instructions of x86.
 SUBTRACT, LESSER = "psubb", "pminub"
 
 
 @pytest.fixture
-def assembly(monkeypatch):
-    """Prepare a call; returns the assembly of each version of the kernel that it uses, by task."""
-    calls = {}
-    sweep_rows = windows.sweep_rows
-
-    def record(*arguments):
-        calls[flags.choice(arguments[7])] = arguments
-
-    monkeypatch.setattr(windows, "sweep_rows", record)
-
-    def code(arguments):
-        module, _ = compiler.llvm_module(sweep_rows.function, arguments, sweep_rows.fastmath, flags.helpers())
-        return compiler.target_machine().emit_assembly(module)
+def optimised(monkeypatch):
+    """Downscale a small image; returns the code of the kernel that it uses."""
+    calls = []
+    roll_rows = rolling.roll_rows
+    monkeypatch.setattr(rolling, "roll_rows", lambda *arguments: calls.append(arguments))
 
     def run(dtype, channels, packed=False, **arguments):
         pixels = np.zeros((16, 40, 4), dtype)[..., :channels]
         dpid_cli.downscale(pixels if packed else pixels.copy(), scale=4, threads=1, **arguments)
-        return {task: code(arguments) for task, arguments in calls.items()}
+        module, _ = compiler.llvm_module(roll_rows.function, calls[-1], roll_rows.fastmath, flags.helpers())
+        return str(module)
 
     return run
 
 
-@pytest.mark.parametrize("channels", [1, 2, 3])
-def test_dpid_of_bytes(assembly, channels):
-    code = assembly(np.uint8, channels)
-    assert CONVERT in code[BOX]
-    assert ROOT in code[DETAIL]
-    assert CONVERT in code[DETAIL]
+def loops(code, operation):
+    """Of each innermost loop with an operation on one pixel: whether a vectorised loop leaves these to it."""
+    done = set(re.findall(r'^(!\d+) = !\{!"llvm\.loop\.isvectorized", i32 1\}', code, re.MULTILINE))
+    nodes = re.findall(r"^(!\d+) = distinct !\{(.*)\}", code, re.MULTILINE)
+    marked = {loop for loop, properties in nodes if done & set(properties.split(", "))}
+    found = []
+    for block in re.split(r"\n(?=\S+:)", code):
+        label = re.escape(block.partition(":")[0])
+        repeats = re.search(rf"br i1 .*%{label}[, ].*|br i1 .*%{label}$", block, re.MULTILINE)
+        unrolled = label.endswith("prol")  # the first turns of the loop that follows
+        if operation in block and repeats and not unrolled:
+            mark = re.search(r"!llvm\.loop (!\d+)", repeats[0])
+            found.append(mark is not None and mark[1] in marked)
+    return found
+
+
+def vectorised(code, operation, versions):
+    """Whether all loops with an operation are, and there is one for each version of the code."""
+    return len(loops(code, operation)) >= versions and all(loops(code, operation))
+
+
+@pytest.mark.parametrize(("channels", "versions"), [(1, 6), (2, 3), (3, 3)])
+def test_dpid_of_bytes(optimised, channels, versions):
+    """Pixels, straddlers, pairs near 1:1, and groups of two, three and four grays."""
+    code = optimised(np.uint8, channels)
+    assert vectorised(code, ROOT, versions)
+    assert CONVERT.search(optimised(np.uint8, channels, method="box"))
 
 
 @pytest.mark.parametrize("channels", [3, 4])
-def test_dpid_of_packed_bytes(assembly, channels):
-    code = assembly(np.uint8, channels, packed=True)
-    assert ADD.search(code[BOX])
-    assert ROOT in code[DETAIL]
-    assert WIDE not in code[DETAIL]
+def test_dpid_of_packed_bytes(optimised, channels):
+    code = optimised(np.uint8, channels, packed=True)
+    assert vectorised(code, ROOT, 6)
+    assert not loops(code, WIDE)
+    # Groups of one to four pixels, in one row and in four, and pairs.
+    assert vectorised(optimised(np.uint8, channels, packed=True, method="box"), BITS, 9)
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])
-def test_deeper_pixels(assembly, dtype):
-    assert ROOT in assembly(dtype, 3)[DETAIL]
+def test_deeper_pixels(optimised, dtype):
+    assert vectorised(optimised(dtype, 3), ROOT, 3)
 
 
-def test_any_power(assembly):
-    code = assembly(np.uint8, 3, lambda_=0.7)
-    assert POWER in code[DETAIL]
+def test_any_power(optimised):
+    assert vectorised(optimised(np.uint8, 3, packed=True, lambda_=0.7), POWER, 6)
 
 
 @pytest.mark.parametrize("variant", ["sym", "asym"])
-def test_dpp(assembly, variant):
-    assert ROOT in assembly(np.uint8, 3, method="dpp", variant=variant, alpha=0.1)[DETAIL]
+def test_dpp(optimised, variant):
+    assert vectorised(optimised(np.uint8, 3, method="dpp", variant=variant, alpha=0.1), ROOT, 3)
 
 
-def test_the_instructions_tell(assembly):
-    """Without a loop to vectorise there is none of them: the other tests can fail."""
-    assert ROOT not in assembly(np.uint8, 3, lambda_=2)[DETAIL]
-    assert POWER not in assembly(np.uint8, 3, lambda_=2)[DETAIL]
+def test_it_would_be_noticed(optimised, monkeypatch):
+    assert not loops(optimised(np.uint8, 3, lambda_=2), ROOT)
+    monkeypatch.setattr(config, "LOOP_VECTORIZE", 0)
+    plain = loops(optimised(np.uint8, 3), ROOT)
+    assert plain and not any(plain)
 
 
+@pytest.mark.skipif(platform.machine() not in {"x86_64", "AMD64"}, reason="reads x86 instructions")
 def test_residuals_of_bytes():
     rows = np.zeros((2, 9), np.uint8)
     kernel, arguments = residuals.subtract_predictions, (rows, rows[1:, 2:].copy(), 3)

@@ -7,11 +7,20 @@ import numpy as np
 from dpid_cli.downscaling import rewards
 from dpid_cli.downscaling.choices import FilterGrid, Guidance, Variant
 from dpid_cli.downscaling.filters import GAUSSIAN, Filter
+from dpid_cli.downscaling.grid import Grid
 from dpid_cli.downscaling.methods import linear_light
 from dpid_cli.downscaling.methods.pools import Pool
-from dpid_cli.downscaling.methods.sweeps import Reward, finish, over_means, over_pixels, sweep, window_means
+from dpid_cli.downscaling.methods.sweeps import (
+    Reward,
+    finish,
+    over_means,
+    over_pixels,
+    roll,
+    sweep,
+    window_means,
+)
 from dpid_cli.downscaling.parameters import DetailParameters, Parameters
-from dpid_cli.downscaling.raster import Array
+from dpid_cli.downscaling.raster import Array, Raster
 from dpid_cli.downscaling.strips import Strip
 from dpid_cli.downscaling.transfer import Light
 from dpid_cli.kernels.flags import flag
@@ -26,30 +35,49 @@ def fill(out: Array, name: str, strip: Strip, parameters: Parameters) -> None:
     if not isinstance(parameters, DetailParameters):
         fill_box(out, strip)
         return
+    joint = name == "dpid"
+    if rolls(strip.raster, strip.grid, parameters, strip.light):
+        reward = _reward(joint, strip, parameters)
+        blend = float(_share(strip, parameters.alpha, reward, np.array(strip.raster.unit**2)))
+        roll(out, strip, reward, _filter(parameters.guidance), blend)
+        return
     means, guide = means_and_guide(parameters.guidance, strip)
-    reward_differences(out, name == "dpid", strip, parameters, means, guide)
+    reward_differences(out, joint, strip, parameters, means, guide)
+
+
+def rolls(raster: Raster, grid: Grid, parameters: Parameters, light: Light | None) -> bool:
+    """Whether one pass over the image is enough, without arrays for all rows of a strip."""
+    if light is not None or grid.window is not None:
+        return False
+    if not isinstance(parameters, DetailParameters):
+        return True
+    on_output = parameters.filter is None or parameters.filter.grid == FilterGrid.OUTPUT
+    return on_output and not rewards.is_scaled(parameters, raster)
 
 
 def fill_box(out: Array, strip: Strip) -> None:
     """Fill `out`, (rows, w * C), with the mean of each window of a strip."""
     if strip.grid.window is not None:
         out[:] = strip.pixels(Pool.of(strip).lighted(strip.light).averaged().means())
-        return
-    if strip.light is not None:
+    elif strip.light is not None:
         out[:] = strip.light.encode(linear_light.box(strip, strip.light))
-        return
-    means = window_means(strip)
-    weight = strip.workspace.array("no weight", (len(means), 1, means.shape[2]), means.dtype)
-    weight[:] = 0
-    finish(out, strip, means, means, means, weight)
+    else:
+        roll(out, strip, None)
+
+
+def _filter(guidance: Guidance | Filter) -> Filter | None:
+    """The filter that guides; None if the window means do."""
+    if isinstance(guidance, Filter):
+        return guidance
+    return None if guidance == Guidance.BOX else GAUSSIAN
 
 
 def means_and_guide(guided_by: Guidance | Filter, strip: Strip) -> tuple[Array, Array]:
     """Window means and guidance of a strip, each (rows, C, w), on the scale of the pixels."""
-    if guided_by == Guidance.BOX:
+    filter_ = _filter(guided_by)
+    if filter_ is None:
         means = window_means(strip)
         return means, means
-    filter_ = guided_by if isinstance(guided_by, Filter) else GAUSSIAN
     if filter_.grid == FilterGrid.INPUT:
         return window_means(strip), over_pixels(filter_, strip)
     wider = strip.with_neighbours()
@@ -62,12 +90,7 @@ def reward_differences(
     out: Array, joint: bool, strip: Strip, parameters: DetailParameters, means: Array, guide: Array
 ) -> None:
     """Fill `out` with a strip; `means` and `guide` of its windows are (rows, C, w)."""
-    reward = Reward(
-        exponent=rewards.exponent_of(parameters),
-        epsilon2=rewards.epsilon2_of(parameters, strip.raster.unit),
-        joint=joint,
-        asymmetric=parameters.variant == Variant.ASYM,
-    )
+    reward = _reward(joint, strip, parameters)
     factor, base = None, np.array(strip.raster.unit**2)
     if rewards.is_scaled(parameters, strip.raster):
         factor, base = _factor_of_u(strip, reward, guide, rewards.is_normalised(parameters))
@@ -79,10 +102,26 @@ def reward_differences(
     total, weight = sweep(strip, DETAIL if factor is None else SCALED_DETAIL, reward, guide, factor)
     blend = None
     if parameters.alpha > 0:  # on the scale of the sums
-        octaves = rewards.octaves_of(parameters.alpha, strip.grid.window_area)
-        share = rewards.constant_of(octaves, base, reward.exponent, _LARGEST_SHARE)
+        share = _share(strip, parameters.alpha, reward, base)
         blend = np.broadcast_to(share, weight.shape).astype(means.dtype)
     finish(out, strip, guide, means, total, weight, blend)
+
+
+def _reward(joint: bool, strip: Strip, parameters: DetailParameters) -> Reward:
+    return Reward(
+        exponent=rewards.exponent_of(parameters),
+        epsilon2=rewards.epsilon2_of(parameters, strip.raster.unit),
+        joint=joint,
+        asymmetric=parameters.variant == Variant.ASYM,
+    )
+
+
+def _share(strip: Strip, alpha: float, reward: Reward, base: Array) -> Array:
+    """Weight that alpha gives to the mean of a window, on the scale of the sums."""
+    if alpha == 0:
+        return np.zeros(())
+    octaves = rewards.octaves_of(alpha, strip.grid.window_area)
+    return rewards.constant_of(octaves, base, reward.exponent, _LARGEST_SHARE)
 
 
 def _mean_light(

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from dpid_cli.downscaling.filters import Filter
+from dpid_cli.downscaling.grid import Axis
 from dpid_cli.downscaling.raster import Array
 from dpid_cli.downscaling.strips import Strip
-from dpid_cli.kernels import filters, windows
+from dpid_cli.kernels import filters, rolling, windows
 from dpid_cli.kernels.flags import flag
 from dpid_cli.kernels.pixels import layout_of
-from dpid_cli.kernels.rewards import BOX, RANGE, power_for, reward_of
+from dpid_cli.kernels.rewards import BOX, DETAIL, RANGE, power_for, reward_of
 from dpid_cli.kernels.tiles import TILE
 
 
@@ -38,7 +39,6 @@ def sweep(
     """Return `total` and `weight` of `windows.sweep_rows`."""
     raster, grid, real = strip.raster, strip.grid, strip.raster.real
     rows, c, columns = strip.shape
-    straddlers = 2 * TILE * raster.samples if grid.cuts_columns else 0
     distances = 0 if task == BOX else 1 if reward.joint else c
     array = strip.workspace.array
     nothing = array("nothing", (rows, c, 0), real)
@@ -48,14 +48,52 @@ def sweep(
     exponent, epsilon2 = real(reward.exponent), real(reward.epsilon2)
     power = power_for(task, 2 * reward.exponent, real)
     windows.sweep_rows(
-        raster.rows, grid.ys, grid.xs, strip.start, strip.stop,
+        raster.rows, grid.ys, grid.xs if task == RANGE else _columns(strip), strip.start, strip.stop,
         nothing if guide is None else guide, nothing if factor is None else factor,
         flag(task), layout_of(raster.channels, raster.packed),
         reward_of(exponent, epsilon2, reward.joint, reward.asymmetric, power),
-        array("scratch", (windows.SCRATCH,), real), array("straddlers", (straddlers,), raster.rows.dtype),
-        total, weight,
+        *_memory(strip), total, weight,
     )  # fmt: skip
     return total, weight
+
+
+def _columns(strip: Strip) -> Axis:
+    """The columns of pixels; or of groups of pixels, which are single numbers or packed."""
+    return strip.grid.grouped if strip.raster.samples == 1 else strip.grid.xs
+
+
+def _memory(strip: Strip) -> tuple[Array, Array]:
+    """The arguments `scratch` and `straddlers` of `windows.sweep_rows`."""
+    raster, array = strip.raster, strip.workspace.array
+    length = 2 * TILE * raster.samples if strip.grid.cuts_columns else 0
+    scratch = array("scratch", (windows.SCRATCH,), raster.real)
+    return scratch, array("straddlers", (length,), raster.rows.dtype)
+
+
+def roll(
+    out: Array, strip: Strip, reward: Reward | None, guidance: Filter | None = None, blend: float = 0.0
+) -> None:
+    """Fill `out`, (rows, w * C), by `rolling.roll_rows`: the box filter if there is no reward.
+
+    Without a filter, the guidance is the window means. `blend` is the weight that alpha gives to these.
+    """
+    raster, grid, real = strip.raster, strip.grid, strip.raster.real
+    _, c, columns = strip.shape
+    task, weighs = (BOX, Reward()) if reward is None else (DETAIL, reward)
+    distances = 1 if reward is None or reward.joint else c
+    array = strip.workspace.array
+    sums, share = array("sums", (c + distances, columns), real), array("share", (distances, columns), real)
+    sums[:], share[:] = 0, blend
+    exponent, epsilon2 = real(weighs.exponent), real(weighs.epsilon2)
+    power = power_for(task, 2 * weighs.exponent, real)
+    rolling.roll_rows(
+        raster.rows, grid.ys, _columns(strip), strip.start, strip.stop,
+        *_kernels_and_bias(guidance, c, raster.unit, np.dtype(real)), share, real(raster.limit),
+        flag(task), layout_of(c, raster.packed),
+        reward_of(exponent, epsilon2, weighs.joint, weighs.asymmetric, power),
+        *_memory(strip), array("ring", (4, c, columns), real), sums, array("planes", (c, columns), out.dtype),
+        out,
+    )  # fmt: skip
 
 
 def window_means(strip: Strip) -> Array:
@@ -78,9 +116,11 @@ def over_means(guidance: Filter, strip: Strip, means: Array, start: int, stop: i
 
 @lru_cache(maxsize=16)
 def _kernels_and_bias(
-    filter_: Filter, channels: int, unit: float, dtype: np.dtype[Any]
+    filter_: Filter | None, channels: int, unit: float, dtype: np.dtype[Any]
 ) -> tuple[Array, Array]:
     """Arguments of `filters.filter_means`, cached because making them takes a good part of a strip's time."""
+    if filter_ is None:
+        return np.empty((0, 4, 4, 3, 3), dtype), np.zeros(channels, dtype)
     kernels = np.broadcast_to(filter_.at_borders, (channels, 4, 4, 3, 3)).astype(dtype, order="C")
     return kernels, (filter_.biases(channels) * unit).astype(dtype)
 
@@ -108,8 +148,10 @@ def finish(
     weight: Array,
     blend: Array | None = None,
 ) -> None:
-    """Fill `out` with the pixels of `windows.finish_rows`."""
+    """Fill `out` with the pixels of `rolling.finish_rows`."""
     channels, limit = strip.raster.channels, strip.raster.real(strip.raster.limit)
-    planes, blended = strip.workspace.array("planes", guide.shape[1:], out.dtype), flag(blend is not None)
-    parts = means if blend is None else blend
-    windows.finish_rows(total, weight, guide, means, parts, limit, flag(channels), blended, planes, out)
+    planes = strip.workspace.array("planes", guide.shape[1:], out.dtype)
+    if blend is None:
+        blend = strip.workspace.array("no blend", weight.shape, weight.dtype)
+        blend[:] = 0
+    rolling.finish_rows(total, weight, guide, means, blend, limit, flag(channels), planes, out)
