@@ -15,7 +15,7 @@ from dpid_cli.kernels import tiles
 from dpid_cli.kernels.flags import NO, choice, count, helper, inlined, is_set
 from dpid_cli.kernels.jit import FAST, kernel
 from dpid_cli.kernels.pixels import sample, samples, sum_of_pixels
-from dpid_cli.kernels.rewards import BOX, RANGE, SCALED_DETAIL, distances, weights_and_products
+from dpid_cli.kernels.rewards import BOX, FAST_POWER, RANGE, SCALED_DETAIL, distances, weights_and_products
 from dpid_cli.kernels.tiles import (
     BUFFER,
     GUIDE,
@@ -211,9 +211,11 @@ def add_detail_rows(pixels, ys, row, xs, tile, d, task, layout, reward, scratch,
             else:
                 if d == 3:
                     add_detail((line,), scratch, n, covers[:1], task, layout, reward, 3, 3, NO)
-                else:
+                elif choice(reward.power) == FAST_POWER:  # so long that LLVM unrolls two
                     both, halves = (covers[0], covers[0]), (line, line[2 * samples(layout) :])
-                    add_detail(halves, scratch, n, both, task, layout, reward, 4, 2, NO)  # LLVM unrolls two
+                    add_detail(halves, scratch, n, both, task, layout, reward, 4, 2, NO)
+                else:
+                    add_detail((line,), scratch, n, covers[:1], task, layout, reward, 4, 4, NO)
                 y += 1
 
 
