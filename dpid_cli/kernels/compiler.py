@@ -26,7 +26,7 @@ _RESULTS = 2  # Numba's first two arguments say where results and exceptions go
 _registered: set[Callable[..., Any]] = set()
 
 
-class _Library(JITCodeLibrary):
+class _Library(JITCodeLibrary):  # type: ignore[misc]  # Numba has no types
     """LLVM code of a helper or kernel, linked with all that it calls."""
 
     def optimise(self) -> llvm.ModuleRef:
@@ -45,7 +45,7 @@ class _Library(JITCodeLibrary):
         pass  # generates no machine code
 
 
-class _Codegen(JITCPUCodegen):
+class _Codegen(JITCPUCodegen):  # type: ignore[misc]
     _library_class = _Library
 
     def _add_module(self, module: llvm.ModuleRef) -> None:

@@ -98,7 +98,7 @@ def add_pair_rows(pixels, ys, row, at, scratch, n, task, layout, reward):
         if choice(task) == BOX:
             add_pairs(rows, scratch, n, covers, layout)
         else:
-            add_detail(rows, scratch, n, covers, task, layout, reward, 2, YES)
+            add_detail(rows, scratch, n, covers, task, layout, reward, 2, 2, YES)
         y += 2
 
 

@@ -15,7 +15,7 @@ from dpid_cli.kernels import tiles
 from dpid_cli.kernels.flags import NO, choice, count, helper, inlined, is_set
 from dpid_cli.kernels.jit import FAST, kernel
 from dpid_cli.kernels.pixels import sample, samples, sum_of_pixels
-from dpid_cli.kernels.rewards import BOX, RANGE, SCALED_DETAIL, distances, weights_and_products
+from dpid_cli.kernels.rewards import BOX, FAST_POWER, RANGE, SCALED_DETAIL, distances, weights_and_products
 from dpid_cli.kernels.tiles import (
     BUFFER,
     GUIDE,
@@ -148,8 +148,8 @@ def weighed(row, scratch, k, at, cover, task, layout, reward):
 
 
 @inlined
-def add_detail(rows, scratch, n, covers, task, layout, reward, d, paired):
-    """Add the weights and weighted differences of n groups of d pixels to the planes WEIGHT and SUM.
+def add_detail(rows, scratch, n, covers, task, layout, reward, d, each, paired):
+    """Add weights and weighted differences to WEIGHT and SUM: the first `each` of every d pixels, n times.
 
     `rows` and `covers` are tuples. The pixels of a group, in all rows, are summed up before the planes are
     read and written. If `paired`, groups are the pairs of `narrow`, further covered by PAIR and SECOND.
@@ -159,7 +159,7 @@ def add_detail(rows, scratch, n, covers, task, layout, reward, d, paired):
     for k in range(n):
         f0 = f1 = f2 = f3 = e0 = e1 = e2 = e3 = zero
         for r in range(len(rows)):
-            for i in range(d):
+            for i in range(each):
                 at, cover = d * k + i, covers[r]
                 if is_set(paired):
                     at, cover = k + i, cover * (scratch[SECOND + k] if i > 0 else scratch[PAIR + k])
@@ -198,21 +198,24 @@ def add_detail_rows(pixels, ys, row, xs, tile, d, task, layout, reward, scratch,
         covers = tiles.coverage(ys, row, y), tiles.coverage(ys, row, z) if z > y else zero
         line, other = pixels[y][at:], pixels[z][at:]
         if d == 1:
-            add_detail((line, other), scratch, n, covers, task, layout, reward, 1, NO)
+            add_detail((line, other), scratch, n, covers, task, layout, reward, 1, 1, NO)
             if m > 0:
                 gather(pixels[y], straddlers, xs, tile, layout)
                 gather(pixels[z], others, xs, tile, layout)
-                add_detail((straddlers, others), scratch[TILE:], m, covers, task, layout, reward, 1, NO)
+                add_detail((straddlers, others), scratch[TILE:], m, covers, task, layout, reward, 1, 1, NO)
             y += 2
         elif is_set(layout.packed) or count(layout.channels) == 1:
             if d == 2:
-                add_detail((line, other), scratch, n, covers, task, layout, reward, 2, NO)
+                add_detail((line, other), scratch, n, covers, task, layout, reward, 2, 2, NO)
                 y += 2
             else:
                 if d == 3:
-                    add_detail((line,), scratch, n, covers[:1], task, layout, reward, 3, NO)
+                    add_detail((line,), scratch, n, covers[:1], task, layout, reward, 3, 3, NO)
+                elif choice(reward.power) == FAST_POWER:  # so long that LLVM unrolls two
+                    both, halves = (covers[0], covers[0]), (line, line[2 * samples(layout) :])
+                    add_detail(halves, scratch, n, both, task, layout, reward, 4, 2, NO)
                 else:
-                    add_detail((line,), scratch, n, covers[:1], task, layout, reward, 4, NO)
+                    add_detail((line,), scratch, n, covers[:1], task, layout, reward, 4, 4, NO)
                 y += 1
 
 
