@@ -14,7 +14,7 @@ import dpid_cli
 ROOT = Path(dpid_cli.__file__).parent
 # From the ground up. Packages on one floor do not import each other.
 FLOORS = (
-    ("errors", "version"),
+    ("errors", "interrupts", "version"),
     ("kernels", "files"),
     ("downscaling", "pictures"),
     ("convert",),
@@ -143,7 +143,7 @@ def test_only_the_code_cache_touches_files():
 @pytest.mark.parametrize("module", [module for module in TREES if within(module, "dpid_cli.kernels")])
 def test_kernels_stand_alone(module):
     library = set(sys.stdlib_module_names) - {"subprocess", "socket"}
-    allowed = ("dpid_cli.kernels", "numpy", "numba", "llvmlite", "cuda", *library)
+    allowed = ("dpid_cli.kernels", "dpid_cli.interrupts", "numpy", "numba", "llvmlite", "cuda", *library)
     outside = {name for name in IMPORTS[module] if not within(name, *allowed)}
     assert outside - {"dpid_cli"} == set()
 
@@ -168,7 +168,7 @@ def test_only_the_drawing_imports_matplotlib():
 def test_storage_alone_touches_files(package):
     touching = ("os.path", "pathlib.Path", "tempfile")
     users = {module for module in TREES if within(module, package) and IMPORTS[module] & set(touching)}
-    assert users <= {"dpid_cli.batching.scratch", "dpid_cli.convert.ahead", "dpid_cli.convert.job"}
+    assert users <= {"dpid_cli.batching.scratch", "dpid_cli.convert.job"}
 
 
 @pytest.mark.parametrize("module", ["dpid_cli.errors", "dpid_cli.cli.console", "dpid_cli.downscaling.sizes"])

@@ -120,9 +120,9 @@ def warmup_command(
     CPU. Covers every method, 8 and 16 bits and floats, gray and colour, with and without alpha. The kernels
     are cached on disk; DPID_CACHE_DIR sets the folder.
     """
+    from dpid_cli.cli.ahead import compile_others
     from dpid_cli.downscaling.devices import thread_count
     from dpid_cli.downscaling.warmup import cache, cases, compile_all, counts
-    from dpid_cli.pictures import FORMATS
 
     folder = cache(device)
     chosen = [case for case in cases(device) if not method or case.method in method]
@@ -133,8 +133,8 @@ def warmup_command(
         if on_terminal() and not quiet:
             say(f"{total['done']}/{len(chosen)} {chosen[total['done'] - 1]}")
     before = counts("cpu")
-    for format_ in FORMATS.values() if not method else ():
-        format_.compile_kernels()
+    if not method:
+        compile_others()
     after = counts("cpu") if device == "cpu" else counts(device)
     own = before if device == "cpu" else (0, 0)
     total += Counter(compiled=after[0] - own[0], found=after[1] - own[1])

@@ -15,7 +15,7 @@ import click
 
 from dpid_cli.batching import signals
 from dpid_cli.cli import options as shared
-from dpid_cli.cli.console import announce, at_once, on_terminal, printable, say, show
+from dpid_cli.cli.console import announce, at_once, printable, say, show
 from dpid_cli.cli.progress import Progress
 from dpid_cli.cli.sections import Command, least_size, number, option, sections, wrong
 from dpid_cli.downscaling.choices import Device, IfSmaller
@@ -136,8 +136,7 @@ def batch_command(
         session.prepare()
         if not session.inventory.listed and not listed:  # a list may be empty on purpose
             raise ArgumentError(_nothing(paths[:-1], session.inventory.ignored, recursive))
-        if not quiet and on_terminal():
-            jit.before_compiling(announce)
+        jit.report_to(None if quiet else announce)
         dry = session.spec.dry
         with _stopping(quiet) as stop, Progress(session.inventory.count, quiet or dry) as progress:
             for result in session.results(stop):

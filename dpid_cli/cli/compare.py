@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dpid_cli.cli import options as shared
-from dpid_cli.cli.console import announce, echo_path, on_terminal, say
+from dpid_cli.cli.console import announce, echo_path, say
 from dpid_cli.cli.sections import Command, number, option, sections
 from dpid_cli.errors import ArgumentError, DpidError, collected
 
@@ -80,10 +80,9 @@ def compare_command(
     runner = _runner(inputs, options, as_json)
     runner.check()
 
-    from dpid_cli.kernels.jit import before_compiling
+    from dpid_cli.kernels import jit
 
-    if not quiet and on_terminal():
-        before_compiling(announce)
+    jit.report_to(None if quiet else announce)
     failures = [e for source in runner.paths if (e := _run(runner, source, as_json, quiet, debug))]
     runner.finish([str(error) for error in failures])
     if not quiet and not as_json and runner.is_index and len(failures) < len(runner.paths):

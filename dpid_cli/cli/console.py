@@ -70,7 +70,14 @@ def say(message: str) -> None:
     show(printable(message) + "\n")
 
 
-def announce(kept: bool) -> None:
-    """Say why a first run takes long; `kept` is whether the compiled kernels are cached."""
-    often = "once per kind" if kept else "in every run: see 'kernel cache' in 'dpid info'"
-    say(f"dpid: compiling kernels for this kind of image (about 10 s, {often})...")
+def announce(kind: str, seconds: float | None) -> None:
+    """Say why a first run takes long, for `jit.report_to`: on a terminal, in a line that counts seconds."""
+    from dpid_cli.kernels.jit import cache_folder
+
+    often = "once per kind" if cache_folder() else "in every run: see 'dpid info'"
+    what = f"for {kind} images" if kind else "more"
+    notice = f"dpid: compiling {what} (about 10 s, {often})"
+    if on_terminal():
+        show("\n" if seconds is None else f"\r\x1b[K{notice}: {seconds:.0f} s")
+    elif seconds is not None and seconds < 1:
+        say(notice)

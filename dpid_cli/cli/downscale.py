@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dpid_cli.cli import options as shared
-from dpid_cli.cli.console import announce, echo_path, on_terminal, say
+from dpid_cli.cli.console import announce, echo_path, say
 from dpid_cli.cli.sections import Command, option, sections
 from dpid_cli.downscaling.choices import Device
 from dpid_cli.errors import ArgumentError, DpidError, collected
@@ -85,7 +85,7 @@ def downscale_command(
     result = "nothing" if quiet or to_stdout else "json" if as_json else "path"
     notes = "nothing" if quiet else "all" if verbose else "warnings"
     with ThreadPoolExecutor(1) as pool:  # decoders hold no lock: the first image is read meanwhile
-        loaded = pool.submit(_load_kernels, not quiet and on_terminal(), recipe.method, recipe.device)
+        loaded = pool.submit(_load_kernels, not quiet, recipe.method, recipe.device)
         runs = (_run(partial(job.run, source, loaded.result), result, notes, debug) for source in inputs)
         failures = [error for error in runs if error]
     if failures:
@@ -97,8 +97,7 @@ def _load_kernels(told: bool, method: str, device: str) -> None:
     from dpid_cli.downscaling.registry import METHODS
     from dpid_cli.kernels import jit
 
-    if told:
-        jit.before_compiling(announce)
+    jit.report_to(announce if told else None)
     import_module("dpid_cli.downscaling.api")
     METHODS[method].load()
     if device != "cpu" and devices.gpu_trouble() is None:

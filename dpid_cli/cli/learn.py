@@ -92,7 +92,7 @@ def learn_command(
       dpid learn hr/*.png -s 2 --objective pairs --targets lr/ -o theirs.json
       dpid learn photos/ -s 3 --lambda 1 --hold lambda -o other.json
     """
-    from dpid_cli.kernels.jit import before_compiling
+    from dpid_cli.kernels import jit
     from dpid_cli.learning.fit import Fit
     from dpid_cli.learning.job import LearnJob
     from dpid_cli.learning.plan import Plan
@@ -101,8 +101,7 @@ def learn_command(
     plan = Plan(**options)
     job = LearnJob(inputs, output, plan, parameters, targets, grid, per_channel, overwrite)
     job.check()
-    if not quiet and on_terminal():
-        before_compiling(announce)
+    jit.report_to(None if quiet else announce)
     paths = job.paths()
     images = job.images(paths)
     fit = Fit(plan, job.first(paths[0]), [path.name for path in paths], images)

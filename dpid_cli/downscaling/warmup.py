@@ -101,7 +101,8 @@ def cases(device: str = Device.CPU) -> list[Case]:
         ]
     every = []
     for method in METHODS.values():
-        for dtype in DTYPES:
+        learned = ("float64",) if method.differentiable else ()
+        for dtype in (*DTYPES, *learned):
             for channels in CHANNELS if method.by_channels else (1,):
                 every += [Case(dtype, channels, method.name, setting) for setting in method.settings]
         every += [Case(dtype, channels, method.name, extra) for dtype, channels, extra in method.extras]

@@ -16,14 +16,15 @@ import ctypes
 import itertools
 import os
 import struct
+import time
 import weakref
 from collections.abc import Callable
-from concurrent.futures import Future
-from threading import Lock, Thread
+from threading import Lock
 from typing import Any
 
 import numpy as np
 
+from dpid_cli.interrupts import interruptible
 from dpid_cli.kernels import cache
 from dpid_cli.kernels.flags import helpers
 
@@ -42,8 +43,11 @@ _PACK: dict[type, Callable[[Any], bytes]] = {
     type(None): lambda _: bytes(8),
 }
 _REMEMBERED = 256
+_CHANNELS = {1: "gray", 2: "gray+alpha", 3: "RGB", 4: "RGBA"}
+_DEPTHS = {"u1": "8-bit", "u2": "16-bit", "f4": "float32", "f8": "float64", "u4": "8-bit"}  # u4: packed
+Listener = Callable[[str, float | None], None]
 _lock = Lock()
-_announcements: list[Callable[[bool], None]] = []
+_listener: Listener | None = None
 _counts = {"compiled": 0, "found": 0}
 _kinds: dict[Any, int] = {}
 _unused = itertools.count()
@@ -86,8 +90,6 @@ class Kernel:
         key = tuple(map(_type, arguments))
         code = cache.read(name, key)
         if code is None:
-            for announce in _announcements:
-                announce(cache_folder() is not None)
             with cache.locked(name, key):
                 code = cache.read(name, key) or self._compiled(name, key, arguments)
         else:
@@ -96,20 +98,19 @@ class Kernel:
         return self._versions[kinds]
 
     def _compiled(self, name: str, key: tuple[Any, ...], arguments: tuple[Any, ...]) -> cache.MachineCode:
-        """Compile in a thread of its own, for which Ctrl-C does not wait: LLVM hears no signals."""
-        result: Future[cache.MachineCode] = Future()
+        """Compile, and tell the listener what for and since when."""
+        kind, start, listener = _kind_of_image(arguments), time.monotonic(), _listener
 
-        def compile_() -> None:
-            try:
-                from dpid_cli.kernels import compiler
+        def compile_() -> cache.MachineCode:
+            from dpid_cli.kernels import compiler
 
-                parts = compiler.compile_(self.function, arguments, self.fastmath, helpers())
-                result.set_result(cache.MachineCode(*parts))
-            except BaseException as error:
-                result.set_exception(error)
+            return cache.MachineCode(*compiler.compile_(self.function, arguments, self.fastmath, helpers()))
 
-        Thread(target=compile_, name="dpid compiler", daemon=True).start()
-        code = result.result()
+        if listener is None:
+            code = interruptible(compile_)
+        else:
+            code = interruptible(compile_, lambda: listener(kind, time.monotonic() - start))
+            listener(kind, None)
         cache.write(name, key, code)
         _counts["compiled"] += 1
         return code
@@ -174,11 +175,18 @@ def cache_counts() -> tuple[int, int]:
     return _counts["compiled"], _counts["found"]
 
 
-def before_compiling(tell: Callable[[bool], None]) -> None:
-    """Call ``tell(cached)`` once, before this process compiles its first kernel."""
+def report_to(listener: Listener | None) -> None:
+    """Call ``listener(kind, seconds)`` whenever this process compiles a kernel, if there is a listener.
 
-    def once(kept: bool) -> None:
-        _announcements.remove(once)
-        tell(kept)
+    `kind` is the kind of image, like "16-bit RGB"; `seconds` the time since the start, about once a second,
+    and None when the kernel is compiled.
+    """
+    global _listener  # noqa: PLW0603  # one per process, as the cache
+    _listener = listener
 
-    _announcements.append(once)
+
+def _kind_of_image(arguments: tuple[Any, ...]) -> str:
+    """The kind of image that arguments of a kernel belong to; nothing if none of them are its pixels."""
+    arrays = [each for each in arguments if isinstance(each, np.ndarray) and not each.flags.writeable]
+    channels = [_CHANNELS[len(each.channels)] for each in arguments if hasattr(each, "channels")]
+    return " ".join([_DEPTHS[arrays[0].dtype.str[1:]], *channels[:1]]) if arrays else ""

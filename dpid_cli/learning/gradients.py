@@ -153,6 +153,15 @@ def gradients(
     )
 
 
+def compile_kernels() -> None:
+    """Compile the kernels that `learn` calls besides those of `downscale`, or load them from disk."""
+    on_input = Filter(np.full((2, 2), 0.25), grid=FilterGrid.INPUT, scale=2, offset=(0, 0))
+    for channels in (1, 2, 3, 4):
+        image, upstream = np.zeros((4, 4, channels)), np.zeros((2, 2, channels))
+        for guidance in "gaussian", "box", on_input:
+            gradients(image, upstream, scale=2, guidance=guidance)
+
+
 def _planes(upstream: ArrayLike, shape: tuple[int, ...]) -> Array:
     """Check `upstream`, and return it as the kernels read it, (h, C, w)."""
     values = as_array(upstream, "upstream")

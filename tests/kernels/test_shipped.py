@@ -21,20 +21,26 @@ rng = np.random.default_rng(7)
 digest = hashlib.sha256()
 levels = rng.integers(0, 65536, (97, 131, 4), np.uint16)
 images = [(levels >> 8).astype(np.uint8)[..., :3], levels[..., 0].copy(), (levels / 65535).astype(np.float32)]
-for image in images:
+for image in images[: int(sys.argv[1])]:
     for scale in (2, 4, 3.3, 1.04):
-        for options in ({}, {"lambda_": 0.7}, {"method": "dpp", "alpha": 0.1}, {"linear": True}):
+        settings = {}, {"lambda_": 0.7}, {"method": "dpp", "alpha": 0.1}, {"linear": True}
+        for options in settings[: int(sys.argv[2])]:
             digest.update(downscale(image, scale=scale, **options).tobytes())
-    digest.update(downscale(image, scale=4, method="extremum").tobytes())
-    digest.update(downscale(image, scale=4, method="softpool").tobytes())
+    if len(sys.argv) > 3:
+        digest.update(downscale(image, scale=4, method="extremum").tobytes())
+        digest.update(downscale(image, scale=4, method="softpool").tobytes())
 print(digest.hexdigest(), *cache_counts())
 """
 
 
-def run(code: str, **variables: str) -> list[str]:
+def run(code: str, *words: str, **variables: str) -> list[str]:
     plain = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
     done = subprocess.run(
-        [sys.executable, "-c", code], env=plain | variables, capture_output=True, text=True, timeout=600
+        [sys.executable, "-c", code, *words],
+        env=plain | variables,
+        capture_output=True,
+        text=True,
+        timeout=1800,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
@@ -42,7 +48,7 @@ def run(code: str, **variables: str) -> list[str]:
 
 @pytest.mark.parametrize("level", cache.LEVELS)
 def test_archives_are_made_of_these_sources(level):
-    """Else run ``python -m dpid_cli.convert.ahead``."""
+    """Else run ``python -m dpid_cli.cli.ahead``."""
     with cache.archive(level).open("rb") as stream:
         names = json.loads(stream.readline())
     stale = [name for name in names if name.split("-")[1] != cache.sources(name.split(".")[0])]
@@ -57,11 +63,10 @@ import sys
 sys.modules["numba"] = None
 from dpid_cli.downscaling.warmup import cases
 from dpid_cli.kernels.jit import cache_counts
-from dpid_cli.pictures import FORMATS
+from dpid_cli.cli.ahead import compile_others
 for case in cases():
     case.compile()
-for codec in FORMATS.values():
-    codec.compile_kernels()
+compile_others()
 print(*cache_counts())
 """
     compiled, found = run(code, DPID_CACHE_DIR=str(tmp_path))
@@ -69,12 +74,16 @@ print(*cache_counts())
 
 
 @HERE
-def test_same_bytes_as_code_for_this_machine(tmp_path):
-    """Compiled for its CPU, with all of its features."""
+@pytest.mark.parametrize(
+    "words", [("1", "1"), pytest.param(("3", "4", "and picked"), marks=pytest.mark.soak)], ids=["dpid", "all"]
+)
+def test_same_bytes_as_code_for_this_machine(tmp_path, words):
+    """Compiled for its CPU, with all of its features: one kernel, or many in some minutes."""
     import llvmlite.binding as llvm
 
     own = {"NUMBA_CPU_NAME": llvm.get_host_cpu_name()}
-    (digest, compiled, _), (other, *_) = run(DIGEST, DPID_CACHE_DIR=str(tmp_path)), run(DIGEST, **own)
+    digest, compiled, _ = run(DIGEST, *words, DPID_CACHE_DIR=str(tmp_path))
+    other, *_ = run(DIGEST, *words, **own)
     assert digest == other
     assert int(compiled) == 0
 

@@ -7,13 +7,12 @@ libdeflate compresses, whose output does not depend on the CPU. A few rows are l
 from __future__ import annotations
 
 import zlib
-from concurrent.futures import Future
-from threading import Thread
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dpid_cli.interrupts import interruptible
 from dpid_cli.kernels.residuals import subtract_predictions
 
 # libdeflate's level for each of ours. Its 12 takes as long as zlib's 9, and was never larger.
@@ -48,23 +47,10 @@ def encoded(pixels: NDArray[Any], level: int, bits: int | None = None) -> list[b
 
 
 def _compressed(rows: Any, efforts: list[int]) -> bytes:
-    """The smallest of what these levels of libdeflate make.
-
-    libdeflate cannot be interrupted, and may take seconds. Waiting for a thread can be, and the end of the
-    process does not wait for this one.
-    """
+    """The smallest of what these levels of libdeflate make, in up to some seconds."""
     from imagecodecs import deflate_encode
 
-    result: Future[bytes] = Future()
-
-    def compress() -> None:
-        try:
-            result.set_result(min((bytes(deflate_encode(rows, e, raw=False)) for e in efforts), key=len))
-        except BaseException as error:  # raised by the one who waits
-            result.set_exception(error)
-
-    Thread(target=compress, daemon=True).start()
-    return result.result()
+    return interruptible(lambda: min((bytes(deflate_encode(rows, e, raw=False)) for e in efforts), key=len))
 
 
 def _filtered(pixels: NDArray[Any]) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""Make the archive of kernels that comes with the package: ``python -m dpid_cli.convert.ahead``.
+"""Make the archive of kernels that comes with the package: ``python -m dpid_cli.cli.ahead``.
 
 It compiles the kernels of `dpid warmup` for a level of CPUs, in a process for each CPU, and packs
 them (`dpid_cli.kernels.cache`). Run it when kernels have changed; a test says so.
@@ -12,12 +12,21 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 
+def compile_others() -> None:
+    """Compile the kernels of file formats and of learning, or load them from disk."""
+    from dpid_cli.learning import gradients
+    from dpid_cli.pictures import FORMATS
+
+    for format_ in FORMATS.values():
+        format_.compile_kernels()
+    gradients.compile_kernels()
+
+
 def main() -> None:
     """Compile and pack the kernels of every level."""
     from dpid_cli.downscaling.devices import available_threads
     from dpid_cli.downscaling.warmup import cases, compile_all
     from dpid_cli.kernels import cache
-    from dpid_cli.pictures import FORMATS
 
     every = cases()
     for level in cache.LEVELS:
@@ -27,8 +36,7 @@ def main() -> None:
             for number, _, _ in compile_all(every, max(2, available_threads())):  # not in this process
                 done += number
                 sys.stderr.write(f"\r{level} {done}/{len(every)}")
-            for format_ in FORMATS.values():
-                format_.compile_kernels()
+            compile_others()
             files = sorted(Path(folder).rglob("*.o"))
             path = cache.write_archive(level, files)
         sys.stderr.write(f"\n{path}: {len(files)} kernels, {path.stat().st_size / 1e6:.1f} MB\n")
