@@ -39,11 +39,37 @@ _FOLDER = re.compile(r"[0-9a-f]{16}")
 _UNUSED = 90 * 86400  # seconds after which another subfolder is removed
 _USED = "used"  # a file that was changed when a process last used the folder
 
-# What a level needs: its architecture, and features as LLVM names them.
-LEVELS = {
-    "x86-64-v3": ("x86_64", frozenset({"avx2", "bmi", "bmi2", "f16c", "fma", "lzcnt", "movbe"})),
-}
 _AHEAD = HERE / "ahead"
+BUILD = "DPID_BUILD_LEVEL"  # a variable: the level to compile for, whatever the CPU, without running the code
+_OTHER_CODE = ("NUMBA_", BUILD)  # how variables begin that ask for other machine code than usual
+
+
+class Level(NamedTuple):
+    """CPUs that share compiled kernels.
+
+    Attributes
+    ----------
+    triple : str
+        Their architecture and system, as LLVM names them.
+    cpu : str
+        The CPU that LLVM compiles for.
+    features : frozenset of str
+        What they all have, as LLVM names it, if not every CPU of the architecture has it.
+    """
+
+    triple: str
+    cpu: str
+    features: frozenset[str] = frozenset()
+
+
+LEVELS = {
+    "x86-64-v3": Level(
+        "x86_64-unknown-linux-gnu",
+        "x86-64-v3",
+        frozenset({"avx2", "bmi", "bmi2", "f16c", "fma", "lzcnt", "movbe"}),
+    ),
+    "aarch64": Level("aarch64-unknown-linux-gnu", "generic"),
+}
 
 
 class MachineCode(NamedTuple):
@@ -156,7 +182,7 @@ def _circumstances() -> Iterator[bytes]:
     yield llvm.get_host_cpu_name().encode()
     yield llvm.get_host_cpu_features().flatten().encode()
     for name, value in sorted(os.environ.items()):
-        if name.startswith("NUMBA_"):
+        if name.startswith(_OTHER_CODE):
             yield f"{name}={value}".encode(errors="surrogateescape")
 
 
@@ -284,16 +310,26 @@ def archive(level: str) -> Path:
 
 @cache
 def archive_here() -> Path | None:
-    """The archive for this machine; None if there is none, or if variables of Numba ask for other code."""
-    if sys.platform != "linux" or any(name.startswith("NUMBA_") for name in os.environ):
+    """The archive for this machine; None if there is none, or if variables ask for other code."""
+    if sys.platform != "linux" or any(name.startswith(_OTHER_CODE) for name in os.environ):
         return None
-    architecture = llvm.get_default_triple().partition("-")[0]
-    for level, (needed, features) in LEVELS.items():
-        if needed == architecture:
+    architecture = _architecture(llvm.get_default_triple())
+    for name, level in LEVELS.items():
+        if _architecture(level.triple) == architecture:
             there = llvm.get_host_cpu_features()
-            if all(there.get(feature) for feature in features):
-                return archive(level)
+            if all(there.get(feature) for feature in level.features):
+                return archive(name)
     return None
+
+
+def _architecture(triple: str) -> str:
+    return triple.partition("-")[0]
+
+
+def build_level() -> Level | None:
+    """The level that `BUILD` names; None to compile for this machine."""
+    name = os.environ.get(BUILD)
+    return LEVELS[name] if name else None
 
 
 @cache

@@ -21,6 +21,8 @@ from numba.core.cpu_options import FastMathOptions
 from numba.core.registry import cpu_target
 from numba.extending import register_jitable
 
+from dpid_cli.kernels.cache import build_level
+
 _ENTRY = ".enter"  # follows the name of the kernel
 _RESULTS = 2  # Numba's first two arguments say where results and exceptions go
 _registered: set[Callable[..., Any]] = set()
@@ -47,6 +49,20 @@ class _Library(JITCodeLibrary):
 
 class _Codegen(JITCPUCodegen):
     _library_class = _Library
+
+    def _init(self, llvm_module: llvm.ModuleRef) -> None:
+        super()._init(llvm_module)
+        if build_level():
+            self._tm = target_machine()  # whose costs the optimisation weighs
+            self._target_data = self._tm.target_data
+            self._data_layout = str(self._target_data)
+
+    def _create_empty_module(self, name: str) -> Any:
+        module = super()._create_empty_module(name)
+        level = build_level()
+        if level:
+            module.triple = level.triple
+        return module
 
     def _add_module(self, module: llvm.ModuleRef) -> None:
         pass  # to the code that is loaded
@@ -110,11 +126,16 @@ def _entry(kernel: llvm.ValueRef) -> str:
 
 
 def target_machine() -> llvm.TargetMachine:
-    """The CPU that Numba compiles for."""
-    _, processor, features = cpu_target.target_context.codegen().magic_tuple()
-    return llvm.Target.from_default_triple().create_target_machine(
-        cpu=processor, features=features, opt=int(config.OPT), jit=True
-    )
+    """The CPU to compile for: that of a level, or the one that Numba compiles for."""
+    level = build_level()
+    if level:
+        llvm.initialize_all_targets()
+        llvm.initialize_all_asmprinters()
+        target, processor, features = llvm.Target.from_triple(level.triple), level.cpu, ""
+    else:
+        target = llvm.Target.from_default_triple()
+        _, processor, features = cpu_target.target_context.codegen().magic_tuple()
+    return target.create_target_machine(cpu=processor, features=features, opt=int(config.OPT), jit=True)
 
 
 def llvm_module(
