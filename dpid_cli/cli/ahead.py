@@ -33,13 +33,12 @@ def build(level: str) -> None:
     every = cases()
     with TemporaryDirectory() as folder:
         # Kernels that do not run leave arrays as they are, in which NumPy may find anything.
-        quiet = {"PYTHONWARNINGS": "ignore::RuntimeWarning"}
-        os.environ |= {"DPID_CACHE_DIR": folder, cache.BUILD: level, **quiet}
+        os.environ |= {"DPID_CACHE_DIR": folder, "PYTHONWARNINGS": "ignore::RuntimeWarning"}
         done = 0
-        for number, _, _ in compile_all(every, max(2, available_threads())):  # not in this process
+        for number, _, _ in compile_all(every, available_threads(), level):
             done += number
             sys.stderr.write(f"\r{level} {done}/{len(every)}")
-        with ProcessPoolExecutor(1, get_context("spawn")) as other:
+        with ProcessPoolExecutor(1, get_context("spawn"), cache.build_for, (level,)) as other:
             other.submit(compile_others).result()
         files = sorted(Path(folder).rglob("*.o"))
         path = cache.write_archive(level, files)

@@ -40,8 +40,6 @@ _UNUSED = 90 * 86400  # seconds after which another subfolder is removed
 _USED = "used"  # a file that was changed when a process last used the folder
 
 _AHEAD = HERE / "ahead"
-BUILD = "DPID_BUILD_LEVEL"  # a variable: the level to compile for, whatever the CPU, without running the code
-_OTHER_CODE = ("NUMBA_", BUILD)  # how variables begin that ask for other machine code than usual
 
 
 class Level(NamedTuple):
@@ -70,6 +68,25 @@ LEVELS = {
     ),
     "aarch64": Level("aarch64-unknown-linux-gnu", "generic"),
 }
+
+
+_build_level: Level | None = None
+
+
+def build_for(level: str) -> None:
+    """From now on, let this process compile for a level, whatever its CPU, and run no kernel.
+
+    What it computes has no meaning then.
+    """
+    global _build_level  # noqa: PLW0603  # one per process, as the folder
+    _build_level = LEVELS[level]
+    for answer in folder, archive_here, index:
+        answer.cache_clear()
+
+
+def build_level() -> Level | None:
+    """The level that this process compiles for; None if it compiles for its CPU and runs the code."""
+    return _build_level
 
 
 class MachineCode(NamedTuple):
@@ -181,8 +198,11 @@ def _circumstances() -> Iterator[bytes]:
     yield llvm.get_default_triple().encode()
     yield llvm.get_host_cpu_name().encode()
     yield llvm.get_host_cpu_features().flatten().encode()
+    level = build_level()
+    if level is not None:
+        yield f"{level.triple} {level.cpu}".encode()
     for name, value in sorted(os.environ.items()):
-        if name.startswith(_OTHER_CODE):
+        if name.startswith("NUMBA_"):
             yield f"{name}={value}".encode(errors="surrogateescape")
 
 
@@ -310,8 +330,8 @@ def archive(level: str) -> Path:
 
 @cache
 def archive_here() -> Path | None:
-    """The archive for this machine; None if there is none, or if variables ask for other code."""
-    if sys.platform != "linux" or any(name.startswith(_OTHER_CODE) for name in os.environ):
+    """The archive for this machine; None if there is none, or if variables of Numba ask for other code."""
+    if sys.platform != "linux" or build_level() or any(name.startswith("NUMBA_") for name in os.environ):
         return None
     architecture = _architecture(llvm.get_default_triple())
     for name, level in LEVELS.items():
@@ -324,12 +344,6 @@ def archive_here() -> Path | None:
 
 def _architecture(triple: str) -> str:
     return triple.partition("-")[0]
-
-
-def build_level() -> Level | None:
-    """The level that `BUILD` names; None to compile for this machine."""
-    name = os.environ.get(BUILD)
-    return LEVELS[name] if name else None
 
 
 @cache

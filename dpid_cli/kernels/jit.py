@@ -105,7 +105,8 @@ class Kernel:
         def compile_() -> cache.MachineCode:
             from dpid_cli.kernels import compiler
 
-            return cache.MachineCode(*compiler.compile_(self.function, arguments, self.fastmath, helpers()))
+            code = compiler.compile_(self.function, arguments, self.fastmath, helpers(), cache.build_level())
+            return cache.MachineCode(*code)
 
         if listener is None:
             code = interruptible(compile_)
