@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from dpid_cli.downscaling.choices import Device
 from dpid_cli.downscaling.devices import device_for
 from dpid_cli.downscaling.registry import METHODS, PARAMETERS
 from dpid_cli.errors import DpidError
-from dpid_cli.kernels.cache import cuda_folder
+from dpid_cli.kernels.cache import build_for, cuda_folder
 from dpid_cli.kernels.jit import cache_counts, cache_folder
 
 CHANNELS = {1: "gray", 2: "gray+alpha", 3: "RGB", 4: "RGBA"}
@@ -50,17 +51,24 @@ class Case:
         downscale(pixels, scale=2, method=self.method, device=self.device, **self.arguments)
 
 
-def compile_all(every: Sequence[Case], processes: int) -> Iterator[tuple[int, int, int]]:
-    """Compile kernels in processes; yields numbers of cases, compiled and found kernels, part by part."""
+def compile_all(
+    every: Sequence[Case], processes: int, level: str | None = None
+) -> Iterator[tuple[int, int, int]]:
+    """Compile kernels in processes; yields numbers of cases, compiled and found kernels, part by part.
+
+    The kernels are for this CPU, or for a level of `kernels.cache.LEVELS`.
+    """
     parts = [every[start : start + _PART] for start in range(0, len(every), _PART)]
-    if processes == 1:
+    if processes == 1 and level is None:
         yield from map(_compile, parts)
         return
     for start in range(0, len(parts), _PARTS * processes):
-        yield from _in_processes(parts[start : start + _PARTS * processes], processes)
+        yield from _in_processes(parts[start : start + _PARTS * processes], processes, level)
 
 
-def _in_processes(parts: Sequence[Sequence[Case]], processes: int) -> Iterator[tuple[int, int, int]]:
+def _in_processes(
+    parts: Sequence[Sequence[Case]], processes: int, level: str | None
+) -> Iterator[tuple[int, int, int]]:
     import multiprocessing
     import signal
     from concurrent.futures import ProcessPoolExecutor
@@ -73,7 +81,7 @@ def _in_processes(parts: Sequence[Sequence[Case]], processes: int) -> Iterator[t
     )
     with pool:
         try:
-            yield from pool.map(_compile, parts)
+            yield from pool.map(_compile, parts, repeat(level))
         except BaseException:
             for child in multiprocessing.active_children():
                 child.terminate()
@@ -81,7 +89,9 @@ def _in_processes(parts: Sequence[Sequence[Case]], processes: int) -> Iterator[t
             raise
 
 
-def _compile(part: Sequence[Case]) -> tuple[int, int, int]:
+def _compile(part: Sequence[Case], level: str | None = None) -> tuple[int, int, int]:
+    if level is not None:
+        build_for(level)
     before = cache_counts()
     for case in part:
         case.compile()

@@ -37,12 +37,53 @@ _FOLDER = re.compile(r"[0-9a-f]{16}")
 _UNUSED = 90 * 86400  # seconds after which another subfolder is removed
 _USED = "used"  # a file that was changed when a process last used the folder
 
-# What a level needs: features of the CPU, as Linux names them. All are of x86-64.
-LEVELS = {
-    "x86-64-v3": frozenset({"abm", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe"}),
-}
 _AHEAD = HERE / "ahead"
 _FIRST_CPU = 2**13  # bytes of the description of CPUs, which takes long to read where there are many
+
+
+class Level(NamedTuple):
+    """CPUs that share compiled kernels.
+
+    Attributes
+    ----------
+    triple : str
+        Their architecture and system, as LLVM names them.
+    cpu : str
+        The CPU that LLVM compiles for.
+    features : frozenset of str
+        What they all have, as Linux names it, if not every CPU of the architecture has it.
+    """
+
+    triple: str
+    cpu: str
+    features: frozenset[str] = frozenset()
+
+
+LEVELS = {
+    "x86-64-v3": Level(
+        "x86_64-unknown-linux-gnu",
+        "x86-64-v3",
+        frozenset({"abm", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe"}),
+    ),
+    "aarch64": Level("aarch64-unknown-linux-gnu", "generic"),
+}
+_build_level: Level | None = None
+
+
+def build_for(level: str) -> None:
+    """From now on, let this process compile for a level, whatever its CPU, and run no kernel.
+
+    What it computes has no meaning then.
+    """
+    global _build_level  # noqa: PLW0603  # one per process, as the folder
+    _build_level = LEVELS[level]
+    for answer in folder, archive_here, index:
+        answer.cache_clear()
+
+
+def build_level() -> Level | None:
+    """The level that this process compiles for; None if it compiles for its CPU and runs the code."""
+    return _build_level
 
 
 class MachineCode(NamedTuple):
@@ -157,6 +198,9 @@ def _circumstances() -> Iterator[bytes]:
     yield llvm.get_default_triple().encode()
     yield llvm.get_host_cpu_name().encode()
     yield llvm.get_host_cpu_features().flatten().encode()
+    level = build_level()
+    if level is not None:
+        yield f"{level.triple} {level.cpu}".encode()
     for name, value in sorted(os.environ.items()):
         if name.startswith("NUMBA_"):
             yield f"{name}={value}".encode(errors="surrogateescape")
@@ -305,15 +349,24 @@ def archive(level: str) -> Path:
 @cache
 def archive_here() -> Path | None:
     """The archive for this machine; None if there is none, or if variables of Numba ask for other code."""
-    if sys.platform != "linux" or any(name.startswith("NUMBA_") for name in os.environ):
+    if sys.platform != "linux" or build_level() or any(name.startswith("NUMBA_") for name in os.environ):
         return None
+    for name, level in LEVELS.items():
+        if _architecture(level.triple) == os.uname().machine and level.features <= _features():
+            return archive(name)
+    return None
+
+
+def _features() -> frozenset[str]:
+    """What the CPU has, as Linux names it on x86."""
     with suppress(OSError), Path("/proc/cpuinfo").open() as stream:
         listed = re.search(r"^flags\s*:(.*)", stream.read(_FIRST_CPU), re.MULTILINE)
-        features = frozenset(listed[1].split() if listed else ())
-        for level, needed in LEVELS.items():
-            if needed <= features:
-                return archive(level)
-    return None
+        return frozenset(listed[1].split() if listed else ())
+    return frozenset()
+
+
+def _architecture(triple: str) -> str:
+    return triple.partition("-")[0]
 
 
 @cache

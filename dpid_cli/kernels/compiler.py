@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import llvmlite.binding as llvm
 from numba import typeof, types
@@ -20,6 +20,9 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.cpu_options import FastMathOptions
 from numba.core.registry import cpu_target
 from numba.extending import register_jitable
+
+if TYPE_CHECKING:
+    from dpid_cli.kernels.cache import Level
 
 _ENTRY = ".enter"  # follows the name of the kernel
 _RESULTS = 2  # Numba's first two arguments say where results and exceptions go
@@ -48,6 +51,23 @@ class _Library(JITCodeLibrary):  # type: ignore[misc]  # Numba has no types
 class _Codegen(JITCPUCodegen):  # type: ignore[misc]
     _library_class = _Library
 
+    def __init__(self, module_name: str, level: Level | None) -> None:
+        self.level = level
+        super().__init__(module_name)
+
+    def _init(self, llvm_module: llvm.ModuleRef) -> None:
+        super()._init(llvm_module)
+        if self.level:
+            self._tm = target_machine(self.level)  # whose costs the optimisation weighs
+            self._target_data = self._tm.target_data
+            self._data_layout = str(self._target_data)
+
+    def _create_empty_module(self, name: str) -> Any:
+        module = super()._create_empty_module(name)
+        if self.level:
+            module.triple = self.level.triple
+        return module
+
     def _add_module(self, module: llvm.ModuleRef) -> None:
         pass  # to the code that is loaded
 
@@ -56,15 +76,15 @@ class _Codegen(JITCPUCodegen):  # type: ignore[misc]
 
 
 @cache
-def _codegen() -> _Codegen:
-    return _Codegen("dpid")
+def _codegen(level: Level | None) -> _Codegen:
+    return _Codegen("dpid", level)
 
 
 @contextmanager
-def _without_machine_code(target: Any) -> Iterator[None]:
+def _without_machine_code(target: Any, level: Level | None) -> Iterator[None]:
     """Let Numba stop at LLVM code. Its lock must be held: the target is that of all functions."""
     usual = target._internal_codegen
-    target._internal_codegen = _codegen()
+    target._internal_codegen = _codegen(level)
     try:
         yield
     finally:
@@ -76,12 +96,16 @@ def compile_(
     arguments: tuple[Any, ...],
     fastmath: frozenset[str],
     helpers: Mapping[Callable[..., Any], bool],
+    level: Level | None = None,
 ) -> tuple[str, list[str], bytes]:
-    """Compile a kernel for arguments of these types; returns the fields of `cache.MachineCode`."""
-    module, symbol = llvm_module(function, arguments, fastmath, helpers)
+    """Compile a kernel for arguments of these types; returns the fields of `cache.MachineCode`.
+
+    A process compiles either for its own CPU or for one level, because Numba keeps the code of helpers.
+    """
+    module, symbol = llvm_module(function, arguments, fastmath, helpers, level)
     module.link_in(llvm.parse_assembly(_entry(module.get_function(symbol))))
     called = [f.name for f in module.functions if f.is_declaration and not f.name.startswith("llvm.")]
-    return symbol + _ENTRY, called, target_machine().emit_object(module)
+    return symbol + _ENTRY, called, target_machine(level).emit_object(module)
 
 
 def _entry(kernel: llvm.ValueRef) -> str:
@@ -109,12 +133,16 @@ def _entry(kernel: llvm.ValueRef) -> str:
         }}"""
 
 
-def target_machine() -> llvm.TargetMachine:
-    """The CPU that Numba compiles for."""
-    _, processor, features = cpu_target.target_context.codegen().magic_tuple()
-    return llvm.Target.from_default_triple().create_target_machine(
-        cpu=processor, features=features, opt=int(config.OPT), jit=True
-    )
+def target_machine(level: Level | None = None) -> llvm.TargetMachine:
+    """The CPU to compile for: that of a level, or the one that Numba compiles for."""
+    if level:
+        llvm.initialize_all_targets()
+        llvm.initialize_all_asmprinters()
+        target, processor, features = llvm.Target.from_triple(level.triple), level.cpu, ""
+    else:
+        target = llvm.Target.from_default_triple()
+        _, processor, features = cpu_target.target_context.codegen().magic_tuple()
+    return target.create_target_machine(cpu=processor, features=features, opt=int(config.OPT), jit=True)
 
 
 def llvm_module(
@@ -122,6 +150,7 @@ def llvm_module(
     arguments: tuple[Any, ...],
     fastmath: frozenset[str],
     helpers: Mapping[Callable[..., Any], bool],
+    level: Level | None = None,
 ) -> tuple[llvm.ModuleRef, str]:
     """Optimised LLVM code of a kernel, and the name of its function."""
     for new in helpers.keys() - _registered:
@@ -138,7 +167,7 @@ def llvm_module(
     with global_compiler_lock:
         typing.refresh()
         target.refresh()
-        with _without_machine_code(target):
+        with _without_machine_code(target, level):
             result = compile_extra(typing, target, function, signature, types.none, flags, {})
         result.library.finalize()
         return result.library.optimise(), result.fndesc.llvm_func_name

@@ -94,7 +94,8 @@ class Kernel:
                 code = cache.read(name, key) or self._compiled(name, key, arguments)
         else:
             _counts["found"] += 1
-        self._versions[kinds] = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_char_p)(cache.load(code))
+        entry = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_char_p)
+        self._versions[kinds] = _do_nothing if cache.build_level() else entry(cache.load(code))
         return self._versions[kinds]
 
     def _compiled(self, name: str, key: tuple[Any, ...], arguments: tuple[Any, ...]) -> cache.MachineCode:
@@ -104,7 +105,8 @@ class Kernel:
         def compile_() -> cache.MachineCode:
             from dpid_cli.kernels import compiler
 
-            return cache.MachineCode(*compiler.compile_(self.function, arguments, self.fastmath, helpers()))
+            code = compiler.compile_(self.function, arguments, self.fastmath, helpers(), cache.build_level())
+            return cache.MachineCode(*code)
 
         if listener is None:
             code = interruptible(compile_)
@@ -114,6 +116,11 @@ class Kernel:
         cache.write(name, key, code)
         _counts["compiled"] += 1
         return code
+
+
+def _do_nothing(slots: bytes) -> int:
+    """Stands for code that this CPU may be unable to run."""
+    return 0
 
 
 def _passed(argument: Any) -> tuple[int, bytes]:
