@@ -138,8 +138,7 @@ _POWERS: Settings = (
 _LINEAR: Mapping[str, Any] = {"linear": True}
 _DPID_EXTRAS = (
     ("uint8", 1, {"guidance": "photo"}),
-    *(("uint8", channels, _LINEAR) for channels in (1, 3)),
-    *((dtype, 1, _LINEAR) for dtype in ("uint16", "float32")),
+    *((dtype, channels, _LINEAR) for dtype in ("uint8", "uint16", "float32") for channels in (1, 2, 3, 4)),
     *(("uint8", 1, {"lambda_": lambda_, **_LINEAR}) for lambda_ in (0.5, 2.0)),
 )
 _EXPECTED = {"form": "expected"}
@@ -193,7 +192,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             ),
             Method(
                 "box", "mean of the window", "average pooling", "detail", WindowParameters, packed=True,
-                linear=_MEAN, gpu=True, settings=({"window": 3},),
+                linear=_MEAN, gpu=True, by_channels=True, settings=({}, {"window": 3}),
             ),
             _order("max", "largest value of each channel", "max pooling"),
             _order("min", "smallest value of each channel", "min pooling"),

@@ -36,18 +36,21 @@ class Case:
     method: str
     arguments: Mapping[str, Any]
     device: str = Device.CPU
+    packed: bool = True  # whether pixels of colour take four bytes, as decoders return them
 
     def __str__(self) -> str:
         words = [
             f"{PARAMETERS[name].label} {value}" if name in PARAMETERS else name
             for name, value in self.arguments.items()
         ]
-        return ", ".join([f"{self.dtype} {CHANNELS[self.channels]}", self.method, *words])
+        kind = f"{self.dtype} {CHANNELS[self.channels]}" + ("" if self.packed else " without gaps")
+        return ", ".join([kind, self.method, *words])
 
     def compile(self) -> None:
         """Compile the kernels of this case, or load them from disk; they are the same for every size."""
-        four = np.zeros((4, 4, 4), self.dtype)  # bytes per pixel of colour, as decoders return them
-        pixels = four[..., : self.channels]
+        pixels = np.zeros((4, 4, 4), self.dtype)[..., : self.channels]
+        if not self.packed:
+            pixels = pixels.copy()
         downscale(pixels, scale=2, method=self.method, device=self.device, **self.arguments)
 
 
@@ -115,6 +118,8 @@ def cases(device: str = Device.CPU) -> list[Case]:
         for dtype in (*DTYPES, *learned):
             for channels in CHANNELS if method.by_channels else (1,):
                 every += [Case(dtype, channels, method.name, setting) for setting in method.settings]
+        if method.packed:
+            every += [Case("uint8", 3, method.name, setting, packed=False) for setting in method.settings]
         every += [Case(dtype, channels, method.name, extra) for dtype, channels, extra in method.extras]
     return every
 

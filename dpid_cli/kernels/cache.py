@@ -21,7 +21,7 @@ import stat
 import sys
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from hashlib import sha256
@@ -352,12 +352,12 @@ def archive_here() -> Path | None:
     if sys.platform != "linux" or build_level() or any(name.startswith("NUMBA_") for name in os.environ):
         return None
     for name, level in LEVELS.items():
-        if _architecture(level.triple) == os.uname().machine and level.features <= _features():
+        if _architecture(level.triple) == os.uname().machine and level.features <= cpu_features():
             return archive(name)
     return None
 
 
-def _features() -> frozenset[str]:
+def cpu_features() -> frozenset[str]:
     """What the CPU has, as Linux names it on x86."""
     with suppress(OSError), Path("/proc/cpuinfo").open() as stream:
         listed = re.search(r"^flags\s*:(.*)", stream.read(_FIRST_CPU), re.MULTILINE)
@@ -397,16 +397,3 @@ def shipped(name: str) -> bytes:
         stream.seek(begin + offset)
         return zlib.decompress(stream.read(length))
     return b""
-
-
-def write_archive(level: str, files: Iterable[Path]) -> Path:
-    """Make the archive of a level of files of the cache; returns its path."""
-    places, content = {}, b""
-    for path in files:
-        packed = zlib.compress(path.read_bytes(), 9)
-        places[path.name] = len(content), len(packed)
-        content += packed
-    target = archive(level)
-    target.parent.mkdir(exist_ok=True)
-    target.write_bytes(json.dumps(places).encode() + b"\n" + content)
-    return target

@@ -95,12 +95,12 @@ from dpid_cli.downscaling import warmup
 every = warmup.cases
 warmup.cases = lambda device: [case for case in every(device) if str(case) == "uint8 RGB, dpp"]
 {RUN}"""
-    first, second = (python(code, "warmup", "-j", "1", **cache) for _ in range(2))
+    first, second = (python(code, "warmup", "-m", "dpp", "-j", "1", **cache) for _ in range(2))
     assert (first.returncode, first.stderr) == (0, "")
     folder, compiled, found = (line.split()[-1] for line in first.stdout.splitlines())
     assert Path(folder).is_relative_to(cache["DPID_CACHE_DIR"])
-    assert (int(compiled), int(found)) == (1, 3)
-    assert [line.split()[-1] for line in second.stdout.splitlines()] == [folder, "0", "4"]
+    assert (int(compiled), int(found)) == (1, 0)
+    assert [line.split()[-1] for line in second.stdout.splitlines()] == [folder, "0", "1"]
     for scale in "1.7", "2", "40":
         assert watched(*SHRINK, "-m", "dpp", "-s", scale, **cache) == (0, "")
 
