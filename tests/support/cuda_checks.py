@@ -328,7 +328,7 @@ def test_info_and_warmup(monkeypatch, capsys):
     (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("cuda "))
     assert "none" not in line and ("simulated" in line or "compute capability" in line)
     every = warmup.cases("cuda")
-    assert len({str(case) for case in every}) == len(every) == 12 * (2 * 5 + 4)
+    assert len({str(case) for case in every}) == len(every) == 12 * (2 * 5 + 5)
     monkeypatch.setattr(warmup, "cases", lambda device: every[:2])
     with pytest.raises(SystemExit) as done:
         main(["warmup", "--device", "cuda"])
