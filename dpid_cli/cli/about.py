@@ -132,12 +132,13 @@ def warmup_command(
         total += Counter(done=done, compiled=compiled, found=found)
         if on_terminal() and not quiet:
             say(f"{total['done']}/{len(chosen)} {chosen[total['done'] - 1]}")
-    before = counts("cpu")
-    if not method:
+    if device != "cpu":
+        total["compiled"], total["found"] = counts(device)
+    elif not method:
+        before = counts(device)
         compile_others()
-    after = counts("cpu") if device == "cpu" else counts(device)
-    own = before if device == "cpu" else (0, 0)
-    total += Counter(compiled=after[0] - own[0], found=after[1] - own[1])
+        for name, earlier, now in zip(("compiled", "found"), before, counts(device), strict=True):
+            total[name] += now - earlier
     if not quiet:
         numbers = f"compiled      {total['compiled']}\nfound         {total['found']}"
         click.echo(f"kernel cache  {folder}\n{numbers}")
