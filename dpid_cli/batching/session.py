@@ -23,7 +23,7 @@ from dpid_cli.files import storage
 if TYPE_CHECKING:
     from dpid_cli.batching.spec import BatchSpec
 
-PROCESSES_FROM = 500  # inputs, which make up for the start of processes
+PROCESSES_FROM = 1000  # inputs, which make up for the start of processes
 # Chunks for processes: handing one over takes about 0.2 ms, and Ctrl-C waits for all of it.
 _LARGEST_CHUNK, _CHUNK_SECONDS = 16, 0.05
 

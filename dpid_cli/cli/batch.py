@@ -92,7 +92,7 @@ OPTIONS = sections(
     shared.device_option(*Device.words()),
     option("-j --workers N", "Downscale N images at a time.", number(1), shown="all CPU cores"),
     option("--processes/--threads", "Run the workers as processes, or as threads of one process.",
-           default=None, shown="processes from 500 inputs on"),
+           default=None, shown="processes from 1000 inputs on"),
     option("--dask ADDRESS|local", "Run on a Dask cluster: the scheduler's address, or local for "
            "processes on this machine."),
     option("--chunk N", "With --dask: give a worker at most N images at a time.", number(1), shown="16"),
