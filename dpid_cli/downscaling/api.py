@@ -113,7 +113,8 @@ def downscale(
         The values of black and white in an image of floats, such as (0, 255) or (-430.0, 8849.0). They are
         mapped to [0, 1] before, and the output is mapped back. (0, 1) computes any values unchanged.
     threads : int, optional
-        Number of threads, by default one for each available CPU. The result does not depend on it.
+        Most threads to use, by default one for each available CPU; small images need one. The result does
+        not depend on it.
     device : {"cpu", "cuda", "auto"}, default "cpu"
         Where to compute. "cuda" is a GPU, which supports ``dpid``, ``dpp``, ``box``, ``max``, ``min`` and
         ``extremum`` for all types but float64. Its results differ from those of the CPU by at most one level
@@ -205,10 +206,11 @@ def downscale(
     if not whole_pixels or not (on_gpu or (chosen.packed and grid.window is None)):
         raster = raster.unpacked()
     output = np.empty((grid.ys.target, grid.xs.target * raster.channels), raster.dtype)
+    light = None if transfer is None else Light(transfer, raster)
     if on_gpu:
-        launch.downscale(output, raster, grid, chosen.name, parameters)
+        launch.downscale(output, raster, grid, chosen.name, parameters, light)
     else:
-        _on_cpu(output, raster, grid, chosen, parameters, transfer, count)
+        _on_cpu(output, raster, grid, chosen, parameters, light, count)
     return _on_own_scale(output, raster, span).reshape(shape)
 
 
@@ -225,14 +227,13 @@ def _on_cpu(
     grid: Grid,
     method: Method,
     parameters: Parameters,
-    transfer: Transfer | None,
+    light: Light | None,
     threads: int,
 ) -> None:
     """Fill `output`, (h, w * C), strip by strip."""
     family = method.load()
     if hasattr(family, "prepare"):
         parameters = family.prepare(raster, grid, parameters)
-    light = None if transfer is None else Light(transfer, raster)
     of_thread = threading.local()
 
     def render(start: int, stop: int) -> None:
@@ -241,7 +242,7 @@ def _on_cpu(
         strip = strips.Strip(raster, grid, start, stop, of_thread.workspace, light)
         family.fill(output[start:stop], method.name, strip, parameters)
 
-    rows = grid.ys.target
+    rows, threads = grid.ys.target, strips.worthwhile(threads, raster.rows.nbytes)
     parts = [(0, rows)]
     bytes_per_row = raster.rows.nbytes / rows
     if method.family == "detail" and family.rolls(raster, grid, parameters, light):

@@ -43,7 +43,7 @@ def device_for(device: object, method: Method, image: Any = None, *, linear: boo
     """Choose the device to compute on, "cpu" or "cuda".
 
     "auto" is the GPU if there is one, it supports the method and the `image`, if known, is not float64. For
-    an image in GPU memory it is always the GPU. Linear light, if `linear` is set, runs on the CPU only.
+    an image in GPU memory it is always the GPU, which then cannot average in linear light.
     Raises an `ArgumentError` if there is no such device, or it cannot compute this.
     """
     device = Device.named("device", device)
@@ -52,10 +52,10 @@ def device_for(device: object, method: Method, image: Any = None, *, linear: boo
         raise ArgumentError("device: the image is in GPU memory: use device cuda, or copy it to the CPU")
     linear = linear and method.linear != LinearLight.PICKED  # which is the same with and without
     optional = device == Device.AUTO and not resident
-    if device == Device.CPU or (optional and (linear or not _suits(method, image))):
+    if device == Device.CPU or (optional and not _suits(method, image)):
         return Device.CPU
-    if linear:
-        raise ArgumentError("linear: not available on the GPU: use device cpu")
+    if linear and resident:
+        raise ArgumentError("linear: not available for images in GPU memory: copy it to the CPU")
     if not method.gpu:
         able = ", ".join(m.name for m in METHODS.values() if m.gpu)
         raise ArgumentError(f"device: {method.name} runs on the CPU only: use device cpu, or one of {able}")

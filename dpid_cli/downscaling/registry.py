@@ -133,14 +133,20 @@ _ADAPOOL = "Stergiou & Poppe 2022"
 # to blend in, a power that could underflow, no power, and half of the reward.
 _PLAIN: Settings = ({},)
 _POWERS: Settings = (
-    {}, {"lambda_": 0.5, "alpha": 0.1}, {"lambda_": 8.0}, {"lambda_": 2.0}, {"variant": "asym"},
+    {}, {"lambda_": 0.7, "alpha": 0.1}, {"lambda_": 8.0}, {"lambda_": 2.0}, {"variant": "asym"},
 )  # fmt: skip
 _LINEAR: Mapping[str, Any] = {"linear": True}
+# For bytes of gray and RGB: weights that are products of roots; light that is looked up.
+_ROOTS: Settings = tuple({"lambda_": lambda_} for lambda_ in (0.25, 0.5, 0.75, 1.5, 3.0, 4.0))
+_LIT: Settings = tuple({**arguments, **_LINEAR} for arguments in _POWERS[:2] + _POWERS[3:4])
+_DETAIL_EXTRAS = tuple(("uint8", channels, extra) for channels in (1, 3) for extra in (*_ROOTS, *_LIT))
 _DPID_EXTRAS = (
     ("uint8", 1, {"guidance": "photo"}),
-    *((dtype, channels, _LINEAR) for dtype in ("uint8", "uint16", "float32") for channels in (1, 2, 3, 4)),
-    *(("uint8", 1, {"lambda_": lambda_, **_LINEAR}) for lambda_ in (0.5, 2.0)),
+    *(("uint8", channels, _LINEAR) for channels in (2, 4)),
+    *((dtype, channels, _LINEAR) for dtype in ("uint16", "float32") for channels in (1, 2, 3, 4)),
+    *(("uint16", 1, extra) for extra in _LIT[1:]),
 )
+_BOX_EXTRAS = tuple(("uint8", channels, _LINEAR) for channels in (1, 3))
 _EXPECTED = {"form": "expected"}
 
 
@@ -183,16 +189,18 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         for m in (
             _detail(
                 "dpid", "weights by colour distance from the smoothed mean", _WEBER, sets.DetailParameters,
-                extras=_DPID_EXTRAS,
+                extras=_DETAIL_EXTRAS + _DPID_EXTRAS,
             ),
-            _detail("dpp", "weights by distance per channel", _SAEEDAN, sets.DppParameters),
+            _detail(
+                "dpp", "weights by distance per channel", _SAEEDAN, sets.DppParameters, extras=_DETAIL_EXTRAS
+            ),
             Method(
                 "s3dpp", "dpp at random rows and columns", _SAEEDAN, "spatial", sets.S3dppParameters,
                 extras=tuple(("uint8", channels, _EXPECTED) for channels in (1, 2, 3, 4)),
             ),
             Method(
                 "box", "mean of the window", "average pooling", "detail", WindowParameters, packed=True,
-                linear=_MEAN, gpu=True, by_channels=True, settings=({}, {"window": 3}),
+                linear=_MEAN, gpu=True, by_channels=True, settings=({}, {"window": 3}), extras=_BOX_EXTRAS,
             ),
             _order("max", "largest value of each channel", "max pooling"),
             _order("min", "smallest value of each channel", "min pooling"),

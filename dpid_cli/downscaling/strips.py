@@ -19,6 +19,8 @@ from dpid_cli.downscaling.transfer import Light
 _STRIP_BYTES = 1 << 20
 _SHARE_BYTES, _SHARES_PER_THREAD = 1 << 25, 4
 _FEWEST_ROWS, _FEWEST_ROWS_BETWEEN_NEIGHBOURS = 8, 32
+# Source bytes that take one thread longer than it takes to start others.
+_WORTH_A_THREAD = 1 << 22
 
 
 class Workspace:
@@ -67,6 +69,15 @@ class Strip:
     def pixels(self, averages: Array) -> Array:
         """Convert means, of light or of values on the scale of the pixels, to what their type stores."""
         return self.raster.levels(averages) if self.light is None else self.light.encode(averages)
+
+
+def worthwhile(threads: int, source_bytes: int) -> int:
+    """How many of some threads to use for an image: small ones are finished before others have started.
+
+    >>> worthwhile(8, 512 * 512 * 4), worthwhile(8, 6000 * 4000 * 4)
+    (1, 8)
+    """
+    return max(1, min(threads, source_bytes // _WORTH_A_THREAD))
 
 
 def strips(rows: int, bytes_per_row: float, threads: int, neighbours: bool) -> list[tuple[int, int]]:

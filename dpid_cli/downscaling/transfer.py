@@ -10,6 +10,7 @@ import numpy as np
 
 from dpid_cli.downscaling.raster import Array, Raster
 from dpid_cli.errors import ArgumentError
+from dpid_cli.kernels.tables import STEPS, Tables
 
 # IEC 61966-2-1: linear up to these, a power above.
 _ENCODED_KNEE, _LIGHT_KNEE = 0.04045, 0.0031308
@@ -113,6 +114,21 @@ def transfer_of(linear: object) -> Transfer | None:
     raise ArgumentError(f"linear must be True, False or a Transfer (got {linear!r})")
 
 
+def tables_of(light: Array, between: Array) -> Tables:
+    """Tables for the light of 256 levels, (C, 256), and of the 255 values half-way between them."""
+    least, most = light[:, :1], light[:, -1:]
+    width = (most - least) / STEPS
+    steps = [
+        np.searchsorted(of, at, side="right")
+        for of, at in zip(between, least + (np.arange(STEPS + 1) - 0.5) * width, strict=True)
+    ]
+    limits = np.pad(between, ((0, 0), (0, 1)), constant_values=np.finfo(np.float32).max)
+    arrays = [light, limits, np.array(steps, np.uint8).reshape(-1, STEPS + 1), 1 / width[:, 0]]
+    for array in arrays:
+        array.flags.writeable = False
+    return Tables(*arrays)
+
+
 @dataclass(frozen=True)
 class Light:
     """A transfer for images of one type and number of channels.
@@ -156,6 +172,19 @@ class Light:
         """Light of every level of every channel, (C, levels)."""
         levels = np.arange(self.like.limit + 1).repeat(self.like.channels) / self.like.unit
         return np.ascontiguousarray(self.decode(levels).reshape(-1, self.like.channels).T)
+
+    @cached_property
+    def tables(self) -> Tables | None:
+        """Tables for kernels that look up bytes; None if their light does not rise, or does not come back."""
+        if not self.by_table or self.like.dtype != np.uint8:
+            return None
+        halves = np.arange(511).repeat(self.like.channels) / (2 * self.like.unit)
+        decoded = self.decode(halves)
+        light = np.ascontiguousarray(decoded.reshape(-1, self.like.channels).T)
+        rises = np.isfinite(light).all() and (np.diff(light) > 0).all()
+        if not rises or (self.encode(decoded).reshape(511, -1)[::2] != np.arange(256)[:, np.newaxis]).any():
+            return None
+        return tables_of(np.ascontiguousarray(light[:, ::2]), light[:, 1::2])
 
     def _mapped(self, function: Callable[[Array], Array], values: Array, name: str) -> Array:
         pixels = np.ascontiguousarray(values, self.like.real).reshape(-1, self.like.channels)

@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 
 from dpid_cli.downscaling.api import downscale
-from dpid_cli.downscaling.choices import Device
+from dpid_cli.downscaling.choices import Device, LinearLight
 from dpid_cli.downscaling.devices import device_for
-from dpid_cli.downscaling.registry import METHODS, PARAMETERS
+from dpid_cli.downscaling.registry import METHODS, PARAMETERS, Method
 from dpid_cli.errors import DpidError
 from dpid_cli.kernels.cache import build_for, cuda_folder
-from dpid_cli.kernels.jit import cache_counts, cache_folder
+from dpid_cli.kernels.jit import CHANNELS, cache_counts, cache_folder
 
-CHANNELS = {1: "gray", 2: "gray+alpha", 3: "RGB", 4: "RGBA"}
 DTYPES = ("uint8", "uint16", "float32")
 _PART = 4  # cases that a process compiles at once
 _PARTS = 4  # before other processes follow, because compilers do not give back memory
@@ -110,7 +109,8 @@ def cases(device: str = Device.CPU) -> list[Case]:
             for dtype in DTYPES
             for channels in CHANNELS
             for method in METHODS.values()
-            for setting in (method.settings if method.gpu else ())
+            if method.gpu
+            for setting in _in_both_lights(method)
         ]
     every = []
     for method in METHODS.values():
@@ -118,10 +118,17 @@ def cases(device: str = Device.CPU) -> list[Case]:
         for dtype in (*DTYPES, *learned):
             for channels in CHANNELS if method.by_channels else (1,):
                 every += [Case(dtype, channels, method.name, setting) for setting in method.settings]
-        if method.packed:
-            every += [Case("uint8", 3, method.name, setting, packed=False) for setting in method.settings]
         every += [Case(dtype, channels, method.name, extra) for dtype, channels, extra in method.extras]
+        if method.packed:
+            colour = *method.settings, *(extra for *kind, extra in method.extras if kind == ["uint8", 3])
+            every += [Case("uint8", 3, method.name, setting, packed=False) for setting in colour]
     return every
+
+
+def _in_both_lights(method: Method) -> list[Mapping[str, Any]]:
+    """The settings of a method, and the same in linear light if that makes a difference."""
+    lit = method.settings if method.linear != LinearLight.PICKED else ()
+    return [*method.settings, *({**setting, "linear": True} for setting in lit)]
 
 
 def counts(device: str) -> tuple[int, int]:

@@ -382,8 +382,8 @@ def index() -> tuple[int, dict[str, tuple[int, int]]]:
 
 
 def shipped_count() -> int:
-    """How many kernels the package has for this machine."""
-    return len(index()[1])
+    """How many kernels the package has for this machine, made of the sources that are here."""
+    return sum(name.split("-")[1] == sources(name.split(".")[0]) for name in index()[1])
 
 
 def shipped(name: str) -> bytes:

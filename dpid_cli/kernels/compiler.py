@@ -6,7 +6,7 @@ loops are compiled a dozen times. Only the code of the whole kernel is needed: i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from numba.extending import register_jitable
 
 if TYPE_CHECKING:
     from dpid_cli.kernels.cache import Level
+    from dpid_cli.kernels.flags import Use
 
 _ENTRY = ".enter"  # follows the name of the kernel
 _RESULTS = 2  # Numba's first two arguments say where results and exceptions go
@@ -32,8 +33,11 @@ _registered: set[Callable[..., Any]] = set()
 class _Library(JITCodeLibrary):  # type: ignore[misc]  # Numba has no types
     """LLVM code of a helper or kernel, linked with all that it calls."""
 
-    def optimise(self) -> llvm.ModuleRef:
-        """Do all at once what Numba does for each function."""
+    def optimise(self, formulas: Iterable[str]) -> llvm.ModuleRef:
+        """Do all at once what Numba does for each function; `formulas` are parts of names."""
+        for function in self._final_module.functions:
+            if not function.is_declaration and any(formula in function.name for formula in formulas):
+                function.add_function_attribute("alwaysinline")
         super()._optimize_functions(self._final_module)
         super()._optimize_final_module()
         return self._final_module
@@ -95,7 +99,7 @@ def compile_(
     function: Callable[..., None],
     arguments: tuple[Any, ...],
     fastmath: frozenset[str],
-    helpers: Mapping[Callable[..., Any], bool],
+    helpers: Mapping[Callable[..., Any], Use],
     level: Level | None = None,
 ) -> tuple[str, list[str], bytes]:
     """Compile a kernel for arguments of these types; returns the fields of `cache.MachineCode`.
@@ -145,16 +149,22 @@ def target_machine(level: Level | None = None) -> llvm.TargetMachine:
     return target.create_target_machine(cpu=processor, features=features, opt=int(config.OPT), jit=True)
 
 
+def _mangled(function: Callable[..., Any]) -> str:
+    """What the names of a function's versions have in common."""
+    names = *function.__module__.split("."), function.__name__
+    return "".join(f"{len(name)}{name}" for name in names) + "B"
+
+
 def llvm_module(
     function: Callable[..., None],
     arguments: tuple[Any, ...],
     fastmath: frozenset[str],
-    helpers: Mapping[Callable[..., Any], bool],
+    helpers: Mapping[Callable[..., Any], Use],
     level: Level | None = None,
 ) -> tuple[llvm.ModuleRef, str]:
     """Optimised LLVM code of a kernel, and the name of its function."""
     for new in helpers.keys() - _registered:
-        register_jitable(forceinline=helpers[new])(new)
+        register_jitable(forceinline=helpers[new].inlined)(new)
         _registered.add(new)
     flags = Flags()
     # For `ctypes`: no wrapper that Python would call, and no counted references.
@@ -170,4 +180,5 @@ def llvm_module(
         with _without_machine_code(target, level):
             result = compile_extra(typing, target, function, signature, types.none, flags, {})
         result.library.finalize()
-        return result.library.optimise(), result.fndesc.llvm_func_name
+        formulas = [_mangled(each) for each, use in helpers.items() if use.in_loops]
+        return result.library.optimise(formulas), result.fndesc.llvm_func_name

@@ -15,13 +15,29 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 Flag = tuple[None, ...]
 F = TypeVar("F", bound=Callable[..., Any])
 
+
+class Use(NamedTuple):
+    """How a helper becomes part of kernels.
+
+    Attributes
+    ----------
+    in_loops : bool
+        Whether LLVM makes it part of all functions that call it.
+    inlined : bool
+        Whether Numba does.
+    """
+
+    in_loops: bool = False
+    inlined: bool = False
+
+
 is_set = choice = count = len
-_helpers: dict[Callable[..., Any], bool] = {}
+_helpers: dict[Callable[..., Any], Use] = {}
 
 
 @functools.cache
@@ -35,7 +51,13 @@ NO, YES = flag(0), flag(1)
 
 def helper(function: F) -> F:
     """Make a function callable from kernels, on the CPU and on the GPU."""
-    _helpers[function] = False
+    _helpers[function] = Use()
+    return function
+
+
+def formula(function: F) -> F:
+    """Make a helper part of every loop that calls it, however long both are: calls would keep it scalar."""
+    _helpers[function] = Use(in_loops=True)
     return function
 
 
@@ -44,10 +66,10 @@ def inlined(function: F) -> F:
 
     LLVM unrolls loops over them. Numba sees one helper, where a flag would give one for each number.
     """
-    _helpers[function] = True
+    _helpers[function] = Use(inlined=True)
     return function
 
 
-def helpers() -> dict[Callable[..., Any], bool]:
-    """All functions that kernels may call, and whether they are inlined."""
+def helpers() -> dict[Callable[..., Any], Use]:
+    """All functions that kernels may call, and how."""
     return dict(_helpers)

@@ -43,7 +43,7 @@ _PACK: dict[type, Callable[[Any], bytes]] = {
     type(None): lambda _: bytes(8),
 }
 _REMEMBERED = 256
-_CHANNELS = {1: "gray", 2: "gray+alpha", 3: "RGB", 4: "RGBA"}
+CHANNELS = {1: "gray", 2: "gray+alpha", 3: "RGB", 4: "RGBA"}
 _DEPTHS = {"u1": "8-bit", "u2": "16-bit", "f4": "float32", "f8": "float64", "u4": "8-bit"}  # u4: packed
 Listener = Callable[[str, float | None], None]
 _lock = Lock()
@@ -195,5 +195,5 @@ def report_to(listener: Listener | None) -> None:
 def _kind_of_image(arguments: tuple[Any, ...]) -> str:
     """The kind of image that arguments of a kernel belong to; nothing if none of them are its pixels."""
     arrays = [each for each in arguments if isinstance(each, np.ndarray) and not each.flags.writeable]
-    channels = [_CHANNELS[len(each.channels)] for each in arguments if hasattr(each, "channels")]
+    channels = [CHANNELS[len(each.channels)] for each in arguments if hasattr(each, "channels")]
     return " ".join([_DEPTHS[arrays[0].dtype.str[1:]], *channels[:1]]) if arrays else ""

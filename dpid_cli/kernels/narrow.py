@@ -16,8 +16,8 @@ from dpid_cli.kernels import tiles
 from dpid_cli.kernels.flags import YES, choice, count, helper
 from dpid_cli.kernels.pixels import sample, samples
 from dpid_cli.kernels.rewards import BOX
-from dpid_cli.kernels.tiles import GUIDE, PLANE, SHORT, SUM, WEIGHT, copy
-from dpid_cli.kernels.windows import PAIR, SECOND, add, add_detail
+from dpid_cli.kernels.tiles import GUIDE, PLANE, SHORT, SUM, WEIGHT, add, copy
+from dpid_cli.kernels.windows import PAIR, SECOND, add_detail
 
 FEW = 16  # at most one of so many windows has two columns
 

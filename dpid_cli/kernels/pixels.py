@@ -7,10 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dpid_cli.kernels.flags import Flag, count, flag, helper, inlined, is_set
+from dpid_cli.kernels.flags import Flag, count, flag, formula, inlined, is_set
 
 _BYTE, _HALVES, _LOW = np.uint32(0xFF), np.uint32(0xFF00FF), np.uint32(0xFFFF)
-_2_23, _BITS_OF_2_23 = np.float32(2**23), np.uint32(0x4B000000)
 _EIGHT, _SIXTEEN = np.uint32(8), np.uint32(16)
 
 
@@ -27,19 +26,27 @@ def layout_of(channels: int, packed: bool) -> Layout:
     return Layout(flag(channels), flag(packed))
 
 
-@helper
+@formula
 def samples(layout):
     """Numbers per pixel in a row."""
     return 1 if is_set(layout.packed) else count(layout.channels)
 
 
-@helper
+@formula
 def as_float(number):
-    """A whole number below 2**23, from the last bits of 2**23 + number. Numba would convert in 64 bits."""
-    return np.uint32(number | _BITS_OF_2_23).view(np.float32) - _2_23
+    """A whole number below 2**31, converted in 32 bits, as unsigned numbers would not be."""
+    return np.float32(np.int32(number))
 
 
-@helper
+@formula
+def level(row, k, j, layout):
+    """Channel j of pixel k, a byte, as an index."""
+    if is_set(layout.packed):
+        return np.intp((np.uint32(row[k]) >> np.uint32(8 * j)) & _BYTE)
+    return np.intp(row[count(layout.channels) * k + j])
+
+
+@formula
 def sample(row, k, j, layout):
     """Channel j of pixel k."""
     if is_set(layout.packed):
@@ -47,7 +54,7 @@ def sample(row, k, j, layout):
     return row[count(layout.channels) * k + j]
 
 
-@helper
+@formula
 def unpacked(row, k):
     """Pixel k in two numbers of two channels each, in their lower and upper halves."""
     pixel = np.uint32(row[k])

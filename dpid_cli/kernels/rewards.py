@@ -13,13 +13,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dpid_cli.kernels.flags import Flag, choice, count, flag, helper, is_set
+from dpid_cli.kernels.flags import Flag, choice, count, flag, formula, is_set
 
 # What a sweep adds up: values, u and its largest value, or weights and weighted differences, where
 # SCALED_DETAIL multiplies u by a factor of its window.
 BOX, RANGE, DETAIL, SCALED_DETAIL = range(4)
-# How u**(lambda / 2) is computed.
-ROOT, LINEAR, FAST_POWER, EXACT_POWER = range(4)
+# How u**(lambda / 2) is computed. The last ones are products of roots: with lambda = 0.25, 0.5, 0.75, ...
+ROOT, LINEAR, FAST_POWER, EXACT_POWER, EIGHTH, FOURTH, THREE_EIGHTHS, THREE_FOURTHS, CUBE, SQUARE = range(10)
+_PRODUCTS = {0.25: EIGHTH, 0.5: FOURTH, 0.75: THREE_EIGHTHS, 1.5: THREE_FOURTHS, 3: CUBE, 4: SQUARE}
 # Up to this lambda, u**(lambda / 2) neither overflows nor underflows where it matters, in float32: for
 # integers, and for floats, whose differences may be small in one window and large in the next.
 SAFE_LAMBDA, SAFE_FLOAT_LAMBDA = 4.0, 1.99
@@ -35,7 +36,8 @@ _L = tuple(
 _E = tuple(np.float32(c) for c in (1.0, 0.69314718, 0.24022107, 0.05550327, 0.009676037, 0.0013400433))
 _ONE, _SMALLEST = np.float32(1), np.float32(-126)
 _SQRT_HALF = np.int32(0x3F3504F3)
-_MANTISSA_BITS, _BIAS, _HALF_ABOVE_BIAS = np.int32(23), np.int32(127), np.float32(127.5)
+_MANTISSA_BITS, _MANTISSA = np.int32(23), np.int32(0x7FFFFF)
+_WHOLE = np.float32(1.5 * 2**23)  # floats around it are whole numbers
 
 
 class Reward(NamedTuple):
@@ -63,32 +65,57 @@ def reward_of(exponent: Any, epsilon2: Any, joint: bool, asymmetric: bool, power
     return Reward(exponent, epsilon2, flag(joint), flag(asymmetric), flag(power))
 
 
-def power_for(task: int, lambda_: float, real: type[np.floating]) -> int:
-    """How to compute u**(lambda / 2) in the float type `real`."""
+def power_for(task: int, lambda_: float, real: type[np.floating], products: bool = False) -> int:
+    """How to compute u**(lambda / 2) in the float type `real`; perhaps by products of roots.
+
+    Those are faster, but each takes a kernel of its own.
+    """
     if lambda_ == 2 or task in (BOX, RANGE):  # these two raise to no power
         return LINEAR
     if lambda_ == 1:
         return ROOT
+    if products and lambda_ in _PRODUCTS:
+        return _PRODUCTS[lambda_]
     return EXACT_POWER if real is np.float64 else FAST_POWER
 
 
-@helper
+@formula
 def fast_power(u, exponent):
     """u**exponent in float32 by two polynomials, for 0 <= u and results above 2**-126."""
     bits = np.float32(u).view(np.int32)
-    octave = np.int32((bits - _SQRT_HALF) >> _MANTISSA_BITS)
-    z = np.int32(bits - (octave << _MANTISSA_BITS)).view(np.float32) - _ONE
-    log = _L[4] + z * (_L[5] + z * (_L[6] + z * _L[7]))
-    log = z * (_L[0] + z * (_L[1] + z * (_L[2] + z * (_L[3] + z * log)))) + np.float32(octave)
+    above = np.int32(bits - _SQRT_HALF)
+    octave = np.int32(above >> _MANTISSA_BITS)
+    z = np.int32((above & _MANTISSA) + _SQRT_HALF).view(np.float32) - _ONE
+    z2 = z * z
+    low = _L[0] + z * _L[1] + z2 * (_L[2] + z * _L[3])
+    high = _L[4] + z * _L[5] + z2 * (_L[6] + z * _L[7])
+    log = z * (low + z2 * z2 * high) + np.float32(octave)
     power = max(np.float32(exponent) * log, _SMALLEST)
-    biased = np.int32(power + _HALF_ABOVE_BIAS)  # positive, so truncation rounds down
-    f = power - (np.float32(biased) - np.float32(_BIAS))
-    mantissa = _E[0] + f * (_E[1] + f * (_E[2] + f * (_E[3] + f * (_E[4] + f * _E[5]))))
-    scale = np.int32(biased << _MANTISSA_BITS).view(np.float32)
-    return mantissa * scale if u > np.float32(0) else np.float32(0)
+    shifted = power + _WHOLE  # its last bits are the nearest whole number
+    f = power - (shifted - _WHOLE)
+    f2 = f * f
+    mantissa = _E[0] + f * _E[1] + f2 * (_E[2] + f * _E[3] + f2 * (_E[4] + f * _E[5]))
+    octaves = np.int32(np.float32(shifted).view(np.int32) << _MANTISSA_BITS)
+    result = np.int32(np.float32(mantissa).view(np.int32) + octaves).view(np.float32)
+    return result if u > np.float32(0) else np.float32(0)
 
 
-@helper
+@formula
+def product_of_roots(u, power):
+    """u**n for n = 1/8, 1/4, 3/8, 3/4 and 3/2."""
+    half = math.sqrt(u)
+    if choice(power) == CUBE:
+        return u * half
+    fourth = math.sqrt(half)
+    if choice(power) == FOURTH:
+        return fourth
+    if choice(power) == THREE_FOURTHS:
+        return half * fourth
+    eighth = math.sqrt(fourth)
+    return eighth if choice(power) == EIGHTH else fourth * eighth
+
+
+@formula
 def raised(u, exponent, power):
     """u**exponent, in the form that the flag `power` names."""
     if choice(power) == ROOT:
@@ -97,10 +124,14 @@ def raised(u, exponent, power):
         return u
     if choice(power) == FAST_POWER:
         return fast_power(u, exponent)
-    return u**exponent
+    if choice(power) == EXACT_POWER:
+        return u**exponent
+    if choice(power) == SQUARE:
+        return u * u
+    return product_of_roots(u, power)
 
 
-@helper
+@formula
 def distances(x, reward):
     """u of each channel for the differences x; a joint distance is the same in all of them."""
     m0, m1, m2, m3 = x
@@ -109,14 +140,14 @@ def distances(x, reward):
         zero = e - e
         m0, m1, m2, m3 = max(m0, zero), max(m1, zero), max(m2, zero), max(m3, zero)
     if is_set(reward.joint):
-        u = m0 * m0 + m1 * m1 + m2 * m2 + m3 * m3 + e
+        u = e + m0 * m0 + m1 * m1 + m2 * m2 + m3 * m3
         return u, u, u, u
-    return m0 * m0 + e, m1 * m1 + e, m2 * m2 + e, m3 * m3 + e
+    return e + m0 * m0, e + m1 * m1, e + m2 * m2, e + m3 * m3
 
 
-@helper
-def weights_and_products(x, u, cover, reward, channels):
-    """Weights f, the cover times the reward of u, and f * x of one pixel: four numbers, of which C count."""
+@formula
+def weights(u, cover, reward, channels):
+    """The cover times the reward of u: four numbers, of which the first C count."""
     c = count(channels)
     f0 = f1 = f2 = f3 = cover * raised(u[0], reward.exponent, reward.power)
     if not is_set(reward.joint):
@@ -126,4 +157,10 @@ def weights_and_products(x, u, cover, reward, channels):
             f2 = cover * raised(u[2], reward.exponent, reward.power)
         if c > 3:
             f3 = cover * raised(u[3], reward.exponent, reward.power)
-    return (f0, f1, f2, f3), (f0 * x[0], f1 * x[1], f2 * x[2], f3 * x[3])
+    return f0, f1, f2, f3
+
+
+@formula
+def products(f, x):
+    """Products of four numbers each."""
+    return f[0] * x[0], f[1] * x[1], f[2] * x[2], f[3] * x[3]

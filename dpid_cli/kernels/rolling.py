@@ -19,8 +19,9 @@ from __future__ import annotations
 import numpy as np
 
 from dpid_cli.kernels.filters import existing, filter_row
-from dpid_cli.kernels.flags import choice, count, flag, helper
+from dpid_cli.kernels.flags import choice, count, flag, helper, is_set
 from dpid_cli.kernels.jit import FAST, kernel
+from dpid_cli.kernels.lit import divide_light, encode_plane, light_row
 from dpid_cli.kernels.narrow import is_narrow, sum_narrow_row
 from dpid_cli.kernels.rewards import BOX
 from dpid_cli.kernels.windows import divide_by_area, mean_row, weigh_row
@@ -88,9 +89,19 @@ def finish_rows(total, weight, guide, mean, blend, limit, channels, planes, out)
         finish_row(total[r], weight[r], guide[r], mean[r], blend[r], limit, channels, planes, out[r])
 
 
+@helper
+def finish_light(total, weight, guide, tables, channels, planes, line):
+    """Turn the sums of one output row in linear light into pixels."""
+    for j in range(count(channels)):
+        p = min(j, len(weight) - 1)
+        divide_light(total[j], weight[p], guide[j], tables.light[j])
+        encode_plane(total[j], tables, j, planes[j])
+    interleave(planes, line, channels)
+
+
 @kernel(fastmath=FAST)
 def roll_rows(
-    pixels, ys, xs, start, stop, kernels, bias, blend, limit, task, layout, reward,
+    pixels, ys, xs, start, stop, kernels, bias, blend, limit, task, layout, reward, lit, tables,
     scratch, straddlers, ring, sums, planes, out,
 ):  # fmt: skip
     """Fill in the pixels of the output rows start .. stop-1.
@@ -103,11 +114,15 @@ def roll_rows(
         The guidance: a filter over the means, as for `filters.filter_means`; the means themselves if
         `kernels` is (0, 4, 4, 3, 3).
     blend : (P, w) ndarray
-        Weight that alpha gives to the box mean in each window.
+        Weight that alpha gives to the box mean in each window; if `lit`, to each pixel.
     limit : float
         Largest value of an integer type, to which the result is rounded; 0 for floats.
     task : flag
         BOX or DETAIL.
+    lit : flag
+        Whether means are those of light: of bytes, in one or three channels, with a symmetric reward.
+    tables : Tables
+        Read if `lit`.
     ring : (4, C, w) ndarray
         Working memory: the means of three rows, and the guidance of one.
     sums : (C + P, w) ndarray
@@ -135,6 +150,13 @@ def roll_rows(
             filter_row(upper, means, lower, existing(row, rows), kernels, bias, guide)
         else:
             guide = means
+        if is_set(lit):
+            light_row(
+                pixels, ys, row, xs, guide, task, layout, reward, blend[0, 0], tables, scratch, straddlers,
+                total, weight,
+            )  # fmt: skip
+            finish_light(total, weight, guide, tables, layout.channels, planes, out[row - start])
+            continue
         if choice(task) != BOX and narrow:
             sum_narrow_row(pixels, ys, row, xs, guide, task, layout, reward, scratch, total, weight)
         elif choice(task) != BOX:

@@ -38,6 +38,7 @@ PLANE = 2 * TILE + 32  # not a power of two: planes would share cache sets
 # Where the planes begin in `scratch`: guidance, sums, weights and factors, of up to four channels each.
 GUIDE, SUM, WEIGHT, SCALE = 0, 4 * PLANE, 8 * PLANE, 12 * PLANE
 BUFFER = 16 * PLANE
+LIGHT = BUFFER + TILE + 4  # of two rows, up to four channels each
 # The widest windows with loops of their own; the compiler interleaves no more.
 MOST = 5
 GROUP = 4  # the most pixels side by side that are summed up before they are added to a plane
@@ -95,6 +96,21 @@ def clear(scratch, plane, planes, tile):
     for p in range(planes):
         scratch[plane + p * PLANE :][: c1 - c0] = 0
         scratch[plane + p * PLANE + TILE :][:m] = 0
+
+
+@helper
+def add(scratch, at, numbers, planes):
+    """Add the first of four numbers at an index of one plane, and at the same index of the planes behind it.
+
+    Neither a loop nor a sum of more than one constant and `at` would vectorise.
+    """
+    scratch[at] += numbers[0]
+    if planes > 1:
+        scratch[at + PLANE] += numbers[1]
+    if planes > 2:
+        scratch[at + 2 * PLANE] += numbers[2]
+    if planes > 3:
+        scratch[at + 3 * PLANE] += numbers[3]
 
 
 @helper

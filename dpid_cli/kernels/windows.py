@@ -12,29 +12,31 @@ row; `sweep_rows` stores them for what needs the numbers of many rows at a time.
 from __future__ import annotations
 
 from dpid_cli.kernels import tiles
-from dpid_cli.kernels.flags import NO, choice, count, helper, inlined, is_set
+from dpid_cli.kernels.flags import NO, choice, count, formula, helper, inlined, is_set
 from dpid_cli.kernels.jit import FAST, kernel
 from dpid_cli.kernels.pixels import sample, samples, sum_of_pixels
-from dpid_cli.kernels.rewards import BOX, FAST_POWER, RANGE, SCALED_DETAIL, distances, weights_and_products
+from dpid_cli.kernels.rewards import BOX, FAST_POWER, RANGE, SCALED_DETAIL, distances, products, weights
 from dpid_cli.kernels.tiles import (
     BUFFER,
     GUIDE,
+    LIGHT,
     PLANE,
     SCALE,
     SHORT,
     SUM,
     TILE,
     WEIGHT,
+    add,
     fold,
     spread,
 )
 
 LAST = BUFFER + TILE
-SCRATCH = LAST + 4
+SCRATCH = LIGHT + 8 * PLANE
 PAIR, SECOND = SCALE, SCALE + PLANE  # of `narrow`, which has no factors
 
 
-@helper
+@formula
 def difference(row, scratch, k, at, j, layout):
     """I - G of channel j of pixel k, with G at an index of the planes; 0 if there is no such channel."""
     real = scratch.dtype.type
@@ -43,26 +45,11 @@ def difference(row, scratch, k, at, j, layout):
     return real(0)
 
 
-@helper
+@formula
 def differences(row, scratch, k, at, layout):
     """I - G of pixel k: four numbers, of which the first C count."""
     x0, x1 = difference(row, scratch, k, at, 0, layout), difference(row, scratch, k, at, 1, layout)
     return x0, x1, difference(row, scratch, k, at, 2, layout), difference(row, scratch, k, at, 3, layout)
-
-
-@helper
-def add(scratch, at, numbers, planes):
-    """Add the first of four numbers at an index of one plane, and at the same index of the planes behind it.
-
-    Neither a loop nor a sum of more than one constant and `at` would vectorise.
-    """
-    scratch[at] += numbers[0]
-    if planes > 1:
-        scratch[at + PLANE] += numbers[1]
-    if planes > 2:
-        scratch[at + 2 * PLANE] += numbers[2]
-    if planes > 3:
-        scratch[at + 3 * PLANE] += numbers[3]
 
 
 @inlined
@@ -90,16 +77,19 @@ def add_groups(rows, scratch, n, cover, layout, d):
 
 @helper
 def add_box_rows(pixels, ys, row, tile, d, scratch, layout):
-    """Add all source rows of one output row to the planes SUM, whole rows four at a time."""
+    """Add all source rows of one output row to the planes SUM, whole rows four or two at a time."""
     one = scratch.dtype.type(1)
     c0, n = samples(layout) * d * tile[2], tile[3] - tile[2]
     y, stop = tiles.begin_of(ys, row), ys.first[row + 1]
     whole = stop if tiles.coverage(ys, row, stop - 1) == one else stop - 1
     while y < stop:
         line = pixels[y][c0:]
-        if tiles.coverage(ys, row, y) < one or y + 3 >= whole:
+        if tiles.coverage(ys, row, y) < one or y + 1 >= whole:
             add_groups((line,), scratch, n, tiles.coverage(ys, row, y), layout, d)
             y += 1
+        elif y + 3 >= whole:
+            add_groups((line, pixels[y + 1][c0:]), scratch, n, one, layout, d)
+            y += 2
         else:
             rows = (line, pixels[y + 1][c0:], pixels[y + 2][c0:], pixels[y + 3][c0:])
             add_groups(rows, scratch, n, one, layout, d)
@@ -122,7 +112,7 @@ def add_range(row, scratch, n, cover, layout, reward):
             scratch[WEIGHT + 3 * PLANE + k] = max(scratch[WEIGHT + 3 * PLANE + k], u3)
 
 
-@helper
+@formula
 def scaled(u, scratch, k, reward):
     """u divided by the largest u of its window, at most 1.
 
@@ -137,14 +127,15 @@ def scaled(u, scratch, k, reward):
     return u0, u1, u2, min(u[3] * scratch[SCALE + 3 * PLANE + k], one)
 
 
-@helper
+@formula
 def weighed(row, scratch, k, at, cover, task, layout, reward):
     """Weights and weighted differences of pixel k: four numbers each, of which the first C count."""
     x = differences(row, scratch, k, at, layout)
     u = distances(x, reward)
     if choice(task) == SCALED_DETAIL:
         u = scaled(u, scratch, at, reward)
-    return weights_and_products(x, u, cover, reward, layout.channels)
+    f = weights(u, cover, reward, layout.channels)
+    return f, products(f, x)
 
 
 @inlined
@@ -183,11 +174,36 @@ def add_range_rows(pixels, ys, row, xs, tile, layout, reward, scratch, straddler
 
 
 @helper
+def add_grouped(line, other, scratch, n, covers, d, task, layout, reward):
+    """Add n groups of d pixels, from two rows or from the first; returns the number of rows."""
+    if choice(reward.power) == FAST_POWER and not is_set(reward.joint):
+        for i in range(d):  # so long that LLVM unrolls no loop over a group
+            each = line[i * samples(layout) :], other[i * samples(layout) :]
+            if d == 2:
+                add_detail(each, scratch, n, covers, task, layout, reward, 2, 1, NO)
+            elif d == 3:
+                add_detail(each, scratch, n, covers, task, layout, reward, 3, 1, NO)
+            else:
+                add_detail(each, scratch, n, covers, task, layout, reward, 4, 1, NO)
+        return 2
+    if d == 2:
+        add_detail((line, other), scratch, n, covers, task, layout, reward, 2, 2, NO)
+        return 2
+    if d == 3:
+        add_detail((line,), scratch, n, covers[:1], task, layout, reward, 3, 3, NO)
+    elif choice(reward.power) == FAST_POWER:  # so long that LLVM unrolls two
+        both, halves = (covers[0], covers[0]), (line, line[2 * samples(layout) :])
+        add_detail(halves, scratch, n, both, task, layout, reward, 4, 2, NO)
+    else:
+        add_detail((line,), scratch, n, covers[:1], task, layout, reward, 4, 4, NO)
+    return 1
+
+
+@helper
 def add_detail_rows(pixels, ys, row, xs, tile, d, task, layout, reward, scratch, straddlers):
     """Add all source rows of one output row to the planes of DETAIL, with their straddlers.
 
-    Single pixels and pairs are taken from two rows at a time. If there is no second row, the first replaces
-    it with coverage 0.
+    If there is no second row, the first replaces it with coverage 0.
     """
     _, _, c0, c1, m = tile
     y, stop, n = tiles.begin_of(ys, row), ys.first[row + 1], c1 - c0
@@ -205,18 +221,7 @@ def add_detail_rows(pixels, ys, row, xs, tile, d, task, layout, reward, scratch,
                 add_detail((straddlers, others), scratch[TILE:], m, covers, task, layout, reward, 1, 1, NO)
             y += 2
         elif is_set(layout.packed) or count(layout.channels) == 1:
-            if d == 2:
-                add_detail((line, other), scratch, n, covers, task, layout, reward, 2, 2, NO)
-                y += 2
-            else:
-                if d == 3:
-                    add_detail((line,), scratch, n, covers[:1], task, layout, reward, 3, 3, NO)
-                elif choice(reward.power) == FAST_POWER:  # so long that LLVM unrolls two
-                    both, halves = (covers[0], covers[0]), (line, line[2 * samples(layout) :])
-                    add_detail(halves, scratch, n, both, task, layout, reward, 4, 2, NO)
-                else:
-                    add_detail((line,), scratch, n, covers[:1], task, layout, reward, 4, 4, NO)
-                y += 1
+            y += add_grouped(line, other, scratch, n, covers, d, task, layout, reward)
 
 
 @helper

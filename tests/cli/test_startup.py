@@ -110,8 +110,8 @@ def test_warmup_covers_what_files_hold():
     assert len(set(told)) == len(told)
     own = {name for name, method in METHODS.items() if method.settings or method.extras}
     assert {case.method for case in cases()} == own >= {"dpid", "dpp", "box", "max", "lp", "stochastic"}
-    assert "uint16 RGBA, dpp, lambda 0.5, alpha 0.1" in told and "uint8 RGB, dpid" in told
-    assert "uint8 RGB, dpid, linear" in told and "uint8 gray, dpid, lambda 0.5, linear" in told
+    assert "uint16 RGBA, dpp, lambda 0.7, alpha 0.1" in told and "uint8 RGB, dpid" in told
+    assert "uint8 RGB, dpid, linear" in told and "uint8 gray, dpid, lambda 0.7, alpha 0.1, linear" in told
     assert "uint16 gray, lp, power 3.0" in told and "float32 gray, dpp, variant asym" in told
 
 

@@ -122,19 +122,6 @@ def test_the_command_says_what_is_missing(photo, dpid, monkeypatch):
     assert (result.exit_code, result.stdout) == (0, "out.png\n")
 
 
-def test_linear_light_needs_the_cpu(photo, dpid, monkeypatch):
-    monkeypatch.setattr(devices, "find_spec", lambda name: None)
-    result = dpid("downscale", "photo.png", "-s", "4", "-m", "box", "--linear", "--device", "cuda")
-    assert result.exit_code == 2 and is_one_error_line(result.stderr)
-    assert "linear: not available on the GPU" in result.stderr
-    result = dpid(
-        "downscale", "photo.png", "-s", "4", "-m", "box", "--linear", "--device", "auto", "-o", "a.png"
-    )
-    assert result.exit_code == 0
-    picked = dpid("downscale", "photo.png", "-s", "4", "-m", "max", "--linear", "--device", "cuda")
-    assert "numba-cuda is missing" in picked.stderr
-
-
 def test_auto_imports_nothing_of_cuda(photo):
     code = """
 import sys

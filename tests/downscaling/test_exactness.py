@@ -29,6 +29,16 @@ def test_dpid(dtype, kind, lambda_, scale):
     assert_exact(image, result_size(image, scale), lambda_=lambda_)
 
 
+@pytest.mark.parametrize("scale", (1.03, 1.37, 2, 3, 4))
+@pytest.mark.parametrize("lambda_", (0.25, 0.5, 0.75, 1.5, 3, 4))
+@pytest.mark.parametrize("method", ["dpid", "dpp"])
+def test_products_of_roots(method, lambda_, scale):
+    """Bytes of gray, and of RGB with a byte between pixels, have kernels for these exponents."""
+    gray, colour = random_image((29, 37), "uint8"), random_image((40, 53, 4), "uint8")[..., :3]
+    for image in gray, colour:
+        assert_exact(image, result_size(image, scale), method, lambda_=lambda_)
+
+
 @pytest.mark.parametrize("scale", (1.37, 3, 7.5))
 @pytest.mark.parametrize("lambda_", (0.3, 1, 2, 3.3, 8))
 @pytest.mark.parametrize("variant", ["sym", "asym"])

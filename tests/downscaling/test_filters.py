@@ -18,6 +18,8 @@ from dpid_cli.downscaling.registry import FILTERS
 from support import oracle
 from support.command import is_one_error_line, listing, pixels
 
+pytestmark = pytest.mark.usefixtures("threads_for_small_images")
+
 plainly = settings(deadline=None, max_examples=30, derandomize=True)
 GAUSSIAN = np.outer([1, 2, 1], [1, 2, 1]) / 16
 DELTA = np.outer([0, 1, 0], [0, 1, 0])

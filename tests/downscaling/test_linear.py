@@ -17,6 +17,8 @@ from support import oracle
 from support.exact import assert_exact, random_image
 from support.strategies import SPATIAL, close, expected, images
 
+pytestmark = pytest.mark.usefixtures("threads_for_small_images")
+
 DTYPES = ("uint8", "uint16", "float32", "float64")
 UNITS = {"uint8": 255, "uint16": 65535, "float32": 1, "float64": 1}
 BY_LIGHT = {kind: [m.name for m in METHODS.values() if m.linear == kind] for kind in LinearLight}
@@ -227,6 +229,22 @@ def test_channels_that_have_curves_of_their_own():
         light = mapped(image[..., c] / 255, curves[c], False).reshape(6, 4, 9, 4).mean((1, 3))
         box = downscale(image, scale=4, method="box", linear=Transfer(decode, encode))[..., c]
         close(box, mapped(light, curves[c], True) * 255, 0.5 + 1e-3)
+
+
+@pytest.mark.parametrize(
+    ("linear", "decode", "encode"),
+    [
+        (Transfer(np.square, lambda x: np.sqrt(x) / 2), np.square, lambda x: np.sqrt(x) / 2),
+        (Transfer(lambda x: 1 - x, lambda x: 1 - x), lambda x: 1 - x, lambda x: 1 - x),
+        (Transfer(lambda x: np.minimum(x, 0.5), lambda x: x), lambda x: np.minimum(x, 0.5), lambda x: x),
+        (Transfer(lambda x: x**8 * 1000, lambda x: (x / 1000) ** 0.125), lambda x: x**8, lambda x: x**0.125),
+    ],
+    ids=["not the inverse", "falling", "flat", "so steep that many levels share a step"],
+)
+def test_unusual_curves_of_bytes(linear, decode, encode):
+    image = random_image((24, 36, 3), "uint8", seed=13)
+    light = decode(image / 255).reshape(6, 4, 9, 4, 3).mean((1, 3))
+    close(downscale(image, scale=4, method="box", linear=linear), encode(light) * 255, 0.5 + 1e-3)
 
 
 def test_premultiplied_pixels():

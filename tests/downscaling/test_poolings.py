@@ -19,6 +19,8 @@ from support import oracle
 from support.command import pixels
 from support.exact import assert_exact, random_image
 
+pytestmark = pytest.mark.usefixtures("threads_for_small_images")
+
 OVERLAPPING = [name for name, method in METHODS.items() if "window" in method.defaults]
 SPATIAL = ["s3pool", "s3dpp"]
 RANDOM = ["stochastic", *SPATIAL]

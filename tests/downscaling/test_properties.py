@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 
 import dpid_cli
 from dpid_cli import METHODS, downscale
+from dpid_cli.downscaling import strips
 from support import oracle
 from support.strategies import OWN, SPATIAL, close, expected, images
+
+pytestmark = pytest.mark.usefixtures("threads_for_small_images")
 
 DETAIL = ["dpid", "dpp"]
 # Results follow from what windows hold, in any order.
@@ -285,3 +288,12 @@ def test_box_against_pillow_at_integer_scales(method, data):
     expected = np.asarray(Image.fromarray(image).reduce(factors)).astype(int)
     result = downscale(image, size=size, method=method)
     assert np.abs(result - expected).max() <= (0 if np.prod(factors) in (1, 2, 4, 8, 16) else 1)
+
+
+@pytest.mark.parametrize("lambda_", [1, 8])
+def test_small_images_start_no_threads(lambda_, monkeypatch):
+    started = []
+    monkeypatch.setattr(strips, "ThreadPoolExecutor", lambda *_, **__: started.append(1))
+    monkeypatch.setattr(strips, "_WORTH_A_THREAD", 1 << 20)
+    dpid_cli.downscale(np.zeros((600, 600, 3), np.uint8), scale=2, lambda_=lambda_, threads=8)
+    assert not started

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from dpid_cli.kernels.flags import flag
 from dpid_cli.kernels.jit import kernel
-from dpid_cli.kernels.rewards import fast_power
+from dpid_cli.kernels.rewards import DETAIL, EXACT_POWER, FAST_POWER, fast_power, power_for, raised
 
 EPSILON = 2.0**-23
 
@@ -43,3 +44,20 @@ def test_zero_stays_zero_and_large_exponents_do_not_wrap():
     assert out[0] == 0
     assert 0 <= out[1] < 1e-37
     assert abs(out[2] - 1) < 1e-6
+
+
+@kernel()
+def rewards(values, exponent, power, out):
+    for i in range(len(values)):
+        out[i] = raised(values[i], exponent, power)
+
+
+@pytest.mark.parametrize("lambda_", [0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4])
+def test_products_of_roots(lambda_):
+    values = np.append(np.geomspace(1e-7, 2e5, 20001).astype(np.float32), np.float32(0))
+    power = power_for(DETAIL, lambda_, np.float32, products=True)
+    assert power not in (FAST_POWER, EXACT_POWER)
+    out = np.empty_like(values)
+    rewards(values, np.float32(lambda_ / 2), flag(power), out)
+    exact = values.astype(np.float64) ** (lambda_ / 2)
+    assert (np.abs(out - exact) <= 4 * EPSILON * exact).all()

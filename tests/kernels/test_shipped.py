@@ -27,7 +27,7 @@ levels = rng.integers(0, 65536, (97, 131, 4), np.uint16)
 images = [(levels >> 8).astype(np.uint8)[..., :3], levels[..., 0].copy(), (levels / 65535).astype(np.float32)]
 for image in images[: int(sys.argv[1])]:
     for scale in (2, 4, 3.3, 1.04):
-        settings = {}, {"lambda_": 0.7}, {"method": "dpp", "alpha": 0.1}, {"linear": True}
+        settings = {}, {"lambda_": 0.7}, {"method": "dpp", "alpha": 0.1}, {"linear": True}, {"lambda_": 0.5}
         for options in settings[: int(sys.argv[2])]:
             digest.update(downscale(image, scale=scale, **options).tobytes())
     if len(sys.argv) > 3:

@@ -113,6 +113,48 @@ def test_parameters(method, parameters):
     assert_same(picture("uint8", COLOUR, seed=1), (4, 3), method=method, **parameters)
 
 
+ROOT = dpid_cli.Transfer(lambda x: np.abs(x) ** 1.5, lambda x: np.abs(x) ** (1 / 1.5), separable=False)
+
+
+@pytest.mark.parametrize("method", ["dpid", "dpp", "box", "max"])
+@pytest.mark.parametrize(
+    ("dtype", "shape", "packed"),
+    [
+        ("uint8", COLOUR, False),
+        ("uint8", COLOUR, True),
+        ("uint16", (6, 7, 4), False),
+        ("float32", GRAY, False),
+    ],
+)
+def test_linear_light(dtype, shape, packed, method):
+    for linear in True, ROOT:
+        assert_same(picture(dtype, shape, packed=packed), (4, 3), method=method, linear=linear)
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters"),
+    [
+        ("dpid", {"lambda_": 0.7, "alpha": 0.1, "guidance": "box"}),
+        ("dpid", {"lambda_": 64, "alpha": 1e-3}),
+        ("dpid", {"lambda_": 8, "alpha": 0.1, "normalize": "mean"}),
+        ("dpid", {"guidance": OF_CHANNELS, "alpha": 0.2, "variant": "asym"}),
+        ("dpid", {"guidance": Filter(np.zeros((3, 3)), bias=0.99), "variant": "asym"}),  # no weights
+        ("dpp", {"guidance": over_pixels(2, "zero"), "epsilon": 0.05}),
+        ("dpp", {"lambda_": 2.3, "alpha": 0.5, "normalize": "mean"}),
+        ("box", {"window": 7}),
+    ],
+)
+def test_parameters_in_linear_light(method, parameters):
+    for dtype in "uint8", "float32":
+        assert_same(picture(dtype, (8, 10, 3), seed=1), (5, 4), method=method, linear=True, **parameters)
+
+
+def test_light_of_images_on_the_gpu_is_refused():
+    for device in "cuda", "auto":
+        with pytest.raises(dpid_cli.DpidError, match=r"^linear: not available for images in GPU memory"):
+            dpid_cli.downscale(cuda.to_device(picture("uint8", COLOUR)), scale=2, linear=True, device=device)
+
+
 @pytest.mark.parametrize("padding", ["zero", "replicate", "reflect"])
 def test_filters_over_pixels(padding):
     filter_ = over_pixels(3, padding)
@@ -153,6 +195,16 @@ def test_teams_fit_into_blocks_and_cover_every_window():
                     (across, rows), block = team.launch(7, columns)
                     assert rows == 7 and block % 32 == 0 and team.columns * team.rows <= block <= BLOCK
                     assert (across - 1) * block < columns << int(team.bits) <= across * block
+
+
+@pytest.mark.parametrize("linear", [True, ROOT])
+@pytest.mark.parametrize("alpha", [0, 0.1])
+def test_strips_change_no_light(monkeypatch, alpha, linear):
+    image = picture("uint8", (10, 8, 3), seed=4)
+    options = {"size": (4, 5), "device": "cuda", "alpha": alpha, "linear": linear}
+    whole = dpid_cli.downscale(image, **options)
+    monkeypatch.setattr(launch, "STRIP_BYTES", image.nbytes // 3)
+    np.testing.assert_array_equal(dpid_cli.downscale(image, **options), whole)
 
 
 @pytest.mark.parametrize("parameters", [{}, {"guidance": "box"}, {"guidance": over_pixels(2)}])
@@ -328,7 +380,7 @@ def test_info_and_warmup(monkeypatch, capsys):
     (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("cuda "))
     assert "none" not in line and ("simulated" in line or "compute capability" in line)
     every = warmup.cases("cuda")
-    assert len({str(case) for case in every}) == len(every) == 12 * (2 * 5 + 5)
+    assert len({str(case) for case in every}) == len(every) == 12 * (2 * (5 + 5 + 2) + 3)
     monkeypatch.setattr(warmup, "cases", lambda device: every[:2])
     with pytest.raises(SystemExit) as done:
         main(["warmup", "--device", "cuda"])

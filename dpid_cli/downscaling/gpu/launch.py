@@ -23,7 +23,9 @@ from dpid_cli.downscaling.gpu.memory import Workspace, copied, device_number, fi
 from dpid_cli.downscaling.grid import Grid
 from dpid_cli.downscaling.parameters import DetailParameters, Parameters
 from dpid_cli.downscaling.raster import Raster
+from dpid_cli.downscaling.transfer import Light
 from dpid_cli.kernels.cuda import order, windows
+from dpid_cli.kernels.cuda.pixels import LIGHT, TABLE, VALUES
 from dpid_cli.kernels.cuda.target import Kernel, cuda
 from dpid_cli.kernels.cuda.teams import Team
 from dpid_cli.kernels.flags import flag
@@ -39,7 +41,11 @@ _ORDERS = {"max": MAX, "min": MIN, "extremum": EXTREMUM}
 
 @dataclass(frozen=True)
 class Strip:
-    """The output rows start .. stop-1 of an image; `pixels` on the GPU holds its rows from `top` on."""
+    """The output rows start .. stop-1 of an image; `pixels` on the GPU holds its rows from `top` on.
+
+    With `light`, means are taken in linear light, and `shine` on the GPU is the light of all levels, or that
+    of the rows.
+    """
 
     raster: Raster
     grid: Grid
@@ -49,11 +55,20 @@ class Strip:
     top: int
     stream: Any
     workspace: Workspace
+    light: Light | None = None
+    shine: Any = None
 
     @property
     def limit(self) -> np.float32:
-        """Largest value of an integer type; 0 for floats."""
-        return np.float32(self.raster.limit)
+        """Largest value of an integer type that is the output; 0 for floats."""
+        return np.float32(self.raster.limit if self.light is None else 0)
+
+    @property
+    def lit(self) -> tuple[Any, Any]:
+        """The arguments `light` and `lit` of kernels."""
+        if self.light is None:
+            return self.workspace.on_device("nothing", (1, 1), np.dtype(np.float32)), flag(VALUES)
+        return self.shine, flag(TABLE if self.light.by_table else LIGHT)
 
     @property
     def layout(self) -> Layout:
@@ -115,11 +130,34 @@ class Lane:
         np.copyto(staged, rows)
         pixels = self.workspace.on_device("in", rows.shape, rows.dtype)
         pixels.copy_to_device(staged, stream=self.stream)
-        result = self.workspace.on_device("out", out.shape, out.dtype)
-        fill(result, method, replace(strip, pixels=pixels), parameters)
-        arrived = self.workspace.pinned("out", out.shape, out.dtype)
+        light, dtype = strip.light, out.dtype if strip.light is None else np.dtype(np.float32)
+        shine = (
+            None if light is None else copied(_light(light, strip.raster, strip.top, len(rows)), self.stream)
+        )
+        result = self.workspace.on_device("out", out.shape, dtype)
+        fill(result, method, replace(strip, pixels=pixels, shine=shine), parameters)
+        arrived = self.workspace.pinned("out", out.shape, dtype)
         result.copy_to_host(arrived, stream=self.stream)
-        self.collect = lambda: np.copyto(out, arrived)
+        if light is None:
+            self.collect = lambda: np.copyto(out, arrived)
+        else:
+            guide = self.workspace.on_device("unweighted", out.shape, dtype)
+            self.collect = lambda: _encode(arrived, light, guide, out)
+
+
+def _light(light: Light, raster: Raster, top: int, rows: int) -> NDArray[np.float32]:
+    """The light of all levels, (C, levels), or of some rows of an image, (rows, W * C)."""
+    found = light.table if light.by_table else light.decoded(raster.part(top, top + rows).unpacked().rows)
+    return np.asarray(found, np.float32)
+
+
+def _encode(means: NDArray[Any], light: Light, guide: Any, out: NDArray[Any]) -> None:
+    """Fill `out` with pixels for means of light; where these are NaN, with the guidance, on the GPU."""
+    lacking = np.isnan(means)
+    if lacking.any():
+        intensities = guide.copy_to_host() / np.float32(light.like.unit)
+        means = np.where(lacking, light.decode(intensities), means)
+    out[:] = light.encode(means)
 
 
 class _OfThread(threading.local):
@@ -133,9 +171,17 @@ class _OfThread(threading.local):
 _of_thread = _OfThread()
 
 
-def downscale(out: NDArray[Any], raster: Raster, grid: Grid, method: str, parameters: Parameters) -> None:
-    """Fill `out`, (h, w * C), for an image in the memory of the computer."""
+def downscale(
+    out: NDArray[Any],
+    raster: Raster,
+    grid: Grid,
+    method: str,
+    parameters: Parameters,
+    light: Light | None = None,
+) -> None:
+    """Fill `out`, (h, w * C), for an image in the memory of the computer; means are of light, if given."""
     check_type(raster.dtype)
+    light = None if method in _ORDERS else light  # these pick pixels
     rows = grid.ys.target
     lanes = _of_thread.lanes.setdefault(device_number(), [])
     while len(lanes) < 2:
@@ -148,7 +194,7 @@ def downscale(out: NDArray[Any], raster: Raster, grid: Grid, method: str, parame
                 top, bottom = source_rows(raster, grid, start, stop, parameters)
                 lane.finish()
                 part = raster.rows[top:bottom]
-                strip = Strip(raster, grid, start, stop, part, top, lane.stream, lane.workspace)
+                strip = Strip(raster, grid, start, stop, part, top, lane.stream, lane.workspace, light)
                 lane.begin(strip, method, parameters, out[start:stop])
             for lane in lanes:
                 lane.finish()
@@ -187,7 +233,7 @@ def fill(out: Any, method: str, strip: Strip, parameters: Parameters) -> None:
         rule = flag(_ORDERS[method])
         strip.launch(order.order_windows, *strip.windows(), strip.layout, rule, tie, rounding, out)
     else:
-        strip.launch(windows.box_windows, *strip.windows(), strip.layout, strip.limit, out)
+        strip.launch(windows.box_windows, *strip.windows(), *strip.lit, strip.layout, strip.limit, out)
 
 
 def _fill_detail(out: Any, joint: bool, strip: Strip, parameters: DetailParameters) -> None:
@@ -204,11 +250,13 @@ def _fill_detail(out: Any, joint: bool, strip: Strip, parameters: DetailParamete
     kind, guidance = _guidance(strip, parameters.guidance)
     task = SCALED_DETAIL if rewards.is_scaled(parameters, strip.raster) else DETAIL
     slack = np.float32(rewards.slack_of(exponent, np.float32))
+    shape = (1, 1) if strip.light is None else out.shape
+    unweighted = strip.workspace.on_device("unweighted", shape, np.dtype(np.float32))
     strip.launch(
         windows.reward_windows,
-        *strip.windows(), *guidance, np.float32(octaves), np.float32(unit**2), slack, strip.limit,
+        *strip.windows(), *strip.lit, *guidance, np.float32(octaves), np.float32(unit**2), slack, strip.limit,
         flag(kind), flag(task), flag(rewards.is_normalised(parameters)), flag(alpha > 0), strip.layout,
-        reward, out,
+        reward, unweighted, out,
     )  # fmt: skip
 
 
@@ -223,7 +271,7 @@ def _guidance(strip: Strip, guidance: str | Filter) -> tuple[int, tuple[Any, Any
         return windows.GIVEN, (_filtered_pixels(strip, guidance), np.int32(0), kernels, bias)
     wider = strip.with_neighbours()
     means = strip.array("means", wider.stop - wider.start)
-    wider.launch(windows.mean_windows, *wider.windows(), wider.layout, means)
+    wider.launch(windows.mean_windows, *wider.windows(), wider.lit[0], wider.layout, means)
     return windows.NEAR, (means, np.int32(strip.start - wider.start), kernels, bias)
 
 

@@ -38,7 +38,8 @@ def fill(out: Array, name: str, strip: Strip, parameters: Parameters) -> None:
     joint = name == "dpid"
     if rolls(strip.raster, strip.grid, parameters, strip.light):
         reward = _reward(joint, strip, parameters)
-        blend = float(_share(strip, parameters.alpha, reward, np.array(strip.raster.unit**2)))
+        pixels = 1 if strip.light else strip.grid.window_area
+        blend = float(_share(pixels, parameters.alpha, reward, np.array(strip.raster.unit**2)))
         roll(out, strip, reward, _filter(parameters.guidance), blend)
         return
     means, guide = means_and_guide(parameters.guidance, strip)
@@ -47,7 +48,7 @@ def fill(out: Array, name: str, strip: Strip, parameters: Parameters) -> None:
 
 def rolls(raster: Raster, grid: Grid, parameters: Parameters, light: Light | None) -> bool:
     """Whether one pass over the image is enough, without arrays for all rows of a strip."""
-    if light is not None or grid.window is not None:
+    if grid.window is not None or not _is_looked_up(light, getattr(parameters, "variant", Variant.SYM)):
         return False
     if not isinstance(parameters, DetailParameters):
         return True
@@ -55,11 +56,22 @@ def rolls(raster: Raster, grid: Grid, parameters: Parameters, light: Light | Non
     return on_output and not rewards.is_scaled(parameters, raster)
 
 
+def _is_looked_up(light: Light | None, variant: str) -> bool:
+    """Whether kernels need not compute light, if any.
+
+    Where no pixel weighs anything, they look up the guidance: it equals all pixels of the window, unless only
+    those above it count.
+    """
+    if light is None:
+        return True
+    return light.like.channels in (1, 3) and variant != Variant.ASYM and light.tables is not None
+
+
 def fill_box(out: Array, strip: Strip) -> None:
     """Fill `out`, (rows, w * C), with the mean of each window of a strip."""
     if strip.grid.window is not None:
         out[:] = strip.pixels(Pool.of(strip).lighted(strip.light).averaged().means())
-    elif strip.light is not None:
+    elif strip.light is not None and not _is_looked_up(strip.light, Variant.SYM):
         out[:] = strip.light.encode(linear_light.box(strip, strip.light))
     else:
         roll(out, strip, None)
@@ -102,7 +114,7 @@ def reward_differences(
     total, weight = sweep(strip, DETAIL if factor is None else SCALED_DETAIL, reward, guide, factor)
     blend = None
     if parameters.alpha > 0:  # on the scale of the sums
-        share = _share(strip, parameters.alpha, reward, base)
+        share = _share(strip.grid.window_area, parameters.alpha, reward, base)
         blend = np.broadcast_to(share, weight.shape).astype(means.dtype)
     finish(out, strip, guide, means, total, weight, blend)
 
@@ -116,11 +128,11 @@ def _reward(joint: bool, strip: Strip, parameters: DetailParameters) -> Reward:
     )
 
 
-def _share(strip: Strip, alpha: float, reward: Reward, base: Array) -> Array:
-    """Weight that alpha gives to the mean of a window, on the scale of the sums."""
+def _share(pixels: float, alpha: float, reward: Reward, base: Array) -> Array:
+    """Weight that alpha gives to some pixels, such as those of a window, on the scale of the sums."""
     if alpha == 0:
         return np.zeros(())
-    octaves = rewards.octaves_of(alpha, strip.grid.window_area)
+    octaves = rewards.octaves_of(alpha, pixels)
     return rewards.constant_of(octaves, base, reward.exponent, _LARGEST_SHARE)
 
 

@@ -12,11 +12,14 @@ from dpid_cli.downscaling.filters import Filter
 from dpid_cli.downscaling.grid import Axis
 from dpid_cli.downscaling.raster import Array
 from dpid_cli.downscaling.strips import Strip
+from dpid_cli.downscaling.transfer import tables_of
 from dpid_cli.kernels import filters, rolling, windows
 from dpid_cli.kernels.flags import flag
 from dpid_cli.kernels.pixels import layout_of
 from dpid_cli.kernels.rewards import BOX, DETAIL, RANGE, power_for, reward_of
 from dpid_cli.kernels.tiles import TILE
+
+_NO_TABLES = tables_of(np.zeros((0, 256), np.float32), np.zeros((0, 255), np.float32))
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,8 @@ def roll(
 ) -> None:
     """Fill `out`, (rows, w * C), by `rolling.roll_rows`: the box filter if there is no reward.
 
-    Without a filter, the guidance is the window means. `blend` is the weight that alpha gives to these.
+    Without a filter, the guidance is the window means. `blend` is the weight that alpha gives to these, or to
+    each pixel in linear light.
     """
     raster, grid, real = strip.raster, strip.grid, strip.raster.real
     _, c, columns = strip.shape
@@ -85,12 +89,15 @@ def roll(
     sums, share = array("sums", (c + distances, columns), real), array("share", (distances, columns), real)
     sums[:], share[:] = 0, blend
     exponent, epsilon2 = real(weighs.exponent), real(weighs.epsilon2)
-    power = power_for(task, 2 * weighs.exponent, real)
+    lit, common = strip.light is not None, raster.dtype == np.uint8 and raster.samples == 1
+    power = power_for(task, 2 * weighs.exponent, real, products=common and not lit)
+    tables = _NO_TABLES if strip.light is None else strip.light.tables
     rolling.roll_rows(
-        raster.rows, grid.ys, _columns(strip), strip.start, strip.stop,
+        raster.rows, grid.ys, grid.xs if lit else _columns(strip), strip.start, strip.stop,
         *_kernels_and_bias(guidance, c, raster.unit, np.dtype(real)), share, real(raster.limit),
         flag(task), layout_of(c, raster.packed),
         reward_of(exponent, epsilon2, weighs.joint, weighs.asymmetric, power),
+        flag(lit), tables,
         *_memory(strip), array("ring", (4, c, columns), real), sums, array("planes", (c, columns), out.dtype),
         out,
     )  # fmt: skip

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from dpid_cli.kernels.flags import count, helper
+from dpid_cli.kernels.flags import choice, count, helper
 from dpid_cli.kernels.pixels import sample
 
-ZERO, _HALF = np.float32(0), np.float32(0.5)
+# What is averaged: the values of pixels, or their light, from a table of levels or from an image of light.
+VALUES, TABLE, LIGHT = range(3)
+ZERO, _HALF, _NONE = np.float32(0), np.float32(0.5), np.float32(np.nan)
 
 
 @helper
@@ -22,6 +24,31 @@ def pixel(pixels, y, x, layout):
     line, k = pixels[np.uint32(y)], np.uint32(x)
     v0, v1 = channel(line, k, 0, layout), channel(line, k, 1, layout)
     return v0, v1, channel(line, k, 2, layout), channel(line, k, 3, layout)
+
+
+@helper
+def light_of(table, j, value, channels):
+    """The light of a level of channel j; 0 if there is no such channel."""
+    return table[np.uint32(j), np.uint32(value)] if j < count(channels) else ZERO
+
+
+@helper
+def light_at(line, k, j, channels):
+    """Channel j of pixel k of a row of light; 0 if there is no such channel."""
+    return line[np.uint32(count(channels)) * k + np.uint32(j)] if j < count(channels) else ZERO
+
+
+@helper
+def averaged(values, light, y, x, layout, lit):
+    """What is averaged of a pixel with these values."""
+    if choice(lit) == VALUES:
+        return values
+    c = layout.channels
+    if choice(lit) == TABLE:
+        v0, v1 = light_of(light, 0, values[0], c), light_of(light, 1, values[1], c)
+        return v0, v1, light_of(light, 2, values[2], c), light_of(light, 3, values[3], c)
+    line, k = light[np.uint32(y)], np.uint32(x)
+    return light_at(line, k, 0, c), light_at(line, k, 1, c), light_at(line, k, 2, c), light_at(line, k, 3, c)
 
 
 @helper
@@ -84,6 +111,27 @@ def store_pixel(out, row, i, values, limit, channels):
         store(out, row, i, 2, values[2], limit, channels)
     if c > 3:
         store(out, row, i, 3, values[3], limit, channels)
+
+
+@helper
+def store_mean(out, unweighted, row, i, j, total, weight, guide, channels):
+    """Store the mean light of one channel, NaN without weight, and the guidance, which replaces it then."""
+    k = np.uint32(np.uint32(count(channels)) * np.uint32(i) + np.uint32(j))
+    out[np.uint32(row), k] = total / weight if weight > ZERO else _NONE
+    unweighted[np.uint32(row), k] = guide
+
+
+@helper
+def store_light(out, unweighted, row, i, totals, weights, guide, channels):
+    """`store_mean` for all channels of a pixel."""
+    c = count(channels)
+    store_mean(out, unweighted, row, i, 0, totals[0], weights[0], guide[0], channels)
+    if c > 1:
+        store_mean(out, unweighted, row, i, 1, totals[1], weights[1], guide[1], channels)
+    if c > 2:
+        store_mean(out, unweighted, row, i, 2, totals[2], weights[2], guide[2], channels)
+    if c > 3:
+        store_mean(out, unweighted, row, i, 3, totals[3], weights[3], guide[3], channels)
 
 
 @helper

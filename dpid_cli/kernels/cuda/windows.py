@@ -16,12 +16,15 @@ import numpy as np
 
 from dpid_cli.kernels.cuda import teams
 from dpid_cli.kernels.cuda.pixels import (
+    VALUES,
     ZERO,
     added,
+    averaged,
     bias_of,
     largest,
     minus,
     pixel,
+    store_light,
     store_pixel,
     times,
     values_at,
@@ -31,19 +34,20 @@ from dpid_cli.kernels.cuda.target import Kernel, cuda, device
 from dpid_cli.kernels.cuda.teams import LARGEST, SUM, WARPS
 from dpid_cli.kernels.filters import existing
 from dpid_cli.kernels.flags import choice, count, flag, helper, is_set
-from dpid_cli.kernels.rewards import SCALED_DETAIL, distances, weights_and_products
+from dpid_cli.kernels.rewards import SCALED_DETAIL, distances, products, weights
 
 # The guidance: the window's own mean, the filtered means around it, or an array of values.
 OWN, NEAR, GIVEN = range(3)
 # Binary logarithm of the weight next to which no other counts.
 _OCTAVES = np.float32(99.0)
 ONE = np.float32(1)
+_VALUES = flag(VALUES)
 FOUR = flag(4)  # channels: those that an image lacks have no differences
 
 
 @device
-def mean_of_window(pixels, ys, xs, team, layout):
-    """Coverage-weighted mean of each channel, for all threads of the team."""
+def mean_of_window(pixels, light, ys, xs, team, layout, lit):
+    """Coverage-weighted mean of each channel, of values or of light, for all threads of the team."""
     column, row = teams.my_place(team)
     sums = (ZERO, ZERO, ZERO, ZERO)
     x = np.int32(xs[0] + column)
@@ -52,7 +56,9 @@ def mean_of_window(pixels, ys, xs, team, layout):
         y = np.int32(ys[0] + row)
         while y <= ys[1]:
             z = np.int32(y + team.rows)
-            upper, lower = pixel(pixels, y, x, layout), pixel(pixels, min(z, ys[1]), x, layout)
+            below = min(z, ys[1])
+            upper = averaged(pixel(pixels, y, x, layout), light, y, x, layout, lit)
+            lower = averaged(pixel(pixels, below, x, layout), light, below, x, layout, lit)
             sums = added(sums, upper, cover * teams.covered(ys, y))
             sums = added(sums, lower, cover * teams.covered(ys, z))
             y = np.int32(z + team.rows)
@@ -123,17 +129,28 @@ def scaled(u, factors, reward):
 
 
 @helper
-def weighed(x, cover, factors, task, reward):
-    """Weights and weighted differences of a pixel with the differences x."""
+def weighed(x, mixed, cover, factors, task, reward):
+    """Weights of a pixel with the differences x, and their products with what is mixed by them."""
     u = distances(x, reward)
     if choice(task) == SCALED_DETAIL:
         u = scaled(u, factors, reward)
-    return weights_and_products(x, u, cover, reward, FOUR)
+    f = weights(u, cover, reward, FOUR)
+    return f, products(f, mixed)
 
 
 @device
-def weigh_window(pixels, ys, xs, guide, factors, team, task, layout, reward):
-    """The sums of the weights and of the weighted differences."""
+def weighed_pixel(pixels, light, y, x, guide, cover, factors, task, layout, reward, lit):
+    """`weighed` for one pixel: its differences, or its light."""
+    values = pixel(pixels, y, x, layout)
+    differences = minus(values, guide)
+    if choice(lit) == VALUES:
+        return weighed(differences, differences, cover, factors, task, reward)
+    return weighed(differences, averaged(values, light, y, x, layout, lit), cover, factors, task, reward)
+
+
+@device
+def weigh_window(pixels, light, ys, xs, guide, factors, team, task, layout, reward, lit):
+    """The sums of the weights, and of the weighted differences or light."""
     column, row = teams.my_place(team)
     weights = sums = (ZERO, ZERO, ZERO, ZERO)
     x = np.int32(xs[0] + column)
@@ -142,9 +159,9 @@ def weigh_window(pixels, ys, xs, guide, factors, team, task, layout, reward):
         y = np.int32(ys[0] + row)
         while y <= ys[1]:
             z = np.int32(y + team.rows)
-            upper, lower = pixel(pixels, y, x, layout), pixel(pixels, min(z, ys[1]), x, layout)
-            f, e = weighed(minus(upper, guide), cover * teams.covered(ys, y), factors, task, reward)
-            g, d = weighed(minus(lower, guide), cover * teams.covered(ys, z), factors, task, reward)
+            below, c0, c1 = min(z, ys[1]), cover * teams.covered(ys, y), cover * teams.covered(ys, z)
+            f, e = weighed_pixel(pixels, light, y, x, guide, c0, factors, task, layout, reward, lit)
+            g, d = weighed_pixel(pixels, light, below, x, guide, c1, factors, task, layout, reward, lit)
             weights, sums = added(added(weights, f, ONE), g, ONE), added(added(sums, e, ONE), d, ONE)
             y = np.int32(z + team.rows)
         x = np.int32(x + team.columns)
@@ -157,16 +174,18 @@ def weigh_window(pixels, ys, xs, guide, factors, team, task, layout, reward):
 
 
 @device
-def compared(pixels, ys, xs, near, row, i, kernels, bias, team, guidance, blend, layout):
+def compared(pixels, light, ys, xs, near, row, i, kernels, bias, team, guidance, blend, layout):
     """Mean and guidance of a window; without a blend, the mean is not used."""
     if choice(guidance) == OWN:
-        mean = mean_of_window(pixels, ys, xs, team, layout)
+        mean = mean_of_window(pixels, light, ys, xs, team, layout, _VALUES)
         return mean, mean
     if choice(guidance) == NEAR:
         guide = mean_of_neighbours(near, row, i, kernels, bias, team, layout)
         return values_at(near, row, i, layout) if is_set(blend) else guide, guide
     guide = values_at(near, row, i, layout)
-    return mean_of_window(pixels, ys, xs, team, layout) if is_set(blend) else guide, guide
+    if is_set(blend):
+        return mean_of_window(pixels, light, ys, xs, team, layout, _VALUES), guide
+    return guide, guide
 
 
 @helper
@@ -186,42 +205,46 @@ def blended(guide, mean, weight, excess, part):
 
 
 @helper
-def finish(
-    out, row, i, guide, mean, weights, sums, scale, mean_u, octaves, base, limit,
-    normalised, blend, layout, reward,
-):  # fmt: skip
+def shares(scale, mean_u, octaves, base, normalised, blend, reward):
+    """Weight that alpha gives to the mean of a window, for each channel."""
+    if not is_set(blend):
+        return ZERO, ZERO, ZERO, ZERO
+    bases = mean_u if is_set(normalised) else (base, base, base, base)
+    p0 = p1 = p2 = p3 = share(octaves, bases[0], scale[0], reward)
+    if not is_set(reward.joint):
+        p1 = share(octaves, bases[1], scale[1], reward)
+        p2 = share(octaves, bases[2], scale[2], reward)
+        p3 = share(octaves, bases[3], scale[3], reward)
+    return p0, p1, p2, p3
+
+
+@helper
+def finish(out, row, i, guide, mean, weights, sums, parts, limit, layout):
     """Compute and store the pixel of a window, in one thread."""
-    p0 = p1 = p2 = p3 = ZERO
-    if is_set(blend):
-        bases = mean_u if is_set(normalised) else (base, base, base, base)
-        p0 = p1 = p2 = p3 = share(octaves, bases[0], scale[0], reward)
-        if not is_set(reward.joint):
-            p1 = share(octaves, bases[1], scale[1], reward)
-            p2 = share(octaves, bases[2], scale[2], reward)
-            p3 = share(octaves, bases[3], scale[3], reward)
     pixel = (
-        blended(guide[0], mean[0], weights[0], sums[0], p0),
-        blended(guide[1], mean[1], weights[1], sums[1], p1),
-        blended(guide[2], mean[2], weights[2], sums[2], p2),
-        blended(guide[3], mean[3], weights[3], sums[3], p3),
+        blended(guide[0], mean[0], weights[0], sums[0], parts[0]),
+        blended(guide[1], mean[1], weights[1], sums[1], parts[1]),
+        blended(guide[2], mean[2], weights[2], sums[2], parts[2]),
+        blended(guide[3], mean[3], weights[3], sums[3], parts[3]),
     )
     store_pixel(out, row, i, pixel, limit, layout.channels)
 
 
 @device
-def my_mean(pixels, ys, xs, start, top, crew, layout):
+def my_mean(pixels, light, ys, xs, start, top, crew, layout, lit):
     """The mean of this thread's window, its row and column, and whether this thread stores it."""
     columns = len(xs.begin)
     row, i = teams.my_window(crew)
     across_span = teams.span_of(xs, min(i, np.int32(columns - 1)))
     column, line = teams.my_place(crew)
-    mean = mean_of_window(pixels, teams.rows_of(ys, start + row, top), across_span, crew, layout)
+    span = teams.rows_of(ys, start + row, top)
+    mean = mean_of_window(pixels, light, span, across_span, crew, layout, lit)
     return mean, row, i, i < columns and column == 0 and line == 0
 
 
 @Kernel
-def box_windows(pixels, ys, xs, start, top, team, layout, limit, out):
-    """Fill in the mean of every window, as pixels.
+def box_windows(pixels, ys, xs, start, top, team, light, lit, layout, limit, out):
+    """Fill in the mean of every window, as pixels, or as light if that is averaged.
 
     Parameters
     ----------
@@ -231,32 +254,36 @@ def box_windows(pixels, ys, xs, start, top, team, layout, limit, out):
     start, top : int
         The output row of the first row of `out`, and the image row of the first row of `pixels`.
     team : Team
+    light : (C, levels) or (H, W * C) float32 array
+        TABLE: light of all levels. LIGHT: that of the pixels, with the rows of `pixels`.
+    lit : flag
+        VALUES, TABLE or LIGHT.
     layout : Layout
     limit : float32
-        Largest value of an integer type, whose values are rounded; 0 for floats.
+        Largest value of an integer type, whose values are rounded; 0 for floats and for light.
     out : (rows, w * C) array
         Filled.
     """
     crew = teams.crew_of(team, cuda.shared.array(WARPS, np.float32))
-    mean, row, i, leads = my_mean(pixels, ys, xs, start, top, crew, layout)
+    mean, row, i, leads = my_mean(pixels, light, ys, xs, start, top, crew, layout, lit)
     if leads:
         store_pixel(out, row, i, mean, limit, layout.channels)
 
 
 @Kernel
-def mean_windows(pixels, ys, xs, start, top, team, layout, means):
+def mean_windows(pixels, ys, xs, start, top, team, light, layout, means):
     """Fill in the mean of every window, as floats.
 
     Parameters
     ----------
-    pixels, ys, xs, start, top, team, layout
-        As for `box_windows`.
+    pixels, ys, xs, start, top, team, light, layout
+        As for `box_windows`; `light` is not read.
     means : (rows, C, w) float32 array
         Filled.
     """
     crew = teams.crew_of(team, cuda.shared.array(WARPS, np.float32))
     c = count(layout.channels)
-    mean, row, i, leads = my_mean(pixels, ys, xs, start, top, crew, layout)
+    mean, row, i, leads = my_mean(pixels, light, ys, xs, start, top, crew, layout, _VALUES)
     if leads:
         k, p = np.uint32(row), np.uint32(i)
         means[k, np.uint32(0), p] = mean[0]
@@ -310,14 +337,14 @@ def filter_pixels(pixels, scale, kernels, bias, row_of, column_of, team, out):
 
 @Kernel
 def reward_windows(
-    pixels, ys, xs, start, top, team, near, above, kernels, bias, octaves, base, slack, limit,
-    guidance, task, normalised, blend, layout, reward, out,
+    pixels, ys, xs, start, top, team, light, lit, near, above, kernels, bias, octaves, base, slack, limit,
+    guidance, task, normalised, blend, layout, reward, unweighted, out,
 ):  # fmt: skip
-    """Fill in the weighted mean of every window, from guidance to pixel.
+    """Fill in the weighted mean of every window, from guidance to pixel, or to light if that is averaged.
 
     Parameters
     ----------
-    pixels, ys, xs, start, top, team, layout, limit
+    pixels, ys, xs, start, top, team, light, lit, layout, limit
         As for `box_windows`.
     near : (more rows, C, w) float32 array
         NEAR: the means of these windows and of those in the rows above and below. GIVEN: the guidance.
@@ -338,8 +365,10 @@ def reward_windows(
     normalised, blend : flag
         Whether u is divided by its mean; whether alpha is above 0.
     reward : Reward
+    unweighted : (rows, w * C) float32 array
+        Filled with the guidance, if light is averaged.
     out : (rows, w * C) array
-        Filled.
+        Filled; light is NaN where no pixel has a weight.
     """
     crew = teams.crew_of(team, cuda.shared.array(WARPS, np.float32))
     columns = len(xs.begin)
@@ -350,16 +379,22 @@ def reward_windows(
     span = teams.rows_of(ys, start + row, top)
     near_row = np.int32(row + above)
     mean, guide = compared(
-        pixels, span, across_span, near, near_row, i, kernels, bias, crew, guidance, blend, layout
+        pixels, light, span, across_span, near, near_row, i, kernels, bias, crew, guidance, blend, layout
     )
     scale = mean_u = (ONE, ONE, ONE, ONE)
     if choice(task) == SCALED_DETAIL:
         mean_u, most = range_of_window(pixels, span, across_span, guide, crew, layout, reward)
         r0, r1 = reciprocal(most[0], slack), reciprocal(most[1], slack)
         scale = r0, r1, reciprocal(most[2], slack), reciprocal(most[3], slack)
-    weights, sums = weigh_window(pixels, span, across_span, guide, scale, crew, task, layout, reward)
+    weights, sums = weigh_window(
+        pixels, light, span, across_span, guide, scale, crew, task, layout, reward, lit
+    )
+    if choice(lit) != VALUES and is_set(blend):
+        mean = mean_of_window(pixels, light, span, across_span, crew, layout, lit)
     if window < columns and column == 0 and line == 0:
-        finish(
-            out, row, i, guide, mean, weights, sums, scale, mean_u, octaves, base, limit,
-            normalised, blend, layout, reward,
-        )  # fmt: skip
+        parts = shares(scale, mean_u, octaves, base, normalised, blend, reward)
+        if choice(lit) == VALUES:
+            finish(out, row, i, guide, mean, weights, sums, parts, limit, layout)
+        else:
+            total, weight = added(sums, times(parts, mean), ONE), added(weights, parts, ONE)
+            store_light(out, unweighted, row, i, total, weight, guide, layout.channels)
