@@ -65,10 +65,7 @@ def assert_same(image, size, **options):
 COLOUR, GRAY = (8, 10, 3), (9, 8)
 FILTER = Filter([[0, 0.3, 0], [0.1, 0.4, -0.1], [0.2, 0, 0.1]], bias=0.02)
 OF_CHANNELS = Filter(np.random.default_rng(0).random((3, 3, 3)) / 9, bias=(0, 0.1, 0.05))
-
-
-@pytest.mark.parametrize("method", ["dpid", "dpp", "box", "max", "min", "extremum"])
-@pytest.mark.parametrize(
+OF_EACH_KIND = pytest.mark.parametrize(
     ("dtype", "shape", "packed"),
     [
         ("uint8", COLOUR, False),
@@ -77,6 +74,10 @@ OF_CHANNELS = Filter(np.random.default_rng(0).random((3, 3, 3)) / 9, bias=(0, 0.
         ("float32", GRAY, False),
     ],
 )
+
+
+@pytest.mark.parametrize("method", ["dpid", "dpp", "box", "max", "min", "extremum"])
+@OF_EACH_KIND
 def test_methods(dtype, shape, packed, method):
     assert_same(picture(dtype, shape, packed=packed), (4, 3), method=method)
 
@@ -117,15 +118,7 @@ ROOT = dpid_cli.Transfer(lambda x: np.abs(x) ** 1.5, lambda x: np.abs(x) ** (1 /
 
 
 @pytest.mark.parametrize("method", ["dpid", "dpp", "box", "max"])
-@pytest.mark.parametrize(
-    ("dtype", "shape", "packed"),
-    [
-        ("uint8", COLOUR, False),
-        ("uint8", COLOUR, True),
-        ("uint16", (6, 7, 4), False),
-        ("float32", GRAY, False),
-    ],
-)
+@OF_EACH_KIND
 def test_linear_light(dtype, shape, packed, method):
     for linear in True, ROOT:
         assert_same(picture(dtype, shape, packed=packed), (4, 3), method=method, linear=linear)

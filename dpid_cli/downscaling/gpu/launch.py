@@ -43,8 +43,8 @@ _ORDERS = {"max": MAX, "min": MIN, "extremum": EXTREMUM}
 class Strip:
     """The output rows start .. stop-1 of an image; `pixels` on the GPU holds its rows from `top` on.
 
-    With `light`, means are taken in linear light, and `shine` on the GPU is the light of all levels, or that
-    of the rows.
+    With `light`, means are taken in linear light, and `decoded` on the GPU is the light of all levels, or
+    that of the rows.
     """
 
     raster: Raster
@@ -56,7 +56,7 @@ class Strip:
     stream: Any
     workspace: Workspace
     light: Light | None = None
-    shine: Any = None
+    decoded: Any = None
 
     @property
     def limit(self) -> np.float32:
@@ -68,7 +68,7 @@ class Strip:
         """The arguments `light` and `lit` of kernels."""
         if self.light is None:
             return self.workspace.on_device("nothing", (1, 1), np.dtype(np.float32)), flag(VALUES)
-        return self.shine, flag(TABLE if self.light.by_table else LIGHT)
+        return self.decoded, flag(TABLE if self.light.by_table else LIGHT)
 
     @property
     def layout(self) -> Layout:
@@ -130,12 +130,12 @@ class Lane:
         np.copyto(staged, rows)
         pixels = self.workspace.on_device("in", rows.shape, rows.dtype)
         pixels.copy_to_device(staged, stream=self.stream)
-        light, dtype = strip.light, out.dtype if strip.light is None else np.dtype(np.float32)
-        shine = (
-            None if light is None else copied(_light(light, strip.raster, strip.top, len(rows)), self.stream)
-        )
+        light, dtype, decoded = strip.light, out.dtype, None
+        if light is not None:
+            dtype = np.dtype(np.float32)
+            decoded = copied(_decoded(light, strip.raster, strip.top, len(rows)), self.stream)
         result = self.workspace.on_device("out", out.shape, dtype)
-        fill(result, method, replace(strip, pixels=pixels, shine=shine), parameters)
+        fill(result, method, replace(strip, pixels=pixels, decoded=decoded), parameters)
         arrived = self.workspace.pinned("out", out.shape, dtype)
         result.copy_to_host(arrived, stream=self.stream)
         if light is None:
@@ -145,7 +145,7 @@ class Lane:
             self.collect = lambda: _encode(arrived, light, guide, out)
 
 
-def _light(light: Light, raster: Raster, top: int, rows: int) -> NDArray[np.float32]:
+def _decoded(light: Light, raster: Raster, top: int, rows: int) -> NDArray[np.float32]:
     """The light of all levels, (C, levels), or of some rows of an image, (rows, W * C)."""
     found = light.table if light.by_table else light.decoded(raster.part(top, top + rows).unpacked().rows)
     return np.asarray(found, np.float32)
