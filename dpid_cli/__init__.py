@@ -17,6 +17,7 @@ from dpid_cli.version import __version__
 if TYPE_CHECKING:
     from dpid_cli.batching.api import batch as batch
     from dpid_cli.batching.items import Result as Result
+    from dpid_cli.downscaling.api import automatic as automatic
     from dpid_cli.downscaling.api import downscale as downscale
     from dpid_cli.downscaling.filters import Filter as Filter
     from dpid_cli.downscaling.transfer import SRGB as SRGB
@@ -38,6 +39,7 @@ __all__ = [
     "SizeError",
     "Transfer",
     "__version__",
+    "automatic",
     "batch",
     "downscale",
     "gradients",
@@ -51,6 +53,7 @@ _LAZY = {
     "Result": "batching.items",
     "SRGB": "downscaling.transfer",
     "Transfer": "downscaling.transfer",
+    "automatic": "downscaling.api",
     "batch": "batching.api",
     "downscale": "downscaling.api",
     "gradients": "learning.gradients",

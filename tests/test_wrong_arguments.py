@@ -107,7 +107,7 @@ def test_any_argument(call, tmp_path, monkeypatch):
         (lambda: downscale(MASKED, scale=2), r"image: has masked values: .* by image.filled\(0\)"),
         (lambda: learn([MASKED], **LEARN), "image.*: has masked values"),
         (lambda: list(batch([("a.png", "b.png")], scale=2, fit="cover")), "fit: works only with size"),
-        (lambda: downscale(IMAGE, scale=2, guidance=np.ones((3, 3))),
+        (lambda: downscale(IMAGE, scale=2, guidance=[[1.0]]),
          "guidance must be a name, a path or a Filter"),
         (lambda: learn(IMAGE, scale=2), r"images: is one array of shape \(24, 24\): give a list of images"),
         (lambda: batch("photos", scale=2), "pairs: 'photos' is no list: give a list of"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import Any, TypedDict, Unpack
@@ -42,12 +42,13 @@ class BatchOptions(TypedDict, total=False):
     frame: int | None
     truncated: str
 
-    lambda_: float
+    lambda_: float | str
     alpha: float
     epsilon: float
     variant: str
     guidance: StrPath | Filter
     normalize: str
+    noise: float | str | Sequence[float]
     window: int | None
     beta: float
     power: float

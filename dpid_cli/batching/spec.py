@@ -12,7 +12,7 @@ from string import Formatter
 from typing import Any
 
 from dpid_cli.convert.engine import cropped
-from dpid_cli.convert.recipe import Recipe, labelled
+from dpid_cli.convert.recipe import Recipe
 from dpid_cli.downscaling.choices import IfSmaller
 from dpid_cli.downscaling.filters import Filter
 from dpid_cli.downscaling.sizes import Size
@@ -193,7 +193,7 @@ class BatchSpec:
     @cached_property
     def parameters(self) -> tuple[dict[str, Any], ...]:
         """The parameters of each target's method, by the names of the options."""
-        return (*(labelled(output.recipe.used) for output in self.outputs), *self._of_original({}))
+        return (*(output.recipe.told for output in self.outputs), *self._of_original({}))
 
     def sizes(self, size: Size) -> tuple[Size, ...]:
         """Width and height of each target for a cropped input of this size."""
@@ -238,4 +238,6 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, tuple):
         return list(map(_plain, value))
+    if hasattr(value, "tobytes"):
+        return blake2b(value.tobytes(), digest_size=8).hexdigest()
     return value if value is None or isinstance(value, int | float | str | bool) else str(value)

@@ -209,6 +209,15 @@ class _Conversion:
         for written in convert(sequence, outputs, self.item.path, self._at(self.item.path)):
             target = targets[str(written.path)]
             self._note(outputs=(*self._outputs, target))
+            if written.recipe is not None:
+                self._note_used(self.item.targets.index(target), written.recipe)
+
+    def _note_used(self, number: int, recipe: Recipe) -> None:
+        """Note the parameters of a target, unless its images keep their size."""
+        parameters = self.facts["parameters"]
+        if parameters[number]:
+            used = (recipe.told,)
+            self._note(parameters=(*parameters[:number], *used, *parameters[number + 1 :]))
 
     def _rehearse(self, stream: IO[bytes], sequence: PictureSequence, outputs: Sequence[Output]) -> None:
         """Find the errors that writing the outputs would find; existing outputs are compared."""

@@ -17,6 +17,7 @@ from dpid_cli.cli import options as shared
 from dpid_cli.cli.console import announce, echo_path, say, without_linear_algebra
 from dpid_cli.cli.sections import Command, option, sections
 from dpid_cli.downscaling.choices import Device
+from dpid_cli.downscaling.parameters import shown
 from dpid_cli.errors import ArgumentError, DpidError, collected
 from dpid_cli.pictures.prefetch import prefetched
 
@@ -27,6 +28,9 @@ OPTIONS = sections(
     shared.INPUTS,
     *shared.size_options(),
     *shared.method_options(),
+    "Method",
+    option("--importance MASK", "Let pixels count as much as this gray image of the same size is bright "
+           "(dpid, dpp, box).", click.Path()),
     "Output",
     option("-o --output PATH|FOLDER|-", "Write to a file, into a folder, or to standard output (-).",
            click.Path(), shown="next to the input"),
@@ -132,5 +136,7 @@ def _run(run: Callable[[], Outcome], result: str, notes: str, debug: bool) -> Dp
     if notes == "all":
         (w, h), (u, v) = outcome.input_size, outcome.output_size
         many = f"{outcome.frames} frames, " if outcome.frames > 1 else ""
-        say(f"{outcome.input}: {many}{w}x{h} to {u}x{v} by {outcome.method} in {outcome.seconds:.3f} s")
+        found = (f"{name} {shown(value)}" for name, value in outcome.found.items())
+        how = ", ".join([outcome.method, *found])
+        say(f"{outcome.input}: {many}{w}x{h} to {u}x{v} by {how} in {outcome.seconds:.3f} s")
     return None

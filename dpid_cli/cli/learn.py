@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -45,7 +46,7 @@ OPTIONS = sections(
     option("--grid", "Put the kernel on 3x3 window means (any scale), or on pixels near each window "
            "(whole scales).", FilterGrid.words(), shown="--guidance's, else output"),
     option("--per-channel", "Fit a kernel and a bias for each channel."),
-    *(parameter_option(PARAMETERS[name], *words) for name, words in _START.items()),
+    *(parameter_option(replace(PARAMETERS[name], automatic=False), *words) for name, words in _START.items()),
     "Fit",
     option("--objective", "ssim, l2: minimise 1 - SSIM or squared error after bilinear enlargement. "
            "pairs: squared error to --targets.", Objective.words(), default="ssim"),

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import click
 
 from dpid_cli.cli.console import shown
-from dpid_cli.cli.sections import Option, number, option, pixel_count, sections, two_numbers, width_and_height
+from dpid_cli.cli.sections import (
+    Option,
+    number,
+    option,
+    pixel_count,
+    sections,
+    two_numbers,
+    width_and_height,
+    wrong,
+)
 from dpid_cli.downscaling.choices import Depth, Fit, MetadataPolicy, PaletteUse, Transparency, Truncated
 from dpid_cli.downscaling.registry import FILTERS, METHODS, PARAMETERS, Parameter
 from dpid_cli.downscaling.sizes import SizeRequest
+from dpid_cli.errors import ArgumentError
 from dpid_cli.pictures.formats import ENCODER_OPTIONS, WRITTEN, option_default, option_help
 
 SIZE_KINDS = ("scale", "percent", "width", "height", "longest", "shortest", "size")
@@ -136,9 +146,21 @@ def parameter_option(parameter: Parameter, text: str = "", shown: str = "") -> O
         names, kind = f"{names} {'|'.join([*parameter.choices, 'FILTER'])}", str
     elif parameter.choices:
         kind = parameter.choices
+    elif parameter.automatic:
+        names, kind = f"{names} X|auto", _reader(parameter)
     else:
         names += " N" if parameter.whole else " X"
     return option(names, text or about, kind, name=parameter.name, shown=shown or default)
+
+
+def _reader(parameter: Parameter) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        try:
+            return parameter.read(text)
+        except ArgumentError:
+            raise wrong(text, parameter.allowed) from None
+
+    return read
 
 
 def explained(parameter: Parameter, most: int = len(METHODS)) -> tuple[str, str]:

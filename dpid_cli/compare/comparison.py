@@ -34,6 +34,13 @@ class VariantResult:
     numbers: Numbers | None = None
 
 
+def _result(variant: Variant, recipe: Recipe, picture: Picture, size: Size, name: str) -> VariantResult:
+    """Downscale an image by a variant, which then names what "auto" stood for."""
+    output, settled = recipe.rendered(picture, size, name)
+    found = {key: value for key, value in settled.used.items() if value != recipe.used[key]}
+    return VariantResult(replace(variant, found=found), settled.used, output)
+
+
 @dataclass(frozen=True)
 class Comparison:
     """One image, downscaled by every variant."""
@@ -98,10 +105,10 @@ class ComparisonSpec:
 
     def _compared(self, source: str, picture: Picture, crops: Sequence[Region], size: Size) -> Comparison:
         name = called(source)
-        box_recipe = replace(self.recipes[0], method="box", parameters={})
+        box_recipe = replace(self.recipes[0], method="box", parameters={}, guidance=None, maps={})
         box = box_recipe.apply(picture, size, name)
         results = [
-            VariantResult(variant, recipe.used, recipe.apply(picture, size, name))
+            _result(variant, recipe, picture, size, name)
             for variant, recipe in zip(self.variants, self.recipes, strict=True)
         ]
         times = [self._seconds(recipe, picture, size, name) for recipe in self.recipes]

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from dpid_cli.compare.intensities import as_bytes
 from dpid_cli.compare.table import HEADINGS, MEANINGS, cells_of, summary
-from dpid_cli.compare.variants import Variant, shown, symbol
+from dpid_cli.compare.variants import Variant, symbol
 from dpid_cli.convert.rendering import downscale_picture
+from dpid_cli.downscaling.parameters import shown
 from dpid_cli.downscaling.registry import PARAMETERS
 from dpid_cli.downscaling.sizes import Size
 from dpid_cli.pictures import Picture, write

@@ -9,7 +9,8 @@ from decimal import Decimal, InvalidOperation
 from itertools import product
 from typing import Any
 
-from dpid_cli.downscaling.registry import PARAMETERS, Parameter, method_named
+from dpid_cli.downscaling.parameters import Parameter, shown
+from dpid_cli.downscaling.registry import PARAMETERS, method_named
 from dpid_cli.errors import ArgumentError
 
 DEFAULT = ("dpid", "dpp", "box", "max")
@@ -27,6 +28,7 @@ class Variant:
     given: Mapping[str, Any] = field(default_factory=dict)  # by Python name
     swept: Mapping[str, Any] = field(default_factory=dict)  # those of `given` that come from a sweep
     family: int = 0  # index of the -m option; the variants of a sweep share it
+    found: Mapping[str, Any] = field(default_factory=dict)  # what "auto" stood for in an image
 
     @property
     def word(self) -> str:
@@ -39,9 +41,9 @@ class Variant:
         """The parameters for a label: those that were set, and always lambda."""
         method = method_named(self.method)
         chosen = {"lambda_": method.defaults["lambda_"]} if "lambda_" in method.defaults else {}
-        return ", ".join(
-            f"{symbol(name)} = {shown(value)}" for name, value in {**chosen, **self.given}.items()
-        )
+        values = {name: shown(value) for name, value in {**chosen, **self.given}.items()}
+        values |= {name: f"{shown(value)} (auto)" for name, value in self.found.items()}
+        return ", ".join(f"{symbol(name)} = {value}" for name, value in values.items())
 
     @property
     def label(self) -> str:
@@ -67,11 +69,6 @@ def symbol(name: str) -> str:
     return _SYMBOLS.get(label, label)
 
 
-def shown(value: Any) -> str:
-    """A value with all its digits, but without a trailing ``.0``."""
-    return str(value).removesuffix(".0")
-
-
 def variant_of(word: str) -> Variant:
     """Parse ``METHOD`` or ``METHOD:NAME=VALUE,...``; raise an `ArgumentError` if it is malformed."""
     name, colon, rest = word.partition(":")
@@ -91,24 +88,13 @@ def _assignment(text: str) -> tuple[str, Any]:
     if not equals:
         raise ArgumentError(f"{text!r} sets no parameter: write NAME=VALUE, separated by commas")
     parameter = _parameter(label.strip())
-    return parameter.name, _value(parameter, value.strip())
+    return parameter.name, parameter.read(value.strip())
 
 
 def _parameter(label: str) -> Parameter:
     if label not in _BY_LABEL:
         raise ArgumentError(f"unknown parameter {label!r}: use one of {', '.join(_BY_LABEL)}")
     return _BY_LABEL[label]
-
-
-def _value(parameter: Parameter, text: str) -> Any:
-    """Convert text to the type of the parameter."""
-    if parameter.choices or parameter.filters:
-        return text
-    try:
-        return int(text) if parameter.whole else float(text)
-    except ValueError:
-        kind = "a whole number" if parameter.whole else "a number"
-        raise ArgumentError(f"{parameter.label} must be {kind} (got {text!r})") from None
 
 
 def sweep_of(word: str) -> Sweep:
@@ -120,7 +106,7 @@ def sweep_of(word: str) -> Sweep:
         parameter = _parameter(label.strip())
         match = re.fullmatch(r"\s*([^:]+):([^:]+):([^:]+)\s*", text)
         parts = _steps(*match.groups()) if match else [part.strip() for part in text.split(",")]
-        values = tuple(dict.fromkeys(_value(parameter, part) for part in parts))
+        values = tuple(dict.fromkeys(parameter.read(part) for part in parts))
     except ArgumentError as error:
         raise ArgumentError(f"--sweep {word}: {error}") from None
     return Sweep(parameter.name, values)

@@ -56,14 +56,14 @@ class Output:
         """What errors and warnings call it."""
         return "standard output" if self.path is None else self.path
 
-    def render(self, picture: Picture, name: str) -> Picture:
-        """The image to write for one image of the input, which errors call `name`."""
+    def render(self, picture: Picture, name: str) -> tuple[Picture, Recipe]:
+        """The image to write for one image of the input, which errors call `name`, and how it was made."""
         width, height = size = cropped(picture.size, self.multiple_of)
         if size != picture.size:
             picture = replace(picture, pixels=picture.pixels[:height, :width], uncropped=picture.size)
         if self.original or self.keeps_size(size):
-            return self.recipe.unscaled(picture, name)
-        return self.recipe.apply(picture, self.recipe.size_of(picture, name), name)
+            return self.recipe.unscaled(picture, name), self.recipe
+        return self.recipe.rendered(picture, self.recipe.size_of(picture, name), name)
 
     def is_copy(self, kind: str, first: Picture) -> bool:
         """Whether the file would be the input, byte for byte; pages would have to be looked at one by one."""
@@ -82,11 +82,15 @@ class Output:
 
 @dataclass(frozen=True)
 class Written:
-    """A file that was written: its path, the size of its first image, and how many images it has."""
+    """A file that was written: its path, the size of its first image, and how many images it has.
+
+    `recipe` says how the first image was made; None for a copy of the input.
+    """
 
     path: str | None
     size: Size
     frames: int
+    recipe: Recipe | None = None
 
 
 def cropped(size: Size, multiple_of: int) -> Size:
@@ -138,40 +142,56 @@ def convert(
         yield Written(output.path, first.size, sequence.count)
     del first  # from here on, only the sequence holds it
     others = [output for output in outputs if output not in copies]
-    for output, pictures in zip(others, _rendered(sequence, others, name), strict=True):
-        yield _write(output, replace(sequence, pictures=iter(pictures)))
+    for rendering, pictures in _rendered(sequence, others, name):
+        yield _write(rendering, replace(sequence, pictures=iter(pictures)))
 
 
-def _rendered(sequence: PictureSequence, outputs: Sequence[Output], name: str) -> Iterator[Iterable[Picture]]:
+class _Rendering:
+    """Renders the images of an input for one output; frames of an animation follow the first one."""
+
+    def __init__(self, output: Output, sequence: PictureSequence) -> None:
+        self.output = output
+        self.together = sequence.kind == "animation"
+        self.sizes: list[Size] = []
+        self.recipe: Recipe | None = None  # of the first image
+
+    def __call__(self, picture: Picture, name: str) -> Picture:
+        result, recipe = self.output.render(picture, name)
+        self.sizes.append(result.size)
+        if self.recipe is None:
+            self.recipe = recipe
+            if self.together:
+                self.output = replace(self.output, recipe=recipe)
+        return result
+
+
+def _rendered(
+    sequence: PictureSequence, outputs: Sequence[Output], name: str
+) -> Iterator[tuple[_Rendering, Iterable[Picture]]]:
     """The images of each output; those of a single output are rendered while they are being written."""
     pages = (f"{name}: page {number}" for number in count())
     names = pages if sequence.kind == "pages" else repeat(name)
+    renderings = [_Rendering(output, sequence) for output in outputs]
     if len(outputs) == 1:
-        yield map(outputs[0].render, sequence.pictures, names)
+        yield renderings[0], map(renderings[0], sequence.pictures, names)
     elif sequence.kind == "still":
         picture = next(sequence.pictures)
-        for output in outputs:
-            yield [output.render(picture, name)]
+        for rendering in renderings:
+            yield rendering, [rendering(picture, name)]
     else:
         results: list[list[Picture]] = [[] for _ in outputs]
         for picture, what in zip(sequence.pictures, names, strict=False):
-            for output, rendered in zip(outputs, results, strict=True):
-                rendered.append(output.render(picture, what))
+            for rendering, rendered in zip(renderings, results, strict=True):
+                rendered.append(rendering(picture, what))
         while results:
-            yield results.pop(0)
+            yield renderings[-len(results)], results.pop(0)
 
 
-def _write(output: Output, sequence: PictureSequence) -> Written:
-    sizes: list[Size] = []
-
-    def noted(picture: Picture) -> Picture:
-        sizes.append(picture.size)
-        return picture
-
+def _write(rendering: _Rendering, sequence: PictureSequence) -> Written:
+    output = rendering.output
     with output.opened() as stream:
-        pictures = map(noted, sequence.pictures)
-        write_sequence(replace(sequence, pictures=pictures), stream, output.format, output.name)
-    return Written(output.path, sizes[0], len(sizes))
+        write_sequence(sequence, stream, output.format, output.name)
+    return Written(output.path, rendering.sizes[0], len(rendering.sizes), rendering.recipe)
 
 
 def check_outputs(stream: IO[bytes], recipe: Recipe, outputs: Sequence[Output], name: str) -> None:
@@ -187,4 +207,4 @@ def check_outputs(stream: IO[bytes], recipe: Recipe, outputs: Sequence[Output], 
     stream.seek(0)
     for picture in recipe.sequence(stream, name).pictures:
         for output in doubtful:
-            check_picture(output.render(picture, name), output.format, output.name)
+            check_picture(output.render(picture, name)[0], output.format, output.name)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dpid_cli.convert.engine import Output, convert, peek
-from dpid_cli.convert.recipe import Recipe, labelled
+from dpid_cli.convert.recipe import Recipe
 from dpid_cli.downscaling.sizes import Size
 from dpid_cli.errors import ArgumentError, FileError, reason
 from dpid_cli.files.output import check_folder, check_target, default_name
@@ -41,7 +41,10 @@ def images_of(inputs: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was made of one input; sizes are those of its first image, `frames` counts frames or pages."""
+    """What was made of one input; sizes are those of its first image, `frames` counts frames or pages.
+
+    `parameters` and, of these, `found`, those that "auto" stood for, are by the names of their options.
+    """
 
     input: str
     output: str
@@ -51,11 +54,13 @@ class Outcome:
     parameters: Mapping[str, Any]
     frames: int
     seconds: float
+    found: Mapping[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON; parameters by the names of their options."""
-        parameters, seconds = labelled(self.parameters), round(self.seconds, 4)
-        return vars(self) | {"parameters": parameters, "seconds": seconds}
+        """For JSON."""
+        facts = vars(self) | {"seconds": round(self.seconds, 4)}
+        del facts["found"]
+        return facts
 
 
 @dataclass(frozen=True)
@@ -119,15 +124,17 @@ class Job:
             (written,) = convert(sequence, [output], name)
         if path is not None:
             self._written.append(path)
+        asked, used = self.recipe.told, (written.recipe or self.recipe).told
         return Outcome(
             input=source,
             output=STANDARD_STREAM if written.path is None else written.path,
             input_size=input_size,
             output_size=written.size,
             method=self.recipe.method,
-            parameters=self.recipe.used,
+            parameters=used,
             frames=written.frames,
             seconds=time.perf_counter() - start,
+            found={name: value for name, value in used.items() if value != asked[name]},
         )
 
     def _into_folder(self) -> bool:
@@ -151,6 +158,7 @@ class Job:
 
     def _check(self, path: Path) -> None:
         """Raise a `FileError` if the output must not or cannot be written."""
-        check_target(path, map(Path, self.inputs), self._written, self.overwrite)
+        maps = [name for name in (self.recipe.importance, self.recipe.guidance) if name is not None]
+        check_target(path, map(Path, (*self.inputs, *maps)), self._written, self.overwrite)
         if not self._into_folder():
             check_folder(path)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 from typing import IO, Any
 
 import numpy as np
 
-from dpid_cli.convert.rendering import downscale_picture, narrowed, widened, with_colours
+from dpid_cli.convert import maps
+from dpid_cli.convert.rendering import narrowed, rendered, widened, with_colours
 from dpid_cli.downscaling.choices import Depth, MetadataPolicy, PaletteUse, Transparency, Truncated, either
 from dpid_cli.downscaling.devices import device_for, thread_count
 from dpid_cli.downscaling.filters import resolved
+from dpid_cli.downscaling.parameters import shown
 from dpid_cli.downscaling.registry import METHODS, PARAMETERS, Method, method_named
 from dpid_cli.downscaling.sizes import Size, SizeRequest, whole
 from dpid_cli.downscaling.value_range import ValueRange
@@ -23,7 +26,7 @@ from dpid_cli.pictures.metadata import scaled
 from dpid_cli.version import __version__
 
 _FEWEST_BYTES = 64_000_000
-# What `downscale_picture` takes of a recipe besides parameters.
+# What `rendered` takes of a recipe besides parameters.
 _RENDERING = ("linear", "to_srgb", "transparency", "background", "method", "threads", "device")
 
 
@@ -41,6 +44,9 @@ class Recipe:
         None for one per available CPU.
     encoding : mapping
         Options of the encoder: ``quality``, ``compress_level``.
+
+    importance, guidance : str or None
+        Paths of images that are maps; `checked` reads them into `maps`.
 
     All other attributes are the options of `dpid_cli.batch` with these names.
     """
@@ -64,9 +70,12 @@ class Recipe:
     background: str | None = None
     palette: str = "expand"
     value_range: tuple[float, float] | None = None
+    importance: str | None = None
+    guidance: str | None = None
+    maps: Mapping[str, Any] = field(default_factory=dict)
 
     def checked(self, format_: str | None = None) -> Recipe:
-        """The recipe with its filter files read; an `ArgumentError` if it cannot work for any image.
+        """The recipe with its filters and maps read; an `ArgumentError` if it cannot work for any image.
 
         `format_` is the name in `FORMATS` of the format of all outputs, if there is one.
         """
@@ -75,6 +84,9 @@ class Recipe:
             if not isinstance(flag := getattr(self, name), bool):
                 raise ArgumentError(f"{name} must be True or False (got {flag!r})")
         method = method_named(self.method)
+        if maps.is_image(guidance := self.parameters.get("guidance")):
+            others = {name: value for name, value in self.parameters.items() if name != "guidance"}
+            return replace(self, parameters=others, guidance=guidance).checked(format_)
         parameters = resolved(method, self.parameters)
         method.parameters(parameters)
         thread_count(self.threads)
@@ -95,7 +107,20 @@ class Recipe:
             icc.named(self.background)
         if format_ is not None:
             self.check_format(FORMATS[format_])
-        return replace(self, parameters=parameters)
+        return replace(self, parameters=parameters, maps=self._maps(method))
+
+    def _maps(self, method: Method) -> dict[str, Any]:
+        """The maps, read from their files."""
+        found = {}
+        if self.importance is not None:
+            if method.family != "detail":
+                raise ArgumentError(f"importance: method {method.name} takes none: use dpid, dpp or box")
+            found["importance"] = maps.read_importance(self.importance)
+        if self.guidance is not None:
+            if not method.takes_filter:
+                raise ArgumentError(f"guidance: method {method.name} takes no image: leave it out")
+            found["guidance"] = maps.read_guidance(self.guidance)
+        return found
 
     def _check_palette(self, method: Method) -> None:
         """Raise an `ArgumentError` if indices are to be kept and this recipe computes with their values."""
@@ -126,6 +151,13 @@ class Recipe:
     def used(self) -> dict[str, Any]:
         """All parameters of the method, by Python name."""
         return method_named(self.method).parameters(self.parameters).as_dict()
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """`used`, as reports and records tell it."""
+        paths = {"guidance": self.guidance, "importance": self.importance}
+        given = {name: PurePath(path).name for name, path in paths.items() if path is not None}
+        return labelled(self.used) | given
 
     @property
     def most_bytes(self) -> int:
@@ -171,28 +203,42 @@ class Recipe:
 
     def apply(self, picture: Picture, size: Size, name: str) -> Picture:
         """Downscale a picture; the result has the metadata to write."""
+        return self.rendered(picture, size, name)[0]
+
+    def rendered(self, picture: Picture, size: Size, name: str) -> tuple[Picture, Recipe]:
+        """`apply`, and the recipe with the numbers that "auto" stood for."""
         try:
             span = self._range_of(picture)
             options = {option: getattr(self, option) for option in _RENDERING}
-            wide = picture
+            wide, given = picture, dict(self.maps)
             if span is not None:
                 wide, options["value_range"] = with_colours(picture, span.intensities), (0, 1)
+                if "guidance" in given and given["guidance"].dtype.kind == "f":
+                    given["guidance"] = span.intensities(given["guidance"])
             wide = replace(wide, pixels=widened(wide.pixels, self.depth))
-            result = downscale_picture(wide, size, name=name, **options, **self.parameters)
+            result, found = rendered(wide, size, name=name, **options, **self.parameters, **given)
             if span is not None and self.depth == Depth.KEEP:
                 result = with_colours(result, span.values)
         except ArgumentError as error:  # the arguments were checked, so the content of the file is at fault
             raise FileError(f"{name}: {error}") from error
         except MemoryError:
             raise FileError(f"{name}: not enough memory: use a smaller image") from None
-        return self._described(replace(result, pixels=narrowed(result.pixels, self.depth)), picture, name)
+        settled = replace(self, parameters={**self.parameters, **found}) if found else self
+        result = replace(result, pixels=narrowed(result.pixels, self.depth))
+        return settled._described(result, picture, name), settled
 
     def unscaled(self, picture: Picture, name: str) -> Picture:
         """The picture in its own size with all other changes; its metadata names no method."""
         if self.to_srgb or self.transparency == "drop":
             transparency = "drop" if self.transparency == "drop" else "separate"
             box = replace(
-                self, method="box", parameters={}, linear=False, transparency=transparency, record=False
+                self,
+                method="box",
+                parameters={},
+                maps={},
+                linear=False,
+                transparency=transparency,
+                record=False,
             )
             return box.apply(picture, picture.size, name)
         if self.depth != Depth.KEEP:
@@ -235,11 +281,7 @@ class Recipe:
 
     def _software(self) -> str:
         """Version, method and options for the Software tag of the output."""
-        words = [
-            f"{name}={str(value).removesuffix('.0')}"
-            for name, value in labelled(self.used).items()
-            if value is not None
-        ]
+        words = [f"{name}={shown(value)}" for name, value in self.told.items() if value is not None]
         words += [name for name, used in (("linear", self.linear), ("to-srgb", self.to_srgb)) if used]
         if self.value_range is not None:
             words.append("value-range={:g},{:g}".format(*self.value_range))
@@ -252,7 +294,10 @@ class Recipe:
 
 def labelled(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Parameters by the names of their options, as values for JSON."""
-    return {
-        PARAMETERS[name].label: value if value is None or isinstance(value, int | float) else str(value)
-        for name, value in parameters.items()
-    }
+    return {PARAMETERS[name].label: _plain(value) for name, value in parameters.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
+    return value if value is None or isinstance(value, int | float) else str(value)

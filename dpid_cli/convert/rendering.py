@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -66,7 +66,28 @@ def downscale_picture(
     background: str | None = None,
     **options: Any,
 ) -> Picture:
+    """`rendered`, without the numbers that were found."""
+    picture, _ = rendered(
+        picture, size, name=name, linear=linear, to_srgb=to_srgb, transparency=transparency,
+        background=background, **options,
+    )  # fmt: skip
+    return picture
+
+
+def rendered(
+    picture: Picture,
+    size: Size,
+    *,
+    name: str = "",
+    linear: bool = False,
+    to_srgb: bool = False,
+    transparency: str = "premultiply",
+    background: str | None = None,
+    **options: Any,
+) -> tuple[Picture, dict[str, Any]]:
     """`downscaling.api.downscale` for a picture with a colour profile and alpha.
+
+    Returns the output, and the numbers that "auto" stood for, by Python name.
 
     Warnings call the picture `name`, and `size` is (width, height) of the output. `options` are those of
     `downscale`, all others those of `dpid_cli.batch` with these names.
@@ -91,7 +112,8 @@ def downscale_picture(
         picture = _opaque(picture, behind, transfer)
     # Alpha is no light: without weights, it must not go through the tone curves together with colours.
     apart = picture.alpha and (transparency == "separate" or (linear and picture.opaque))
-    return replace(picture, pixels=_downscaled(picture, transfer, apart, {"size": size, **options}))
+    pixels, found = _downscaled(picture, transfer, apart, {"size": size, **options})
+    return replace(picture, pixels=pixels), found
 
 
 def _curves(picture: Picture) -> tuple[NDArray[np.float64], ...] | None:
@@ -130,14 +152,66 @@ def _opaque(picture: Picture, behind: NDArray[np.float64], transfer: Transfer | 
 
 def _downscaled(
     picture: Picture, transfer: Transfer | None, apart: bool, options: dict[str, Any]
-) -> NDArray[Any]:
+) -> tuple[NDArray[Any], dict[str, Any]]:
     from dpid_cli.downscaling.api import downscale
 
-    if apart:
-        colours = downscale(icc.colours_of(picture), linear=transfer or False, **options)
-        return np.concatenate((colours, downscale(picture.pixels[..., -1:], **options)), axis=-1)
-    if picture.opaque:
-        return downscale(picture.pixels, linear=transfer or False, **options)
+    options |= _guidance_for(picture, apart, options)
+    if picture.opaque or apart:
+        colours = icc.colours_of(picture) if apart else picture.pixels
+        found = _found(colours, transfer or False, options)
+        options |= found
+        pixels = downscale(colours, linear=transfer or False, **options)
+        if apart:
+            for name in {"noise"} | _maps_of_windows(options):  # of colours
+                options.pop(name, None)
+            pixels = np.concatenate((pixels, downscale(picture.pixels[..., -1:], **options)), axis=-1)
+        return pixels, found
     weighted = alpha.premultiplied(transfer) if transfer else False
-    pixels = downscale(alpha.premultiply(picture.pixels), linear=weighted, **options)
-    return alpha.unpremultiply(pixels, picture.pixels.dtype)
+    products = alpha.premultiply(picture.pixels)
+    found = _found(products, weighted, options)
+    if "noise" in found:
+        found["noise"] = found["noise"][:-1]  # alpha has none
+    options |= found
+    colours = products.shape[2] - 1
+    noise = options.get("noise", 0.0)
+    noise = noise if isinstance(noise, tuple) else (noise,) * colours
+    if any(noise):
+        options["noise"] = (*noise, 0.0) if len(noise) == colours else noise
+    pixels = downscale(products, linear=weighted, **options)
+    return alpha.unpremultiply(pixels, picture.pixels.dtype), found
+
+
+def _guidance_for(picture: Picture, apart: bool, options: Mapping[str, Any]) -> dict[str, Any]:
+    """A given guidance as colours alone, or multiplied by alpha: its own, or that of the picture by box."""
+    from dpid_cli.downscaling.api import downscale
+
+    if not _maps_of_windows(options):
+        return {}
+    guidance = options["guidance"]
+    guidance = guidance[..., None] if guidance.ndim == 2 else guidance
+    guidance = guidance / np.float32(full_scale(guidance.dtype))
+    has_alpha = guidance.shape[2] in (2, 4)
+    colours = guidance[..., :-1] if has_alpha else guidance
+    if picture.opaque or apart or not picture.alpha:
+        return {"guidance": colours}
+    opacity = guidance[..., -1:] if has_alpha else None
+    if opacity is None:
+        own = picture.pixels[..., -1:] / np.float32(full_scale(picture.pixels.dtype))
+        opacity = downscale(own, size=options["size"], method="box")
+    channels = picture.pixels.shape[2] - 1
+    if colours.shape[2] == 1:
+        colours = colours.repeat(channels, axis=2)
+    return {"guidance": np.concatenate((colours * opacity, opacity), axis=2)}
+
+
+def _maps_of_windows(options: Mapping[str, Any]) -> set[str]:
+    return {"guidance"} if isinstance(options.get("guidance"), np.ndarray) else set()
+
+
+def _found(pixels: NDArray[Any], linear: bool | Transfer, options: Mapping[str, Any]) -> dict[str, Any]:
+    """What "auto" stands for among the options of `downscale`."""
+    from dpid_cli.downscaling.api import automatic
+
+    others = {"threads", "device", "importance"} | _maps_of_windows(options)
+    kept = {name: value for name, value in options.items() if name not in others}
+    return automatic(pixels, linear=linear, **kept)

@@ -44,6 +44,12 @@ def either(words: Iterable[str]) -> str:
     return f"{', '.join(others)} or {last}" if others else last
 
 
+class Automatic(Choice):
+    """Stands for a number that suits the image."""
+
+    AUTO = "auto"
+
+
 class Variant(Choice):
     """Which pixels `dpid` and `dpp` reward: those on both sides of the guidance, or only those above it."""
 

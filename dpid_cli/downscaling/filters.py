@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from numbers import Integral, Real
 from pathlib import Path
@@ -182,10 +182,11 @@ class Filter:
 
     def _check_parameter(self, name: str) -> None:
         value = getattr(self, name)
+        parameter = replace(PARAMETERS[name], automatic=False)  # a filter has a number
         try:
-            self._set(name, None if value is None else PARAMETERS[name].check(value))
+            self._set(name, None if value is None else parameter.check(value))
         except (ArgumentError, OverflowError):
-            self._require(name, False, PARAMETERS[name].allowed)
+            self._require(name, False, parameter.allowed)
 
     @classmethod
     def load(cls, source: str | os.PathLike[str]) -> Self:

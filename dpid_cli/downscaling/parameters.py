@@ -9,12 +9,21 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from numbers import Integral, Real
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from dpid_cli.downscaling.choices import Choice, Form, Guidance, Normalize, Position, Variant, either
+from dpid_cli.downscaling.choices import (
+    Automatic,
+    Choice,
+    Form,
+    Guidance,
+    Normalize,
+    Position,
+    Variant,
+    either,
+)
 from dpid_cli.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -37,6 +46,8 @@ class Parameter:
         Smallest and largest number allowed; with `above_zero`, 0 is not.
     whole : bool
         Whether the number must be whole.
+    automatic, listed : bool
+        Whether the word ``auto`` is allowed, and several numbers, one for each channel.
     filters : bool
         Whether a filter is allowed, in addition to the words if there are any.
     unit, unset : str
@@ -50,6 +61,8 @@ class Parameter:
     high: float = _LARGEST
     above_zero: bool = False
     whole: bool = False
+    automatic: bool = False
+    listed: bool = False
     filters: bool = False
     unit: str = ""
     unset: str = ""
@@ -71,8 +84,23 @@ class Parameter:
             return either(self.choices)
         kind = "a whole number" if self.whole else "a finite number"
         if self.high < _LARGEST:
-            return f"{kind} from {self.low:g} to {self.high:g}"
-        return f"{kind} above 0" if self.above_zero else f"{kind}, {self.low:g} or more"
+            bounds = f"{kind} from {self.low:g} to {self.high:g}"
+        else:
+            bounds = f"{kind} above 0" if self.above_zero else f"{kind}, {self.low:g} or more"
+        several = ", one for each channel" if self.listed else ""
+        return bounds + several + (", or auto" if self.automatic else "")
+
+    def read(self, text: str) -> Any:
+        """The value that a text stands for, or an `ArgumentError`; several numbers are joined by slashes."""
+        if self.choices or self.filters or (self.automatic and text == Automatic.AUTO):
+            return text
+        try:
+            numbers = [int(part) if self.whole else float(part) for part in text.split("/")]
+        except ValueError:
+            numbers = []
+        if not numbers or (len(numbers) > 1 and not self.listed):
+            raise ArgumentError(f"{self.label} must be {self.allowed} (got {text!r})")
+        return numbers[0] if len(numbers) == 1 else tuple(numbers)
 
     def check(self, value: Any) -> Any:
         """Return `value` in its own type, or raise an `ArgumentError` that says what is allowed."""
@@ -80,10 +108,25 @@ class Parameter:
             return value  # a filter, which `filters.resolved` and the method check
         if isinstance(self.default, Choice):
             return type(self.default).named(self.label, value)
+        if self.automatic and isinstance(value, str) and value == Automatic.AUTO:
+            return Automatic.AUTO
+        if self.listed and isinstance(value, tuple | list) and value:
+            return tuple(replace(self, listed=False, automatic=False).check(one) for one in value)
         fits = isinstance(value, Integral if self.whole else Real) and not isinstance(value, bool)
         if not fits or not self.low <= value <= self.high or (self.above_zero and value == 0):
             raise ArgumentError(f"{self.label} must be {self.allowed} (got {value!r})")
         return int(value) if self.whole else float(value)
+
+
+def shown(value: Any) -> str:
+    """A value as `Parameter.read` reads it, without a trailing ``.0``.
+
+    >>> shown(2.0), shown((0.01, 0.02))
+    ('2', '0.01/0.02')
+    """
+    if isinstance(value, tuple | list):
+        return "/".join(map(shown, value))
+    return str(value).removesuffix(".0")
 
 
 def parameter(default: Any, summary: str, **facts: Any) -> Any:
@@ -131,9 +174,11 @@ _SOFTENS = "softens the distance near the guidance"
 
 @dataclass(frozen=True)
 class DetailParameters(Parameters):
-    """Of ``dpid``."""
+    """Of ``dpid``. Lambda and noise may be ``auto`` until the image is known."""
 
-    lambda_: float = parameter(1.0, "how much distinct pixels count; 0 is the box filter")
+    lambda_: float = parameter(
+        1.0, "how much distinct pixels count; 0 is the box filter, and auto suits the image", automatic=True
+    )
     alpha: float = parameter(
         0.0, "constant added to every pixel's weight; larger values move the result towards box"
     )
@@ -143,13 +188,18 @@ class DetailParameters(Parameters):
     )
     guidance: Guidance | Filter = parameter(Guidance.GAUSSIAN, _COMPARED, filters=True)
     normalize: Normalize = parameter(Normalize.NONE, "divide squared distances by their mean in the window")
+    noise: float | tuple[float, ...] = parameter(
+        0.0, "standard deviation of noise, which then is no detail; auto measures it",
+        high=1, automatic=True, listed=True, unit="intensity",
+    )  # fmt: skip
 
     @property
     def absolute(self) -> bool:
-        """Whether epsilon, alpha or the bias of a filter counts."""
+        """Whether epsilon, alpha, noise or the bias of a filter counts."""
         added = self.alpha > 0 and self.normalize != Normalize.MEAN
         biased = self.filter is not None and self.filter.is_biased
-        return self.lambda_ > 0 and (self.epsilon > 0 or added or biased)
+        noisy = self.noise not in (0, Automatic.AUTO)
+        return self.lambda_ != 0 and (self.epsilon > 0 or added or biased or noisy)
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,11 @@ class Raster:
         """Numbers per pixel in `rows`."""
         return 1 if self.packed else self.channels
 
+    @property
+    def packs(self) -> bool:
+        """Whether kernels for packed pixels read a copy of these, which have three bytes each."""
+        return self.channels == 3 and self.rows.dtype == np.uint8
+
     @cached_property
     def dtype(self) -> np.dtype[Any]:
         """The type of a channel."""
@@ -102,7 +107,7 @@ class Raster:
             return self
         octaves = min(-math.frexp(size)[1], _MOST_OCTAVES[self.rows.dtype.itemsize])
         scaling = 2.0**octaves
-        rows = _read_only(self.rows * self.rows.dtype.type(scaling))
+        rows = read_only(self.rows * self.rows.dtype.type(scaling))
         return replace(self, rows=rows, scaling=self.scaling * scaling)
 
     def unpacked(self) -> Raster:
@@ -111,7 +116,7 @@ class Raster:
             return self
         width, height = self.size
         pixels = self.rows.view(np.uint8).reshape(height, width, 4)[..., : self.channels]
-        return Raster(_read_only(pixels.reshape(height, -1)), self.channels)
+        return Raster(read_only(pixels.reshape(height, -1)), self.channels)
 
     def part(self, top: int, bottom: int) -> Raster:
         """Return the rows top .. bottom-1."""
@@ -129,10 +134,14 @@ class Raster:
         """
         array = as_array(image)
         channels = check_kind(array.shape, array.dtype)
-        if array.dtype == np.uint8 and channels > 2 and (packed := _packed(array)) is not None:
-            return cls(_read_only(packed), channels, packed=True)
+        if array.dtype == np.uint8 and channels > 2:
+            packed = _packed(array)
+            if packed is None and channels == 4:
+                packed = _packed(array.copy())
+            if packed is not None:
+                return cls(read_only(packed), channels, packed=True)
         native = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
-        raster = cls(_read_only(native.reshape(array.shape[0], array.shape[1] * channels)), channels)
+        raster = cls(read_only(native.reshape(array.shape[0], array.shape[1] * channels)), channels)
         if raster.dtype.kind == "f":
             _check_floats(*raster.extent)
         return raster
@@ -184,7 +193,7 @@ def check_kind(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
     return shape[2] if len(shape) == 3 else 1
 
 
-def _read_only(rows: Array) -> Array:
+def read_only(rows: Array) -> Array:
     """A read-only view: Numba would compile kernels again for writable arrays."""
     view = rows.view()
     view.flags.writeable = False

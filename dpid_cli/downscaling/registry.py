@@ -192,7 +192,8 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                 extras=_DETAIL_EXTRAS + _DPID_EXTRAS,
             ),
             _detail(
-                "dpp", "weights by distance per channel", _SAEEDAN, sets.DppParameters, extras=_DETAIL_EXTRAS
+                "dpp", "weights by distance per channel; for pictures with --guidance gaussian", _SAEEDAN,
+                sets.DppParameters, extras=_DETAIL_EXTRAS,
             ),
             Method(
                 "s3dpp", "dpp at random rows and columns", _SAEEDAN, "spatial", sets.S3dppParameters,

@@ -10,6 +10,7 @@ import numpy as np
 from dpid_cli.downscaling.choices import Normalize
 from dpid_cli.downscaling.parameters import DetailParameters
 from dpid_cli.downscaling.raster import Array, Raster
+from dpid_cli.errors import ArgumentError
 from dpid_cli.kernels.rewards import SAFE_FLOAT_LAMBDA, SAFE_LAMBDA
 
 # From here on only the largest u counts, or no difference next to epsilon, in intensities.
@@ -28,6 +29,29 @@ def exponent_of(parameters: DetailParameters) -> float:
 def epsilon2_of(parameters: DetailParameters, unit: float) -> float:
     """Epsilon squared, where `unit` stands for intensity 1."""
     return float((min(parameters.epsilon, _LARGEST_EPSILON) * unit) ** 2)
+
+
+def offset_and_floor(
+    parameters: DetailParameters, raster: Raster, joint: bool
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The numbers in ``u = max(m**2 + offset, floor)`` of each distance, on the scale of the pixels.
+
+    Noise of variance v in each of n channels makes m**2 larger by n v on average, and rarely by more than
+    t n v with ``t = 2 + 4 / n``. So ``u = max(m**2 - t n v, 0) + n v + epsilon**2``: differences within the
+    noise weigh the same, and those above it a little less. This is our own form.
+    """
+    epsilon2 = epsilon2_of(parameters, raster.unit)
+    noise = parameters.noise if isinstance(parameters.noise, tuple) else (parameters.noise,) * raster.channels
+    if len(noise) != raster.channels:
+        raise ArgumentError(
+            f"noise: has {len(noise)} numbers for {raster.channels} channels: give one for each, or only one"
+        )
+    variances = tuple((sigma * raster.unit) ** 2 for sigma in noise)
+    together = raster.channels if joint else 1
+    if joint:
+        variances = (sum(variances),)
+    beyond = 1 + 4 / together
+    return tuple(epsilon2 - beyond * v for v in variances), tuple(epsilon2 + v for v in variances)
 
 
 def is_normalised(parameters: DetailParameters) -> bool:

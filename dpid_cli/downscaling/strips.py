@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from dpid_cli.downscaling.grid import Grid
+from dpid_cli.downscaling.maps import NONE, Maps
 from dpid_cli.downscaling.raster import Array, Raster
 from dpid_cli.downscaling.transfer import Light
 
 # Source bytes per strip, so that a second pass finds them in the cache; and the fewest rows, because each
 # strip costs some calls, and two more rows of window means if it needs neighbours.
 _STRIP_BYTES = 1 << 20
-_SHARE_BYTES, _SHARES_PER_THREAD = 1 << 25, 4
+_SHARE_BYTES, _COPIED_BYTES, _FEWEST_ROWS_OF_SHARE, _SHARES_PER_THREAD = 1 << 25, 1 << 22, 16, 4
 _FEWEST_ROWS, _FEWEST_ROWS_BETWEEN_NEIGHBOURS = 8, 32
 # Source bytes that take one thread longer than it takes to start others.
 _WORTH_A_THREAD = 1 << 22
@@ -56,6 +57,7 @@ class Strip:
     stop: int
     workspace: Workspace
     light: Light | None = None
+    maps: Maps = NONE
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -95,13 +97,14 @@ def strips(rows: int, bytes_per_row: float, threads: int, neighbours: bool) -> l
     return [(start, min(start + height, rows)) for start in range(0, rows, height)]
 
 
-def shares(rows: int, bytes_per_row: float, threads: int) -> list[tuple[int, int]]:
+def shares(rows: int, bytes_per_row: float, threads: int, copied: bool) -> list[tuple[int, int]]:
     """Divide `rows` of the output into strips for kernels that read the image once.
 
     Such strips may be as high as they like, but threads finish together only if each has some of them, and
-    Ctrl-C is heard in between.
+    Ctrl-C is heard in between. If pixels are `copied` before kernels read them, the copy stays in the cache.
     """
-    height = max(_FEWEST_ROWS_BETWEEN_NEIGHBOURS, int(_SHARE_BYTES / bytes_per_row))
+    size = _COPIED_BYTES if copied else _SHARE_BYTES
+    height = max(_FEWEST_ROWS_OF_SHARE, int(size / bytes_per_row))
     if threads > 1:
         height = min(height, max(8, -(-rows // (_SHARES_PER_THREAD * threads))))
     return [(start, min(start + height, rows)) for start in range(0, rows, height)]

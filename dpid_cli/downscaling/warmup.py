@@ -35,22 +35,20 @@ class Case:
     method: str
     arguments: Mapping[str, Any]
     device: str = Device.CPU
-    packed: bool = True  # whether pixels of colour take four bytes, as decoders return them
 
     def __str__(self) -> str:
         words = [
             f"{PARAMETERS[name].label} {value}" if name in PARAMETERS else name
             for name, value in self.arguments.items()
         ]
-        kind = f"{self.dtype} {CHANNELS[self.channels]}" + ("" if self.packed else " without gaps")
+        kind = f"{self.dtype} {CHANNELS[self.channels]}"
         return ", ".join([kind, self.method, *words])
 
     def compile(self) -> None:
         """Compile the kernels of this case, or load them from disk; they are the same for every size."""
-        pixels = np.zeros((4, 4, 4), self.dtype)[..., : self.channels]
-        if not self.packed:
-            pixels = pixels.copy()
-        downscale(pixels, scale=2, method=self.method, device=self.device, **self.arguments)
+        pixels = np.zeros((4, 4, 4), self.dtype)[..., : self.channels]  # as in files
+        for image in (pixels, pixels.copy()) if self.channels == 3 else (pixels,):
+            downscale(image, scale=2, method=self.method, device=self.device, **self.arguments)
 
 
 def compile_all(
@@ -119,9 +117,6 @@ def cases(device: str = Device.CPU) -> list[Case]:
             for channels in CHANNELS if method.by_channels else (1,):
                 every += [Case(dtype, channels, method.name, setting) for setting in method.settings]
         every += [Case(dtype, channels, method.name, extra) for dtype, channels, extra in method.extras]
-        if method.packed:
-            colour = *method.settings, *(extra for *kind, extra in method.extras if kind == ["uint8", 3])
-            every += [Case("uint8", 3, method.name, setting, packed=False) for setting in colour]
     return every
 
 

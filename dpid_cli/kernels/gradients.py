@@ -1,8 +1,8 @@
 """Gradients of DPID and DPP with respect to pixels, guidance, alpha and lambda, in float64.
 
 With upstream g, the output ``O = sum(c w I) / S``, ``w = alpha + r**e``, ``e = lambda / 2``, ``r = u / N``,
-``u = m**2 + epsilon**2``, ``S = sum(c w)``, and ``A = sum over channels of g c (I - O) / S``, the gradient
-with respect to w (one channel at a time in DPP, all channels if they share one distance)::
+``u = max(m**2 + offset, floor)``, ``S = sum(c w)``, and ``A = sum over channels of g c (I - O) / S``, the
+gradient with respect to w (one channel at a time in DPP, all channels if they share one distance)::
 
     dL/dalpha  = sum(A)
     dL/dlambda = sum(A r**e ln(r)) / 2
@@ -11,7 +11,8 @@ with respect to w (one channel at a time in DPP, all channels if they share one 
     s          = (d - k sum(d r)) / N,      d = A e r**(e - 1)
 
 where k is 0 for N = 1, and c / sum(c) if N is the mean of u: means are weighted by coverage. If u is 0, d is
-taken as 0; if all weights are 0, O is G.
+taken as 0, and s if u is at a floor above the offset, which is there for noise only; if all weights are 0, O
+is G.
 """
 
 from __future__ import annotations
@@ -56,18 +57,25 @@ def rewarded(difference, asymmetric):
 
 
 @helper
-def weigh(values, covers, guide, exponent, epsilon2, alpha, asymmetric, normalised, ratio, power):
+def square(values, guide, asymmetric):
+    """m**2 of one pixel, over the D channels."""
+    total = 0.0
+    for j in range(len(values)):
+        total += rewarded(values[j] - guide[j], asymmetric) ** 2
+    return total
+
+
+@helper
+def weigh(values, covers, guide, exponent, offset, floor, alpha, asymmetric, normalised, ratio, power):
     """Fill r and r**e of each pixel of a window, (n, D); returns sum(c), 1 / N, S and the unit of r**e.
 
     Without alpha, only ratios of r count. They are then relative to the largest u, so that they do not
     underflow, and the unit is not 1.
     """
-    n, channels = values.shape
+    n = len(values)
     area = mean = largest = 0.0
     for q in range(n):
-        u = epsilon2
-        for j in range(channels):
-            u += rewarded(values[q, j] - guide[j], asymmetric) ** 2
+        u = max(square(values[q], guide, asymmetric) + offset, floor)
         ratio[q] = u
         area += covers[q]
         mean += covers[q] * u
@@ -97,8 +105,9 @@ def mean_around(values, covers, guide, alpha, power, total, out):
 
 @helper
 def add_window(
-    values, covers, guide, upstream, exponent, epsilon2, alpha, asymmetric, normalised, work, guide_gradient
-):
+    values, covers, guide, upstream, exponent, offset, floor, alpha, asymmetric, normalised, work,
+    guide_gradient,
+):  # fmt: skip
     """Replace the pixels of one window, (n, D), by their gradients; returns those of lambda and alpha.
 
     The D channels share one distance.
@@ -106,7 +115,7 @@ def add_window(
     n, channels = values.shape
     ratio, power, out = work[0], work[1], work[2]
     area, factor, total, unit = weigh(
-        values, covers, guide, exponent, epsilon2, alpha, asymmetric, normalised, ratio, power
+        values, covers, guide, exponent, offset, floor, alpha, asymmetric, normalised, ratio, power
     )
     if total == 0:
         for j in range(channels):
@@ -130,6 +139,8 @@ def add_window(
         ratio[q] = slope
     for q in range(n):
         slope = 2 * factor * (ratio[q] - covers[q] / area * of_mean)
+        if floor > offset and square(values[q], guide, asymmetric) + offset <= floor:
+            slope = 0.0
         for j in range(channels):
             moved = slope * rewarded(values[q, j] - guide[j], asymmetric)
             values[q, j] = upstream[j] * covers[q] * (alpha + power[q]) / total + moved
@@ -139,7 +150,7 @@ def add_window(
 
 @kernel()
 def window_gradients(
-    pixels, ys, xs, guide, upstream, exponent, epsilon2, alpha, joint, asymmetric, normalised,
+    pixels, ys, xs, guide, upstream, exponent, offset, floor, alpha, joint, asymmetric, normalised,
     values, covers, work, image_gradient, guide_gradient, parameter_gradients,
 ):  # fmt: skip
     """Add the gradients of all windows, with the guidance held constant.
@@ -151,8 +162,11 @@ def window_gradients(
     ys, xs : Axis
     guide, upstream : (h, C, w) float64 ndarray
         Guidance, and the derivatives of the loss with respect to the output.
-    exponent, epsilon2, alpha : float
-        lambda / 2, epsilon squared, alpha.
+    exponent : float
+        lambda / 2.
+    offset, floor : tuple of four floats
+        As in `rewards.Reward`.
+    alpha : float
     joint, asymmetric, normalised : int
         0 or 1.
     values, covers, work : (n, C), (n,) and (3, n) float64 ndarray
@@ -171,7 +185,8 @@ def window_gradients(
                 part = slice(j, j + together)
                 of_lambda, of_alpha = add_window(
                     values[:n, part], covers, guide[row, part, i], upstream[row, part, i],
-                    exponent, epsilon2, alpha, asymmetric, normalised, work, guide_gradient[row, part, i],
+                    exponent, offset[j], floor[j], alpha, asymmetric, normalised, work,
+                    guide_gradient[row, part, i],
                 )  # fmt: skip
                 parameter_gradients[0] += of_lambda
                 parameter_gradients[1] += of_alpha

@@ -74,11 +74,11 @@ def add_box(sums, light, cover, n):
 
 
 @helper
-def add_alone(scratch, values, light, cover, least, most, exponent, epsilon2, power, n):
+def add_alone(scratch, values, light, cover, least, most, exponent, offset, floor, power, n):
     """Add weights and weighted light of n pixels of a channel that has its own distance."""
     for k in range(n):
         m = max(values[k] - scratch[GUIDE + k], least)
-        u = min((m * m + epsilon2) * scratch[SCALE + k], most)
+        u = min(max(m * m + offset, floor) * scratch[SCALE + k], most)
         w = cover * (scratch[ALPHA + k] + raised(u, exponent, power))
         scratch[WEIGHT + k] += w
         scratch[SUM + k] += w * light[k]
@@ -93,10 +93,10 @@ def add_squares(scratch, near, values, least, n):
 
 
 @helper
-def add_weights(scratch, cover, most, exponent, power, n):
+def add_weights(scratch, cover, most, exponent, floor, power, n):
     """Turn u of n pixels into weights, and add them up."""
     for k in range(n):
-        u = min(scratch[U + k] * scratch[SCALE + k], most)
+        u = min(max(scratch[U + k], floor) * scratch[SCALE + k], most)
         w = cover * (scratch[ALPHA + k] + raised(u, exponent, power))
         scratch[U + k] = w
         scratch[WEIGHT + k] += w
@@ -110,20 +110,22 @@ def add_weighted(scratch, sums, light, n):
 
 
 @helper
-def add_pixels(scratch, values, light, a, n, weighted, cover, least, most, exponent, epsilon2, power):
+def add_pixels(
+    scratch, values, light, a, n, weighted, cover, least, most, exponent, offset, floor, power
+):  # fmt: skip
     """Add n pixels of a row, from index a of its planes on; channels with weights share them."""
     channels = len(light)
     if not weighted:
         for j in range(channels):
             add_box(scratch[SUM + j * PLANE :], light[j][a:], cover, n)
     elif channels == 1:
-        add_alone(scratch, values[0][a:], light[0][a:], cover, least, most, exponent, epsilon2, power, n)
+        add_alone(scratch, values[0][a:], light[0][a:], cover, least, most, exponent, offset, floor, power, n)
     else:
         for k in range(n):
-            scratch[U + k] = epsilon2
+            scratch[U + k] = offset
         for j in range(channels):
             add_squares(scratch, scratch[GUIDE + j * PLANE :], values[j][a:], least, n)
-        add_weights(scratch, cover, most, exponent, power, n)
+        add_weights(scratch, cover, most, exponent, floor, power, n)
         for j in range(channels):
             add_weighted(scratch, scratch[SUM + j * PLANE :], light[j][a:], n)
 
@@ -142,7 +144,7 @@ def prepare(scratch, guide, scale, alpha, xs, tile, weighted):
 @kernel(fastmath=FAST)
 def add_light(
     values, light, top, ys, xs, start, stop, guide, scale, alpha,
-    least, most, exponent, epsilon2, power, scratch, total, weight,
+    least, most, exponent, offset, floor, power, scratch, total, weight,
 ):  # fmt: skip
     """Add some rows of the image to the sums over the windows of the output rows start .. stop-1.
 
@@ -163,8 +165,10 @@ def add_light(
         0 if only what exceeds the guidance counts, else less than any difference; the largest u times its
         factor. The straddler of a window that does not reach it may be larger: its coverage is 0, but
         infinity times 0 is not.
-    exponent, epsilon2 : float
-        lambda / 2; epsilon squared on the scale of `values`.
+    exponent : float
+        lambda / 2.
+    offset, floor : tuple of four floats
+        Of each distance, as in `rewards.Reward`, on the scale of `values`.
     power : flag
         As for `windows.sweep_rows`.
     scratch : (SCRATCH,) ndarray
@@ -196,7 +200,7 @@ def add_light(
                         a, n = (behind + i0, m) if straddling > 0 else (c0, c1 - c0)
                         add_pixels(
                             scratch[straddling * TILE :], values[y - top, part], light[y - top, part], a, n,
-                            groups > 0, cover, least, most, exponent, epsilon2, power,
+                            groups > 0, cover, least, most, exponent, offset[p], floor[p], power,
                         )  # fmt: skip
                 fold(scratch[SUM:], scratch[BUFFER:], total[r, part], xs, tile)
                 fold(scratch[WEIGHT:], scratch[BUFFER:], weight[r, group], xs, tile)

@@ -11,7 +11,7 @@ from dpid_cli.kernels.flags import choice, count, helper, is_set
 from dpid_cli.kernels.pixels import level, samples
 from dpid_cli.kernels.rewards import BOX, distances, weights
 from dpid_cli.kernels.tiles import BUFFER, LIGHT, PLANE, SHORT, SUM, TILE, WEIGHT, add
-from dpid_cli.kernels.windows import differences, gather, prepare
+from dpid_cli.kernels.windows import area_of, differences, gather, prepare
 
 
 @helper
@@ -79,9 +79,8 @@ def light_row(
 ):  # fmt: skip
     """Sum up the windows of one output row: light, and weights; for BOX these are the area."""
     zero = scratch.dtype.type(0)
-    real = scratch.dtype.type
     total[:] = 0
-    weight[:] = real(ys.first[-1]) / real(len(ys.first) - 1) * (real(xs.first[-1]) / real(len(xs.first) - 1))
+    weight[:] = area_of(ys, xs, xs.first[-1], zero)
     if choice(task) != BOX:
         weight[:] = 0
     c0 = 0

@@ -15,7 +15,7 @@ from __future__ import annotations
 from dpid_cli.kernels import tiles
 from dpid_cli.kernels.flags import YES, choice, count, helper
 from dpid_cli.kernels.pixels import sample, samples
-from dpid_cli.kernels.rewards import BOX
+from dpid_cli.kernels.rewards import BOX, FAST_POWER
 from dpid_cli.kernels.tiles import GUIDE, PLANE, SHORT, SUM, WEIGHT, add, copy
 from dpid_cli.kernels.windows import PAIR, SECOND, add_detail
 
@@ -97,6 +97,10 @@ def add_pair_rows(pixels, ys, row, at, scratch, n, task, layout, reward):
         rows = pixels[y][at:], pixels[z][at:]
         if choice(task) == BOX:
             add_pairs(rows, scratch, n, covers, layout)
+        elif choice(reward.power) == FAST_POWER:  # so long that LLVM unrolls no loop over two rows
+            add_detail(rows[:1], scratch, n, covers[:1], task, layout, reward, 2, 2, YES)
+            if z > y:
+                add_detail(rows[1:], scratch, n, covers[1:], task, layout, reward, 2, 2, YES)
         else:
             add_detail(rows, scratch, n, covers, task, layout, reward, 2, 2, YES)
         y += 2

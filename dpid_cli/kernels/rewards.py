@@ -3,6 +3,9 @@
 A pixel I weighs ``w = alpha + u**(lambda / 2)``, where ``u = m**2 + epsilon**2`` and m is the difference
 I - G from the guidance G, or only its positive part (asymmetric reward). DPID adds up m**2 over the channels
 (Weber et al. 2016); DPP does not (Saeedan et al. 2018). Kernels for the CPU and the GPU share the formulas.
+
+Where the noise of an image is known, ``u = max(m**2 + offset, floor)`` instead (`downscaling.rewards`):
+differences within the noise then weigh the same. Without noise, offset and floor are epsilon**2.
 """
 
 from __future__ import annotations
@@ -45,24 +48,40 @@ class Reward(NamedTuple):
 
     Attributes
     ----------
-    exponent, epsilon2 : float
-        lambda / 2, and epsilon squared on the scale of the pixels.
+    exponent : float
+        lambda / 2.
+    offset, floor : tuple of four floats
+        Of each channel, or of all in the first, on the scale of the pixels.
     joint, asymmetric, power : flag
         Whether the channels share one distance; whether only what exceeds the guidance counts; how to raise
         u to the exponent.
     """
 
     exponent: Any
-    epsilon2: Any
+    offset: tuple[Any, Any, Any, Any]
+    floor: tuple[Any, Any, Any, Any]
     joint: Flag
     asymmetric: Flag
     power: Flag
 
 
 @functools.lru_cache(maxsize=64, typed=True)
-def reward_of(exponent: Any, epsilon2: Any, joint: bool, asymmetric: bool, power: int) -> Reward:
-    """The reward: always the same tuple for the same numbers, so that calls can remember its type."""
-    return Reward(exponent, epsilon2, flag(joint), flag(asymmetric), flag(power))
+def reward_of(
+    exponent: Any,
+    offset: tuple[float, ...],
+    floor: tuple[float, ...],
+    joint: bool,
+    asymmetric: bool,
+    power: int,
+) -> Reward:
+    """The reward: always the same tuple for the same numbers, so that calls can remember its type.
+
+    `offset` and `floor` have up to four numbers, and become of the type of `exponent`.
+    """
+    real = type(exponent)
+    e0, e1, e2, e3 = (real(number) for number in (*offset, 0.0, 0.0, 0.0)[:4])
+    f0, f1, f2, f3 = (real(number) for number in (*floor, 0.0, 0.0, 0.0)[:4])
+    return Reward(exponent, (e0, e1, e2, e3), (f0, f1, f2, f3), flag(joint), flag(asymmetric), flag(power))
 
 
 def power_for(task: int, lambda_: float, real: type[np.floating], products: bool = False) -> int:
@@ -135,14 +154,15 @@ def raised(u, exponent, power):
 def distances(x, reward):
     """u of each channel for the differences x; a joint distance is the same in all of them."""
     m0, m1, m2, m3 = x
-    e = reward.epsilon2
+    e, f = reward.offset, reward.floor
     if is_set(reward.asymmetric):
-        zero = e - e
+        zero = f[0] - f[0]
         m0, m1, m2, m3 = max(m0, zero), max(m1, zero), max(m2, zero), max(m3, zero)
     if is_set(reward.joint):
-        u = e + m0 * m0 + m1 * m1 + m2 * m2 + m3 * m3
+        u = max(e[0] + m0 * m0 + m1 * m1 + m2 * m2 + m3 * m3, f[0])
         return u, u, u, u
-    return e + m0 * m0, e + m1 * m1, e + m2 * m2, e + m3 * m3
+    u0, u1 = max(e[0] + m0 * m0, f[0]), max(e[1] + m1 * m1, f[1])
+    return u0, u1, max(e[2] + m2 * m2, f[2]), max(e[3] + m3 * m3, f[3])
 
 
 @formula

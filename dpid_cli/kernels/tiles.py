@@ -38,7 +38,8 @@ PLANE = 2 * TILE + 32  # not a power of two: planes would share cache sets
 # Where the planes begin in `scratch`: guidance, sums, weights and factors, of up to four channels each.
 GUIDE, SUM, WEIGHT, SCALE = 0, 4 * PLANE, 8 * PLANE, 12 * PLANE
 BUFFER = 16 * PLANE
-LIGHT = BUFFER + TILE + 4  # of two rows, up to four channels each
+LAST = BUFFER + TILE  # of the column before a tile, up to four channels
+LIGHT = LAST + 4  # of two rows, up to four channels each
 # The widest windows with loops of their own; the compiler interleaves no more.
 MOST = 5
 GROUP = 4  # the most pixels side by side that are summed up before they are added to a plane

@@ -19,6 +19,7 @@ from dpid_cli.kernels.rewards import BOX, FAST_POWER, RANGE, SCALED_DETAIL, dist
 from dpid_cli.kernels.tiles import (
     BUFFER,
     GUIDE,
+    LAST,
     LIGHT,
     PLANE,
     SCALE,
@@ -31,7 +32,6 @@ from dpid_cli.kernels.tiles import (
     spread,
 )
 
-LAST = BUFFER + TILE
 SCRATCH = LIGHT + 8 * PLANE
 PAIR, SECOND = SCALE, SCALE + PLANE  # of `narrow`, which has no factors
 
@@ -174,8 +174,9 @@ def add_range_rows(pixels, ys, row, xs, tile, layout, reward, scratch, straddler
 
 
 @helper
-def add_grouped(line, other, scratch, n, covers, d, task, layout, reward):
+def add_grouped(rows, scratch, n, covers, d, task, layout, reward):
     """Add n groups of d pixels, from two rows or from the first; returns the number of rows."""
+    line, other = rows
     if choice(reward.power) == FAST_POWER and not is_set(reward.joint):
         for i in range(d):  # so long that LLVM unrolls no loop over a group
             each = line[i * samples(layout) :], other[i * samples(layout) :]
@@ -187,7 +188,7 @@ def add_grouped(line, other, scratch, n, covers, d, task, layout, reward):
                 add_detail(each, scratch, n, covers, task, layout, reward, 4, 1, NO)
         return 2
     if d == 2:
-        add_detail((line, other), scratch, n, covers, task, layout, reward, 2, 2, NO)
+        add_detail(rows, scratch, n, covers, task, layout, reward, 2, 2, NO)
         return 2
     if d == 3:
         add_detail((line,), scratch, n, covers[:1], task, layout, reward, 3, 3, NO)
@@ -212,16 +213,16 @@ def add_detail_rows(pixels, ys, row, xs, tile, d, task, layout, reward, scratch,
     while y < stop:
         z = min(y + 1, stop - 1)
         covers = tiles.coverage(ys, row, y), tiles.coverage(ys, row, z) if z > y else zero
-        line, other = pixels[y][at:], pixels[z][at:]
+        rows = pixels[y][at:], pixels[z][at:]
         if d == 1:
-            add_detail((line, other), scratch, n, covers, task, layout, reward, 1, 1, NO)
+            add_detail(rows, scratch, n, covers, task, layout, reward, 1, 1, NO)
             if m > 0:
                 gather(pixels[y], straddlers, xs, tile, layout)
                 gather(pixels[z], others, xs, tile, layout)
                 add_detail((straddlers, others), scratch[TILE:], m, covers, task, layout, reward, 1, 1, NO)
             y += 2
         elif is_set(layout.packed) or count(layout.channels) == 1:
-            y += add_grouped(line, other, scratch, n, covers, d, task, layout, reward)
+            y += add_grouped(rows, scratch, n, covers, d, task, layout, reward)
 
 
 @helper
@@ -284,10 +285,17 @@ def divide(line, divisor):
 
 
 @helper
+def area_of(ys, xs, width, zero):
+    """Pixels of a window, as a number of the type of `zero`, in an image `width` pixels wide."""
+    real = type(zero)
+    height = real(ys.first[-1] - ys.first[0]) / real(len(ys.first) - 1)
+    return height * (real(width) / real(len(xs.first) - 1))
+
+
+@helper
 def divide_by_area(means, ys, xs, width):
     """Divide sums over whole windows by the area of one, in an image `width` pixels wide."""
-    real = means.dtype.type
-    area = real(ys.first[-1]) / real(len(ys.first) - 1) * (real(width) / real(len(xs.first) - 1))
+    area = area_of(ys, xs, width, means.dtype.type(0))
     for j in range(len(means)):
         divide(means[j], area)
 
@@ -340,9 +348,10 @@ def sweep_rows(
 
     Parameters
     ----------
-    pixels : (H, W * C) or, packed, (H, W) ndarray
-        Read-only.
+    pixels : (n, W * C) or, packed, (n, W) ndarray
+        Read-only: the image, or some of its rows.
     ys, xs : Axis
+        If `pixels` begin with row t of the image, ``ys.first`` counts rows from there: ``ys.first[0]`` is -t.
         The columns of `xs` may be groups of up to GROUP pixels, but not for RANGE.
     start, stop : int
     guide : (stop - start, C, w) ndarray

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dpid_cli.downscaling.automatic import is_automatic
 from dpid_cli.downscaling.borders import from_borders
 from dpid_cli.downscaling.choices import FilterGrid, Normalize, Variant
 from dpid_cli.downscaling.filters import TUNED, Filter, as_filter, resolved
@@ -18,11 +20,13 @@ from dpid_cli.downscaling.methods.detail import means_and_guide
 from dpid_cli.downscaling.parameters import DetailParameters
 from dpid_cli.downscaling.raster import Raster, as_array
 from dpid_cli.downscaling.registry import METHODS, method_named
+from dpid_cli.downscaling.rewards import offset_and_floor
 from dpid_cli.downscaling.sizes import requested
 from dpid_cli.downscaling.strips import Strip, Workspace
 from dpid_cli.errors import ArgumentError
 from dpid_cli.kernels import filters
 from dpid_cli.kernels import gradients as kernels
+from dpid_cli.kernels.rewards import EXACT_POWER, reward_of
 
 Array = NDArray[np.float64]
 
@@ -72,6 +76,7 @@ def gradients(
     variant: str | None = None,
     guidance: str | os.PathLike[str] | Filter | None = None,
     normalize: str | None = None,
+    noise: float | Sequence[float] | None = None,
 ) -> Gradients:
     """Differentiate a loss of the downscaled image (the backward pass of `downscale`).
 
@@ -85,8 +90,8 @@ def gradients(
         As for `downscale`; give one of them.
     method : {"dpp", "dpid"}, default "dpp"
         Whether distances are computed by channel or over all channels.
-    lambda_, alpha, epsilon, variant, guidance, normalize : optional
-        As for `downscale`, with the same defaults.
+    lambda_, alpha, epsilon, variant, guidance, normalize, noise : optional
+        As for `downscale`, with the same defaults, but numbers only.
 
     Returns
     -------
@@ -125,12 +130,14 @@ def gradients(
     >>> round(float(derivatives.image.sum()), 12)
     1.0
     """
-    given = {name: value for name, value in locals().items() if name in (*TUNED, "guidance")}
+    given = {name: value for name, value in locals().items() if name in (*TUNED, "guidance", "noise")}
     chosen = method_named(method)
     if not chosen.differentiable:
         able = " or ".join(m.name for m in METHODS.values() if m.differentiable)
         raise ArgumentError(f"method: {method} has no gradients: use {able}")
     parameters = cast(DetailParameters, chosen.parameters(resolved(chosen, given)))
+    if is_automatic(parameters.as_dict()):
+        raise ArgumentError("auto: has no derivative: give a number, such as that of dpid_cli.automatic")
     raster = Raster.of(image).unpacked()
     rows = raster.rows / np.float64(raster.unit)
     rows.flags.writeable = False
@@ -195,9 +202,11 @@ class _Backward:
         channels = guide.shape[1]
         asymmetric = int(parameters.variant == Variant.ASYM)
         normalised = int(parameters.normalize == Normalize.MEAN)
+        numbers = offset_and_floor(parameters, strip.raster, joint)
+        reward = reward_of(parameters.lambda_ / 2, *numbers, joint, False, EXACT_POWER)
         kernels.window_gradients(
             strip.raster.rows, strip.grid.ys, strip.grid.xs, guide, self.upstream,
-            parameters.lambda_ / 2, parameters.epsilon**2, parameters.alpha,
+            reward.exponent, reward.offset, reward.floor, parameters.alpha,
             int(joint), asymmetric, normalised,
             np.empty((pixels, channels)), np.empty(pixels), np.empty((3, max(pixels, channels))),
             self.image, guide_gradient, self.parameters,

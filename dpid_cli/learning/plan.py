@@ -115,6 +115,7 @@ def first_filter(plan: Plan, given: Mapping[str, Any], channels: int | None = No
     given = {**given, "guidance": "gaussian" if guidance is None else guidance}
     chosen = method.parameters(resolved(method, given)).as_dict()
     filter_ = as_filter(chosen.pop("guidance"))
+    del chosen["noise"]  # which no filter sets
     if "alpha" in plan.free:
         chosen["alpha"] = max(chosen["alpha"], _START_ALPHA)
     if channels is not None:

@@ -61,14 +61,14 @@ def test_folder_of_horrors(dpid, folder, monkeypatch):
 
 
 def test_unforeseen_errors_are_failures_of_their_image(dpid, photos, monkeypatch):
-    apply = Recipe.apply
+    rendered = Recipe.rendered
 
     def broken(self, picture, size, name):
         if "b.jpg" in name:
             raise ZeroDivisionError("oops")
-        return apply(self, picture, size, name)
+        return rendered(self, picture, size, name)
 
-    monkeypatch.setattr(Recipe, "apply", broken)
+    monkeypatch.setattr(Recipe, "rendered", broken)
     result = dpid("batch", "in", "out", "-r", "-s", "2", "-m", "box")
     assert (result.exit_code, files("out")) == (1, ["a.png", "sub/c.png", "sub/deep/d.PNG"])
     assert result.stderr == "in/b.jpg: internal error: ZeroDivisionError: oops: report it\n"

@@ -26,6 +26,7 @@ ALL = {
     "variant": "asym",
     "guidance": "box",
     "normalize": "mean",
+    "noise": 0.02,
 }
 CHANCE = {"form": "random", "seed": 2**64 - 1}
 
@@ -181,6 +182,7 @@ def test_json(dpid, photo):
             "variant": "sym",
             "guidance": "gaussian",
             "normalize": "none",
+            "noise": 0.0,
         },
     }
 

@@ -12,8 +12,6 @@ import pytest
 import dpid_cli
 from support.command import ROOT, pixels, places
 
-TEXT = (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8")
-
 
 def script(name: str):
     spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
@@ -23,16 +21,17 @@ def script(name: str):
     return module
 
 
-def test_every_sheet_has_its_command_and_every_figure_a_text():
-    shown = {f"docs/{path}": text for text, path in re.findall(r"^!\[(.*)\]\((.*)\)$", TEXT, re.M)}
-    sheets = {words[words.index("-o") + 1] for words in script("make_gallery").commands()}
-    assert shown.keys() - sheets == {"docs/figures/gallery/grid.png"}  # drawn by make_figures.py
-    assert sheets < shown.keys() and len(sheets) >= 4
+@pytest.mark.parametrize(("page", "drawn_by_others"), [("gallery", {"grid.png"}), ("choosing", set())])
+def test_every_sheet_has_its_command_and_every_figure_a_text(page, drawn_by_others):
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    figures = ROOT / "docs" / "figures" / page
+    shown = {f"docs/{path}": text for text, path in re.findall(r"^!\[(.*)\]\((.*)\)$", text, re.M)}
+    sheets = {words[words.index("-o") + 1] for words in script("make_gallery").commands(page)}
+    assert shown.keys() - sheets == {f"docs/figures/{page}/{name}" for name in drawn_by_others}
+    assert sheets <= shown.keys() and len(sheets) >= 2
     assert all(len(text) > 60 for text in shown.values())
     assert sum((ROOT / path).stat().st_size for path in shown) < 3_000_000
-    assert {
-        f"docs/figures/gallery/{p.name}" for p in (ROOT / "docs/figures/gallery").iterdir()
-    } == shown.keys()
+    assert {f"docs/figures/{page}/{p.name}" for p in figures.iterdir()} == shown.keys()
 
 
 @pytest.mark.parametrize(("method", "options"), [("box", {}), ("max", {}), ("dpid", {"lambda_": 0.5})])

@@ -9,15 +9,11 @@ from PIL import Image
 import dpid_cli
 from support import oracle
 from support.command import SAMPLES
-from support.exact import assert_exact, random_image
+from support.exact import assert_exact, random_image, result_size
 
 LAMBDAS = (0, 0.3, 0.5, 1, 2, 8, 64)
 SCALES = (1, 1.37, 2, 3, 4, 7.5, 16)
 SHAPES = {"gray": (29, 37), "RGB": (23, 31, 3), "RGBA": (31, 19, 4)}
-
-
-def result_size(image, scale):
-    return tuple(max(1, int(np.floor(n / scale + 0.5))) for n in (image.shape[1], image.shape[0]))
 
 
 @pytest.mark.parametrize("scale", SCALES)

@@ -369,6 +369,7 @@ def test_command_equals_library(dpid, photo, noise):
         "variant": "sym",
         "guidance": "mine.json",
         "normalize": "none",
+        "noise": 0.0,
     }
     np.testing.assert_array_equal(pixels(record["output"]), downscale(noise, scale=2.7, guidance=filter_))
     result = dpid("downscale", "photo.png", "-s", "3", "--guidance", "mine.json", "--lambda", "2")

@@ -61,6 +61,7 @@ def cases(draw):
         "normalize": draw(st.sampled_from(["none", "mean"])),
     }
     image = settled(rng.random((height, width, *channels)), size, guidance, rng)
+    parameters["noise"] = noise_beside(image, size, guidance, rng) if draw(st.booleans()) else 0.0
     return image, size, parameters, rng
 
 
@@ -81,6 +82,23 @@ def settled(image, size, guidance, rng):
         if not near.any():
             return image
         image = np.where(near.reshape(image.shape), rng.random(image.shape), image)
+    assume(False)
+
+
+def noise_beside(image, size, guidance, rng):
+    """A noise whose threshold no distance from the guidance is near: there, derivatives jump."""
+    planes = np.atleast_3d(image)
+    compared = oracle.guide(planes, size, guidance)
+    squares = [
+        (pixels - compared[row, column]) ** 2 for row, column, pixels, _ in oracle.windows(planes, size)
+    ]
+    channels = planes.shape[2]
+    joint = np.sqrt(np.concatenate([square.sum(1) for square in squares]))
+    own = np.sqrt(np.concatenate([square.ravel() for square in squares]))
+    for noise in rng.uniform(0.02, 0.2, 200):
+        thresholds = noise * np.sqrt((2 + 4 / channels) * channels), noise * np.sqrt(6)
+        if min(np.abs(joint - thresholds[0]).min(), np.abs(own - thresholds[1]).min()) > MARGIN / 4:
+            return float(noise)
     assume(False)
 
 

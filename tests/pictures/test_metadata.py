@@ -203,7 +203,7 @@ def test_what_is_not_kept_is_nowhere(dpid, folder, noise, extension, policy):
     ("options", "record"),
     [
         ("-m box", "box"),
-        ("", "dpid lambda=1 alpha=0 variant=sym normalize=none guidance=gaussian"),
+        ("", "dpid lambda=1 alpha=0 variant=sym normalize=none noise=0 guidance=gaussian"),
         ("-m dpp --lambda 0.3 --alpha 0.1", "dpp lambda=0.3 alpha=0.1"),
         ("-m stochastic --seed 7", "stochastic form=random seed=7"),
         ("--guidance photo", "guidance=photo"),

@@ -102,6 +102,10 @@ def test_channels(dtype, channels):
         ("dpp", {"alpha": 0.1, "guidance": "gaussian", "variant": "asym"}),
         ("dpp", {"lambda_": 2.3, "alpha": 0.5, "normalize": "mean"}),
         ("dpp", {"lambda_": 64, "alpha": 1e-3}),
+        ("dpid", {"noise": 0.1}),
+        ("dpid", {"noise": (0.05, 0.0, 0.2), "lambda_": 8}),
+        ("dpp", {"noise": (0.05, 0.0, 0.2), "variant": "asym", "alpha": 0.1}),
+        ("dpp", {"noise": "auto", "lambda_": "auto"}),
         ("dpid", {"guidance": "photo"}),
         ("dpid", {"guidance": FILTER, "alpha": 0.2}),
         ("dpp", {"guidance": OF_CHANNELS}),
@@ -130,6 +134,7 @@ def test_linear_light(dtype, shape, packed, method):
         ("dpid", {"lambda_": 0.7, "alpha": 0.1, "guidance": "box"}),
         ("dpid", {"lambda_": 64, "alpha": 1e-3}),
         ("dpid", {"lambda_": 8, "alpha": 0.1, "normalize": "mean"}),
+        ("dpid", {"noise": 0.1}),
         ("dpid", {"guidance": OF_CHANNELS, "alpha": 0.2, "variant": "asym"}),
         ("dpid", {"guidance": Filter(np.zeros((3, 3)), bias=0.99), "variant": "asym"}),  # no weights
         ("dpp", {"guidance": over_pixels(2, "zero"), "epsilon": 0.05}),

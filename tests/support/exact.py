@@ -21,6 +21,11 @@ def random_image(shape, dtype, seed=0):
     return np.rint(values * unit).astype(dtype) if unit > 1 else values.astype(dtype)
 
 
+def result_size(image, scale):
+    """(width, height) of an output."""
+    return tuple(max(1, int(np.floor(n / scale + 0.5))) for n in (image.shape[1], image.shape[0]))
+
+
 def assert_exact(image, size, method="dpid", **parameters):
     result = dpid_cli.downscale(image, size=size, method=method, **parameters)
     exact = oracle.downscale(image, size, method, **parameters)

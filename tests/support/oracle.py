@@ -140,10 +140,13 @@ def detail(
     variant: str,
     guidance,
     normalize: str,
+    noise=0.0,
     linear: bool = False,
 ) -> np.ndarray:
     """DPID (joint distance) and DPP (distance by channel)."""
     compared = guide(image, size, guidance)
+    variance = np.broadcast_to(noise, image.shape[2]) ** 2
+    variance = np.full(image.shape[2], variance.sum()) if joint else variance
 
     def rule(row: int, column: int, pixels: np.ndarray, cover: np.ndarray) -> np.ndarray:
         difference = pixels - compared[row, column]
@@ -151,7 +154,7 @@ def detail(
         u = rewarded**2
         if joint:
             u = np.repeat(u.sum(1, keepdims=True), u.shape[1], axis=1)
-        u = u + epsilon**2
+        u = np.maximum(u - (2 + 4 / (u.shape[1] if joint else 1)) * variance, 0) + variance + epsilon**2
         if normalize == "mean":
             mean = (cover * u).sum(0) / cover.sum()
             u = np.divide(u, mean, out=np.zeros_like(u), where=mean > 0)
@@ -335,7 +338,9 @@ def dense(
     means = blocks.mean(2)
     guide = smooth(means) if p["guidance"] == "gaussian" else means
     m = blocks - guide[:, :, None]
-    u = (np.maximum(m, 0) if p["variant"] == "asym" else m) ** 2 + p["epsilon"] ** 2
+    u = (np.maximum(m, 0) if p["variant"] == "asym" else m) ** 2
+    variance = np.broadcast_to(p["noise"], channels) ** 2
+    u = np.maximum(u - 6 * variance, 0) + variance + p["epsilon"] ** 2
     if p["normalize"] == "mean":
         u = u / u.mean(2, keepdims=True)
     weights = p["alpha"] + u ** (p["lambda_"] / 2)
@@ -350,7 +355,7 @@ def spatial(image: np.ndarray, size: tuple[int, int], method: str, form: str, **
     return from_light(averages) if parameters.get("linear") else averages
 
 
-_COMMON = {"lambda_": 1.0, "alpha": 0.0, "variant": "sym", "normalize": "none"}
+_COMMON = {"lambda_": 1.0, "alpha": 0.0, "variant": "sym", "normalize": "none", "noise": 0.0}
 DEFAULTS = {
     "dpid": {**_COMMON, "joint": True, "epsilon": 0.0, "guidance": "gaussian"},
     "dpp": {**_COMMON, "joint": False, "epsilon": 1e-3**0.5, "guidance": "box"},

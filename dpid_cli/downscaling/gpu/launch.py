@@ -242,7 +242,7 @@ def _fill_detail(out: Any, joint: bool, strip: Strip, parameters: DetailParamete
     octaves = rewards.octaves_of(alpha, strip.grid.window_area) if alpha > 0 else 0.0
     reward = reward_of(
         np.float32(exponent),
-        np.float32(rewards.epsilon2_of(parameters, unit)),
+        *rewards.offset_and_floor(parameters, strip.raster, joint),
         joint,
         parameters.variant == "asym",
         power_for(DETAIL, parameters.lambda_, np.float32),

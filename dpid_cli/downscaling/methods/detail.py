@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from dpid_cli.downscaling import rewards
 from dpid_cli.downscaling.choices import FilterGrid, Guidance, Variant
 from dpid_cli.downscaling.filters import GAUSSIAN, Filter
 from dpid_cli.downscaling.grid import Grid
+from dpid_cli.downscaling.maps import NONE, Maps
 from dpid_cli.downscaling.methods import linear_light
+from dpid_cli.downscaling.methods.linear_light import interleaved
 from dpid_cli.downscaling.methods.pools import Pool
 from dpid_cli.downscaling.methods.sweeps import (
     Reward,
@@ -23,8 +27,7 @@ from dpid_cli.downscaling.parameters import DetailParameters, Parameters
 from dpid_cli.downscaling.raster import Array, Raster
 from dpid_cli.downscaling.strips import Strip
 from dpid_cli.downscaling.transfer import Light
-from dpid_cli.kernels.flags import flag
-from dpid_cli.kernels.rewards import DETAIL, RANGE, SCALED_DETAIL, power_for
+from dpid_cli.kernels.rewards import DETAIL, RANGE, SCALED_DETAIL
 
 # From here on no reward matters next to alpha: in sums of values, and in sums of light.
 _LARGEST_SHARE, _LARGEST_ALPHA = 1e30, 1e20
@@ -36,7 +39,7 @@ def fill(out: Array, name: str, strip: Strip, parameters: Parameters) -> None:
         fill_box(out, strip)
         return
     joint = name == "dpid"
-    if rolls(strip.raster, strip.grid, parameters, strip.light):
+    if rolls(strip.raster, strip.grid, parameters, strip.light, strip.maps):
         reward = _reward(joint, strip, parameters)
         pixels = 1 if strip.light else strip.grid.window_area
         blend = float(_share(pixels, parameters.alpha, reward, np.array(strip.raster.unit**2)))
@@ -46,9 +49,11 @@ def fill(out: Array, name: str, strip: Strip, parameters: Parameters) -> None:
     reward_differences(out, joint, strip, parameters, means, guide)
 
 
-def rolls(raster: Raster, grid: Grid, parameters: Parameters, light: Light | None) -> bool:
+def rolls(raster: Raster, grid: Grid, parameters: Parameters, light: Light | None, maps: Maps) -> bool:
     """Whether one pass over the image is enough, without arrays for all rows of a strip."""
-    if grid.window is not None or not _is_looked_up(light, getattr(parameters, "variant", Variant.SYM)):
+    if maps or grid.window is not None:
+        return False
+    if not _is_looked_up(light, getattr(parameters, "variant", Variant.SYM)):
         return False
     if not isinstance(parameters, DetailParameters):
         return True
@@ -71,8 +76,14 @@ def fill_box(out: Array, strip: Strip) -> None:
     """Fill `out`, (rows, w * C), with the mean of each window of a strip."""
     if strip.grid.window is not None:
         out[:] = strip.pixels(Pool.of(strip).lighted(strip.light).averaged().means())
+    elif strip.maps.importance is not None:
+        means = interleaved(linear_light.box(strip, strip.light))
+        unimportant = np.isnan(means)
+        if unimportant.any():
+            fill_box(out, replace(strip, maps=NONE))
+        np.copyto(out, strip.pixels(np.nan_to_num(means)), where=~unimportant, casting="unsafe")
     elif strip.light is not None and not _is_looked_up(strip.light, Variant.SYM):
-        out[:] = strip.light.encode(linear_light.box(strip, strip.light))
+        out[:] = strip.pixels(interleaved(linear_light.box(strip, strip.light)))
     else:
         roll(out, strip, None)
 
@@ -84,16 +95,26 @@ def _filter(guidance: Guidance | Filter) -> Filter | None:
     return None if guidance == Guidance.BOX else GAUSSIAN
 
 
+def _means(strip: Strip) -> Array:
+    """Means of windows, (rows, C, w); where no pixel is important, of all."""
+    if strip.maps.importance is None:
+        return window_means(strip)
+    means = linear_light.box(strip, None)
+    return np.where(np.isnan(means), window_means(strip), means)
+
+
 def means_and_guide(guided_by: Guidance | Filter, strip: Strip) -> tuple[Array, Array]:
     """Window means and guidance of a strip, each (rows, C, w), on the scale of the pixels."""
+    if strip.maps.guidance is not None:
+        return _means(strip), strip.maps.guidance[strip.start : strip.stop]
     filter_ = _filter(guided_by)
     if filter_ is None:
-        means = window_means(strip)
+        means = _means(strip)
         return means, means
     if filter_.grid == FilterGrid.INPUT:
-        return window_means(strip), over_pixels(filter_, strip)
+        return _means(strip), over_pixels(filter_, strip)
     wider = strip.with_neighbours()
-    means = window_means(wider)
+    means = _means(wider)
     start, stop = strip.start - wider.start, strip.stop - wider.start
     return means[start:stop], over_means(filter_, strip, means, start, stop)
 
@@ -106,10 +127,8 @@ def reward_differences(
     factor, base = None, np.array(strip.raster.unit**2)
     if rewards.is_scaled(parameters, strip.raster):
         factor, base = _factor_of_u(strip, reward, guide, rewards.is_normalised(parameters))
-    if strip.light is not None:
-        out[:] = strip.light.encode(
-            _mean_light(strip, strip.light, reward, parameters.alpha, guide, factor, base)
-        )
+    if strip.light is not None or strip.maps.importance is not None:
+        out[:] = strip.pixels(_weighed(strip, reward, parameters.alpha, guide, factor, base))
         return
     total, weight = sweep(strip, DETAIL if factor is None else SCALED_DETAIL, reward, guide, factor)
     blend = None
@@ -120,9 +139,11 @@ def reward_differences(
 
 
 def _reward(joint: bool, strip: Strip, parameters: DetailParameters) -> Reward:
+    offset, floor = rewards.offset_and_floor(parameters, strip.raster, joint)
     return Reward(
         exponent=rewards.exponent_of(parameters),
-        epsilon2=rewards.epsilon2_of(parameters, strip.raster.unit),
+        offset=offset,
+        floor=floor,
         joint=joint,
         asymmetric=parameters.variant == Variant.ASYM,
     )
@@ -136,10 +157,10 @@ def _share(pixels: float, alpha: float, reward: Reward, base: Array) -> Array:
     return rewards.constant_of(octaves, base, reward.exponent, _LARGEST_SHARE)
 
 
-def _mean_light(
-    strip: Strip, light: Light, reward: Reward, alpha: float, guide: Array, factor: Array | None, base: Array
+def _weighed(
+    strip: Strip, reward: Reward, alpha: float, guide: Array, factor: Array | None, base: Array
 ) -> Array:
-    """Weighted means of light, (rows, w * C); `factor` and `base` are those of `_factor_of_u`."""
+    """Weighted means of light or values, (rows, w * C); `factor` and `base` are those of `_factor_of_u`."""
     real = strip.raster.real
     most = np.finfo(np.float32).max if factor is None else 1
     if factor is None:
@@ -151,10 +172,10 @@ def _mean_light(
     if alpha > 0:
         constant = rewards.constant_of(rewards.octaves_of(alpha), base, reward.exponent, _LARGEST_ALPHA)
     least = 0 if reward.asymmetric else np.finfo(np.float32).min
-    power = flag(power_for(DETAIL, 2 * reward.exponent, real))
-    scalars = real(least), real(most), real(reward.exponent), real(reward.epsilon2), power
+    numbers = reward.of(DETAIL, real)
+    scalars = real(least), real(most), numbers.exponent, numbers.offset, numbers.floor, numbers.power
     alphas = np.broadcast_to(constant, factor.shape)
-    return linear_light.detail(strip, light, scalars, guide, factor, alphas)
+    return linear_light.detail(strip, strip.light, scalars, guide, factor, alphas)
 
 
 def _factor_of_u(strip: Strip, reward: Reward, guide: Array, normalised: bool) -> tuple[Array, Array]:

@@ -1,8 +1,12 @@
-"""Calls of the kernels for linear light: means of light, with weights from encoded values."""
+"""Calls of the kernels for linear light: means of light, with weights from encoded values.
+
+They also serve for images with an importance q of each pixel, whose means are ``sum(c w q L) / sum(c w q)``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,39 +18,60 @@ from dpid_cli.kernels import light as kernels
 from dpid_cli.kernels.flags import Flag, flag
 from dpid_cli.kernels.rewards import LINEAR
 
-# Arguments of `kernels.add_light`: `least`, `most`, `exponent`, `epsilon2`, `power`.
-Scalars = tuple[Any, Any, Any, Any, Flag]
+# Arguments of `kernels.add_light`: `least`, `most`, `exponent`, `offset`, `floor`, `power`.
+Four = tuple[Any, Any, Any, Any]
+Scalars = tuple[Any, Any, Any, Four, Four, Flag]
+# From the first and last row, and the length of a plane, to planes of what is averaged.
+Averaged = Callable[[int, int, int], Array]
 
 # Bytes of pixels, as planes, to sum at a time.
 _PLANES = 1 << 21
 
 
-def box(strip: Strip, light: Light) -> Array:
-    """Mean light of every window of a strip, (rows, w * C)."""
+def box(strip: Strip, light: Light | None) -> Array:
+    """Mean of every window of a strip, (rows, C, w): of light, or of values on the scale of the pixels.
+
+    NaN where no pixel is important.
+    """
     real, (rows, c, _) = strip.raster.real, strip.shape
     guide, factor = np.empty((rows, c, 0), real), np.empty((rows, 0, 0), real)
-    total, _ = _sums(strip, light, (real(0), real(0), real(0), real(0), flag(LINEAR)), guide, factor, factor)
-    return _interleaved(total / strip.raster.real(strip.grid.window_area))
+    zero = real(0)
+    nothing = zero, zero, zero, zero
+    weighing = (zero, zero, zero, nothing, nothing, flag(LINEAR)), guide, factor, factor
+    total, _ = _sums(strip, _averaged(strip, light), *weighing)
+    if strip.maps.importance is None:
+        return total / real(strip.grid.window_area)
+    weight, _ = _sums(strip, partial(_importance, strip, strip.maps.importance), *weighing, name="important")
+    return np.divide(total, weight, out=np.full_like(total, np.nan), where=weight > 0)
 
 
-def detail(strip: Strip, light: Light, scalars: Scalars, guide: Array, factor: Array, alpha: Array) -> Array:
-    """Light of ``dpid`` and ``dpp``, (rows, w * C); light of the guidance where all weights are 0.
+def detail(
+    strip: Strip, light: Light | None, scalars: Scalars, guide: Array, factor: Array, alpha: Array
+) -> Array:
+    """Light, or values, of ``dpid`` and ``dpp``, (rows, w * C); those of the guidance if all weights are 0.
 
     `guide`, (rows, C, w), is on the scale of the pixels. `factor` of u and `alpha`, added to the reward, are
     (rows, P, w); P is 1 for a joint distance, else C.
     """
-    factor, alpha = factor.astype(guide.dtype, copy=False), alpha.astype(guide.dtype)
-    total, weight = _sums(strip, light, scalars, guide, factor, alpha)
+    weighing = scalars, guide, factor.astype(guide.dtype, copy=False), alpha.astype(guide.dtype)
+    total, weight = _sums(strip, _averaged(strip, light), *weighing)
+    if strip.maps.importance is not None:
+        weight, _ = _sums(
+            strip, partial(_importance, strip, strip.maps.importance), *weighing, name="important"
+        )
     unweighted = weight == 0
     if unweighted.any():
         weight[unweighted] = 1
-        fallback = light.decode(_interleaved(guide) / guide.dtype.type(strip.raster.unit))
-        total += np.where(unweighted, _planar(fallback, strip), 0)
+        fallback = guide
+        if light is not None:
+            lit = light.decode(interleaved(guide) / guide.dtype.type(strip.raster.unit))
+            fallback = _planar(lit, strip)
+        total += np.where(unweighted, fallback, 0)
     total /= weight
-    return _interleaved(total)
+    return interleaved(total)
 
 
-def _interleaved(planes: Array) -> Array:
+def interleaved(planes: Array) -> Array:
     """(rows, C, w) to (rows, w * C)."""
     return planes.transpose(0, 2, 1).reshape(len(planes), -1)
 
@@ -58,20 +83,26 @@ def _planar(lines: Array, strip: Strip) -> Array:
 
 
 def _sums(
-    strip: Strip, light: Light, scalars: Scalars, guide: Array, factor: Array, alpha: Array
+    strip: Strip,
+    averaged: Averaged,
+    scalars: Scalars,
+    guide: Array,
+    factor: Array,
+    alpha: Array,
+    name: str = "light",
 ) -> tuple[Array, Array]:
-    """Return `total` and `weight` of `kernels.add_light`."""
+    """Return `total` and `weight` of `kernels.add_light`, in workspace arrays with this `name`."""
     ys, xs, real = strip.grid.ys, strip.grid.xs, strip.raster.real
     (rows, c, columns), weights = strip.shape, factor.shape[1]
     length = xs.source + (xs.target if strip.grid.cuts_columns else 0)
     array = strip.workspace.array
-    total = array("light total", strip.shape, real)
-    weight = array("light weight", (rows, weights, columns), real)
+    total = array(f"{name} total", strip.shape, real)
+    weight = array(f"{name} weight", (rows, weights, columns), real)
     total[:] = weight[:] = 0
     scratch = array("light scratch", (kernels.SCRATCH,), real)
     for top, bottom, first, last in _chunks(strip, max(1, _PLANES // (2 * c * length * scratch.itemsize))):
         of_windows = slice(first - strip.start, last - strip.start)
-        lit = _light_planes(strip, light, top, bottom, length)
+        lit = averaged(top, bottom, length)
         kernels.add_light(
             _planes(strip, strip.raster.rows[top:bottom], "values", length) if weights else lit,
             lit, top, ys, xs, first, last, guide[of_windows], factor[of_windows], alpha[of_windows],
@@ -98,14 +129,35 @@ def _chunks(strip: Strip, height: int) -> Iterator[tuple[int, int, int, int]]:
         first = last
 
 
-def _light_planes(strip: Strip, light: Light, top: int, bottom: int, length: int) -> Array:
-    """Rows of the image, decoded to light, as planes."""
-    rows = strip.raster.rows[top:bottom]
-    if light.by_table:
-        return _planes(strip, rows, "light", length, light.table)
-    decoded = light.decoded(strip.raster.part(top, bottom).unpacked().rows)
-    decoded.flags.writeable = False  # as those of a raster
-    return _planes(strip, decoded, "light", length)
+def _averaged(strip: Strip, light: Light | None) -> Averaged:
+    """The planes of what is averaged: light or values, multiplied by their importance if there is one."""
+
+    def planes(top: int, bottom: int, length: int) -> Array:
+        rows = strip.raster.rows[top:bottom]
+        if light is None:
+            found = _planes(strip, rows, "light", length)
+        elif light.by_table:
+            found = _planes(strip, rows, "light", length, light.table)
+        else:
+            decoded = light.decoded(strip.raster.part(top, bottom).unpacked().rows)
+            decoded.flags.writeable = False  # as those of a raster
+            found = _planes(strip, decoded, "light", length)
+        if strip.maps.importance is not None:
+            found *= _importance(strip, strip.maps.importance, top, bottom, length)
+        return found
+
+    return planes
+
+
+def _importance(strip: Strip, importance: Array, top: int, bottom: int, length: int) -> Array:
+    """The importance of pixels as planes, the same for all channels."""
+    array, real, rows = strip.workspace.array, strip.raster.real, bottom - top
+    one = array("importance", (rows, 1, length), real)
+    entries = np.empty((0, 0), real)
+    kernels.split_rows(importance[top:bottom], 1, flag(False), strip.grid.xs.first, entries, flag(False), one)
+    planes = array("importances", (rows, strip.raster.channels, length), real)
+    planes[:] = one
+    return planes
 
 
 def _planes(strip: Strip, rows: Array, name: str, length: int, table: Array | None = None) -> Array:
