@@ -55,23 +55,9 @@ def with_colours(picture: Picture, convert: Callable[[NDArray[Any]], NDArray[Any
     return replace(picture, pixels=np.concatenate((colours, picture.pixels[..., -1:]), axis=-1))
 
 
-def downscale_picture(
-    picture: Picture,
-    size: Size,
-    *,
-    name: str = "",
-    linear: bool = False,
-    to_srgb: bool = False,
-    transparency: str = "premultiply",
-    background: str | None = None,
-    **options: Any,
-) -> Picture:
+def downscale_picture(picture: Picture, size: Size, **options: Any) -> Picture:
     """`rendered`, without the numbers that were found."""
-    picture, _ = rendered(
-        picture, size, name=name, linear=linear, to_srgb=to_srgb, transparency=transparency,
-        background=background, **options,
-    )  # fmt: skip
-    return picture
+    return rendered(picture, size, **options)[0]
 
 
 def rendered(
