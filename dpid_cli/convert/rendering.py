@@ -160,7 +160,7 @@ def _downscaled(
     options |= found
     colours = products.shape[2] - 1
     noise = options.get("noise", 0.0)
-    noise = noise if isinstance(noise, tuple) else (noise,) * colours
+    noise = tuple(noise) if isinstance(noise, tuple | list) else (noise,) * colours
     if any(noise):
         options["noise"] = (*noise, 0.0) if len(noise) == colours else noise
     pixels = downscale(products, linear=weighted, **options)

@@ -145,6 +145,15 @@ def test_frames_with_and_without_alpha_share_the_numbers(dpid, picture, clear_fi
         assert done.exit_code == 0, done.stderr
 
 
+def test_a_list_of_noise_with_alpha(picture):
+    Image.fromarray(picture).convert("RGBA").save("alpha.png")
+    clear = Image.open("alpha.png")
+    clear.putalpha(99)
+    clear.save("alpha.png")
+    (result,) = batch([("alpha.png", "small.png")], scale=4, workers=1, noise=[0.02, 0.01, 0.03])
+    assert result.status == "done", result.error
+
+
 def test_checks_are_no_more_than_noise(dpid, folder):
     checks = (np.indices((96, 96)).sum(0) % 2 * 255).astype(np.uint8)
     Image.fromarray(checks).save("checks.png")
