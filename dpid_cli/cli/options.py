@@ -143,11 +143,12 @@ def parameter_option(parameter: Parameter, text: str = "", shown: str = "") -> O
     names = f"--{parameter.label}"
     kind: Any = int if parameter.whole else float
     if parameter.filters:
-        names, kind = f"{names} {'|'.join([*parameter.choices, 'FILTER'])}", str
+        images = [] if text or not parameter.choices else ["IMAGE"]
+        names, kind = f"{names} {'|'.join([*parameter.choices, 'FILTER', *images])}", str
     elif parameter.choices:
         kind = parameter.choices
     elif parameter.automatic:
-        names, kind = f"{names} X|auto", _reader(parameter)
+        names, kind = f"{names} {'X[/X...]' if parameter.listed else 'X'}|auto", _reader(parameter)
     else:
         names += " N" if parameter.whole else " X"
     return option(names, text or about, kind, name=parameter.name, shown=shown or default)
