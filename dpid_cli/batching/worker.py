@@ -177,7 +177,9 @@ class _Conversion:
         path, replaced = self._at(target), self._replaces(target)
         if not replaced and self.item.unrecorded and storage.length(path) is not None:
             self.unrecorded.add(target)
-        storage.refuse(path, self._at(self.item.path), replaced or target in self.unrecorded)
+        guides = {output.recipe.guidance for output in self.spec.outputs} - {None}
+        for source in (self.item.path, *guides):
+            storage.refuse(path, self._at(str(source)), replaced or target in self.unrecorded)
 
     def _replaces(self, target: str) -> bool:
         return self.spec.overwrite or target in self.item.made

@@ -126,6 +126,16 @@ def test_maps_are_never_replaced(dpid, mask, folder):
     assert (folder / "mask.png").read_bytes() == before
 
 
+def test_batches_never_replace_a_guidance(dpid, noise, photo, folder):
+    (folder / "out").mkdir()
+    Image.fromarray(noise[::4, ::4]).save("out/photo.png")
+    before = (folder / "out" / "photo.png").read_bytes()
+    words = "-s", "4", "--guidance", "out/photo.png", "--overwrite"
+    done = dpid("batch", "photo.png", "out", *words)
+    assert done.exit_code == 1 and "out/photo.png" in done.stderr
+    assert (folder / "out" / "photo.png").read_bytes() == before
+
+
 def test_reports_name_the_mask(dpid, mask):
     done = dpid("downscale", "photo.png", "-s", "4", "--importance", "mask.png", "--json", "-o", "small.png")
     assert json.loads(done.stdout)["parameters"]["importance"] == "mask.png"
