@@ -12,7 +12,6 @@ from dpid_cli.errors import ArgumentError, DpidError
 from dpid_cli.files.streams import opened
 from dpid_cli.pictures import read_sequence
 from dpid_cli.pictures.formats import EXTENSIONS
-from dpid_cli.pictures.limits import MAX_PIXELS
 
 
 def is_image(value: Any) -> bool:
@@ -20,9 +19,9 @@ def is_image(value: Any) -> bool:
     return isinstance(value, str) and PurePath(value).suffix.lower() in EXTENSIONS
 
 
-def read_importance(path: str) -> Array:
+def read_importance(path: str, max_pixels: int) -> Array:
     """The importance of pixels, (H, W): the mean of the colours of an image, times its alpha."""
-    pixels = _read("importance", path)
+    pixels = _read("importance", path, max_pixels)
     pixels = pixels / np.float32(full_scale(pixels.dtype))
     if pixels.ndim == 2:
         return pixels
@@ -31,16 +30,16 @@ def read_importance(path: str) -> Array:
     return np.asarray(colours.mean(axis=2) * alpha)
 
 
-def read_guidance(path: str) -> Array:
+def read_guidance(path: str, max_pixels: int) -> Array:
     """The guidance of windows, (h, w[, C]), as it is stored."""
-    return _read("guidance", path)
+    return _read("guidance", path, max_pixels)
 
 
-def _read(option: str, path: str) -> Array:
+def _read(option: str, path: str, max_pixels: int) -> Array:
     """The pixels of the first image of a file."""
     try:
         with opened(path) as stream:
-            picture = next(read_sequence(stream, path, max_pixels=MAX_PIXELS).pictures)
+            picture = next(read_sequence(stream, path, max_pixels=max_pixels).pictures)
     except DpidError as error:
         raise ArgumentError(f"--{option}: {error}") from None
     return picture.pixels

@@ -115,11 +115,11 @@ class Recipe:
         if self.importance is not None:
             if method.family != "detail":
                 raise ArgumentError(f"importance: method {method.name} takes none: use dpid, dpp or box")
-            found["importance"] = maps.read_importance(self.importance)
+            found["importance"] = maps.read_importance(self.importance, self.max_pixels)
         if self.guidance is not None:
             if not method.takes_filter:
                 raise ArgumentError(f"guidance: method {method.name} takes no image: leave it out")
-            found["guidance"] = maps.read_guidance(self.guidance)
+            found["guidance"] = maps.read_guidance(self.guidance, self.max_pixels)
         return found
 
     def _check_palette(self, method: Method) -> None:

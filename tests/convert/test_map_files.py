@@ -78,6 +78,7 @@ def test_guidance(dpid, noise, photo):
         ("--importance mask.png -m max", "importance: method max takes none"),
         ("--importance mask.png --lambda 9", "importance: works with lambda up to"),
         ("--importance photo.txt", "--importance: photo.txt: "),
+        ("--importance mask.png --max-pixels 2399", "--importance: mask.png: "),
         ("--guidance mask.png", "guidance must have the shape of the output, (10, 15, 3) (got (40, 60"),
         ("--guidance none.png", "--guidance: none.png: "),
         ("--guidance small.png -m s3dpp", "guidance: method s3dpp takes no image"),
