@@ -18,7 +18,7 @@ from PIL import Image
 
 from .commands import DPID, run_once
 from .library import enlarged
-from .markdown import Facts, Section, medians, number, spread, table
+from .markdown import Section, medians, number, spread, table
 from .measure import Plan, Results, Samples, alternate
 
 SHIPPED, AGAIN, COMPILED = "first command", "second command", "first command, compiled"
@@ -161,7 +161,7 @@ def tree_bytes(pid: int) -> float:
 
 
 def first(plan: Plan) -> Section:
-    """Twelve first commands, Ctrl-C while kernels are being compiled, and `dpid warmup`."""
+    """Twelve first commands, and Ctrl-C while kernels are being compiled."""
     with tempfile.TemporaryDirectory() as folder:
         commands = Workshop(Path(folder)).commands()
         chosen = {name: commands[name] for name in plan.choose(commands, list(commands)[:3])}
@@ -172,10 +172,9 @@ def first(plan: Plan) -> Section:
         ends = Samples(tuple(interrupt(slow, after) for after in plan.choose(_MOMENTS, _MOMENTS[:1])))
     shipped = {name: Samples(tuple(run.first for run in runs)) for name, runs in found.items()}
     again = {name: Samples(tuple(run.second for run in runs)) for name, runs in found.items()}
-    warmup, facts = _warmup(plan)
-    facts |= medians(SHIPPED, shipped) | medians(COMPILED, compiled)
+    facts = medians(SHIPPED, shipped) | medians(COMPILED, compiled)
     facts[INTERRUPTED, "seconds"] = max(ends.values)
-    parts = [_TEXT, _table(shipped, again, compiled), _ENDS.format(spread(ends)), warmup]
+    parts = [_TEXT, _table(shipped, again, compiled), _ENDS.format(spread(ends))]
     return Section("First commands", "\n\n".join(parts), facts)
 
 
@@ -196,12 +195,11 @@ def _table(shipped: Results, again: Results, compiled: Results) -> str:
     return table(["command", "first, s", "second, s", "first where it compiles, s"], rows)
 
 
-def _warmup(plan: Plan) -> tuple[str, Facts]:
+def warmup(plan: Plan) -> Section:
     """A line about `dpid warmup`; with a quick plan, of one method, which says nothing about the target."""
     words = ["warmup", "--quiet", *(["--method", "box"] if plan.quick else [])]
     seconds, peak = run_watched([DPID, *words])
     memory = "an unknown amount" if peak is None else f"{number(peak / 1e6)} MB"
     text = f"`dpid {' '.join(words)}` compiles all kernels in {number(seconds)} s and {memory} of memory."
-    if plan.quick:
-        return text, {}
-    return text, {(WARMUP, "seconds"): seconds} | ({} if peak is None else {(WARMUP, "MB"): peak / 1e6})
+    facts = {(WARMUP, "seconds"): seconds} | ({} if peak is None else {(WARMUP, "MB"): peak / 1e6})
+    return Section("Warm-up", text, {} if plan.quick else facts)
