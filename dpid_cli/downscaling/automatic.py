@@ -90,13 +90,16 @@ def contrast(image: Array) -> float:
     >>> contrast(np.array([[0, 255], [255, 0]], np.uint8))
     0.5
     """
-    planes = image.reshape(image.shape[0] * image.shape[1], -1).T
-    exact = planes.astype(np.int64 if image.dtype.kind == "u" else np.float64)
-    count = exact.shape[1]
-    if image.dtype.kind == "u":  # the same on every machine
-        variances = [(count * int((x * x).sum()) - int(x.sum()) ** 2) / count**2 for x in exact]
-    else:
-        variances = [float(x.var()) for x in exact]
+    whole = image.dtype.kind == "u"  # whole numbers, so the result is the same on every machine
+    count, variances = image.shape[0] * image.shape[1], []
+    values = np.empty(count, np.int64 if whole else np.float64)  # once: new memory takes most of the time
+    for plane in image.reshape(count, -1).T:
+        values[:] = plane
+        if whole:
+            squares, total = int(np.einsum("i,i", values, values)), int(values.sum())
+            variances.append((count * squares - total**2) / count**2)
+        else:
+            variances.append(float(values.var()))
     return math.sqrt(sum(variances) / len(variances)) / full_scale(image.dtype)
 
 
@@ -121,15 +124,15 @@ def blocks(image: Array, sides: tuple[int, int], most: int) -> Array:
     thinned = math.sqrt(most / (height * width))
     down, across = max(1, round(down * thinned)), max(1, round(across * thinned))
     rows, columns = _spread(height, sides[0], down), _spread(width, sides[1], across)
-    return image[rows[:, None], columns[None, :]]
+    return np.concatenate([np.concatenate([image[y, x] for x in columns], axis=1) for y in rows])
 
 
-def _spread(length: int, side: int, number: int) -> Array:
-    """Indices of `number` pieces of `side` pixels in a line, with equal gaps around them."""
+def _spread(length: int, side: int, number: int) -> list[slice]:
+    """`number` pieces of `side` pixels in a line, with equal gaps around them."""
     side = min(side, length)
     gap = (length - number * side) / (number + 1)
     starts = [round(gap * (i + 1) + side * i) for i in range(number)]
-    return np.concatenate([np.arange(start, start + side) for start in starts])
+    return [slice(start, start + side) for start in starts]
 
 
 def noise_of(image: Array) -> tuple[float, ...]:
