@@ -102,7 +102,7 @@ def _intensities(array: Array, name: str, real: type[np.floating[Any]]) -> Array
     """Finite floats; integers are divided by their largest value."""
     if array.dtype.name == "bool":
         array = array.astype(np.uint8) * np.uint8(255)
-    check_kind((1, 1), array.dtype)
+    check_kind((1, 1), array.dtype, name)
     with np.errstate(over="ignore"):  # beyond a smaller type, numbers become infinite
         result = np.asarray(array / np.float64(full_scale(array.dtype)), real)
     if not np.isfinite(result).all():

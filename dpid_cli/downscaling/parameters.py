@@ -112,6 +112,8 @@ class Parameter:
             return Automatic.AUTO
         if self.listed and isinstance(value, tuple | list) and value:
             return tuple(replace(self, listed=False, automatic=False).check(one) for one in value)
+        if isinstance(value, Real) and hasattr(value, "item"):
+            value = value.item()  # of NumPy, which warns where it compares numbers of different ranges
         fits = isinstance(value, Integral if self.whole else Real) and not isinstance(value, bool)
         if not fits or not self.low <= value <= self.high or (self.above_zero and value == 0):
             raise ArgumentError(f"{self.label} must be {self.allowed} (got {value!r})")

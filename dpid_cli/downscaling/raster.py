@@ -177,19 +177,19 @@ def unreadable(error: Exception, name: str = "image") -> ArgumentError:
     )
 
 
-def check_kind(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
+def check_kind(shape: tuple[int, ...], dtype: np.dtype[Any], name: str = "image") -> int:
     """Return the number of channels of an image, or raise an `ArgumentError` if its kind is not supported."""
     if len(shape) == 3 and 1 <= shape[0] <= 4 < min(shape[1:]):
         raise ArgumentError(
-            f"image: shape {shape} looks channels-first: transpose it to {(*shape[1:], shape[0])}, "
+            f"{name}: shape {shape} looks channels-first: transpose it to {(*shape[1:], shape[0])}, "
             "such as by transpose(1, 2, 0)"
         )
     if len(shape) not in (2, 3) or (len(shape) == 3 and not 1 <= shape[2] <= 4):
-        raise ArgumentError(f"image must have shape (H, W) or (H, W, C) with C from 1 to 4 (got {shape})")
+        raise ArgumentError(f"{name} must have shape (H, W) or (H, W, C) with C from 1 to 4 (got {shape})")
     if 0 in shape:
-        raise ArgumentError(f"image must have at least one pixel (got shape {shape})")
+        raise ArgumentError(f"{name} must have at least one pixel (got shape {shape})")
     if dtype.name not in _DTYPES:
-        raise ArgumentError(f"image dtype must be {', '.join(_DTYPES)}, floats in [0, 1] (got {dtype})")
+        raise ArgumentError(f"{name} dtype must be {', '.join(_DTYPES)}, floats in [0, 1] (got {dtype})")
     return shape[2] if len(shape) == 3 else 1
 
 

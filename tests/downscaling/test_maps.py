@@ -173,7 +173,7 @@ def test_arguments_that_change_no_number(mask):
         ({"guidance": np.ones((8, 9))}, "shape of the output"),
         ({"guidance": np.ones((4, 5, 2))}, "shape of the output"),
         ({"guidance": np.ones((4, 5)), "method": "box"}, "takes no image"),
-        ({"guidance": np.full((4, 5), "a")}, "dtype"),
+        ({"guidance": np.full((4, 5), "a")}, "guidance dtype"),
         ({"guidance": np.full((4, 5), 1e9)}, "scale them"),
         ({"importance": np.ones((5, 5)), "size": (9, 8)}, "shape of the image"),
     ],

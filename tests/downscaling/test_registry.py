@@ -59,6 +59,15 @@ def test_parameters_cannot_be_changed_and_others_are_refused(method):
             method.parameters({name: 1})
 
 
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64, np.int32])
+def test_numbers_of_numpy_are_numbers(kind):
+    """Without a warning, which would fail this test."""
+    image = np.random.default_rng(1).random((12, 12))
+    np.testing.assert_array_equal(
+        downscale(image, scale=3, lambda_=kind(1)), downscale(image, scale=3, lambda_=1)
+    )
+
+
 def test_capabilities_fit_each_other():
     assert {m.name for m in METHODS.values() if m.takes_filter} == {"dpid", "dpp"}
     for method in METHODS.values():
