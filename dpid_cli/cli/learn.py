@@ -11,14 +11,19 @@ import click
 from dpid_cli.cli.console import announce, echo_path, on_terminal, say, show
 from dpid_cli.cli.options import DEBUG, OVERWRITE, QUIET, THREADS, parameter_option
 from dpid_cli.cli.sections import Command, option, sections
-from dpid_cli.downscaling.choices import FilterGrid, Objective
+from dpid_cli.downscaling.choices import Enlargement, FilterGrid, Objective
 from dpid_cli.downscaling.registry import FILTERS, METHODS, PARAMETERS
 
 if TYPE_CHECKING:
     from dpid_cli.downscaling.filters import Filter
 
 _METHODS = tuple(method.name for method in METHODS.values() if method.differentiable)
-_LOSS = {"ssim": "1 - SSIM", "l2": "mean squared error", "pairs": "mean squared error"}
+_LOSS = {
+    "ssim": "1 - SSIM",
+    "msssim": "1 - MS-SSIM",
+    "l2": "mean squared error",
+    "pairs": "mean squared error",
+}
 _USED = "Use this value; it is not fitted."
 _EITHER = "the filter's, else the method's"
 # The parameters with which a fit starts: what their options do, and their defaults.
@@ -35,7 +40,7 @@ OPTIONS = sections(
     click.Argument(["inputs"], nargs=-1, required=True, metavar="IMAGE...", type=click.Path()),
     "Inputs",
     option("--targets DIR", "With --objective pairs: the folder of small images, named like the large."),
-    option("--crop N", "Cut crops of N x N pixels.", int, shown="128, or 24 scales if larger"),
+    option("--crop N", "Cut crops of N x N pixels.", int, shown="128 (msssim 192), or 24 scales"),
     option("--crops N", "Cut N crops of each image.", int, default=8),
     option("--held-out PART", "Hold out this share of the images, only to measure the filter on.", float,
            default=0.25),
@@ -48,8 +53,9 @@ OPTIONS = sections(
     option("--per-channel", "Fit a kernel and a bias for each channel."),
     *(parameter_option(replace(PARAMETERS[name], automatic=False), *words) for name, words in _START.items()),
     "Fit",
-    option("--objective", "ssim, l2: minimise 1 - SSIM or squared error after bilinear enlargement. "
-           "pairs: squared error to --targets.", Objective.words(), default="ssim"),
+    option("--objective", "Make enlarged outputs like the images by SSIM, MS-SSIM or squared error (l2), or "
+           "outputs like --targets (pairs).", Objective.words(), default="ssim"),
+    option("--enlargement", "Enlarge outputs this way.", Enlargement.words(), shown="both"),
     option("--hold", "Keep this at its start.", ("kernel", "bias", "lambda", "alpha"), multiple=True),
     option("--seed N", "Seed all random choices.", int, default=0),
     option("--starts N", "Try N starts and continue with the best.", int, default=1),

@@ -147,7 +147,13 @@ class Truncated(Choice):
 class Objective(Choice):
     """What a fit minimises."""
 
-    SSIM, L2, PAIRS = "ssim", "l2", "pairs"
+    SSIM, MSSSIM, L2, PAIRS = "ssim", "msssim", "l2", "pairs"
+
+
+class Enlargement(Choice):
+    """How a fit enlarges an output before it compares it with the image."""
+
+    BILINEAR, BICUBIC, BOTH = "bilinear", "bicubic", "both"
 
 
 class IfSmaller(Choice):

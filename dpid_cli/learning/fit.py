@@ -18,11 +18,10 @@ from dpid_cli.downscaling.filters import TUNED, Filter
 from dpid_cli.errors import ArgumentError
 from dpid_cli.learning.crops import Crop, crops_of
 from dpid_cli.learning.gradients import gradients
-from dpid_cli.learning.losses import OBJECTIVES, SMALLEST_SIDE, Loss
+from dpid_cli.learning.losses import SMALLEST_SIDE, Loss, loss_of
 from dpid_cli.learning.plan import (
     HIGHEST,
     LOWEST,
-    SPREAD,
     STEP,
     Plan,
     Variables,
@@ -34,9 +33,10 @@ from dpid_cli.learning.plan import (
 Array = NDArray[np.float64]
 Progress = Callable[[int, float], None]
 
+_NOTHING = 1e-15  # a loss that is only rounding
 _TRIAL = 25  # iterations of each start, if there are several
 # The fit ends when a step improves the loss by less than this share of the loss at the start.
-_TOLERANCE = {"ssim": 1e-7, "l2": 1e-7, "pairs": 1e-11}
+_TOLERANCE = {"ssim": 1e-7, "msssim": 1e-7, "l2": 1e-7, "pairs": 1e-11}
 
 
 def learn(
@@ -45,6 +45,7 @@ def learn(
     scale: float,
     targets: Sequence[ArrayLike] | None = None,
     objective: str = "ssim",
+    enlargement: str | None = None,
     method: str = "dpid",
     guidance: str | os.PathLike[str] | Filter | None = None,
     lambda_: float | None = None,
@@ -74,10 +75,12 @@ def learn(
         How many times smaller each side becomes: 1 or more, a whole number for a filter on the input grid.
     targets : sequence of (h, w[, C]) array_like, optional
         Only for the objective "pairs": the output to aim at for each image.
-    objective : {"ssim", "l2", "pairs"}, default "ssim"
-        The loss to minimise. "ssim" and "l2" enlarge the output to the size of the image by bilinear
-        interpolation and compare them by 1 - SSIM or by the mean squared difference. "pairs" is the mean
-        squared difference between output and target.
+    objective : {"ssim", "msssim", "l2", "pairs"}, default "ssim"
+        The loss to minimise. "ssim", "msssim" and "l2" enlarge the output to the size of the image, and
+        compare them by 1 - SSIM, 1 - MS-SSIM, or by the mean squared difference. "pairs" is the mean squared
+        difference between output and target.
+    enlargement : {"bilinear", "bicubic", "both"}, default "both"
+        How to enlarge outputs: "both" takes the mean of the two losses. Not for the objective "pairs".
     method : {"dpid", "dpp"}, default "dpid"
         The method to fit the filter for.
     guidance : {"gaussian", "box"}, str, path or Filter, default "gaussian"
@@ -92,8 +95,8 @@ def learn(
     hold : collection of str
         Parameters not to fit: some of "kernel", "bias", "lambda", "alpha".
     crop : int, optional
-        Side of the square crops in pixels, at least 11. By default 128, or 24 times the scale if that is
-        more.
+        Side of the square crops in pixels, at least 11, or 176 for "msssim". By default 128, or 192 for
+        "msssim", or 24 times the scale if that is more.
     crops : int, default 8
         Number of crops from each image, at random positions; fewer if the image is no larger than a crop.
     held_out : float, default 0.25
@@ -104,7 +107,9 @@ def learn(
     iterations : int, default 200
         Largest number of iterations; the fit ends earlier when the loss no longer falls.
     starts : int, default 1
-        Number of starts to try, the others drawn around the first; the fit continues from the best.
+        Number of starts to try for 25 iterations; the fit continues from the best. The first is that of the
+        arguments. Three have other kernels (the centre, a box, a pyramid) and lambdas; more are drawn around
+        these.
     threads : int, optional
         By default one for each available CPU core; the filter does not depend on it.
     names : sequence of str, optional
@@ -133,6 +138,7 @@ def learn(
     .. [1] F. Saeedan et al., "Detail-Preserving Pooling in Deep Networks", CVPR 2018.
     .. [2] Z. Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity", IEEE
        Trans. Image Process. 13(4), 2004.
+    .. [3] Z. Wang et al., "Multiscale Structural Similarity for Image Quality Assessment", Asilomar 2003.
 
     Examples
     --------
@@ -147,7 +153,9 @@ def learn(
     >>> round(fitted.lambda_, 3)
     1.7
     """
-    plan = Plan(scale, objective, method, hold, crop, crops, held_out, seed, iterations, starts, threads)
+    plan = Plan(
+        scale, objective, enlargement, method, hold, crop, crops, held_out, seed, iterations, starts, threads
+    )
     check_list("images", images)
     check_list("targets", targets if targets is not None else [])
     if not isinstance(per_channel, bool):
@@ -199,13 +207,11 @@ class Fit:
         loss = self.loss(self.start, self.training)
         self.before = loss, self._held_out_loss(self.start)
         self._best = loss, self.start
-        if loss == 0:
+        if loss < _NOTHING:
             return
-        first = self.variables.pack(self.start)
         random = np.random.default_rng([self.plan.seed, len(self.names)])
-        spread = self.variables.each(SPREAD)
-        around = [random.normal(first, spread) for _ in range(self.plan.starts - 1)]
-        for vector in [first, *around] if around else []:
+        starts = self.variables.starts(self.plan.starts, random)
+        for vector in starts if len(starts) > 1 else []:
             self._minimise(vector, loss, min(_TRIAL, self.plan.iterations), None)
         self._minimise(self.variables.pack(self._best[1]), loss, self.plan.iterations, progress)
 
@@ -244,6 +250,7 @@ class Fit:
         plan, after = self.plan, self._held_out_loss(best)
         fitted_on = {
             "method": plan.method,
+            "enlargement": plan.enlargement,
             "scale": plan.scale,
             "images": [name for i, name in enumerate(self.names) if i not in self.held_out],
             "held_out": [self.names[i] for i in self.held_out],
@@ -279,9 +286,9 @@ class Fit:
         try:
             crops = crops_of(image, target, plan.scale, plan.side, plan.crops, self.start, random)
             height, width, _ = crops[0].pixels.shape
-            if plan.objective == "ssim" and min(height, width) < SMALLEST_SIDE:
-                least = f"{SMALLEST_SIDE} or more on each side"
-                raise ArgumentError(f"{width}x{height} pixels are too few for SSIM: give {least}")
+            if min(height, width) < (least := SMALLEST_SIDE[plan.objective]):
+                few = f"{width}x{height} pixels are too few for {plan.objective}"
+                raise ArgumentError(f"{few}: give {least} or more on each side")
         except ArgumentError as error:
             raise ArgumentError(f"{self.names[index]}: {error}") from None
         return crops
@@ -289,7 +296,7 @@ class Fit:
     def _measure(self, filter_: Filter, crop: Crop) -> Loss:
         """The loss of a crop, and its gradient with respect to the output."""
         result = downscale(crop.pixels, size=crop.size, method=self.plan.method, guidance=filter_, threads=1)
-        return OBJECTIVES[self.plan.objective](crop, result)
+        return loss_of(self.plan.objective, self.plan.enlargement, crop, result)
 
     def _differentiate(self, filter_: Filter, crop: Crop) -> Loss:
         """The loss of a crop, and its gradient with respect to the variables."""

@@ -13,24 +13,44 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Loss = tuple[float, Array]  # a loss and its gradient
+Measure = Callable[[Array, Array], Loss]
 
-SMALLEST_SIDE = 11  # of a crop, in pixels: the window of SSIM must fit
+# Sides of crops, in pixels, by objective: the smallest possible and the default. SSIM's window must fit.
+SMALLEST_SIDE = {"ssim": 11, "msssim": 11 * 16, "l2": 1, "pairs": 1}
+USUAL_SIDE = {"ssim": 128, "msssim": 192, "l2": 128, "pairs": 128}
+# Of the scales of MS-SSIM, from the finest; measured with people by Wang et al. 2003.
+_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+_SMALLEST_SIMILARITY = 1e-6  # of a scale: a power of a negative number is none
 
 
-def interpolation(source: int, target: int) -> Any:
-    """Linear interpolation between pixel centres along one axis, as a sparse matrix (target, source).
+def _linear(distance: Array) -> Array:
+    return np.maximum(1 - distance, 0)
 
-    Beyond the outermost centres, their values are repeated. The transpose is the adjoint.
+
+def _cubic(distance: Array) -> Array:
+    """Keys' cubic convolution with a = -1/2."""
+    near = (1.5 * distance - 2.5) * distance**2 + 1
+    far = ((-0.5 * distance + 2.5) * distance - 4) * distance + 2
+    return np.where(distance < 1, near, np.where(distance < 2, far, 0))
+
+
+_KERNELS = {"bilinear": _linear, "bicubic": _cubic}
+
+
+def interpolation(source: int, target: int, kind: str) -> Any:
+    """Interpolation between pixel centres along one axis, as a sparse matrix (target, source).
+
+    What would lie beyond the border is left out, and the weights of the rest sum to 1, as in Pillow. The
+    transpose is the adjoint.
     """
     from scipy.sparse import csr_array
 
-    place = np.clip((np.arange(target) + 0.5) * source / target - 0.5, 0, source - 1)
-    lower = np.minimum(place.astype(np.int64), max(source - 2, 0))
-    upper = np.minimum(lower + 1, source - 1)
-    part = place - lower
-    rows = np.arange(target)
-    entries = np.concatenate([1 - part, part])
-    return csr_array((entries, (np.tile(rows, 2), np.concatenate([lower, upper]))), (target, source))
+    place = (np.arange(target) + 0.5) * source / target - 0.5
+    pixel = np.floor(place).astype(np.int64)[:, None] + np.arange(-1, 3)
+    weight = _KERNELS[kind](np.abs(place[:, None] - pixel)) * ((pixel >= 0) & (pixel < source))
+    weight /= weight.sum(axis=1, keepdims=True)
+    row, tap = np.nonzero(weight)
+    return csr_array((weight[row, tap], (row, pixel[row, tap])), (target, source))
 
 
 def _spread(rows: Any, columns: Any, image: Array) -> Array:
@@ -39,28 +59,80 @@ def _spread(rows: Any, columns: Any, image: Array) -> Array:
     return np.stack(planes, axis=2)
 
 
-def _enlarged(crop: Crop, result: Array, measure: Callable[[Array, Array], Loss]) -> Loss:
-    """`measure` of the crop and its output, enlarged to the same size by bilinear interpolation."""
+def _enlarged(crop: Crop, result: Array, kind: str, measure: Measure) -> Loss:
+    """`measure` of the crop and its output, enlarged to the same size; the mean of both ways for "both"."""
     height, width, _ = crop.pixels.shape
-    rows, columns = interpolation(len(result), height), interpolation(result.shape[1], width)
-    loss, gradient = measure(crop.pixels, _spread(rows, columns, result))
-    return loss, _spread(rows.T, columns.T, gradient)
+    kinds = [*_KERNELS] if kind == "both" else [kind]
+    loss, gradient = 0.0, np.zeros(result.shape)
+    for each in kinds:
+        rows = interpolation(len(result), height, each)
+        columns = interpolation(result.shape[1], width, each)
+        one, of_enlarged = measure(crop.pixels, _spread(rows, columns, result))
+        loss += one / len(kinds)
+        gradient += _spread(rows.T, columns.T, of_enlarged) / len(kinds)
+    return loss, gradient
 
 
 def dissimilarity(reference: Array, image: Array) -> Loss:
     """``1 - SSIM`` of two images (H, W, C) in [0, 1], and its gradient with respect to the second.
 
     SSIM is the mean of the whole map, with the Gaussian weights of Wang et al. 2004 (sigma 1.5) and images
-    mirrored at the border. With these weights, scikit-image's gradient is exactly that of this mean; the mean
-    that it returns leaves out the border.
+    mirrored at the border.
+    """
+    similarity, gradient = _similarity(reference, image)
+    return max(0.0, 1 - similarity), -gradient
+
+
+def _similarity(reference: Array, image: Array, brightness: bool = True) -> Loss:
+    """SSIM, or only its contrast and structure, without brightness.
+
+    With Gaussian weights, scikit-image's gradient is exactly that of the mean of the whole map; the mean that
+    it returns leaves out the border. A large K1 makes the comparison of brightness 1, to 1e-8.
     """
     from skimage.metrics import structural_similarity
 
     options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "channel_axis": 2}
+    options["K1"] = 0.01 if brightness else 1e4
     _, gradient, similarity = structural_similarity(
         reference, image, data_range=1, gradient=True, full=True, **options
     )
-    return 1 - float(similarity.mean()), -gradient / image.shape[2]
+    return float(similarity.mean()), gradient / image.shape[2]
+
+
+def multiscale_dissimilarity(reference: Array, image: Array) -> Loss:
+    """``1 - MS-SSIM`` of two images (H, W, C) in [0, 1], and its gradient with respect to the second.
+
+    Contrast and structure are compared at five scales, each half of the one before, brightness at the last;
+    the product of their means, each to the power of its weight (Wang et al. 2003). Sides must be 176 or more.
+    """
+    similarity, factors, gradients = 1.0, [], []
+    for scale, weight in enumerate(_WEIGHTS):
+        value, gradient = _similarity(reference, image, brightness=scale == len(_WEIGHTS) - 1)
+        factors.append(weight / value if value > _SMALLEST_SIMILARITY else 0.0)
+        similarity *= max(value, _SMALLEST_SIMILARITY) ** weight
+        gradients.append(gradient)
+        reference, image = _halved(reference), _halved(image)
+    total = np.zeros(gradients[-1].shape)
+    for scale in reversed(range(len(_WEIGHTS))):
+        total += factors[scale] * gradients[scale]
+        if scale > 0:
+            total = _doubled(total, gradients[scale - 1].shape)
+    return max(0.0, 1 - similarity), -similarity * total
+
+
+def _halved(image: Array) -> Array:
+    """Means of two by two pixels; an odd row or column is left out."""
+    height, width = (length // 2 * 2 for length in image.shape[:2])
+    even = image[:height, :width]
+    return (even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) / 4
+
+
+def _doubled(gradient: Array, shape: tuple[int, ...]) -> Array:
+    """The adjoint of `_halved`."""
+    large = np.zeros(shape)
+    spread = gradient.repeat(2, axis=0).repeat(2, axis=1) / 4
+    large[: spread.shape[0], : spread.shape[1]] = spread
+    return large
 
 
 def squared_error(reference: Array, image: Array) -> Loss:
@@ -69,17 +141,7 @@ def squared_error(reference: Array, image: Array) -> Loss:
     return float(np.mean(difference**2)), 2 * difference / difference.size
 
 
-def ssim(crop: Crop, result: Array) -> Loss:
-    """1 - SSIM between the crop and its output, enlarged to the size of the crop."""
-    return _enlarged(crop, result, dissimilarity)
-
-
-def l2(crop: Crop, result: Array) -> Loss:
-    """Mean squared difference between the crop and its output, enlarged to the size of the crop."""
-    return _enlarged(crop, result, squared_error)
-
-
-def pairs(crop: Crop, result: Array) -> Loss:
+def _pairs(crop: Crop, result: Array) -> Loss:
     """Mean squared difference between the output of a crop and its target."""
     upstream = np.zeros(result.shape)
     assert crop.target is not None  # noqa: S101  # every crop of pairs has one
@@ -87,4 +149,15 @@ def pairs(crop: Crop, result: Array) -> Loss:
     return loss, upstream
 
 
-OBJECTIVES: dict[str, Callable[[Crop, Array], Loss]] = {"ssim": ssim, "l2": l2, "pairs": pairs}
+_MEASURES: dict[str, Measure] = {
+    "ssim": dissimilarity,
+    "msssim": multiscale_dissimilarity,
+    "l2": squared_error,
+}
+
+
+def loss_of(objective: str, enlargement: str | None, crop: Crop, result: Array) -> Loss:
+    """The loss of an output and its gradient: "ssim", "msssim" and "l2" enlarge it to the crop's size."""
+    if enlargement is None:
+        return _pairs(crop, result)
+    return _enlarged(crop, result, enlargement, _MEASURES[objective])

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dpid_cli.downscaling.choices import Enlargement, Objective, either
 from dpid_cli.downscaling.devices import thread_count
 from dpid_cli.downscaling.filters import Filter, as_filter, resolved
 from dpid_cli.downscaling.raster import check_source
 from dpid_cli.downscaling.registry import METHODS, method_named
 from dpid_cli.downscaling.sizes import by_scale, pixels, positive
 from dpid_cli.errors import ArgumentError
-from dpid_cli.learning.losses import OBJECTIVES, SMALLEST_SIDE
+from dpid_cli.learning.losses import SMALLEST_SIDE, USUAL_SIDE
 
 # What can be fitted, in the order of the vector of the search.
 PARAMETERS = ("kernel", "bias", "lambda_", "alpha")
@@ -27,8 +28,10 @@ HIGHEST = {"kernel": 2.0, "bias": 2.0, "lambda_": 16.0, "alpha": math.log(1e3)}
 # Approximate length of the first step of the search. Longer steps end in poor minima far away, with kernels
 # at their bounds: of 18 fits to known filters from random starts, 15 succeeded with these, 1 with steps of 1.
 STEP = {"kernel": 0.01, "bias": 0.01, "lambda_": 0.1, "alpha": 1.0}
-# Standard deviation of further starts around the first.
-SPREAD = {"kernel": 0.1, "bias": 0.02, "lambda_": 0.4, "alpha": 1.0}
+# The lambdas of further starts, whose kernels differ, too. Starts near the first would often share its fate.
+_OTHER_LAMBDAS = (1.0, 2.0, 0.5)
+# Standard deviation of still further starts around these.
+_SPREAD = {"kernel": 0.1, "bias": 0.02, "lambda_": 0.4, "alpha": 1.0}
 
 Array = NDArray[np.float64]
 
@@ -39,6 +42,7 @@ class Plan:
 
     scale: float
     objective: str = "ssim"
+    enlargement: str | None = None  # "both" by default; the objective pairs does not enlarge
     method: str = "dpid"
     hold: Collection[str] = ()
     crop: int | None = None
@@ -51,9 +55,10 @@ class Plan:
 
     def __post_init__(self) -> None:
         methods = [method.name for method in METHODS.values() if method.differentiable]
-        for name, allowed in (("objective", [*OBJECTIVES]), ("method", methods)):
-            if not isinstance(value := getattr(self, name), str) or value not in allowed:
-                raise ArgumentError(f"{name} must be {' or '.join(allowed)} (got {value!r})")
+        if not isinstance(self.method, str) or self.method not in methods:
+            raise ArgumentError(f"method must be {either(methods)} (got {self.method!r})")
+        object.__setattr__(self, "objective", Objective.named("objective", self.objective))
+        self._check_enlargement()
         labels = [name.rstrip("_") for name in PARAMETERS]
         if not isinstance(self.hold, list | tuple | set | frozenset) or not all(
             isinstance(name, str) for name in self.hold
@@ -69,12 +74,19 @@ class Plan:
             raise ArgumentError(f"held-out must be 0 or more and less than 1 (got {self.held_out!r})")
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
             raise ArgumentError(f"seed must be a whole number, 0 or more (got {self.seed!r})")
-        least = max(SMALLEST_SIDE, math.ceil(2 * self.scale))
+        least = max(SMALLEST_SIDE[self.objective], math.ceil(2 * self.scale))
         if self.crop is not None and pixels("crop", self.crop) < least:
             raise ArgumentError(f"crop must be {least} pixels or more (got {self.crop!r})")
         for name in ("crops", "iterations", "starts"):
             object.__setattr__(self, name, pixels(name, getattr(self, name)))
         thread_count(self.threads)
+
+    def _check_enlargement(self) -> None:
+        if self.objective != Objective.PAIRS:
+            given = Enlargement.BOTH if self.enlargement is None else self.enlargement
+            object.__setattr__(self, "enlargement", Enlargement.named("enlargement", given))
+        elif self.enlargement is not None:
+            raise ArgumentError("enlargement: the objective pairs enlarges nothing: give one of the two")
 
     @property
     def free(self) -> tuple[str, ...]:
@@ -85,7 +97,7 @@ class Plan:
     @property
     def side(self) -> int:
         """Side of a crop, in pixels."""
-        return max(128, math.ceil(24 * self.scale)) if self.crop is None else self.crop
+        return max(USUAL_SIDE[self.objective], math.ceil(24 * self.scale)) if self.crop is None else self.crop
 
 
 def _is_zero(value: object) -> bool:
@@ -161,6 +173,19 @@ class Variables:
             changed["alpha"] = math.exp(changed["alpha"])
         return replace(self.start, **changed)
 
+    def starts(self, number: int, random: np.random.Generator) -> list[Array]:
+        """So many vectors to start from: that of the filter, other kernels, and random ones around these."""
+        first, kernels = self.pack(self.start), _kernels(self.start.kernel.shape[-1])
+        others = [
+            self.pack(replace(self.start, kernel=np.broadcast_to(kernel, self.start.kernel.shape), lambda_=x))
+            for kernel, x in zip(kernels, _OTHER_LAMBDAS, strict=True)
+        ]
+        others = [vector for vector in others if not np.array_equal(vector, first)]
+        around, spread = others.copy() or [first], self.each(_SPREAD)
+        while len(others) < number - 1:
+            others.append(random.normal(around[len(others) % len(around)], spread))
+        return [first, *others[: number - 1]]
+
     def each(self, values: Mapping[str, float]) -> Array:
         """The vector that holds the value of a parameter for each of its entries."""
         return self.join({name: np.full(size, values[name]) for name, size in self._sizes.items()})
@@ -168,3 +193,11 @@ class Variables:
     @property
     def _sizes(self) -> dict[str, int]:
         return {"kernel": self.start.kernel.size, "bias": np.size(self.start.bias), "lambda_": 1, "alpha": 1}
+
+
+def _kernels(side: int) -> Iterator[Array]:
+    """Kernels (side, side) that sum to 1: the centre, a box, and a pyramid."""
+    centre, half = np.zeros(side), (side + 1) // 2
+    centre[(side - 1) // 2 : side // 2 + 1] = 1
+    for line in centre, np.ones(side), np.convolve(np.ones(half), np.ones(side - half + 1)):
+        yield np.outer(line, line) / line.sum() ** 2
