@@ -43,8 +43,8 @@ OPTIONS = sections(
     *shared.COLOUR,
     *shared.VALUE_RANGE,
     "Output",
-    option("-o --output PATH", "Write a sheet (.png, .jpg, .pdf, .svg) or an interactive page (.html).",
-           click.Path(), shown="print the metrics"),
+    option("-o --output PATH", "Write a sheet (.png, .jpg, .webp, .pdf, .svg) or a page for browsers "
+           "(.html).", click.Path(), shown="print the metrics"),
     option("--metrics/--no-metrics", "Measure the outputs.", default=None,
            shown="for pages, with --csv and without -o"),
     option("--timing/--no-timing", "Measure times as well, which differ in every run.", default=True,

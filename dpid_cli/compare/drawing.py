@@ -15,8 +15,13 @@ import numpy as np
 
 from dpid_cli.compare.sheet import Box, Sheet
 from dpid_cli.compare.sheet import Image as Placed
-from dpid_cli.errors import ArgumentError
 
+# Kinds of files that consist of pixels, with what their encoders are told.
+RASTERS: dict[str, dict[str, Any]] = {
+    "png": {},
+    "jpeg": {"quality": 95, "subsampling": 0},
+    "webp": {"lossless": True},
+}
 _DPI = 144  # a pixel is half a point: text of 16 pixels has 8 points in a paper
 _POINT = 72 / _DPI
 # Poppler draws an image one pixel too large if its edges lie exactly on pixel borders.
@@ -30,17 +35,6 @@ _SETTINGS = {
     "image.composite_image": False,
     "text.parse_math": False,
 }
-
-
-def check() -> None:
-    """Raise an `ArgumentError` if Matplotlib is not installed."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise ArgumentError(
-            "--output: sheets need Matplotlib: run pip install 'dpid-cli[figures]', or write a page with "
-            "-o NAME.html"
-        ) from None
 
 
 @contextmanager
@@ -73,7 +67,7 @@ def width_of(text: str, size: float, bold: bool) -> float:
 
 
 def save(sheet: Sheet, stream: IO[bytes], kind: str, title: str, profile: bytes | None = None) -> None:
-    """Draw a sheet into a stream, as a file of this kind: png, jpeg, pdf or svg.
+    """Draw a sheet into a stream, as a file of this kind: png, jpeg, webp, pdf or svg.
 
     The title goes into the metadata. PDF and SVG cannot store the colour `profile` of the pixels.
     """
@@ -98,10 +92,8 @@ def save(sheet: Sheet, stream: IO[bytes], kind: str, title: str, profile: bytes 
 
 def _write(figure: Any, stream: IO[bytes], kind: str, title: str, profile: bytes | None) -> None:
     options: dict[str, Any] = {"format": kind, "dpi": _DPI}
-    if kind in ("png", "jpeg"):
-        options["pil_kwargs"] = {"icc_profile": profile} if profile else {}
-    if kind == "jpeg":
-        options["pil_kwargs"] |= {"quality": 95, "subsampling": 0}
+    if kind in RASTERS:
+        options["pil_kwargs"] = RASTERS[kind] | ({"icc_profile": profile} if profile else {})
     if kind in ("png", "pdf"):
         options["metadata"] = {"Title": title, **({"CreationDate": None} if kind == "pdf" else {})}
     if kind != "svg":

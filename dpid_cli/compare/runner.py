@@ -28,7 +28,7 @@ from dpid_cli.files.streams import STANDARD_STREAM, called, check_paths
 from dpid_cli.pictures import icc
 
 PAGES = (".html", ".htm")
-SHEETS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".pdf": "pdf", ".svg": "svg"}
+SHEETS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".pdf": "pdf", ".svg": "svg"}
 
 
 @dataclass
@@ -92,12 +92,10 @@ class ComparisonRunner:
         if extension not in (*SHEETS, *PAGES):
             known = " ".join([*SHEETS, PAGES[0]])
             raise ArgumentError(f"--output: {path}: unknown extension: use one of {known}")
-        if extension in SHEETS:
-            if self.many:
-                raise ArgumentError(
-                    f"--output: {path}: a sheet shows one image: give one image, or use -o NAME.html"
-                )
-            drawing.check()
+        if extension in SHEETS and self.many:
+            raise ArgumentError(
+                f"--output: {path}: a sheet shows one image: give one image, or use -o NAME.html"
+            )
 
     def _place_pages(self) -> None:
         """Name the page of each image after it, in a folder named after the index: ``report/photo.html``."""
@@ -166,7 +164,7 @@ class ComparisonRunner:
         target = Path(str(self.output))
         kind = SHEETS[target.suffix.lower()]
         sheet = sheet_of(content_of(comparison, self.style), self.style, drawing.width_of)
-        own = comparison.box.icc_profile if kind in ("png", "jpeg") else None
+        own = comparison.box.icc_profile if kind in drawing.RASTERS else None
         profile = icc.fitting(own, "RGB") if own else None
         if profile is None:
             _warn_of_profile(comparison, target)

@@ -89,6 +89,12 @@ def test_jpeg_shows_the_same(dpid, photo):
     assert np.abs(difference).mean() < 3
 
 
+def test_webp_shows_the_same(dpid, photo):
+    draw(dpid, "sheet.png")
+    draw(dpid, "sheet.webp")
+    np.testing.assert_array_equal(pixels("sheet.webp")[..., :3], pixels("sheet.png")[..., :3])
+
+
 def test_svg_shows_every_pixel(dpid, photo, noise):
     draw(dpid, "sheet.svg")
     root = ElementTree.parse("sheet.svg").getroot()
@@ -170,7 +176,7 @@ def test_the_profile_goes_with_the_sheet(dpid, folder):
         part = rocket.crop((0, 200, 64, 264))
         profile = rocket.info["icc_profile"]
     part.save("photo.png", icc_profile=profile)
-    for kind in "png", "jpg":
+    for kind in "png", "jpg", "webp":
         result = dpid("compare", "photo.png", "-s", "4", "-m", "box", "-o", f"sheet.{kind}")
         assert result.stderr == ""
         with Image.open(f"sheet.{kind}") as sheet:
