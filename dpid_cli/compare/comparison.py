@@ -53,6 +53,7 @@ class Comparison:
     box: Picture  # the input, box-filtered to the size of the outputs
     results: tuple[VariantResult, ...]
     regions: tuple[Region, ...]  # to look at, in pixels of the outputs, the most telling first
+    is_found: bool = False  # whether these were found rather than requested
 
     @property
     def size(self) -> Size:
@@ -128,7 +129,7 @@ class ComparisonSpec:
             regions = most_different(apart * structured(picture, size), self.count, scale)
         if self.measured:
             results = self._measured(results, times, (shown, box), regions)
-        return Comparison(source, shown, box, tuple(results), tuple(regions))
+        return Comparison(source, shown, box, tuple(results), tuple(regions), not crops)
 
     def _measured(
         self,

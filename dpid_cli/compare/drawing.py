@@ -218,10 +218,16 @@ class _Artist:
 
     def add_line(self, line: Line) -> None:
         from matplotlib.lines import Line2D
+        from matplotlib.patches import Circle
 
-        points = line.points if len(line.points) > 1 else line.points * 2
+        if len(line.points) == 1:
+            dot = Circle(
+                line.points[0], line.width / 2, transform=self.pixels, color=line.colour, linewidth=0
+            )
+            self.figure.add_artist(dot)
+            return
         style = {"linewidth": line.width * self.inch * 72, "color": line.colour, "solid_joinstyle": "round"}
-        x, y = zip(*points, strict=True)
+        x, y = zip(*line.points, strict=True)
         self.figure.add_artist(Line2D(x, y, solid_capstyle="round", transform=self.pixels, **style))
 
     def add_text(self, text: Text) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from dpid_cli.compare.citations import BIBTEX, keys_of
 from dpid_cli.compare.sheet import LETTERS
+from dpid_cli.compare.variants import summary_of
 from dpid_cli.pictures import Picture, write
 from dpid_cli.pictures.formats import FALLBACK
 from dpid_cli.version import __version__
@@ -129,8 +130,10 @@ def _box(box: Box, colour: str) -> str:
 
 
 def _line(line: Line, colour: str, point: float) -> str:
-    points = line.points if len(line.points) > 1 else line.points * 2
-    path = " -- ".join(f"({x:.2f},{y:.2f})" for x, y in points)
+    if len(line.points) == 1:
+        ((x, y),) = line.points
+        return f"\\fill[{colour}] ({x:.2f},{y:.2f}) circle[radius={line.width / 2 * point:.4f}pt];\n"
+    path = " -- ".join(f"({x:.2f},{y:.2f})" for x, y in line.points)
     style = f"{colour},line width={line.width * point:.4f}pt,line cap=round,line join=round"
     return f"\\draw[{style}] {path};\n"
 
@@ -145,7 +148,7 @@ def _text(text: Text, colour: str, point: float) -> str:
 
 def _caption(sheet: Sheet, comparison: Comparison, title: str) -> str:
     (width, height), (small_width, small_height) = comparison.picture.size, comparison.size
-    methods = "; ".join(result.variant.label for result in comparison.results)
+    methods = summary_of(result.variant for result in comparison.results)
     keys = keys_of(result.variant.method for result in comparison.results)
     cited = f"~\\cite{{{','.join(keys)}}}" if keys else ""
     sizes = f"{width}×{height} pixels, downscaled to {small_width}×{small_height} by {methods}"

@@ -97,7 +97,7 @@ class Layout:
             else None
         )
         sheet = Sheet(max(width, table.width if table else 0) + 2 * self.gap, 0, self.theme)
-        if self.content.painter.comparison.regions:
+        if self.content.painter.regions:
             sheet.note = f"Details are enlarged {self.content.painter.crop_zoom} times."
         top = self.put_title(sheet, self.gap)
         top = self.put_cells(sheet, top)

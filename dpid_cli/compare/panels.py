@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _WHOLE, _LARGEST_WHOLE, _OVERVIEW = 240, 420, 480  # preferred sides of panels with whole images, in pixels
 _CROP, _LARGEST_CROP = 192, 640  # preferred side of crops, and up to which the input's is never reduced
+_LEAST = 2 / 3  # of a found place must be shown
 _INSETS = 360  # preferred width of a row of insets
 _SQUARES = (8, 9, 7, 10, 11, 6, 12, 13, 5)  # sides of a square of the checkerboard, the best first
 
@@ -117,11 +118,12 @@ class Painter:
         self.comparison, self.style, self.space = comparison, style, space
         self.size, self.source = comparison.size, comparison.picture.size
         self.scales = self.source[0] / self.size[0], self.source[1] / self.size[1]
-        regions = comparison.regions
+        self.regions = regions = comparison.regions
         self.is_inset = style.style == "inset" and bool(regions)
         has_grid = bool(regions) and any(map(_is_in_grid, comparison.results))
         small = max(self.size) <= _LARGEST_WHOLE and not has_grid
         self.whole = self.is_inset or small or not regions
+        self.regions = self._trimmed(comparison)
         self.crop_zoom = style.zoom or self._crop_zoom()
         self.whole_size = self._whole_size()
         zooms = {self.crop_zoom, max(1, self.whole_size[0] // self.size[0])}
@@ -132,13 +134,13 @@ class Painter:
         frame = 2 * self.space.frame
         if not self.is_inset:
             return self.space.cell - frame if self.space.cell else _CROP * self.space.unit
-        count = len(self.comparison.regions)
+        count = len(self.regions)
         whole = self.space.cell or _INSETS * self.space.unit
         return max(1.0, (whole - (count - 1) * self.space.gap) / count - frame)
 
     def _crop_zoom(self) -> int:
         """A zoom near the preferred size of crops at which the input's pixels are repeated as a whole."""
-        longest = max((max(region.size) for region in self.comparison.regions), default=1)
+        longest = max((max(region.size) for region in self.regions), default=1)
         wanted = self._crop_width() / longest
         limit = math.floor(wanted) if self.space.strict else math.inf
         step = self._step()
@@ -148,12 +150,21 @@ class Painter:
         fitting = [step * n for n in times if step * n <= limit]
         return min(fitting, key=lambda zoom: abs(math.log(zoom / wanted)))
 
+    def _trimmed(self, comparison: Comparison) -> tuple[Region, ...]:
+        """The regions; in narrow cells, the middle of found ones if that shows the input exactly."""
+        longest = max((region.size[0] for region in comparison.regions), default=0)
+        fitting = int(self._crop_width() // self._step())
+        if not (self.space.strict and comparison.is_found and longest * _LEAST <= fitting < longest):
+            return comparison.regions
+        return tuple(region.trimmed(fitting) for region in comparison.regions)
+
     def exact_width(self) -> int:
         """The least width of a cell whose crops show all pixels of the input."""
-        if not self.comparison.regions:
+        if not self.regions:
             return min(self.size[0], _WHOLE)
-        inner = max(region.size[0] for region in self.comparison.regions) * self._step()
-        count = len(self.comparison.regions) if self.is_inset else 1
+        longest = max(region.size[0] for region in self.regions)
+        inner = (math.ceil(longest * _LEAST) if self.comparison.is_found else longest) * self._step()
+        count = len(self.regions) if self.is_inset else 1
         return count * (inner + 2 * self.space.frame + self.space.gap) - self.space.gap
 
     def _step(self) -> int:
@@ -165,14 +176,14 @@ class Painter:
 
     def _is_whole(self) -> bool:
         """Whether the scale is a whole number, but for less than a pixel of the input across a crop."""
-        longest = max((max(region.size) for region in self.comparison.regions), default=1)
+        longest = max((max(region.size) for region in self.regions), default=1)
         step = round(self.scales[0])
         return all(abs(scale - step) * longest < 1 for scale in self.scales)
 
     def _whole_size(self) -> Size:
         """The size in which whole outputs are shown, and the whole input."""
         width, height = self.size
-        if self.style.zoom and not self.comparison.regions:
+        if self.style.zoom and not self.regions:
             return width * self.style.zoom, height * self.style.zoom
         wanted = self.space.cell or _WHOLE * self.space.unit * width / max(width, height)
         if self.is_inset:
@@ -186,7 +197,7 @@ class Painter:
 
     def _insets_width(self) -> int:
         """Width of a row of insets, without the frames at its ends."""
-        regions, gaps = self.comparison.regions, len(self.comparison.regions) - 1
+        regions, gaps = self.regions, len(self.regions) - 1
         inner = sum(region.size[0] for region in regions) * self.crop_zoom
         return inner + gaps * (self.space.gap + 2 * self.space.frame)
 
@@ -201,14 +212,15 @@ class Painter:
         return Panel(pixels, marks=self._marks(seen))
 
     def _marks(self, size: Size) -> tuple[Region, ...]:
-        return tuple(region.on(self.size, size) for region in self.comparison.regions)
+        return tuple(region.on(self.size, size) for region in self.regions)
 
     def input_cell(self) -> Cell:
         """The input, and its crops as large as those of the outputs."""
         pixels = as_bytes(self.comparison.picture)
+        scale = round(self.scales[0]) if self._is_whole() else self.scales[0]
         crops = [
-            self._crop(index, self._input_crop(pixels, region), region.size[0] * self.scales[0])
-            for index, region in enumerate(self.comparison.regions)
+            self._crop(index, self._input_crop(pixels, region), self.crop_zoom / scale)
+            for index, region in enumerate(self.regions)
         ]
         whole = [self._marked(self.whole_size)] if self.whole else []
         (width, height), (small_width, small_height) = self.source, self.size
@@ -219,9 +231,7 @@ class Painter:
     def result_cell(self, result: VariantResult) -> Cell:
         """One output, and its crops."""
         pixels = as_bytes(result.picture)
-        crops = [
-            self._output_crop(pixels, index, region) for index, region in enumerate(self.comparison.regions)
-        ]
+        crops = [self._output_crop(pixels, index, region) for index, region in enumerate(self.regions)]
         whole = []
         if self.whole:
             shown = self._flattened(self._fitted(pixels, self.whole_size))
@@ -239,7 +249,7 @@ class Painter:
         families: dict[int, list[VariantResult]] = {}
         for result in results:
             families.setdefault(result.variant.family, []).append(result)
-        regions = list(enumerate(self.comparison.regions)) or [(-1, None)]
+        regions = list(enumerate(self.regions)) or [(-1, None)]
         for family in families.values():
             for index, region in regions:
                 yield self._grid(family, index, region)
@@ -267,11 +277,10 @@ class Painter:
         )
 
     def _output_crop(self, pixels: Bytes, index: int, region: Region) -> Panel:
-        return self._crop(index, enlarged(region.cut(pixels), self.crop_zoom), region.size[0])
+        return self._crop(index, enlarged(region.cut(pixels), self.crop_zoom), self.crop_zoom)
 
-    def _crop(self, index: int, pixels: Bytes, width: float) -> Panel:
-        """The panel of a region that was `width` pixels wide before it was enlarged."""
-        factor = pixels.shape[1] / width
+    def _crop(self, index: int, pixels: Bytes, factor: float) -> Panel:
+        """The panel of a region whose pixels were enlarged by a factor."""
         zoom = f"×{factor:.3g}" if factor >= 1 else f"÷{1 / factor:.3g}"
         return Panel(self._flattened(pixels), f"{LETTERS[index]} {zoom}", COLOURS[index % len(COLOURS)])
 

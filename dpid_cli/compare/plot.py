@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from dpid_cli.compare.sheet import POINT, THEMES, Box, Line, Sheet, Style, Text
@@ -80,7 +81,8 @@ class _Plot:
             swept = [self.place(dot) for dot in curve if not dot.is_automatic]
             if len(swept) > 1:
                 sheet.lines.append(Line(tuple(swept), 2.5, curve[0].colour))
-        self.taken = [_around(self.place(dot), 0.45 * self.size) for dot in self.dots]
+                self.taken += [_around(place, 2) for ends in pairwise(swept) for place in _between(*ends)]
+        self.taken += [_around(self.place(dot), 0.45 * self.size) for dot in self.dots]
         for dot in sorted(self.dots, key=lambda dot: (not dot.is_automatic, not dot.is_named)):
             self.put_dot(sheet, dot)
         sheet.height = self.bottom + round(3.4 * self.size)
@@ -133,7 +135,8 @@ class _Plot:
         free = [
             box for box in boxes if self.is_inside(box) and not any(box.meets(other) for other in self.taken)
         ]
-        if free or dot.is_named:
+        is_hidden = any(other.is_automatic and self.place(other) == place for other in self.dots)
+        if dot.is_named or (free and not is_hidden):
             box = (free or boxes)[0]
             self.taken.append(box)
             baseline = box.bottom - 0.26 * size
@@ -153,11 +156,19 @@ def _around(place: tuple[float, float], radius: float) -> Box:
     return Box(round(x - radius), round(y - radius), round(x + radius), round(y + radius), "")
 
 
+def _between(start: tuple[float, float], end: tuple[float, float]) -> Iterator[tuple[float, float]]:
+    """Places along a line, a few pixels apart."""
+    (x, y), (right, lower) = start, end
+    count = max(1, int(math.hypot(right - x, lower - y) / 4))
+    for i in range(count + 1):
+        yield x + (right - x) * i / count, y + (lower - y) * i / count
+
+
 def _boxes_beside(place: tuple[float, float], width: float, size: float) -> Iterator[Box]:
     """Where a label may stand, the best first."""
     x, y = place
     wide, high, gap = math.ceil(width), math.ceil(1.1 * size), math.ceil(0.75 * size)
-    for distance in (gap, 2 * gap):
+    for distance in (gap, 2 * gap, 3 * gap, 5 * gap):
         for left, top in (
             (x + distance, y - high / 2),
             (x - distance - wide, y - high / 2),
@@ -165,6 +176,8 @@ def _boxes_beside(place: tuple[float, float], width: float, size: float) -> Iter
             (x - wide / 2, y - distance - high),
             (x + distance / 2, y + distance / 2),
             (x - distance / 2 - wide, y - distance / 2 - high),
+            (x + distance / 2, y - distance / 2 - high),
+            (x - distance / 2 - wide, y + distance / 2),
         ):
             yield Box(round(left), round(top), round(left) + wide, round(top) + high, "")
 
@@ -181,16 +194,17 @@ def _curves(results: Sequence[VariantResult]) -> Iterator[list[_Dot]]:
         key = (variant.method, fixed) if moving else (variant.word,)
         groups.setdefault(key, []).append(result)
     for index, group in enumerate(groups.values()):
-        yield [_dot(result, _COLOURS[index % len(_COLOURS)], result is group[0]) for result in group]
+        last = next((result for result in reversed(group) if result.variant.swept), None)
+        yield [_dot(result, _COLOURS[index % len(_COLOURS)], result is last) for result in group]
 
 
-def _dot(result: VariantResult, colour: str, is_first: bool) -> _Dot:
+def _dot(result: VariantResult, colour: str, is_last: bool) -> _Dot:
     numbers, variant = result.numbers, result.variant
     assert numbers is not None and numbers.detail_kept is not None  # noqa: S101 - left out before
     label = variant.label
-    if variant.swept and not is_first:
+    if variant.swept and not is_last:  # which names the curve, because all may begin at box
         name, value = next(iter(variant.swept.items()))
         label = named(name, value)
     is_automatic = bool(variant.found)
-    is_named = is_automatic or is_first or not variant.swept
+    is_named = is_automatic or is_last or not variant.swept
     return _Dot(255 * numbers.noise_added, 100 * numbers.detail_kept, label, colour, is_automatic, is_named)

@@ -37,6 +37,12 @@ class Region:
         """This region of pixels (h, w, ...)."""
         return pixels[self.top : self.bottom, self.left : self.right]
 
+    def trimmed(self, side: int) -> Region:
+        """The middle of this region, no wider and no higher than `side`."""
+        width, height = min(side, self.size[0]), min(side, self.size[1])
+        left, top = self.left + (self.size[0] - width) // 2, self.top + (self.size[1] - height) // 2
+        return Region(left, top, left + width, top + height)
+
     def on(self, size: Size, other: Size) -> Region:
         """The same region when the image of this size is scaled to another, rounded to whole pixels."""
 

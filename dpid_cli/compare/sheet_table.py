@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
 from dpid_cli.compare.sheet import Box, Sheet, Text
-from dpid_cli.compare.table import HEADINGS, PLAIN, cells_of
+from dpid_cli.compare.table import HEADINGS, PLAIN, best_of, cells_of
 from dpid_cli.compare.wrapping import Measure, wrapped
 
 if TYPE_CHECKING:
@@ -23,10 +23,11 @@ class SheetTable:
         self, numbers: Sequence[tuple[str, Numbers]], size: float, measure: Measure, limit: int
     ) -> None:
         cells = [cells_of(values) for _, values in numbers]
+        self.best = best_of([values for _, values in numbers]) if len(numbers) > 1 else []
         used = [i for i in range(len(HEADINGS)) if any(row[i] for row in cells)]
         for smaller in (1.0, 0.85, 0.7, 0.55):
             self.size = size * smaller
-            self.measure: Callable[[str], float] = lambda text: measure(text, self.size, False)
+            self.measure: Callable[[str], float] = lambda text: measure(text, self.size, True)
             widths = [
                 max(self.measure(text) for text in (*HEADINGS[i], *(row[i] for row in cells))) for i in used
             ]
@@ -60,20 +61,29 @@ class SheetTable:
             )
             top += self.line
         edge = max(1, round(self.size / 14))
-        for label, cells in self.rows:
+        for n, (label, cells) in enumerate(self.rows):
+            best = {column for column, rows in enumerate(self.best) if n in rows}
             sheet.boxes.append(Box(left, top - edge, left + self.width, top, theme.line))
             for i, line in enumerate(label):
-                self._put_line(sheet, left, top, line, [] if i else cells, theme.ink)
+                self._put_line(sheet, left, top, line, [] if i else cells, theme.ink, best)
                 top += self.line
         return top
 
     def _put_line(
-        self, sheet: Sheet, left: float, top: int, label: str, cells: Sequence[str], colour: str
+        self,
+        sheet: Sheet,
+        left: float,
+        top: int,
+        label: str,
+        cells: Sequence[str],
+        colour: str,
+        best: Collection[int] = (),
     ) -> None:
+        """Put a label and cells, those of the columns `best` in bold."""
         baseline, right = top + 1.08 * self.size, left + self.first
         if label:
             sheet.texts.append(Text(left, baseline, label, self.size, colour))
-        for cell, width in zip(cells, self.widths, strict=False):
+        for i, (cell, width) in enumerate(zip(cells, self.widths, strict=False)):
             right += _GAP * self.size + width
             if cell:
-                sheet.texts.append(Text(right, baseline, cell, self.size, colour, align="right"))
+                sheet.texts.append(Text(right, baseline, cell, self.size, colour, i in best, "right"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from itertools import product
@@ -178,12 +178,29 @@ def variants_of(words: Sequence[str], sweeps: Sequence[Sweep]) -> tuple[Variant,
     return tuple(unique.values())
 
 
+def summary_of(variants: Iterable[Variant]) -> str:
+    """The labels of variants for a caption; those of a sweep share one, with the first and last value."""
+    families: dict[object, list[Variant]] = {}
+    for variant in variants:
+        families.setdefault(variant.family if variant.swept else variant.word, []).append(variant)
+    return "; ".join(_family(family) for family in families.values())
+
+
+def _family(variants: Sequence[Variant]) -> str:
+    first = variants[0]
+    if len(variants) == 1:
+        return first.label
+    values = {name: list(dict.fromkeys(v.swept[name] for v in variants)) for name in first.swept}
+    ranges = [f"{named(name, each[0])} to {_brief(name, each[-1])}" for name, each in values.items()]
+    return ", ".join([first.common, *ranges])
+
+
 def plotted(words: Sequence[str], sweeps: Sequence[Sweep]) -> tuple[Variant, ...]:
     """The variants of a plot: those of `variants_of`, and where lambda is swept the automatic one.
 
     By default, a plot shows dpid along lambda, and box.
     """
-    made = variants_of(words or ("dpid", "box"), sweeps or [sweep_of("lambda=0:2:0.125")])
+    made = variants_of(words or ("dpid", "box"), sweeps or [sweep_of("lambda=0:2:0.25")])
     automatic = {}
     for variant in made:
         if "lambda_" in variant.swept:
