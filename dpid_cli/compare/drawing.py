@@ -149,9 +149,10 @@ def _sized(svg: bytes, title: str, sheet: Sheet) -> bytes:
     root.set("width", f"{value:g}{unit.replace('px', '')}")
     root.set("height", f"{value * sheet.height / sheet.width:.6g}{unit.replace('px', '')}")
     root.set("role", "img")
-    name = ElementTree.Element(f"{{{_SVG}}}title")
-    name.text = title
-    root.insert(0, name)
+    if root.find(f"{{{_SVG}}}title") is None:  # as older versions of Matplotlib leave it
+        name = ElementTree.Element(f"{{{_SVG}}}title")
+        name.text = title
+        root.insert(0, name)
     return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
 
 
