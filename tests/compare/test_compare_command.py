@@ -85,9 +85,9 @@ def test_the_size_of_what_was_written(dpid, photo, noise):
     for name in "a.png", "a.html", "a.tex":
         result = dpid("compare", "photo.png", "-s", "4", "-m", "box", "-o", name)
         told = re.fullmatch(rf"{name}: (\d+) kB\n", result.stderr)
-        files = (
-            [Path(name), *Path().glob("a-*.png"), *Path().glob("a.bib")] if name == "a.tex" else [Path(name)]
-        )
+        files = [Path(name)]
+        if name == "a.tex":
+            files += [*Path().glob("a-*.png"), Path("a.bib")]
         size = sum(path.stat().st_size for path in files)
         assert abs(1000 * int(told[1]) - size) <= 500
         result = dpid("compare", "photo.png", "-s", "4", "-m", "box", "--json", "--overwrite", "-o", name)
@@ -129,17 +129,15 @@ def test_json(dpid, photo):
 
 
 def test_numbers_of_places_in_json(dpid, folder):
-    """Those of a place are those of a whole image with the same pixels, but for the windows at its borders."""
-    pixel = np.random.default_rng(5).integers(0, 256, (160, 160), np.uint8)
-    pixel[:80, :80] = 100 + pixel[:80, :80] // 8
-    Image.fromarray(pixel).save("photo.png")
-    words = ("-m", "dpid", "-m", "max", "--crop", "0,0,80,80", "--crop", "80,80,80,80", "--json")
-    told = json.loads(dpid("compare", "photo.png", "-s", "4", *words).stdout)
-    for result in told["results"]:
-        quiet, loud = result["places"]
-        assert quiet.keys() == {"detail_kept", "noise_added", "likeness"} == loud.keys()
-        assert quiet["noise_added"] < result["numbers"]["noise_added"] + 1e-9 or result["method"] == "dpid"
-        assert loud["noise_added"] > 4 * quiet["noise_added"] > 0
+    noise = np.random.default_rng(5).integers(0, 256, (160, 160), np.uint8)
+    noise[:80, :80] = 100 + noise[:80, :80] // 8
+    Image.fromarray(noise).save("photo.png")
+    words = ("-m", "dpid", "--crop", "0,0,80,80", "--crop", "80,80,80,80", "--json")
+    (result,) = json.loads(dpid("compare", "photo.png", "-s", "4", *words).stdout)["results"]
+    quiet, loud = result["places"]
+    assert quiet.keys() == loud.keys() == {"detail_kept", "noise_added", "likeness"}
+    assert quiet.keys() <= result["numbers"].keys()
+    assert loud["noise_added"] > 4 * quiet["noise_added"] > 0
 
 
 def test_csv_of_many(dpid, photo, noise):
