@@ -258,7 +258,6 @@ def by_hand(source: np.ndarray, box: np.ndarray, result: np.ndarray) -> dict[str
         "ms_ssim": np.mean([ms_ssim_by_hand(source[..., c], enlarged[..., c]) for c in range(channels)])
         if min(height, width) >= 176
         else None,
-        "noise_added": noise_level[1] - noise_level[0],
         "psnr": -10 * math.log10(np.mean((source - enlarged) ** 2)),
         "contrast": planes[2].std(),
         "contrast_to_box": planes[2].std() / planes[1].std(),
@@ -361,48 +360,26 @@ def test_plain_numbers(shape, scale, method):
     source = image(*shape)
     box, result = (downscaled(source, scale, m) for m in ("box", method))
     yardstick = Yardstick(source, box)
-    numbers = yardstick.measure(result)
     before, after, alike = plain_by_hand(source, result, scale)
-    of_input = noise_of_input(source, scale)
-    detail = math.sqrt((after.mean() - numbers.noise**2) / (before.mean() - of_input**2))
-    assert numbers.detail_kept == pytest.approx(detail, rel=1e-9)
-    assert numbers.likeness == pytest.approx(alike.mean(), rel=1e-9)
-    part = np.s_[3:19, 2:18]
-    (place,) = yardstick.places(result, [(2, 3, 18, 19)])
-    detail = math.sqrt((after[part].mean() - numbers.noise**2) / (before[part].mean() - of_input**2))
-    assert (place.detail_kept, place.likeness) == pytest.approx((detail, alike[part].mean()), rel=1e-9)
-    assert place.noise_added == pytest.approx(noise_at(source, box, result, scale), abs=1e-12)
-
-
-def noise_of_input(source: np.ndarray, scale: int) -> float:
-    """Standard deviation in the flattest tenth of blocks of 8 x 8 windows."""
-    return math.sqrt(
-        np.mean(np.sort(block_deviations_by_hand(source, 8 * scale))[: tenth_of(source, 8 * scale)] ** 2)
+    _, of_box, _ = plain_by_hand(source, box, scale)
+    flat = np.argsort(before, axis=None)[: math.ceil(before.size / 10)]
+    for part in (np.s_[:, :], np.s_[3:19, 2:18]):
+        (y, x), (h, w) = ((0, 0), before.shape) if part[0] == np.s_[:] else ((3, 2), (16, 16))
+        (numbers,) = yardstick.places(result, [(x, y, x + w, y + h)])
+        detail = after[part].mean() - after.ravel()[flat].mean()
+        detail /= before[part].mean() - before.ravel()[flat].mean()
+        flat_here = np.argsort(before[part], axis=None)[: math.ceil(w * h / 10)]
+        noise = [math.sqrt(values[part].ravel()[flat_here].mean()) for values in (after, of_box)]
+        assert numbers.detail_kept == pytest.approx(math.sqrt(detail), rel=1e-6)
+        assert numbers.noise_added == pytest.approx(noise[0] - noise[1], abs=1e-9)
+        assert numbers.likeness == pytest.approx(alike[part].mean(), rel=1e-9)
+    everywhere = yardstick.measure(result)
+    (whole,) = yardstick.places(result, [(0, 0, *before.shape[::-1])])
+    assert (everywhere.detail_kept, everywhere.noise_added, everywhere.likeness) == (
+        whole.detail_kept,
+        whole.noise_added,
+        whole.likeness,
     )
-
-
-def block_deviations_by_hand(values: np.ndarray, side: int) -> np.ndarray:
-    plane = values[..., 0] if values.shape[2] == 1 else values @ [0.2126, 0.7152, 0.0722]
-    rows, columns = plane.shape[0] // side, plane.shape[1] // side
-    return np.array(
-        [
-            plane[i * side : (i + 1) * side, j * side : (j + 1) * side].std()
-            for i in range(rows)
-            for j in range(columns)
-        ]
-    )
-
-
-def tenth_of(source: np.ndarray, side: int) -> int:
-    return math.ceil((source.shape[0] // side) * (source.shape[1] // side) / 10)
-
-
-def noise_at(source: np.ndarray, box: np.ndarray, result: np.ndarray, scale: int) -> float:
-    """Noise of an output less that of box, in the flattest of the four blocks of the place at (2, 3)."""
-    inside = np.s_[3 * scale : 19 * scale, 2 * scale : 18 * scale]
-    flattest = int(np.argmin(block_deviations_by_hand(source[inside], 8 * scale)))
-    of = [block_deviations_by_hand(values[3:19, 2:18], 8)[flattest] for values in (result, box)]
-    return of[0] - of[1]
 
 
 def test_plain_numbers_at_scales_that_are_no_whole_numbers():

@@ -14,8 +14,8 @@ from dpid_cli.compare.metrics.enlarged import similarity
 from dpid_cli.compare.metrics.planes import Array, area_means, around, compared, lightness
 
 BLOCK = 8  # side of the blocks in which noise is measured, in pixels of the output
-FLATTEST = 0.1  # share of the blocks that count as flat
-_NOTHING = 1e-12  # a variance that rounding may leave
+FLATTEST = 0.1  # share of the blocks, or of the windows, that count as flat
+_CONSTANT = 1e-10  # a variance up to which a window is constant, but for rounding
 
 Bounds = tuple[int, int, int, int]  # left, top, right and bottom, the latter two excluded
 
@@ -29,11 +29,12 @@ class PlainNumbers:
     detail_kept : float or None
         How much of the local contrast of the input the output has: 1 for all of it, more if it exaggerates.
         The square root of the ratio of variances of the lightness, each averaged over Gaussian windows (sigma
-        1.5 pixels of the output, 11 by 11 of them), without the variance of noise; None where the input has
-        no more contrast than noise. The variance of the input counts all of its pixels in a window.
+        1.5 pixels of the output, 11 by 11 of them), less that in the flattest windows of the image, which is
+        noise. In windows of the input, all of its pixels count. None where these are flat.
     noise_added : float
-        Standard deviation of the lightness in the flattest blocks of the output, less that of the
-        box-filtered input there. Below 0 if the output is smoother than box.
+        Standard deviation of the lightness in the flattest windows (root mean square), less that of the
+        box-filtered input there. Below 0 if the output is smoother than box. The flattest are the tenth that
+        varies least in the input, without constant ones, which are clipped or drawn.
     likeness : float
         SSIM of the input and of the output with every pixel as large as its window, in the same Gaussian
         windows; mean of the channels. 1 for equal images.
@@ -118,8 +119,7 @@ def block_edges(length: int) -> NDArray[np.int64]:
 
 def block_deviations(plane: Array, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Array:
     """Standard deviation within each block of a plane; exactly 0 in constant blocks."""
-    part = plane[rows[0] : rows[-1], columns[0] : columns[-1]]
-    rows, columns = rows - rows[0], columns - columns[0]
+    part = plane[: rows[-1], : columns[-1]]
     heights, widths = np.diff(rows), np.diff(columns)
 
     def over(function: Any, values: Array) -> Array:
@@ -143,33 +143,39 @@ class Yardstick:
 
     def __init__(self, source: Array, box: Array) -> None:
         self.source, self.megapixels = source, source.shape[0] * source.shape[1] / 1e6
-        self.plane, self.box = lightness(source), lightness(box)
-        self.size = box.shape[1], box.shape[0]
-        self.of_source = self._plain(self.plane)
-        self.of_box = self._plain(self.box)
-        self.everywhere = _Flat(self.plane, self.size, (0, 0, *self.size))
-        self.box_noise = self.everywhere.noise(self.box)
-        shape = box.shape[:2]
-        channels = [source[..., c] for c in range(source.shape[2])]
-        # Means of the input and of its squares in the windows, then around each pixel of the output.
-        self.means = [area_means(channel, shape) for channel in channels]
-        self.around = [
-            (around(mean), around(area_means(channel**2, shape)))
-            for channel, mean in zip(channels, self.means, strict=True)
-        ]
-        light = around(area_means(self.plane, shape))
-        self.variance = around(area_means(self.plane**2, shape)) - light**2
+        plane, shape = lightness(source), (box.shape[0], box.shape[1])
+        self.blocks = block_edges(shape[0]), block_edges(shape[1])
+        self.flat = self._flattest(plane, *shape)
+        self.of_source = self._contrasts(plane)
+        self.of_box = *self._contrasts(lightness(box)), self._noise(lightness(box))
+        # Of each channel, its means in the windows, and then means of it and its square around each pixel.
+        self.channels = [_around_windows(source[..., c], shape) for c in range(source.shape[2])]
+        _, mean, square = _around_windows(plane, shape)
+        self.variance, self.variance_of_box = np.maximum(square - mean**2, 0), _variance(lightness(box))
 
     @staticmethod
-    def _plain(plane: Array) -> tuple[float, float]:
+    def _contrasts(plane: Array) -> tuple[float, float]:
         return rms_contrast(plane), gradient_energy(plane)
+
+    def _flattest(self, plane: Array, height: int, width: int) -> NDArray[np.bool_]:
+        """Which blocks are flat in the input: the tenth that varies least.
+
+        Constant blocks are clipped or drawn and say nothing about noise; they count only if all blocks are
+        constant.
+        """
+        rows = self.blocks[0] * plane.shape[0] // height
+        columns = self.blocks[1] * plane.shape[1] // width
+        return _least(block_deviations(plane, rows, columns), 0)
+
+    def _noise(self, plane: Array) -> float:
+        deviations = block_deviations(plane, *self.blocks)[self.flat]
+        return float(np.sqrt(np.mean(deviations**2)))
 
     def measure(self, result: Array, seconds: float | None = None, thorough: bool = True) -> Numbers:
         """Measure an output (h, w, C) that took `seconds` to compute; unless `thorough`, not enlarged."""
         plane = lightness(result)
-        contrast, gradient = self._plain(plane)
-        noise = self.everywhere.noise(plane)
-        plain = self.places(result, [(0, 0, *self.size)])[0]
+        (contrast, gradient), noise = self._contrasts(plane), self._noise(plane)
+        (plain,) = self.places(result, [(0, 0, plane.shape[1], plane.shape[0])])
         like = similarity(self.source, result) if thorough else None
         return Numbers(
             detail_kept=plain.detail_kept,
@@ -186,27 +192,27 @@ class Yardstick:
             gradient_to_box=ratio(gradient, self.of_box[1]),
             gradient_to_input=ratio(gradient, self.of_source[1]),
             noise=noise,
-            noise_gain=ratio(noise, self.box_noise),
+            noise_gain=ratio(noise, self.of_box[2]),
             seconds=seconds,
             megapixels_per_second=None if not seconds else self.megapixels / seconds,
         )
 
     def places(self, result: Array, places: Iterable[Bounds]) -> tuple[PlainNumbers, ...]:
         """The plain numbers of an output (h, w, C) at places: left, top, right and bottom in its pixels."""
-        plane, alike = lightness(result), self._likeness(result)
-        variance = around(plane**2) - around(plane) ** 2
-        noise = self.everywhere.noise(plane), self.everywhere.noise_of_input
+        variance, alike = _variance(lightness(result)), self._likeness(result)
+        everywhere = _least(self.variance, _CONSTANT)
+        noise_of_input, noise = self.variance[everywhere].mean(), variance[everywhere].mean()
         numbers = []
         for left, top, right, bottom in places:
             part = np.s_[top:bottom, left:right]
-            own, whole = (
-                float(v[part].mean()) - n**2 for v, n in zip((variance, self.variance), noise, strict=True)
-            )
-            flat = _Flat(self.plane, self.size, (left, top, right, bottom))
+            detail_of_input = float(self.variance[part].mean() - noise_of_input)
+            detail = max(0.0, float(variance[part].mean() - noise))
+            flat = _least(self.variance[part], _CONSTANT)
+            before, after = (float(v[part][flat].mean()) ** 0.5 for v in (self.variance_of_box, variance))
             numbers.append(
                 PlainNumbers(
-                    math.sqrt(max(0.0, own) / whole) if whole > _NOTHING else None,
-                    flat.noise(plane) - flat.noise(self.box),
+                    math.sqrt(detail / detail_of_input) if detail_of_input > _CONSTANT else None,
+                    after - before,
                     float(alike[part].mean()),
                 )
             )
@@ -215,38 +221,31 @@ class Yardstick:
     def _likeness(self, result: Array) -> Array:
         """Local likeness of an output: a map (h, w)."""
         maps = []
-        for c, (mean, (m, mm)) in enumerate(zip(self.means, self.around, strict=True)):
+        for c, (windows, mean, square) in enumerate(self.channels):
             plane = result[..., c]
-            light, structure = compared((m, around(plane)), (mm, around(plane**2)), around(mean * plane))
+            means, squares = (mean, around(plane)), (square, around(plane**2))
+            light, structure = compared(means, squares, around(windows * plane))
             maps.append(light * structure)
         alike: Array = np.mean(maps, axis=0)
         return alike
 
 
-class _Flat:
-    """The flattest blocks within some bounds of the output: the tenth that varies least in the input.
-
-    Constant blocks are clipped or drawn and say nothing about noise; they count only if all blocks are
-    constant.
-    """
-
-    def __init__(self, plane: Array, size: tuple[int, int], bounds: Bounds) -> None:
-        left, top, right, bottom = bounds
-        self.rows, self.columns = top + block_edges(bottom - top), left + block_edges(right - left)
-        rows = self.rows * plane.shape[0] // size[1]
-        columns = self.columns * plane.shape[1] // size[0]
-        deviations = block_deviations(plane, rows, columns)
-        self.chosen = np.ones(deviations.shape, bool)
-        if deviations.any():
-            varying = np.sort(deviations[deviations > 0])
-            limit = varying[math.ceil(FLATTEST * varying.size) - 1]
-            self.chosen = (deviations > 0) & (deviations <= limit)
-        self.noise_of_input = _rms(deviations[self.chosen])
-
-    def noise(self, plane: Array) -> float:
-        """Standard deviation within these blocks of a plane of an output."""
-        return _rms(block_deviations(plane, self.rows, self.columns)[self.chosen])
+def _around_windows(plane: Array, shape: tuple[int, int]) -> tuple[Array, Array, Array]:
+    """Means of an input's plane in windows, and means of it and of its square around each output pixel."""
+    windows = area_means(plane, shape)
+    return windows, around(windows), around(area_means(plane**2, shape))
 
 
-def _rms(values: Array) -> float:
-    return float(np.sqrt(np.mean(values**2)))
+def _variance(plane: Array) -> Array:
+    """Variance around each pixel of an output."""
+    variance: Array = np.maximum(around(plane**2) - around(plane) ** 2, 0)
+    return variance
+
+
+def _least(values: Array, limit: float) -> NDArray[np.bool_]:
+    """Where values are the least: a tenth of those above a limit, or all if none is."""
+    varying = np.sort(values[values > limit])
+    if not varying.size:
+        return np.ones(values.shape, bool)
+    chosen: NDArray[np.bool_] = (values > limit) & (values <= varying[math.ceil(FLATTEST * varying.size) - 1])
+    return chosen
