@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from dpid_cli.compare.intensities import intensities
+from dpid_cli.compare.intensities import Array, intensities
 from dpid_cli.compare.metrics import Yardstick
 from dpid_cli.compare.regions import in_output, most_different
 from dpid_cli.compare.structure import structured
@@ -121,15 +121,24 @@ class ComparisonSpec:
         if self.recipe.to_srgb or self.recipe.transparency == "drop":
             # Box-filtered to its own size, an image changes nothing but its colours.
             shown = box_recipe.apply(picture, picture.size, name)
-        regions = crops
-        if not regions and self.count:
-            usual = replace(box_recipe, method=_USUAL).apply(picture, size, name)
-            apart = ((intensities(usual) - intensities(box)) ** 2).sum(axis=2)
-            scale = max(picture.size[0] / size[0], picture.size[1] / size[1])
-            regions = most_different(apart * structured(picture, size), self.count, scale)
+        regions = crops or self._found(picture, box, replace(box_recipe, method=_USUAL), name)
         if self.measured:
             results = self._measured(results, times, (shown, box), regions)
         return Comparison(source, shown, box, tuple(results), tuple(regions), not crops)
+
+    def _found(self, picture: Picture, box: Picture, recipe: Recipe, name: str) -> list[Region]:
+        """The regions in which the output of a recipe differs most from that of box, without flat noise."""
+        if not self.count:
+            return []
+
+        def rows_of(top: int, bottom: int) -> Array:
+            return intensities(replace(picture, pixels=picture.pixels[top:bottom]))
+
+        output = recipe.apply(picture, box.size, name)
+        differences = ((intensities(output) - intensities(box)) ** 2).sum(axis=2)
+        scale = max(picture.size[0] / box.size[0], picture.size[1] / box.size[1])
+        part = structured(rows_of, picture.size, box.size)
+        return most_different(differences * part, self.count, scale)
 
     def _measured(
         self,

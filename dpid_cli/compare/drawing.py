@@ -227,7 +227,11 @@ class _Artist:
             )
             self.figure.add_artist(dot)
             return
-        style = {"linewidth": line.width * self.inch * 72, "color": line.colour, "solid_joinstyle": "round"}
+        style: dict[str, Any] = {
+            "linewidth": line.width * self.inch * 72,
+            "color": line.colour,
+            "solid_joinstyle": "round",
+        }
         x, y = zip(*line.points, strict=True)
         self.figure.add_artist(Line2D(x, y, solid_capstyle="round", transform=self.pixels, **style))
 

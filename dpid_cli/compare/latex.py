@@ -85,9 +85,8 @@ def _document(sheet: Sheet, comparison: Comparison, stem: str, title: str, names
     point = _point(sheet)
     yield "\\begin{figure}\n\\centering\n"
     yield f"\\begin{{tikzpicture}}[x={point:.6f}pt,y=-{point:.6f}pt,inner sep=0pt,outer sep=0pt]\n"
-    colours = {sheet.theme.paper: None} | dict.fromkeys(
-        part.colour for part in (*sheet.boxes, *sheet.lines, *sheet.texts)
-    )
+    parts: list[Box | Line | Text] = [*sheet.boxes, *sheet.lines, *sheet.texts]
+    colours = dict.fromkeys([sheet.theme.paper, *(part.colour for part in parts)])
     named = {colour: f"dpid{_letters(i)}" for i, colour in enumerate(colours)}
     for colour, name in named.items():
         yield f"\\definecolor{{{name}}}{{HTML}}{{{colour[1:].upper()}}}\n"

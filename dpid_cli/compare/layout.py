@@ -16,6 +16,7 @@ from dpid_cli.compare.sheet import (
     Image,
     Line,
     Sheet,
+    Space,
     Style,
     Text,
     framed,
@@ -24,7 +25,7 @@ from dpid_cli.compare.sheet_table import SheetTable
 from dpid_cli.compare.wrapping import Measure, wrapped
 
 if TYPE_CHECKING:
-    from dpid_cli.compare.panels import Cell, Content, Grid, Panel, Space
+    from dpid_cli.compare.panels import Cell, Content, Grid, Panel
     from dpid_cli.compare.regions import Region
 
 GAP = 12  # between panels, and around the sheet
@@ -32,7 +33,7 @@ EDGE = 1  # width of a hairline; a frame has four
 _LINE = 1.3  # height of a line of text, in font sizes
 _ASCENT = 0.97  # from the top of a line to its baseline, in font sizes
 _ASPECT = 1.5  # width to height that a sheet should have
-_BLANK = 3.0  # how much worse a blank part of a sheet is than another shape
+_BLANK, _TINY = 3.0, 0.5  # how much worse than another shape a blank part of a sheet is, or a tiny overview
 
 
 class Layout:
@@ -119,21 +120,19 @@ class Layout:
         return min(range(1, limit + 1), key=self._misfit)
 
     def _misfit(self, columns: int) -> float:
-        height = self.row_height(self.content.cells) + self.gap
+        """How far from its usual shape a sheet of so many columns is, how blank, and its overview small."""
+        count, height = len(self.content.cells), self.row_height(self.content.cells) + self.gap
         span = self.overview_span(columns)
-        rows = -(-(len(self.content.cells) + span) // columns)
-        blank = rows * columns - len(self.content.cells)
-        total = columns * self.pitch * rows * height
-        shown = 0.0
-        if self.content.has_overview:
-            width, seen = self.overview_size(columns, span)
-            shown = (width + self.gap) * (seen + self.gap)
-            if span == columns:
-                total += columns * self.pitch * (seen + self.gap - height)
-        empty = max(0.0, blank * self.pitch * height - shown) / total
-        return (
-            abs(math.log(columns * self.pitch / (total / (columns * self.pitch)) / _ASPECT)) + _BLANK * empty
-        )
+        rows, width = -(-(count + span) // columns), columns * self.pitch
+        total, shown, tiny = width * rows * height, count * self.pitch * height, 0.0
+        if span:
+            across, down = self.overview_size(columns, span)
+            if span == columns:  # in a row of its own
+                total += width * (down + self.gap - height)
+            shown += (across + self.gap) * (down + self.gap)
+            tiny = _TINY if span < columns and down < 0.6 * height else 0.0
+        shape = abs(math.log(width * width / total / _ASPECT))
+        return shape + _BLANK * max(0.0, 1 - shown / total) + tiny
 
     def overview_span(self, columns: int) -> int:
         """How many columns the overview takes in the first row; 0 without one."""
@@ -167,11 +166,11 @@ class Layout:
 
     def labels(self, cell: Cell) -> list[tuple[str, bool]]:
         """The lines of a label, and whether each is bold."""
-        return [
-            (line, bold)
-            for text, bold in ((cell.name, True), (cell.detail, False))
-            for line in wrapped(text, self.width, lambda part, bold=bold: self.measure(part, self.size, bold))
-        ]
+        names, details = self.lines_of(cell.name, True), self.lines_of(cell.detail, False)
+        return [(line, True) for line in names] + [(line, False) for line in details]
+
+    def lines_of(self, text: str, bold: bool) -> list[str]:
+        return wrapped(text, self.width, lambda part: self.measure(part, self.size, bold))
 
     def label_height(self, row: Sequence[Cell]) -> int:
         return max(len(self.labels(cell)) for cell in row) * self.line + self.gap // 3

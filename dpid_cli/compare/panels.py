@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dpid_cli.compare.intensities import Bytes, as_bytes, enlarged
 from dpid_cli.compare.regions import Region
-from dpid_cli.compare.sheet import COLOURS, LETTERS, THEMES, Style
+from dpid_cli.compare.sheet import COLOURS, LETTERS, THEMES, Space, Style
 from dpid_cli.compare.variants import named
 from dpid_cli.convert.rendering import downscale_picture
 from dpid_cli.downscaling.sizes import Size
@@ -26,17 +26,6 @@ _CROP, _LARGEST_CROP = 192, 640  # preferred side of crops, and up to which the 
 _LEAST = 2 / 3  # of a found place must be shown
 _INSETS = 360  # preferred width of a row of insets
 _SQUARES = (8, 9, 7, 10, 11, 6, 12, 13, 5)  # sides of a square of the checkerboard, the best first
-
-
-@dataclass(frozen=True)
-class Space:
-    """How much space panels have."""
-
-    unit: float = 1.0  # pixels of the sheet in half a point
-    cell: int | None = None  # preferred width of a cell in pixels
-    strict: bool = False  # whether cells must not be wider
-    gap: int = 12  # between insets, in pixels
-    frame: int = 4  # width of the frames of crops, in pixels
 
 
 @dataclass(frozen=True)
@@ -94,9 +83,9 @@ class Content:
         return not self.painter.whole
 
 
-def content_of(comparison: Comparison, style: Style, space: Space | None = None) -> Content:
+def content_of(comparison: Comparison, style: Style, space: Space) -> Content:
     """Cut and enlarge what a sheet of this comparison shows."""
-    painter = Painter(comparison, style, space or Space())
+    painter = Painter(comparison, style, space)
     results = comparison.results
     single = [result for result in results if style.style == "inset" or not _is_in_grid(result)]
     return Content(
@@ -224,7 +213,7 @@ class Painter:
         ]
         whole = [self._marked(self.whole_size)] if self.whole else []
         (width, height), (small_width, small_height) = self.source, self.size
-        zoom = f", details ×{self.crop_zoom}" if self.is_inset else ""
+        zoom = f", ×{self.crop_zoom}" if self.is_inset else ""
         sizes = f"{width}×{height} to {small_width}×{small_height}"
         return self._cell("input", sizes + zoom, whole, crops)
 
@@ -249,7 +238,7 @@ class Painter:
         families: dict[int, list[VariantResult]] = {}
         for result in results:
             families.setdefault(result.variant.family, []).append(result)
-        regions = list(enumerate(self.regions)) or [(-1, None)]
+        regions: list[tuple[int, Region | None]] = [*enumerate(self.regions)] or [(-1, None)]
         for family in families.values():
             for index, region in regions:
                 yield self._grid(family, index, region)

@@ -135,7 +135,7 @@ class _Plot:
         free = [
             box for box in boxes if self.is_inside(box) and not any(box.meets(other) for other in self.taken)
         ]
-        is_hidden = any(other.is_automatic and self.place(other) == place for other in self.dots)
+        is_hidden = any(other.is_named and self.place(other) == place for other in self.dots)
         if dot.is_named or (free and not is_hidden):
             box = (free or boxes)[0]
             self.taken.append(box)

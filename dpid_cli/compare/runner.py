@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +18,8 @@ from dpid_cli.compare.intensities import looks_like_srgb
 from dpid_cli.compare.latex import files_of
 from dpid_cli.compare.metrics import Numbers
 from dpid_cli.compare.page import IndexEntry, index_of, page_of, thumbnail
+from dpid_cli.compare.panels import content_of
+from dpid_cli.compare.plot import plot_of
 from dpid_cli.compare.sheet import LETTERS, Sheet, Style
 from dpid_cli.compare.table import as_json, csv_of, rows_of
 from dpid_cli.convert.job import images_of
@@ -183,7 +186,11 @@ class ComparisonRunner:
     def _write_sheet(self, comparison: Comparison) -> None:
         target = Path(str(self.output))
         kind, title = SHEETS[target.suffix.lower()], self._title(comparison)
-        sheet = sheet_of(comparison, self.style, drawing.measure_with(self.style.font))
+        measure = drawing.measure_with(self.style.font)
+        if self.style.plot:
+            sheet = plot_of(comparison, self.style, measure)
+        else:
+            sheet = sheet_of(partial(content_of, comparison, self.style), self.style, measure)
         own = comparison.box.icc_profile if kind in drawing.RASTERS else None
         profile = icc.fitting(own, "RGB") if own else None
         if profile is None and not self.style.plot:

@@ -85,6 +85,17 @@ class Style:
 
 
 @dataclass(frozen=True)
+class Space:
+    """How much space panels have."""
+
+    unit: float = 1.0  # pixels of the sheet in half a point
+    cell: int | None = None  # preferred width of a cell in pixels
+    strict: bool = False  # whether cells must not be wider
+    gap: int = 12  # between insets, in pixels
+    frame: int = 4  # width of the frames of crops, in pixels
+
+
+@dataclass(frozen=True)
 class Image:
     """Pixels (H, W, 3) and the position of their top left corner."""
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-
-from dpid_cli.compare.intensities import Array, intensities
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from dpid_cli.downscaling.sizes import Size
-    from dpid_cli.pictures import Picture
+
+Array = NDArray[np.float64]
 
 _CELLS = 8  # along each side of a block, of the largest size that is looked at
 _LEVELS = 5  # at most: cells of up to 32 x 32 pixels
@@ -20,14 +20,16 @@ _SAFETY = 2.0  # noise that cameras have smoothed has less diagonal detail than 
 _OF_MEDIAN = 0.6745  # the median of the absolute values of a normal distribution of deviation 1
 
 
-def structured(picture: Picture, size: Size) -> Array:
+def structured(rows_of: Callable[[int, int], Array], source: Size, size: Size) -> Array:
     """How much of the variation within windows is structure: a map (h, w) in [0, 1] for the output's pixels.
+
+    ``rows_of(top, bottom)`` are rows (H, W, C) of the input, whose size is `source`.
 
     Noise is what a block of the image has everywhere: the median of the absolute diagonal details
     ``(a - b - c + d) / 2`` of 2 x 2 cells, for cells of 1, 2, 4, ... pixels up to half a window. Edges, lines
     and stars touch few of these cells or are not diagonal, so that they hardly raise the median.
     """
-    width, height = picture.size
+    width, height = source
     scale = max(1.0, min(width / size[0], height / size[1]))
     levels = min(_LEVELS, max(1, round(math.log2(scale))), int(math.log2(max(1, min(width, height)))))
     if levels == 0:
@@ -35,7 +37,7 @@ def structured(picture: Picture, size: Size) -> Array:
     cell = 2**levels
     side = cell * max(1, min(_CELLS, width // cell, height // cell))
     rows = [
-        _shares(_lightness(picture, top, top + side), side, levels)
+        _shares(rows_of(top, top + side).mean(axis=2), side, levels)
         for top in range(0, height - side + 1, side)
     ]
     shares = np.stack(rows)
@@ -45,12 +47,6 @@ def structured(picture: Picture, size: Size) -> Array:
     )
     chosen: Array = shares[blocks]
     return chosen
-
-
-def _lightness(picture: Picture, top: int, bottom: int) -> Array:
-    """The mean of the channels in some rows."""
-    mean: Array = intensities(replace(picture, pixels=picture.pixels[top:bottom])).mean(axis=2)
-    return mean
 
 
 def _shares(rows: Array, side: int, levels: int) -> Array:
