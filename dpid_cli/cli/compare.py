@@ -32,8 +32,8 @@ OPTIONS = sections(
            "NAME=VALUE,... Two sweeps make a grid.", name="sweeps", multiple=True),
     "Figure",
     option("--crop X,Y,W,H", "Enlarge this part of the input, in pixels.", multiple=True,
-           shown="where the methods differ most"),
-    option("--crops N", "Enlarge N parts, where the methods differ most.", number(0, 26),
+           shown="where dpid differs most from box"),
+    option("--crops N", "Enlarge the N parts where dpid differs most from box.", number(0, 26),
            shown="2; 1 in grids and insets"),
     *figures.FIGURE,
     option("--theme", "Set the colours around the images.", ("light", "dark"),
@@ -107,8 +107,7 @@ def _refuse_unused(options: dict[str, Any], page: bool, measured: bool, as_json:
         raise click.UsageError("--crop needs a figure: give -o PATH, or leave it out")
     if options["crop"] and options["crops"] is not None:
         raise click.UsageError("--crop and --crops exclude each other: leave one out")
-    if options["plot"]:
-        figures.refuse_with_plot(options)
+    figures.refuse_unused(options)
 
 
 def _runner(inputs: tuple[str, ...], options: dict[str, Any], as_json: bool) -> ComparisonRunner:

@@ -59,10 +59,10 @@ FIGURE = [
     option("--columns N", "Put N panels in a row of a sheet.", number(1)),
     option("--zoom N", "Draw each pixel of the enlarged parts of a sheet N x N; of whole outputs with "
            "--crops 0.", number(1, 64)),
-    option("--style", "Enlarged parts as panels of their own, or as insets that are connected with their "
-           "frames on the whole output.", ("panels", "inset"), shown="panels"),
+    option("--style", "Show enlarged parts as panels, or as insets below the whole output, connected with "
+           "their frames on it.", ("panels", "inset"), shown="panels"),
     option("--plot", "Plot detail kept against noise added along lambda, and mark the automatic lambda."),
-    option("--ground", "What lies behind transparent pixels of a sheet.", ("checker", "white", "black"),
+    option("--ground", "Show transparent pixels of a sheet on this ground.", ("checker", "white", "black"),
            shown="checker"),
     option("--title TEXT", "Set the title of a sheet or page."),
     option("--font-size N", "Set the font size of a sheet in pixels, or in points like 7pt; 2 pixels are a "
@@ -71,7 +71,15 @@ FIGURE = [
 ]  # fmt: skip
 
 
-def refuse_with_plot(options: dict[str, Any]) -> None:
+def refuse_unused(options: dict[str, Any]) -> None:
+    """Raise a usage error for options of sheets that another one makes useless."""
+    if options["plot"]:
+        _refuse_with_plot(options)
+    if options["style"] == "inset" and options["crops"] == 0:
+        raise click.UsageError("--style inset needs an enlarged part: leave --crops 0 out")
+
+
+def _refuse_with_plot(options: dict[str, Any]) -> None:
     """Raise a usage error for options that a plot does not use."""
     for name in (*OF_LAYOUTS, "crop", "crops"):
         if options[name] not in (None, ()):

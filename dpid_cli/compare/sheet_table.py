@@ -22,7 +22,7 @@ class SheetTable:
     def __init__(
         self, numbers: Sequence[tuple[str, Numbers]], size: float, measure: Measure, limit: int
     ) -> None:
-        cells = [cells_of(values) for _, values in numbers]
+        cells = [[cell.replace("-", "−") for cell in cells_of(values)] for _, values in numbers]
         self.best = best_of([values for _, values in numbers]) if len(numbers) > 1 else []
         used = [i for i in range(len(HEADINGS)) if any(row[i] for row in cells)]
         for smaller in (1.0, 0.85, 0.7, 0.55):

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 # Field, heading in two lines, digits after the decimal point, and by what the number is multiplied.
 _COLUMNS = (
-    ("detail_kept", ("detail", "kept, %"), 1, 100),
-    ("noise_added", ("noise", "added"), 2, 255),
+    ("detail_kept", ("detail kept", "%"), 1, 100),
+    ("noise_added", ("noise added", "of 255"), 2, 255),
     ("likeness", ("likeness", "to input"), 3, 1),
     ("ssim", ("SSIM", ""), 4, 1),
     ("psnr", ("PSNR", "dB"), 2, 1),
@@ -55,7 +55,7 @@ def formatted(value: float | None, digits: int) -> str:
     if math.isinf(value):
         return "∞"
     text = f"{value:.{digits}f}" if value < 1000 else f"{value:.0f}"
-    return "0" + text[2:] if text.startswith("-0") and not float(text) else text.replace("-", "−")
+    return text.removeprefix("-") if not float(text) else text
 
 
 def cells_of(numbers: Numbers) -> list[str]:

@@ -65,7 +65,7 @@ def test_numbers_on_standard_output(dpid, photo):
     result = dpid("compare", "photo.png", "-s", "4", "--no-timing")
     assert (result.exit_code, result.stderr) == (0, "")
     heading, *lines = result.stdout.splitlines()
-    columns = ["detail kept, %", "noise added", "likeness to input", "SSIM", "PSNR dB"]
+    columns = ["detail kept %", "noise added of 255", "likeness to input", "SSIM", "PSNR dB"]
     assert re.split("  +", heading.strip())[:5] == columns and "time" not in heading
     assert [re.split("  +", line)[0] for line in lines] == ["dpid, λ = 1", "dpp, λ = 1", "box", "max"]
     assert listing(photo.parent).keys() == {"photo.png"}
@@ -361,6 +361,8 @@ def test_standard_input(photo):
         ("photo.png -s 4 --font STIXGeneral -o a.tex", "has the font of its document"),
         ("photo.png -s 4 --style inset --sweep lambda=0,1 --sweep alpha=0,1 -m dpp -o a.png", "leave one"),
         ("photo.png -s 4 --style inlay -o a.png", "--style"),
+        ("photo.png -s 4 --style inset --crops 0 -o a.png", "--style inset needs an enlarged part"),
+        ("photo.png -s 1 --crops 0 --zoom 64 --columns 5 -o a.webp", "too many for a webp file"),
         ("photo.png -s 4 --crops 3", "--crop needs a figure"),
         ("photo.png -s 4 --no-metrics --csv a.csv -o a.html", "there are no numbers"),
         ("photo.png -s 0.5 -o a.png", "would enlarge the image"),

@@ -509,7 +509,7 @@ def test_numbers_as_text():
     assert [formatted(v, 2) for v in (None, math.inf, 0.123, 1234.5)] == ["", "∞", "0.12", "1234"]
     numbers = Numbers(None, -0.01, 0.5, None, math.inf, None, 0.25, 0, 1, 1, 0, 1, 1, 0, 2.0)
     assert as_json(numbers)["psnr"] is None and as_json(numbers)["noise_gain"] == 2
-    assert cells_of(numbers)[:5] == ["", "−2.55", "0.500", "", "∞"]
+    assert cells_of(numbers)[:5] == ["", "-2.55", "0.500", "", "∞"]
     black = picture(np.zeros((4, 3), np.uint8))
     result = VariantResult(Variant("box"), {}, black, numbers)
     rows = rows_of(Comparison("a, b.png", black, black, (result,), ()))
