@@ -36,10 +36,7 @@ def _font_size(text: str) -> float:
 
 def with_widths(options: list[click.Parameter]) -> list[click.Parameter]:
     """Options in which --width is also that of a figure, if it has a unit."""
-    about = (
-        "Resize to W pixels wide; keep the aspect ratio. With a unit (252pt, 89mm, 8.9cm, 3.5in, 800px): "
-        "make the sheet so wide."
-    )
+    about = "Resize to W pixels wide; with a unit (252pt, 89mm, 3.5in, 800px), make the sheet so wide."
     wide = option("--width W", about, _width, multiple=True)
     wide.section = "Size"
     return [wide if one.name == "width" else one for one in options]
