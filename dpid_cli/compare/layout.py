@@ -335,12 +335,14 @@ class Layout:
         # A letter would hide a small frame, or merge with it into one spot.
         taken = [frame for frame in frames if _is_small(frame, side)]
         for letter, frame in zip(LETTERS, frames, strict=False):
-            free = (
+            free = [
                 box
                 for box in self.positions_beside(frame, side)
                 if _is_inside(box, area) and not any(box.meets(other) for other in taken)
-            )
-            if box := next(free, None):
+            ]
+            others = [other for other in frames if other is not frame]
+            best = [box for box in free if not any(box.meets(other) for other in others)]
+            if box := next(iter(best or free), None):
                 taken.append(box)
                 self.put_letter(sheet, letter, box)
 

@@ -25,7 +25,8 @@ _WHOLE, _LARGEST_WHOLE, _OVERVIEW = 240, 420, 480  # preferred sides of panels w
 _CROP, _LARGEST_CROP = 192, 640  # preferred side of crops, and up to which the input's is never reduced
 _LEAST = 2 / 3  # of a found place must be shown
 _INSETS = 360  # preferred width of a row of insets
-_SQUARES = (8, 9, 7, 10, 11, 6, 12, 13, 5)  # sides of a square of the checkerboard, the best first
+# Sides of the checkerboard's squares, the best first, and how much they differ from those of pixels.
+_SQUARES, _UNLIKE = (8, 9, 7, 6, 5, *range(10, 40)), 1.5
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,9 @@ class Painter:
         self.regions = self._trimmed(comparison)
         self.crop_zoom = style.zoom or self._crop_zoom()
         self.whole_size = self._whole_size()
-        zooms = {self.crop_zoom, max(1, self.whole_size[0] // self.size[0])}
+        zooms = {max(1, self.whole_size[0] // self.size[0])}
+        if regions:
+            zooms |= {self.crop_zoom, round(self.crop_zoom / self.scales[0])}
         self.square = _square(zooms, self.space.unit)
 
     def _crop_width(self) -> float:
@@ -316,8 +319,12 @@ class Painter:
 
 
 def _square(zooms: set[int], unit: float) -> int:
-    """A side of the checkerboard's squares that no zoom divides or is divided by: none looks like pixels."""
-    sides = [max(2, round(side * unit)) for side in _SQUARES]
+    """A side of the checkerboard's squares that no zoom resembles or divides: none looks like pixels."""
     enlarging = [zoom for zoom in zooms if zoom > 1]
-    free = (side for side in sides if all(side % zoom and zoom % side for zoom in enlarging))
-    return next(free, sides[0])
+    sides = [max(2, round(side * unit)) for side in _SQUARES]
+
+    def is_unlike(side: int, zoom: int) -> bool:
+        larger, smaller = max(side, zoom), min(side, zoom)
+        return larger >= _UNLIKE * smaller and larger % smaller != 0
+
+    return next((side for side in sides if all(is_unlike(side, zoom) for zoom in enlarging)), sides[0])

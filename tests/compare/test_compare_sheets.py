@@ -436,6 +436,7 @@ def test_the_checkerboard_is_no_pixel_grid(dpid, folder, noise, zoom):
     start = int(np.argmax(row == 225))
     side = int(np.argmax(row[start:] != 225))
     assert side > 1 and side % zoom and zoom % side
+    assert max(side / zoom, zoom / side) >= 1.5
 
 
 @pytest.mark.parametrize(("ground", "level"), [("white", 255), ("black", 0)])
