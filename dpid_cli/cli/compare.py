@@ -71,6 +71,7 @@ def compare_command(
     \b
       dpid compare photo.jpg -s 4 -o figure.png
       dpid compare photo.jpg -s 4 -m box -m dpp:lambda=1,variant=asym -o a.pdf
+      dpid compare photo.jpg -s 4 -o a.tex --style inset --width 252pt
       dpid compare photo.jpg -s 4 --sweep lambda=0:2:0.25 -o page.html
       dpid compare photo.jpg -s 4 -m dpp --sweep lambda=0:2:1 --sweep alpha=0,1
       dpid compare photos/ -s 4 -o report.html

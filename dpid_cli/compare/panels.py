@@ -321,10 +321,11 @@ class Painter:
 def _square(zooms: set[int], unit: float) -> int:
     """A side of the checkerboard's squares that no zoom resembles or divides: none looks like pixels."""
     enlarging = [zoom for zoom in zooms if zoom > 1]
-    sides = [max(2, round(side * unit)) for side in _SQUARES]
+    sides: list[int] = [max(2, round(side * unit)) for side in _SQUARES]
 
     def is_unlike(side: int, zoom: int) -> bool:
         larger, smaller = max(side, zoom), min(side, zoom)
         return larger >= _UNLIKE * smaller and larger % smaller != 0
 
-    return next((side for side in sides if all(is_unlike(side, zoom) for zoom in enlarging)), sides[0])
+    free = [side for side in sides if all(is_unlike(side, zoom) for zoom in enlarging)]
+    return (free or sides)[0]
