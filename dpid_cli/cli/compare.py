@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import json
+import sys
 import traceback
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from dpid_cli.cli import figures
 from dpid_cli.cli import options as shared
-from dpid_cli.cli.console import announce, echo_path, say
+from dpid_cli.cli.console import announce, echo_path, printable, say
 from dpid_cli.cli.sections import Command, number, option, sections
 from dpid_cli.errors import ArgumentError, DpidError, collected
 
 if TYPE_CHECKING:
     from dpid_cli.compare.runner import ComparisonRunner
 
-_OF_SHEETS = ("columns", "zoom", "font_size")
-_OF_FIGURES = ("title", "theme", *_OF_SHEETS)
+_OF_FIGURES = ("title", "theme", *figures.OF_SHEETS)
 
 
 OPTIONS = sections(
     shared.INPUTS,
-    *shared.size_options(),
+    *figures.with_widths(shared.size_options()),
     "Method",
     option("-m --method METHOD[:NAME=VALUE,...]", "Show this method with these parameters: see 'dpid "
            "methods'.", name="words", multiple=True, shown="dpid dpp box max; dpid with --sweep"),
@@ -30,21 +32,17 @@ OPTIONS = sections(
            "NAME=VALUE,... Two sweeps make a grid.", name="sweeps", multiple=True),
     "Figure",
     option("--crop X,Y,W,H", "Enlarge this part of the input, in pixels.", multiple=True,
-           shown="where the methods differ most"),
-    option("--crops N", "Enlarge N parts, where the methods differ most.", number(0, 26), shown="2"),
-    option("--columns N", "Put N panels in a row of a sheet.", number(1)),
-    option("--zoom N", "Draw each pixel of the enlarged parts of a sheet N x N; of whole outputs with "
-           "--crops 0.", number(1, 64)),
-    option("--title TEXT", "Set the title of a sheet or page."),
-    option("--font-size N", "Set the font size of a sheet in pixels; in a PDF a pixel is half a point.",
-           number(6, 96), shown="16"),
+           shown="where dpid differs most from box"),
+    option("--crops N", "Enlarge the N parts where dpid differs most from box.", number(0, 26),
+           shown="2; 1 in grids and insets"),
+    *figures.FIGURE,
     option("--theme", "Set the colours around the images.", ("light", "dark"),
            shown="light; the system's for pages"),
     *shared.COLOUR,
     *shared.VALUE_RANGE,
     "Output",
-    option("-o --output PATH", "Write a sheet (.png, .jpg, .pdf, .svg) or an interactive page (.html).",
-           click.Path(), shown="print the metrics"),
+    option("-o --output PATH", "Write a sheet (.png, .jpg, .webp, .pdf, .svg, .tex) or a page for "
+           "browsers (.html).", click.Path(), shown="print the metrics"),
     option("--metrics/--no-metrics", "Measure the outputs.", default=None,
            shown="for pages, with --csv and without -o"),
     option("--timing/--no-timing", "Measure times as well, which differ in every run.", default=True,
@@ -73,6 +71,7 @@ def compare_command(
     \b
       dpid compare photo.jpg -s 4 -o figure.png
       dpid compare photo.jpg -s 4 -m box -m dpp:lambda=1,variant=asym -o a.pdf
+      dpid compare photo.jpg -s 4 -o a.tex --style inset --width 252pt
       dpid compare photo.jpg -s 4 --sweep lambda=0:2:0.25 -o page.html
       dpid compare photo.jpg -s 4 -m dpp --sweep lambda=0:2:1 --sweep alpha=0,1
       dpid compare photos/ -s 4 -o report.html
@@ -85,8 +84,10 @@ def compare_command(
     jit.report_to(None if quiet else announce)
     failures = [e for source in runner.paths if (e := _run(runner, source, as_json, quiet, debug))]
     runner.finish([str(error) for error in failures])
-    if not quiet and not as_json and runner.is_index and len(failures) < len(runner.paths):
-        echo_path(str(runner.output))
+    if not quiet and runner.is_index and len(failures) < len(runner.paths):
+        say(runner.size_note(str(runner.output)))
+        if not as_json:
+            echo_path(str(runner.output))
     if failures:
         ctx.exit(2 if len(runner.paths) == 1 and isinstance(failures[0], ArgumentError) else 1)
 
@@ -99,14 +100,15 @@ def _refuse_unused(options: dict[str, Any], page: bool, measured: bool, as_json:
     if not (options["timing"] or measured):
         raise click.UsageError("--no-timing needs metrics: add --metrics, or leave out --no-timing")
     for name in _OF_FIGURES:
-        if options[name] is None or (output is not None and not (page and name in _OF_SHEETS)):
+        if options[name] is None or (output is not None and not (page and name in figures.OF_SHEETS)):
             continue
-        what = "a sheet" if name in _OF_SHEETS else "a figure"
+        what = "a sheet" if name in figures.OF_SHEETS else "a figure"
         raise click.UsageError(f"--{name.replace('_', '-')} needs {what}: leave it out, or change -o")
     if output is None and not as_json and (options["crop"] or options["crops"] is not None):
         raise click.UsageError("--crop needs a figure: give -o PATH, or leave it out")
     if options["crop"] and options["crops"] is not None:
         raise click.UsageError("--crop and --crops exclude each other: leave one out")
+    figures.refuse_unused(options)
 
 
 def _runner(inputs: tuple[str, ...], options: dict[str, Any], as_json: bool) -> ComparisonRunner:
@@ -115,26 +117,35 @@ def _runner(inputs: tuple[str, ...], options: dict[str, Any], as_json: bool) -> 
     from dpid_cli.compare.regions import crop_of
     from dpid_cli.compare.runner import PAGES, ComparisonRunner
     from dpid_cli.compare.sheet import Style
-    from dpid_cli.compare.variants import sweep_of, variants_of
+    from dpid_cli.compare.variants import plotted, sweep_of, variants_of
     from dpid_cli.convert.recipe import Recipe
 
-    page = (options["output"] or "").lower().endswith(PAGES)
-    metrics = options.pop("metrics")
+    width, page = figures.split_widths(options), (options["output"] or "").lower().endswith(PAGES)
+    if width is not None and (page or options["output"] is None):
+        raise click.UsageError("--width with a unit needs a sheet: leave the unit out, or change -o")
+    options["plot"] = options["plot"] or None
+    metrics, asked = options.pop("metrics"), as_json or options["csv"] is not None
     if metrics is None:
-        metrics = page or options["output"] is None or options["csv"] is not None
+        metrics = page or options["output"] is None or options["csv"] is not None or bool(options["plot"])
     _refuse_unused(options, page, metrics, as_json)
     crops, count, output, csv = (options.pop(name) for name in ("crop", "crops", "output", "csv"))
     overwrite, chosen = options.pop("overwrite"), {name: options.pop(name) for name in _OF_FIGURES}
-    style = Style(**{name: value for name, value in chosen.items() if value is not None})
-    variants = variants_of(options.pop("words"), [sweep_of(word) for word in options.pop("sweeps")])
+    plot = chosen["plot"]
+    style = Style(width=width, **{name: value for name, value in chosen.items() if value is not None})
+    words, sweeps = options.pop("words"), [sweep_of(word) for word in options.pop("sweeps")]
+    variants = plotted(words, sweeps) if plot else variants_of(words, sweeps)
+    if count is None:  # insets and grids have space for one
+        one = style.style == "inset" or (len(sweeps) == 2 and output is not None and not page)
+        count = 1 if one else 2
     timed, size = options.pop("timing"), shared.size_request(options)
     spec = ComparisonSpec(
         Recipe(size=size, metadata="colour", **options),
         variants,
         tuple(crop_of(word) for word in crops),
-        2 if count is None else count,
+        count,
         metrics,
-        timed,
+        timed and not (plot and not asked),
+        not plot or asked,
     )
     return ComparisonRunner(inputs, spec, style, output, csv, chosen["theme"] or "auto", overwrite)
 
@@ -157,11 +168,16 @@ def _run(runner: ComparisonRunner, source: str, as_json: bool, quiet: bool, debu
         return None
     for warning in dict.fromkeys(warnings):  # every variant may say the same
         say(warning)
+    if target is not None and not runner.is_index:
+        say(runner.size_note(target))
     if as_json:
-        click.echo(json.dumps(as_dict(comparison, target)))
+        click.echo(json.dumps(as_dict(comparison, target, runner.bytes_of(target))))
         return None
-    if runner.spec.measured and not runner.is_index:
-        click.echo("\n".join(lines_of(comparison)))
+    if runner.spec.measured and not runner.is_index and not runner.style.plot:
+        if len(runner.paths) > 1:
+            click.echo(("\n" if source != runner.paths[0] else "") + printable(source))
+        on_screen = sys.stdout is not None and sys.stdout.isatty()
+        click.echo("\n".join(lines_of(comparison, get_terminal_size().columns if on_screen else None)))
     if target is not None:
         echo_path(target)
     return None

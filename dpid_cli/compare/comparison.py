@@ -7,20 +7,22 @@ from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from dpid_cli.compare.intensities import intensities
+from dpid_cli.compare.intensities import Array, intensities
 from dpid_cli.compare.metrics import Yardstick
-from dpid_cli.compare.regions import in_output, most_different, variance
+from dpid_cli.compare.regions import in_output, most_different
+from dpid_cli.compare.structure import structured
 from dpid_cli.convert.recipe import Recipe
 from dpid_cli.errors import FileError
 from dpid_cli.files.streams import called, opened
 
 if TYPE_CHECKING:
-    from dpid_cli.compare.metrics import Numbers
+    from dpid_cli.compare.metrics import Numbers, PlainNumbers
     from dpid_cli.compare.regions import Region
     from dpid_cli.compare.variants import Variant
     from dpid_cli.downscaling.sizes import Size
     from dpid_cli.pictures import Picture
 
+_USUAL = "dpid"  # with its default parameters, differs from box where details are, whatever is compared
 _RUNS, _ENOUGH = 3, 0.5  # time so many runs, fewer if they take so many seconds
 
 
@@ -32,6 +34,7 @@ class VariantResult:
     parameters: Mapping[str, Any]
     picture: Picture
     numbers: Numbers | None = None
+    places: tuple[PlainNumbers, ...] = ()  # at the regions, if measured
 
 
 def _result(variant: Variant, recipe: Recipe, picture: Picture, size: Size, name: str) -> VariantResult:
@@ -49,7 +52,8 @@ class Comparison:
     picture: Picture  # the input, in the colours of the outputs
     box: Picture  # the input, box-filtered to the size of the outputs
     results: tuple[VariantResult, ...]
-    regions: tuple[Region, ...]  # to look at, in pixels of the outputs
+    regions: tuple[Region, ...]  # to look at, in pixels of the outputs, the most telling first
+    is_found: bool = False  # whether these were found rather than requested
 
     @property
     def size(self) -> Size:
@@ -72,6 +76,7 @@ class ComparisonSpec:
     count: int = 2  # how many regions to choose
     measured: bool = False  # whether to measure the outputs
     timed: bool = True  # whether to time them, too
+    thorough: bool = True  # whether to enlarge them, too, for the numbers that need it
     recipes: tuple[Recipe, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -116,17 +121,41 @@ class ComparisonSpec:
         if self.recipe.to_srgb or self.recipe.transparency == "drop":
             # Box-filtered to its own size, an image changes nothing but its colours.
             shown = box_recipe.apply(picture, picture.size, name)
+        regions = crops or self._found(picture, box, replace(box_recipe, method=_USUAL), name)
         if self.measured:
-            yardstick = Yardstick(intensities(shown), intensities(box))
-            results = [
-                replace(result, numbers=yardstick.measure(intensities(result.picture), seconds))
-                for result, seconds in zip(results, times, strict=True)
-            ]
-        regions = crops
-        if not regions:  # where the outputs differ most; a single output is compared with box
-            compared = [result.picture for result in results] + ([box] if len(results) == 1 else [])
-            regions = most_different(variance([intensities(image) for image in compared]), self.count)
-        return Comparison(source, shown, box, tuple(results), tuple(regions))
+            results = self._measured(results, times, (shown, box), regions)
+        return Comparison(source, shown, box, tuple(results), tuple(regions), not crops)
+
+    def _found(self, picture: Picture, box: Picture, recipe: Recipe, name: str) -> list[Region]:
+        """The regions in which the output of a recipe differs most from that of box, without flat noise."""
+        if not self.count:
+            return []
+
+        def rows_of(top: int, bottom: int) -> Array:
+            return intensities(replace(picture, pixels=picture.pixels[top:bottom]))
+
+        output = recipe.apply(picture, box.size, name)
+        differences = ((intensities(output) - intensities(box)) ** 2).sum(axis=2)
+        scale = max(picture.size[0] / box.size[0], picture.size[1] / box.size[1])
+        part = structured(rows_of, picture.size, box.size)
+        return most_different(differences * part, self.count, scale)
+
+    def _measured(
+        self,
+        results: Sequence[VariantResult],
+        times: Sequence[float | None],
+        references: tuple[Picture, Picture],
+        regions: Sequence[Region],
+    ) -> list[VariantResult]:
+        """Outputs with their numbers, measured against the input and the box-filtered input."""
+        yardstick = Yardstick(*map(intensities, references))
+        bounds = [(region.left, region.top, region.right, region.bottom) for region in regions]
+        measured = []
+        for result, seconds in zip(results, times, strict=True):
+            values = intensities(result.picture)
+            numbers = yardstick.measure(values, seconds, self.thorough)
+            measured.append(replace(result, numbers=numbers, places=yardstick.places(values, bounds)))
+        return measured
 
     def _seconds(self, recipe: Recipe, picture: Picture, size: Size, name: str) -> float | None:
         """The shortest of up to three runs; kernels are compiled by then."""

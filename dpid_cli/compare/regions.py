@@ -1,9 +1,8 @@
-"""Regions of an image to look at closely: those on the command line, and those where methods differ most."""
+"""Regions of an image to look at closely: those on the command line, and those where outputs differ most."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,8 @@ if TYPE_CHECKING:
     from dpid_cli.compare.intensities import Array
     from dpid_cli.downscaling.sizes import Size
 
-_SHARE, _SMALLEST, _LARGEST = 0.2, 8, 48  # side of a region: share of the longer side, and bounds in pixels
+# Side of a region: share of the longer side, and bounds in pixels, of the output and of the input.
+_SHARE, _SMALLEST, _LARGEST, _LARGEST_IN_INPUT = 0.2, 8, 48, 384
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,17 @@ class Region:
         """This region of pixels (h, w, ...)."""
         return pixels[self.top : self.bottom, self.left : self.right]
 
+    def trimmed(self, side: int) -> Region:
+        """The middle of this region, no wider and no higher than `side`."""
+        width, height = min(side, self.size[0]), min(side, self.size[1])
+        left, top = self.left + (self.size[0] - width) // 2, self.top + (self.size[1] - height) // 2
+        return Region(left, top, left + width, top + height)
+
     def on(self, size: Size, other: Size) -> Region:
         """The same region when the image of this size is scaled to another, rounded to whole pixels."""
 
         def moved(at: int, axis: int) -> int:
-            return (2 * at * other[axis] + size[axis]) // (2 * size[axis])
+            return _rounded(at * other[axis], size[axis])
 
         left, top = moved(self.left, 0), moved(self.top, 1)
         return Region(left, top, max(left + 1, moved(self.right, 0)), max(top + 1, moved(self.bottom, 1)))
@@ -61,7 +67,10 @@ def crop_of(word: str) -> Region:
 
 
 def in_output(crop: Region, source: Size, size: Size) -> Region:
-    """The smallest region of an output that covers a crop of its input, for the sizes of both.
+    """The region of an output that comes nearest to a crop of its input, for the sizes of both.
+
+    Its sides are those of the crop, rounded to whole windows but at least one, wherever the crop lies. So
+    crops of about one size are shown in one size.
 
     Raise an `ArgumentError` if the crop does not lie inside the input.
     """
@@ -70,30 +79,32 @@ def in_output(crop: Region, source: Size, size: Size) -> Region:
             f"--crop {crop.left},{crop.top},{crop.size[0]},{crop.size[1]}: exceeds the image, which has "
             f"{source[0]}x{source[1]} pixels: give a region inside it"
         )
-    return Region(
-        crop.left * size[0] // source[0],
-        crop.top * size[1] // source[1],
-        -(-crop.right * size[0] // source[0]),
-        -(-crop.bottom * size[1] // source[1]),
-    )
+
+    def span(start: int, length: int, axis: int) -> tuple[int, int]:
+        windows = max(1, _rounded(length * size[axis], source[axis]))
+        first = min(_rounded(start * size[axis], source[axis]), size[axis] - windows)
+        return first, first + windows
+
+    left, right = span(crop.left, crop.size[0], 0)
+    top, bottom = span(crop.top, crop.size[1], 1)
+    return Region(left, top, right, bottom)
 
 
-def variance(images: Sequence[Array]) -> Array:
-    """Variance of images (h, w, C) at each pixel, summed over channels: a map (h, w)."""
-    mean = sum(images[1:], images[0].copy()) / len(images)
-    squares: Array = sum((image - mean) ** 2 for image in images).sum(axis=2)  # type: ignore[union-attr]
-    return squares / len(images)
+def _rounded(number: int, divisor: int) -> int:
+    """``number / divisor``, rounded to nearest, halves up."""
+    return (2 * number + divisor) // (2 * divisor)
 
 
-def most_different(differences: Array, count: int) -> list[Region]:
-    """Choose up to `count` regions with the largest sums of a map (h, w), sorted from top to bottom.
+def most_different(differences: Array, count: int, scale: float = 1) -> list[Region]:
+    """Choose up to `count` regions with the largest sums of a map (h, w), the largest first.
 
-    A region is a fifth of the longer side wide and high, at least 8 and at most 48 pixels, and at least half
-    its size away from the others. If the map is zero, the only region is in the middle. An output no larger
-    than a region has none.
+    A region is a fifth of the longer side wide and high, at least 8 and at most 48 pixels, and at most 384
+    pixels of an input that is `scale` times as large. It is at least half its size away from the others. If
+    the map is zero, the only region is in the middle. An output no larger than a region has none.
     """
     height, width = differences.shape
-    side = min(_LARGEST, max(_SMALLEST, int(_SHARE * max(height, width))))
+    most = max(_SMALLEST, min(_LARGEST, int(_LARGEST_IN_INPUT / scale)))
+    side = min(most, max(_SMALLEST, int(_SHARE * max(height, width))))
     if side >= max(height, width):
         return []
     high, wide = min(side, height), min(side, width)
@@ -109,4 +120,4 @@ def most_different(differences: Array, count: int) -> list[Region]:
         rows = slice(max(0, top - 3 * high // 2 + 1), top + 3 * high // 2)
         columns = slice(max(0, left - 3 * wide // 2 + 1), left + 3 * wide // 2)
         score[rows, columns] = 0
-    return sorted(chosen, key=lambda region: (region.top, region.left))
+    return chosen

@@ -6,18 +6,21 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from dpid_cli.compare import drawing
 from dpid_cli.compare.comparison import Comparison, ComparisonSpec
+from dpid_cli.compare.fitting import sheet_of
 from dpid_cli.compare.intensities import looks_like_srgb
-from dpid_cli.compare.layout import sheet_of
+from dpid_cli.compare.latex import files_of
 from dpid_cli.compare.metrics import Numbers
 from dpid_cli.compare.page import IndexEntry, index_of, page_of, thumbnail
 from dpid_cli.compare.panels import content_of
-from dpid_cli.compare.sheet import LETTERS, Style
+from dpid_cli.compare.plot import plot_of
+from dpid_cli.compare.sheet import LETTERS, Sheet, Style
 from dpid_cli.compare.table import as_json, csv_of, rows_of
 from dpid_cli.convert.job import images_of
 from dpid_cli.convert.recipe import labelled
@@ -28,7 +31,16 @@ from dpid_cli.files.streams import STANDARD_STREAM, called, check_paths
 from dpid_cli.pictures import icc
 
 PAGES = (".html", ".htm")
-SHEETS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".pdf": "pdf", ".svg": "svg"}
+SHEETS = {
+    ".png": "png",
+    ".jpg": "jpeg",
+    ".jpeg": "jpeg",
+    ".webp": "webp",
+    ".pdf": "pdf",
+    ".svg": "svg",
+    ".tex": "tex",
+}
+_LARGE = 20_000_000  # bytes of a file from which mail and browsers may refuse it
 
 
 @dataclass
@@ -47,6 +59,7 @@ class ComparisonRunner:
     _numbers: list[tuple[Numbers, ...]] = field(init=False, default_factory=list)
     _rows: list[list[str]] = field(init=False, default_factory=list)
     _entries: list[IndexEntry] = field(init=False, default_factory=list)
+    _written: dict[str, int] = field(init=False, default_factory=dict)  # bytes of each output
 
     @property
     def many(self) -> bool:
@@ -76,6 +89,8 @@ class ComparisonRunner:
             raise ArgumentError(f"--crop: more than {len(LETTERS)} regions: give fewer")
         if self.output is not None:
             self._check_output(Path(self.output))
+        if self.style.style == "inset" and any(len(variant.swept) == 2 for variant in self.spec.variants):
+            raise ArgumentError("--style inset: shows no grid of two sweeps: leave one --sweep out")
         if self.csv and not self.spec.measured:
             raise ArgumentError("--csv: there are no numbers to write: add --metrics")
         self.paths = tuple(dict.fromkeys(images_of(self.inputs)))
@@ -92,12 +107,14 @@ class ComparisonRunner:
         if extension not in (*SHEETS, *PAGES):
             known = " ".join([*SHEETS, PAGES[0]])
             raise ArgumentError(f"--output: {path}: unknown extension: use one of {known}")
-        if extension in SHEETS:
-            if self.many:
-                raise ArgumentError(
-                    f"--output: {path}: a sheet shows one image: give one image, or use -o NAME.html"
-                )
-            drawing.check()
+        if extension in SHEETS and self.many:
+            raise ArgumentError(
+                f"--output: {path}: a sheet shows one image: give one image, or use -o NAME.html"
+            )
+        if self.style.font is not None:
+            if extension == ".tex":
+                raise ArgumentError("--font: a .tex figure has the font of its document: leave it out")
+            drawing.check_font(self.style.font)
 
     def _place_pages(self) -> None:
         """Name the page of each image after it, in a folder named after the index: ``report/photo.html``."""
@@ -146,6 +163,10 @@ class ComparisonRunner:
         page = self._pages.get(source)
         return self.output if page is None else str(page)
 
+    def bytes_of(self, output: str | None) -> int | None:
+        """Size of an output that was written."""
+        return self._written.get(str(output))
+
     def _title(self, comparison: Comparison) -> str:
         return self.style.title or Path(called(comparison.source)).name
 
@@ -164,18 +185,51 @@ class ComparisonRunner:
 
     def _write_sheet(self, comparison: Comparison) -> None:
         target = Path(str(self.output))
-        kind = SHEETS[target.suffix.lower()]
-        sheet = sheet_of(content_of(comparison, self.style), self.style, drawing.width_of)
-        own = comparison.box.icc_profile if kind in ("png", "jpeg") else None
+        kind, title = SHEETS[target.suffix.lower()], self._title(comparison)
+        measure = drawing.measure_with(self.style.font)
+        if self.style.plot:
+            sheet = plot_of(comparison, self.style, measure)
+        else:
+            sheet = sheet_of(partial(content_of, comparison, self.style), self.style, measure)
+        own = comparison.box.icc_profile if kind in drawing.RASTERS else None
         profile = icc.fitting(own, "RGB") if own else None
-        if profile is None:
+        if profile is None and not self.style.plot:
             _warn_of_profile(comparison, target)
+        if kind == "tex":
+            self._write_latex(sheet, comparison, target, title)
+            return
         with atomic(target, self.overwrite) as stream:
-            drawing.save(sheet, stream, kind, self._title(comparison), profile)
+            drawing.save(sheet, stream, kind, title, profile, self.style.font)
+        self._written[str(target)] = target.stat().st_size
+
+    def _write_latex(self, sheet: Sheet, comparison: Comparison, target: Path, title: str) -> None:
+        """Write a LaTeX file, after all files that it needs."""
+        named = files_of(sheet, comparison, target.stem, title)
+        files = {target.with_name(name): content for name, content in named.items()}
+        inputs = [Path(path) for path in self.paths if path != STANDARD_STREAM]
+        for path in files:
+            check_target(path, inputs, [Path(self.csv)] if self.csv else [], self.overwrite)
+        for path, content in reversed(files.items()):
+            with atomic(path, self.overwrite) as stream:
+                stream.write(content)
+        self._written[str(target)] = sum(map(len, files.values()))
 
     def _write(self, path: Path, text: str) -> None:
+        content = text.encode("utf-8", "replace")  # file names may be invalid Unicode
         with atomic(path, self.overwrite) as stream:
-            stream.write(text.encode("utf-8", "replace"))  # file names may be invalid Unicode
+            stream.write(content)
+        self._written[str(path)] = len(content)
+
+    def size_note(self, output: str) -> str:
+        """How large an output is, an index with its pages, and what to do if it is very large."""
+        pages = len(self._entries)
+        size = sum(size for path, size in self._written.items() if path != self.csv)
+        note = f"{output}{f' and {pages} pages' if pages else ''}: {_counted_bytes(size)}"
+        largest = max(self._written.values())
+        if largest <= _LARGE:
+            return note
+        one = f", one page {_counted_bytes(largest)}" if pages else ""
+        return f"{note}{one}, much for mail and browsers: compare fewer variants or smaller outputs"
 
     def finish(self, failed: Sequence[str]) -> None:
         """Write the index, with the errors in `failed`, and the table of numbers."""
@@ -199,6 +253,10 @@ def _warn_of_profile(comparison: Comparison, target: object) -> None:
         warn(f"{target}: cannot store the input's colour profile, so colours look wrong: add --to-srgb")
 
 
+def _counted_bytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size >= 999_500 else f"{max(1, round(size / 1e3))} kB"
+
+
 def _is_within(path: Path, folder: Path) -> bool:
     """Whether a path is a folder or lies below it, through links and whatever the case of names."""
     real = Path(os.path.realpath(path))
@@ -214,11 +272,12 @@ def _address(path: Path) -> str:
     return quote(os.fsencode(path.name))
 
 
-def as_dict(comparison: Comparison, output: str | None) -> dict[str, Any]:
-    """A comparison as `--json` prints it."""
+def as_dict(comparison: Comparison, output: str | None, size: int | None = None) -> dict[str, Any]:
+    """A comparison as `--json` prints it; `size` is that of the output in bytes."""
     return {
         "input": comparison.source,
         "output": output,
+        "output_bytes": size,
         "input_size": comparison.picture.size,
         "output_size": comparison.size,
         "regions": [vars(region) for region in comparison.regions],
@@ -228,6 +287,7 @@ def as_dict(comparison: Comparison, output: str | None) -> dict[str, Any]:
                 "method": result.variant.method,
                 "parameters": labelled(result.parameters),
                 "numbers": as_json(result.numbers) if result.numbers else None,
+                "places": [as_json(numbers) for numbers in result.places],
             }
             for result in comparison.results
         ],

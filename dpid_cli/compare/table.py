@@ -5,31 +5,41 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, fields
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
-from dpid_cli.compare.metrics import Numbers
+from dpid_cli.compare.metrics import Numbers, PlainNumbers
 
 if TYPE_CHECKING:
     from dpid_cli.compare.comparison import Comparison
 
-# Field, heading in two lines, digits after the decimal point.
+# Field, heading in two lines, digits after the decimal point, and by what the number is multiplied.
 _COLUMNS = (
-    ("ssim", ("SSIM", ""), 4),
-    ("psnr", ("PSNR", "dB"), 2),
-    ("contrast_to_box", ("contrast", "÷ box"), 3),
-    ("contrast_to_input", ("contrast", "÷ input"), 3),
-    ("gradient_to_box", ("gradient", "÷ box"), 2),
-    ("gradient_to_input", ("gradient", "÷ input"), 2),
-    ("noise_gain", ("noise", "÷ box"), 2),
-    ("seconds", ("time", "s"), 3),
-    ("megapixels_per_second", ("speed", "MP/s"), 1),
+    ("detail_kept", ("detail kept", "%"), 1, 100),
+    ("noise_added", ("noise added", "of 255"), 2, 255),
+    ("likeness", ("likeness", "to input"), 3, 1),
+    ("ssim", ("SSIM", ""), 4, 1),
+    ("psnr", ("PSNR", "dB"), 2, 1),
+    ("ms_ssim", ("MS-SSIM", ""), 4, 1),
+    ("flip", ("FLIP", ""), 4, 1),
+    ("contrast_to_box", ("contrast", "÷ box"), 3, 1),
+    ("contrast_to_input", ("contrast", "÷ input"), 3, 1),
+    ("gradient_to_box", ("gradient", "÷ box"), 2, 1),
+    ("gradient_to_input", ("gradient", "÷ input"), 2, 1),
+    ("noise_gain", ("noise", "÷ box"), 2, 1),
+    ("seconds", ("time", "s"), 3, 1),
+    ("megapixels_per_second", ("speed", "MP/s"), 1, 1),
 )
-HEADINGS = tuple(heading for _, heading, _ in _COLUMNS)
+PLAIN = 3  # so many columns answer what most people want to know; the others are for a closer look
+HEADINGS = tuple(heading for _, heading, *_ in _COLUMNS)
 MEANINGS = (
-    ("SSIM, PSNR", "Similarity of input and output, the latter enlarged by bilinear interpolation."),
+    ("detail kept", "Local contrast of the output, as a part of the input's. More than 100 % exaggerates."),
+    ("noise added", "How much noisier than box flat areas are, in levels of 255."),
+    ("likeness to input", "SSIM of the input and the output with pixels as large as its windows; at most 1."),
+    ("SSIM, PSNR, MS-SSIM", "Similarity of the input and the output, enlarged by bilinear interpolation."),
+    ("FLIP", "Difference of the same that people see when the two alternate; 0 if they are equal."),
     ("contrast", "Standard deviation of the lightness, relative to that of box or of the input."),
     ("gradient", "Mean squared difference between neighbouring pixels, relative to box or to the input."),
     ("noise", "Standard deviation of the lightness in the flattest blocks of 8x8 pixels, relative to box."),
@@ -44,31 +54,63 @@ def formatted(value: float | None, digits: int) -> str:
         return ""
     if math.isinf(value):
         return "∞"
-    return f"{value:.{digits}f}" if value < 1000 else f"{value:.0f}"
+    text = f"{value:.{digits}f}" if value < 1000 else f"{value:.0f}"
+    return text.removeprefix("-") if not float(text) else text
 
 
 def cells_of(numbers: Numbers) -> list[str]:
     """The numbers as text, in the order of `HEADINGS`."""
-    return [formatted(getattr(numbers, name), digits) for name, _, digits in _COLUMNS]
+    return [_shown(getattr(numbers, name), digits, factor) for name, _, digits, factor in _COLUMNS]
 
 
-def lines_of(comparison: Comparison) -> list[str]:
-    """The table for a terminal."""
+def plain_cells_of(numbers: Numbers | PlainNumbers) -> list[str]:
+    """The plain numbers as text, in the order of the first of `HEADINGS`."""
+    return [_shown(getattr(numbers, name), *rest) for name, _, *rest in _COLUMNS[:PLAIN]]
+
+
+def _shown(value: float | None, digits: int, factor: float) -> str:
+    return formatted(None if value is None else value * factor, digits)
+
+
+def best_of(numbers: Sequence[Numbers | PlainNumbers]) -> list[set[int]]:
+    """Which of several outputs are best, by index, for each plain column; equal texts are equally good.
+
+    Best are the detail nearest to that of the input, the least noise, and the greatest likeness.
+    """
+    judges: tuple[Callable[[float], float], ...] = (lambda v: abs(v - 1), lambda v: v, lambda v: -v)
+    best = []
+    for i, ((name, *_), judge) in enumerate(zip(_COLUMNS, judges, strict=False)):
+        known = [(judge(v), n) for n, one in enumerate(numbers) if (v := getattr(one, name)) is not None]
+        texts = [plain_cells_of(one)[i] for one in numbers]
+        least = min(known, default=None)
+        best.append({n for _, n in known if least and texts[n] == texts[least[1]]})
+    return best
+
+
+def lines_of(comparison: Comparison, width: int | None = None) -> list[str]:
+    """The table for a terminal: the plain columns, and as many others as fit into `width` characters."""
     rows = [("", *(" ".join(heading).strip() for heading in HEADINGS))]
     rows += [(r.variant.label, *cells_of(r.numbers)) for r in comparison.results if r.numbers]
-    used = [i for i in range(len(rows[0])) if i == 0 or any(row[i] for row in rows[1:])]
-    widths = [max(len(row[i]) for row in rows) for i in used]
+    used, widths, total = [], [], 0
+    for i in range(len(rows[0])):
+        own = max(len(row[i]) for row in rows)
+        if i and not any(row[i] for row in rows[1:]):
+            continue
+        total += own + (2 if i else 0)
+        if width and i > PLAIN and total > width:
+            break
+        used.append(i)
+        widths.append(own)
     return [
         "  ".join(
-            row[i].ljust(width) if i == 0 else row[i].rjust(width)
-            for i, width in zip(used, widths, strict=True)
+            row[i].ljust(own) if i == 0 else row[i].rjust(own) for i, own in zip(used, widths, strict=True)
         ).rstrip()
         for row in rows
     ]
 
 
-def as_json(numbers: Numbers) -> dict[str, float | None]:
-    """All numbers by name; None (null in JSON) where one is infinite or not defined."""
+def as_json(numbers: Numbers | PlainNumbers) -> dict[str, float | None]:
+    """All numbers by name, as they are measured; None (null in JSON) where one is infinite or not defined."""
     return {
         name: value if value is None or math.isfinite(value) else None
         for name, value in asdict(numbers).items()
@@ -97,9 +139,9 @@ def csv_of(rows: Iterable[Sequence[str]]) -> str:
 def summary(numbers: Sequence[Numbers]) -> list[tuple[str, str]]:
     """Mean and standard deviation over images as text, in the order of `HEADINGS`; finite numbers only."""
     texts = []
-    for name, _, digits in _COLUMNS:
+    for name, _, digits, factor in _COLUMNS:
         values = [getattr(image, name) for image in numbers]
-        finite = [value for value in values if value is not None and math.isfinite(value)]
+        finite = [value * factor for value in values if value is not None and math.isfinite(value)]
         mean = formatted(fmean(finite), digits) if finite else ""
         texts.append((mean, formatted(stdev(finite), digits) if len(finite) > 1 else ""))
     return texts

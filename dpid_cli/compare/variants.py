@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from itertools import product
+from pathlib import PurePath
 from typing import Any
 
+from dpid_cli.downscaling.choices import Automatic
 from dpid_cli.downscaling.parameters import Parameter, shown
 from dpid_cli.downscaling.registry import PARAMETERS, method_named
 from dpid_cli.errors import ArgumentError
@@ -39,16 +41,23 @@ class Variant:
     @property
     def detail(self) -> str:
         """The parameters for a label: those that were set, and always lambda."""
-        method = method_named(self.method)
-        chosen = {"lambda_": method.defaults["lambda_"]} if "lambda_" in method.defaults else {}
-        values = {name: shown(value) for name, value in {**chosen, **self.given}.items()}
-        values |= {name: f"{shown(value)} (auto)" for name, value in self.found.items()}
-        return ", ".join(f"{symbol(name)} = {value}" for name, value in values.items())
+        return ", ".join(named(name, value, name in self.found) for name, value in self._told().items())
+
+    def _told(self) -> dict[str, Any]:
+        defaults = method_named(self.method).defaults
+        chosen = {"lambda_": defaults["lambda_"]} if "lambda_" in defaults else {}
+        return {**chosen, **self.given, **self.found}
 
     @property
     def label(self) -> str:
         """Method and parameters for a label in one line."""
         return f"{self.method}, {self.detail}" if self.detail else self.method
+
+    @property
+    def common(self) -> str:
+        """The label of all variants of a sweep: method and parameters without those that are swept."""
+        told = {name: value for name, value in self._told().items() if name not in self.swept}
+        return ", ".join([self.method, *(named(name, value) for name, value in told.items())])
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,25 @@ class Sweep:
     def applies_to(self, variant: Variant) -> bool:
         """Whether the method has the parameter, and the variant does not set it."""
         return self.name in method_named(variant.method).defaults and self.name not in variant.given
+
+
+def named(name: str, value: Any, is_found: bool = False) -> str:
+    """A parameter, by Python name, and its value for a label; `is_found` marks what "auto" stood for.
+
+    Numbers have three decimals, or three digits if they are smaller, and files their names without folders.
+
+    >>> named("lambda_", 0.123456), named("lambda_", 2.0), named("epsilon", 0.000012345)
+    ('λ = 0.123', 'λ = 2', 'ε = 1.23e-05')
+    """
+    return f"{symbol(name)} = {_brief(name, value)}{' (auto)' if is_found else ''}"
+
+
+def _brief(name: str, value: Any) -> str:
+    if isinstance(value, tuple | list):
+        return "/".join(_brief(name, part) for part in value)
+    if isinstance(value, float):
+        return f"{value:.3f}".rstrip("0").rstrip(".") if value == 0 or value >= 0.001 else f"{value:.3g}"
+    return PurePath(value).name if PARAMETERS[name].filters and isinstance(value, str) else shown(value)
 
 
 def symbol(name: str) -> str:
@@ -148,6 +176,38 @@ def variants_of(words: Sequence[str], sweeps: Sequence[Sweep]) -> tuple[Variant,
     if len(unique) > MOST:
         raise ArgumentError(f"--method: {len(unique)} variants are more than {MOST}: give fewer")
     return tuple(unique.values())
+
+
+def summary_of(variants: Iterable[Variant]) -> str:
+    """The labels of variants for a caption; those of a sweep share one, with the first and last value."""
+    families: dict[object, list[Variant]] = {}
+    for variant in variants:
+        families.setdefault(variant.family if variant.swept else variant.word, []).append(variant)
+    return "; ".join(_family(family) for family in families.values())
+
+
+def _family(variants: Sequence[Variant]) -> str:
+    first = variants[0]
+    if len(variants) == 1:
+        return first.label
+    values = {name: list(dict.fromkeys(v.swept[name] for v in variants)) for name in first.swept}
+    ranges = [f"{named(name, each[0])} to {_brief(name, each[-1])}" for name, each in values.items()]
+    return ", ".join([first.common, *ranges])
+
+
+def plotted(words: Sequence[str], sweeps: Sequence[Sweep]) -> tuple[Variant, ...]:
+    """The variants of a plot: those of `variants_of`, and where lambda is swept the automatic one.
+
+    By default, a plot shows dpid along lambda, and box.
+    """
+    made = variants_of(words or ("dpid", "box"), sweeps or [sweep_of("lambda=0:2:0.25")])
+    automatic = {}
+    for variant in made:
+        if "lambda_" in variant.swept:
+            given = {**variant.given, "lambda_": str(Automatic.AUTO)}
+            point = Variant(variant.method, given, {}, variant.family)
+            automatic[point.word] = point
+    return tuple({variant.word: variant for variant in (*made, *automatic.values())}.values())
 
 
 def _swept(variant: Variant, sweeps: Sequence[Sweep], family: int) -> Iterator[Variant]:

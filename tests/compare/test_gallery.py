@@ -44,7 +44,6 @@ def test_sheets_are_up_to_date(method, options):
 
 @pytest.mark.parametrize("options", [{"lambda_": 2, "alpha": 0}, {"lambda_": 0.5, "alpha": 0.1}])
 def test_the_grid_is_up_to_date(options):
-    pytest.importorskip("matplotlib")
     panel = script("make_figures").GALAXIES.panel({"method": "dpp", **options})
     grid = pixels(ROOT / "docs" / "figures" / "gallery" / "grid.png")
     assert len(places(grid, np.asarray(panel))) == 1

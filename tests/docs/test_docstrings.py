@@ -13,7 +13,7 @@ import dpid_cli
 
 MODULES = [module.name for module in pkgutil.walk_packages(dpid_cli.__path__, "dpid_cli.")]
 # Only extras install these.
-OPTIONAL = ("cuda", "distributed", "fsspec", "matplotlib", "numba.cuda", "paramiko")
+OPTIONAL = ("cuda", "distributed", "fsspec", "numba.cuda", "paramiko")
 DOCUMENTED = [name for name in dpid_cli.__all__ if callable(getattr(dpid_cli, name))]
 
 

@@ -14,8 +14,8 @@ ROOT = Path(dpid_cli.__file__).parent
 TABLE = ROOT / "pictures" / "formats.py"
 # Folders and files that name formats for another reason than reading or writing images.
 EXEMPT = {
-    "compare/": {"png", "jpg", "jpeg"},  # kinds of figures, which matplotlib draws
-    "cli/compare.py": {"png", "jpg"},  # help on these
+    "compare/": {"png", "jpg", "jpeg", "webp"},  # kinds of figures, which matplotlib draws
+    "cli/compare.py": {"png", "jpg", "webp"},  # help on these
     "pictures/xmp.py": {"tiff"},  # a name space of XMP
     # What strips and tiles are compressed as.
     "pictures/codecs/tiff_compression.py": {"jpeg", "jpeg 2000", "jpeg xl", "png", "webp"},
