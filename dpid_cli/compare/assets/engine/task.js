@@ -182,6 +182,12 @@ const Engine = (() => {
       return this.row >= this.region[3];
     }
 
+    // From 0 to 1.
+    get progress() {
+      const [, top, , bottom] = this.region;
+      return (this.row - top) / (bottom - top);
+    }
+
     computeRow() {
       const { image, levels, pixels, render, row } = this;
       const [left, top, right] = this.region;

@@ -1,0 +1,101 @@
+"use strict";
+
+// The engine as a worker. Messages to it, each with an `id` that the answer repeats:
+//   { id, image: { pixels, width, height, channels } }   keep an image         -> { id, image: number, ... }
+//   { id, file }                                          open a file           -> { id, image: number, ... }
+//   { id, image: number, size, method, ..., region }      compute pixels        -> { id, pixels, region, found }
+//   { id, image: number, size, method, ..., png: true }   compute and encode    -> { id, png: Blob }
+//   { id, close: number }                                 forget an image       -> { id }
+// A request replaces older ones that have not begun, or would still take long, which are answered by
+// { id, dropped: true }; pages that need several outputs give each a `lane` of its own. Requests with `later: true`
+// wait for all others. Errors are answered by { id, error }.
+
+const [SLICE, LONG] = [16, 100]; // milliseconds: of computing between two looks at the messages, and too long
+const images = [];
+const waiting = [];
+let busy = false;
+
+function answer(id, content, transfer = []) {
+  self.postMessage({ id, ...content }, transfer);
+}
+
+// Let messages that have arrived be handled.
+function breathe() {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
+}
+
+function keep({ pixels, width, height, channels, colours = [], note = "" }) {
+  images.push({ ...Layouts.imageOf({ pixels, width, height, channels }), colours });
+  return { image: images.length - 1, width, height, channels, note };
+}
+
+function enqueue(request) {
+  const { id, lane = "", later = false } = request;
+  for (const other of waiting.filter((item) => item.lane === lane)) {
+    if (other.task) other.overtaken = true;
+    else drop(other);
+  }
+  waiting.push({ id, lane, later, request, task: null, overtaken: false, spent: 0 });
+  if (!busy) work();
+}
+
+function drop(item) {
+  waiting.splice(waiting.indexOf(item), 1);
+  answer(item.id, { dropped: true });
+}
+
+async function work() {
+  busy = true;
+  for (; waiting.length > 0; await breathe()) {
+    const next = waiting.find((item) => !item.later) ?? waiting[0];
+    try {
+      await advance(next);
+    } catch (error) {
+      waiting.splice(waiting.indexOf(next), 1);
+      answer(next.id, { error: error.message });
+    }
+  }
+  busy = false;
+}
+
+async function advance(item) {
+  const image = images[item.request.image];
+  const start = performance.now();
+  item.task ??= new Engine.Task(image, item.request);
+  const { task, request, id } = item;
+  while (!task.done && performance.now() < start + SLICE) task.computeRow();
+  item.spent += performance.now() - start;
+  if (!task.done) {
+    if (item.overtaken && item.spent * (1 / task.progress - 1) > LONG) drop(item);
+    return;
+  }
+  waiting.splice(waiting.indexOf(item), 1);
+  const { pixels, region, found } = task;
+  if (!request.png) {
+    answer(id, { pixels, region, found }, [pixels.buffer]);
+    return;
+  }
+  const [left, top, right, bottom] = region;
+  const output = { pixels, width: right - left, height: bottom - top, channels: image.raster.channels };
+  answer(id, { png: await Png.encoded(output, image.colours), found });
+}
+
+self.onmessage = async ({ data }) => {
+  try {
+    if (data.file) answer(data.id, keep(await Opener.opened(data.file)));
+    else if (typeof data.image === "object") answer(data.id, keep(data.image));
+    else if ("close" in data) {
+      images[data.close] = undefined;
+      answer(data.id, {});
+    } else enqueue(data);
+  } catch (error) {
+    answer(data.id, { error: error.message });
+  }
+};
