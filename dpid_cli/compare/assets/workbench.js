@@ -3,7 +3,7 @@
 // One's own image, downscaled in the page: box on the left of a line, the chosen method on the right.
 
 const $ = (id) => document.getElementById(id);
-const view = $("view");
+const view = $("picture");
 const context = view.getContext("2d");
 const worker = dpidWorker();
 const MOST_ZOOM = 64;
@@ -108,7 +108,7 @@ function settingsChanged() {
   if (state.by === "scale") $("width").value = state.size[0];
   else $("scale").value = Number((state.image.width / state.size[0]).toPrecision(6));
   const [name, more] = label();
-  $("right-tag").replaceChildren(Object.assign(document.createElement("b"), { textContent: name }), ` ${more}`);
+  $("of-method").replaceChildren(Object.assign(document.createElement("b"), { textContent: name }), ` ${more}`);
   $("command").textContent = command();
   const { width, height } = state.image;
   $("facts").textContent = `${width}×${height} → ${state.size.join("×")} pixels`;
@@ -199,7 +199,7 @@ function draw() {
   const at = Math.round(state.split * view.width);
   drawSide(sides.left, 0, at);
   drawSide(sides.right, at, view.width);
-  $("divider").style.left = `${state.split * 100}%`;
+  $("line").style.left = `${state.split * 100}%`;
   $("zoom").textContent = `×${state.zoom}`;
 }
 
@@ -298,9 +298,9 @@ async function open(file) {
   sides.left = sides.right = null;
   $("name").textContent = file.name;
   document.title = `${file.name} – dpid`;
-  $("stage").classList.remove("empty");
+  $("bench").classList.remove("empty");
   $("prompt").hidden = true;
-  $("divider").hidden = $("left-tag").hidden = $("right-tag").hidden = false;
+  $("line").hidden = $("of-box").hidden = $("of-method").hidden = false;
   $("save").disabled = $("copy").disabled = $("width").disabled = false;
   $("width").max = facts.width;
   settingsChanged();
@@ -398,14 +398,14 @@ view.addEventListener("keydown", (event) => {
 
 document.addEventListener("dragover", (event) => {
   event.preventDefault();
-  $("stage").classList.add("dropping");
+  $("bench").classList.add("dropping");
 });
 document.addEventListener("dragleave", (event) => {
-  if (!event.relatedTarget) $("stage").classList.remove("dropping");
+  if (!event.relatedTarget) $("bench").classList.remove("dropping");
 });
 document.addEventListener("drop", (event) => {
   event.preventDefault();
-  $("stage").classList.remove("dropping");
+  $("bench").classList.remove("dropping");
   const [file] = event.dataTransfer.files;
   if (file) open(file);
 });
@@ -416,7 +416,7 @@ $("file").onchange = () => {
   if (file) open(file);
   $("file").value = "";
 };
-$("controls").onsubmit = (event) => event.preventDefault();
+$("settings").onsubmit = (event) => event.preventDefault();
 $("lambda").oninput = () => setLambda($("lambda").value);
 $("lambda-number").oninput = () => {
   $("lambda").value = $("lambda-number").value;
@@ -452,6 +452,6 @@ $("theme").onclick = () => {
 };
 
 new ResizeObserver(fitCanvas).observe(view);
-$("stage").classList.add("empty");
+$("bench").classList.add("empty");
 fitCanvas();
 settingsChanged();

@@ -20,11 +20,11 @@ const Layouts = (() => {
     return { weighted, raster, layouts: new Map() };
   }
 
-  function remembered(map, key, make) {
+  function remembered(map, key, make, most = KEPT) {
     const found = map.get(key) ?? make();
     map.delete(key);
     map.set(key, found); // as the last that was used
-    if (map.size > KEPT) map.delete(map.keys().next().value);
+    if (map.size > most) map.delete(map.keys().next().value);
     return found;
   }
 
@@ -38,6 +38,7 @@ const Layouts = (() => {
       this.area = (raster.width / width) * (raster.height / height);
       this.length = raster.channels * width;
       this.known = new Map();
+      this.distances = new Map();
     }
 
     // A row of what `fill(values, at)` computes, once.
@@ -69,6 +70,13 @@ const Layouts = (() => {
           Sums.filterRow(means, filter.kernels[j][vertical], filter.bias[j], guide, at + j * width, width);
         }
       });
+    }
+
+    // Those of the last reward are kept: they take more memory than anything else.
+    distancesOf(reward, guidance) {
+      const { joint, asymmetric, offset, floor } = reward;
+      const name = JSON.stringify([guidance, joint, asymmetric, ...offset, ...floor]);
+      return remembered(this.distances, name, () => new Quick.Distances(this, reward), 1);
     }
 
     spanOf() {

@@ -65,26 +65,25 @@ const Engine = (() => {
     const filter = Filters.guiding(request.guidance, channels, unit);
     const name = JSON.stringify(request.guidance);
     const share = Weights.shareOf(reward, area, unit ** 2);
-    const span = layout.spanOf();
-    const quick = Quick.isQuick(reward);
-    const lines = quick ? Quick.tableOf(reward.exponent) : null;
-    const error = Quick.errorOf(reward, raster.height / layout.height + 2, raster.width / width + 2);
+    const quick = Quick.isQuick(reward) ? layout.distancesOf(reward, request.guidance) : null;
+    const lines = quick && Quick.linesOf(reward.exponent);
+    const error = Quick.errorOf(reward, unit, raster.height / layout.height + 2, raster.width / width + 2);
     const [guide, means] = [new Float32Array(4), new Float32Array(4)];
     const [low, high] = [new Float64Array(4), new Float64Array(4)];
-    let [current, guides, averages] = [-1, null, null];
+    let [current, guides, averages, distances] = [-1, null, null, null];
 
     function bounded(row, i) {
-      layout.place(span, row, i);
-      const sums = Quick.add(span, guide, reward, lines);
+      layout.place(quick.span, row, i);
+      const sums = quick.sumsOf(i, distances, lines);
       for (let j = 0; j < channels; j++) {
         const weight = sums[4 + (reward.joint ? 0 : j)] + share;
-        const excess = sums[j] + share * (means[j] - guide[j]);
         if (weight === 0) {
           low[j] = high[j] = rounded(guide[j], unit);
           continue;
         }
-        const value = guide[j] + excess / weight + 0.5;
-        const most = error * (unit + Math.abs(guide[j])) + Quick.ROUNDING * (unit + Math.abs(value));
+        const value = (sums[j] + share * means[j]) / weight + 0.5;
+        const difference = Math.max(Math.abs(guide[j]), Math.abs(unit - guide[j]));
+        const most = error * difference + 4 * Quick.ROUNDING * (unit + Math.abs(value));
         low[j] = Math.min(Math.max(Math.floor(value - most), 0), unit);
         high[j] = Math.min(Math.max(Math.floor(value + most), 0), unit);
       }
@@ -105,6 +104,7 @@ const Engine = (() => {
       if (row !== current) {
         averages = layout.meansOf(row, window.narrow);
         guides = layout.guideOf(row, window.narrow, filter, name);
+        if (quick) distances = quick.of(row, guides);
         current = row;
       }
       for (let j = 0; j < channels; j++) {
