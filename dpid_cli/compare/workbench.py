@@ -16,7 +16,7 @@ from dpid_cli.version import __version__
 # The parts of the worker, each after those that it uses: downscaling, files, and messages.
 _ENGINE = (
     "single", "grid", "sums", "filters", "weights", "quick", "order", "alpha", "automatic", "layout", "task",
-    "png", "pngread", "open", "serve",
+    "png", "pngread", "open", "helpers", "serve",
 )  # fmt: skip
 _PAGES = (".html", ".htm")
 

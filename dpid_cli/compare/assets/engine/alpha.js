@@ -38,5 +38,14 @@ const Alpha = (() => {
     return byte(round(alpha / FULL));
   }
 
-  return { isOpaque, premultiplied, straight, opacity };
+  // Bytes of pixels of 16 bits.
+  function unpremultiply(levels, channels, bytes) {
+    for (let p = 0; p < bytes.length; p += channels) {
+      const alpha = levels[p + channels - 1];
+      for (let j = p; j < p + channels - 1; j++) bytes[j] = straight(levels[j], alpha);
+      bytes[p + channels - 1] = opacity(alpha);
+    }
+  }
+
+  return { isOpaque, premultiplied, straight, opacity, unpremultiply };
 })();

@@ -87,14 +87,23 @@ const Layouts = (() => {
 
     // Set a span to the pixels of a window, and to how much of those at its edges belongs to it.
     place(span, row, i) {
-      const { ys, xs, d } = this;
-      const [head, tail] = [xs.head[i], Math.fround(1 - xs.head[i + 1])];
+      this.placeRow(span, row);
+      this.placeColumns(span, i);
+    }
+
+    placeRow(span, row) {
+      const { ys } = this;
       span.y0 = Grid.begin(ys, row);
       span.y1 = ys.first[row + 1];
-      span.x0 = d * xs.first[i] - (head > 0 ? 1 : 0);
-      span.x1 = d * xs.first[i + 1];
       span.upper = Grid.coverage(ys, row, span.y0);
       span.lower = Grid.coverage(ys, row, span.y1 - 1);
+    }
+
+    placeColumns(span, i) {
+      const { xs, d } = this;
+      const [head, tail] = [xs.head[i], Math.fround(1 - xs.head[i + 1])];
+      span.x0 = d * xs.first[i] - (head > 0 ? 1 : 0);
+      span.x1 = d * xs.first[i + 1];
       span.right = tail;
       span.left = head > 0 ? head : span.x1 - span.x0 === 1 ? tail : 1;
     }

@@ -14,22 +14,22 @@ const Quick = (() => {
   // Relative errors: of a rounded sum or product, and of `Single.power` for exponent 0.
   const [ROUNDING, POWER] = [2 ** -24, 1e-6];
   const sums = new Float64Array(8); // weighted sums of four channels, and four sums of weights
+  const largestBits = new Int32Array(4); // of u, for each distance
+  const largest = new Float32Array(largestBits.buffer);
   let [table, exponentOfTable] = [null, NaN];
 
   // The lines a + b * u that replace u ** exponent within parts of octaves, by the upper bits of u. 0 stays 0;
   // between it and the lowest octave, weights are no numbers, and the kernels' order decides.
   function linesOf(exponent) {
     if (exponent === exponentOfTable) return table;
-    table = new Float64Array(2 * PARTS * (BIAS + HIGHEST)).fill(NaN);
-    table[0] = table[1] = 0;
-    let [u, power] = [2 ** LOWEST, 2 ** (LOWEST * exponent)];
+    table = new Float64Array(2 * PARTS * (BIAS + HIGHEST)).fill(NaN, 2, 2 * PARTS * (BIAS + LOWEST));
+    const powers = Float64Array.from({ length: PARTS + 1 }, (_, part) => (1 + part / PARTS) ** exponent);
     for (let octave = LOWEST, k = 2 * PARTS * (BIAS + LOWEST); octave < HIGHEST; octave++) {
-      for (let part = 1; part <= PARTS; part++, k += 2) {
-        const next = 2 ** octave * (1 + part / PARTS);
-        const raised = next ** exponent;
-        table[k + 1] = (raised - power) / (next - u);
-        table[k] = power - table[k + 1] * u;
-        [u, power] = [next, raised];
+      const [start, power] = [2 ** octave, 2 ** (octave * exponent)];
+      for (let part = 0; part < PARTS; part++, k += 2) {
+        const slope = powers[part + 1] - powers[part];
+        table[k] = power * (powers[part] - slope * (PARTS + part));
+        table[k + 1] = (power * slope * PARTS) / start;
       }
     }
     exponentOfTable = exponent;
@@ -65,19 +65,23 @@ const Quick = (() => {
       return d * xs.first[i] - (xs.head[i] > 0 ? 1 : 0);
     }
 
-    // { u, bits, height }: `bits` are those of u, and `height` the rows of pixels. `guides`: as of a layout.
+    // { u, bits, height } of a row: `bits` are those of u, and `height` the rows of pixels.
     of(row, guides) {
       if (this.rows.has(row)) return this.rows.get(row);
       if (!this.keeps) this.rows.clear();
       const { layout, reward, columns, span } = this;
       const { width } = layout;
-      layout.place(span, row, 0);
+      layout.placeRow(span, row);
       const height = span.y1 - span.y0;
       const u = new Float32Array(columns[width] * height * reward.distances);
       for (let i = 0; i < width; i++) {
-        layout.place(span, row, i);
+        layout.placeColumns(span, i);
         if (reward.joint) this.addJoint(u, columns[i] * height, guides, i);
-        else for (let j = 0; j < span.channels; j++) this.addChannel(u, (j * columns[width] + columns[i]) * height, guides[j * width + i], j);
+        else {
+          for (let j = 0; j < span.channels; j++) {
+            this.addChannel(u, (j * columns[width] + columns[i]) * height, guides[j * width + i], j);
+          }
+        }
       }
       const found = { u, bits: new Int32Array(u.buffer), height };
       this.rows.set(row, found);
@@ -126,37 +130,75 @@ const Quick = (() => {
       }
     }
 
-    // Weighted sums of window i, at 0 to 3, and sums of weights, at 4 to 7, of which joint distances have one.
-    sumsOf(i, found, lines) {
-      const { columns, span, reward } = this;
-      const q = columns[i] * found.height;
-      if (reward.joint && span.channels > 1) addColours(span, found, q, lines);
-      else {
-        const plane = columns[columns.length - 1] * found.height;
-        for (let j = 0; j < span.channels; j++) addChannel(span, j, found, q + j * plane, lines);
+    // Fill `low` and `high` with bounds of the levels of the windows left .. right - 1 of a row.
+    bound(row, left, right, guides, means, lines, share, error, low, high) {
+      const { layout, reward, columns, span } = this;
+      const { width, raster } = layout;
+      const { channels, unit } = raster;
+      const { joint, asymmetric, offset } = reward;
+      const found = this.of(row, guides);
+      const { height } = found;
+      const together = joint && channels > 1;
+      layout.placeRow(span, row);
+      for (let i = left, at = 0; i < right; i++) {
+        layout.placeColumns(span, i);
+        if (together) addColours(span, found, columns[i] * height, lines);
+        for (let j = 0; j < channels; j++, at++) {
+          const k = together ? 0 : j;
+          if (!together) addChannel(span, j, found, (j * columns[width] + columns[i]) * height, lines);
+          const guide = guides[j * width + i];
+          const weight = sums[4 + k] + share;
+          if (weight === 0) {
+            low[at] = high[at] = levelOf(guide, unit);
+            continue;
+          }
+          const value = (sums[j] + share * means[j * width + i]) / weight + 0.5;
+          const range = Math.max(Math.abs(guide), Math.abs(unit - guide));
+          const most = asymmetric ? range : Math.min(range, Math.sqrt(largest[k] - Math.min(offset[k], 0)));
+          const slack = error * most + 4 * ROUNDING * (unit + Math.abs(value));
+          low[at] = Math.min(Math.max(Math.floor(value - slack), 0), unit);
+          high[at] = value === value ? Math.min(Math.max(Math.floor(value + slack), 0), unit) : low[at] + 1;
+        }
       }
-      return sums;
     }
   }
 
+  function levelOf(value, unit) {
+    return Math.min(Math.max(Math.floor(Math.fround(value + 0.5)), 0), unit);
+  }
+
+  function weightAt(q, u, bits, lines) {
+    const k = (bits[q] >> SHIFT) << 1;
+    return lines[k] + lines[k + 1] * u[q];
+  }
+
+  // The weighted sum of a channel over the pixels of a span, the sum of weights and the largest u. The pixels at
+  // the left and the right edge have loops of their own where they count in part.
   function addChannel(span, j, { u, bits }, q, lines) {
     const { values, channels, stride, x0, x1, y0, y1, left, right, upper, lower } = span;
     let total = 0;
     let sum = 0;
+    let most = 0;
     for (let y = y0; y < y1; y++) {
       const cover = y === y0 ? upper : y === y1 - 1 ? lower : 1;
-      for (let x = x0, p = y * stride + x0 * channels + j; x < x1; x++, p += channels, q++) {
-        const k = (bits[q] >> SHIFT) << 1;
-        const part = x === x0 ? cover * left : x === x1 - 1 ? cover * right : cover;
-        const weight = part * (lines[k] + lines[k + 1] * u[q]);
-        sum += weight;
-        total += weight * values[p];
+      let p = y * stride + x0 * channels + j;
+      for (let x = x0; x < x1; ) {
+        const end = x === x0 && left < 1 ? x0 + 1 : right < 1 && x < x1 - 1 ? x1 - 1 : x1;
+        const part = cover * (x === x0 ? left : x === x1 - 1 ? right : 1);
+        for (; x < end; x++, q++, p += channels) {
+          if (bits[q] > most) most = bits[q];
+          const weight = part * weightAt(q, u, bits, lines);
+          sum += weight;
+          total += weight * values[p];
+        }
       }
     }
     sums[j] = total;
     sums[4 + j] = sum;
+    largestBits[j] = most;
   }
 
+  // The same for two to four channels that share one distance.
   function addColours(span, { u, bits }, q, lines) {
     const { values, channels, stride, x0, x1, y0, y1, left, right, upper, lower } = span;
     let total0 = 0;
@@ -164,17 +206,22 @@ const Quick = (() => {
     let total2 = 0;
     let total3 = 0;
     let sum = 0;
+    let most = 0;
     for (let y = y0; y < y1; y++) {
       const cover = y === y0 ? upper : y === y1 - 1 ? lower : 1;
-      for (let x = x0, p = y * stride + x0 * channels; x < x1; x++, p += channels, q++) {
-        const k = (bits[q] >> SHIFT) << 1;
-        const part = x === x0 ? cover * left : x === x1 - 1 ? cover * right : cover;
-        const weight = part * (lines[k] + lines[k + 1] * u[q]);
-        sum += weight;
-        total0 += weight * values[p];
-        total1 += weight * values[p + 1];
-        if (channels > 2) total2 += weight * values[p + 2];
-        if (channels > 3) total3 += weight * values[p + 3];
+      let p = y * stride + x0 * channels;
+      for (let x = x0; x < x1; ) {
+        const end = x === x0 && left < 1 ? x0 + 1 : right < 1 && x < x1 - 1 ? x1 - 1 : x1;
+        const part = cover * (x === x0 ? left : x === x1 - 1 ? right : 1);
+        for (; x < end; x++, q++, p += channels) {
+          if (bits[q] > most) most = bits[q];
+          const weight = part * weightAt(q, u, bits, lines);
+          sum += weight;
+          total0 += weight * values[p];
+          total1 += weight * values[p + 1];
+          if (channels > 2) total2 += weight * values[p + 2];
+          if (channels > 3) total3 += weight * values[p + 3];
+        }
       }
     }
     sums[0] = total0;
@@ -182,7 +229,8 @@ const Quick = (() => {
     sums[2] = total2;
     sums[3] = total3;
     sums[4] = sum;
+    largestBits[0] = most;
   }
 
-  return { ROUNDING, Distances, linesOf, isQuick, errorOf };
+  return { Distances, linesOf, isQuick, errorOf, levelOf };
 })();

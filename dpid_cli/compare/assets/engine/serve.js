@@ -4,7 +4,7 @@
 //   { id, image: { pixels, width, height, channels } }   keep an image         -> { id, image: number, ... }
 //   { id, file }                                          open a file           -> { id, image: number, ... }
 //   { id, image: number, size, method, ..., region }      compute pixels        -> { id, pixels, region, found }
-//   { id, image: number, size, method, ..., png: true }   compute and encode    -> { id, png: Blob }
+//   { id, image: number, size, method, ..., png: true }   compute and encode    -> { id, png: Blob, found }
 //   { id, close: number }                                 forget an image       -> { id }
 // A request replaces older ones that have not begun, or would still take long, which are answered by
 // { id, dropped: true }; pages that need several outputs give each a `lane` of its own. Requests with `later: true`
@@ -32,8 +32,14 @@ function breathe() {
 }
 
 function keep({ pixels, width, height, channels, colours = [], note = "" }) {
-  images.push({ ...Layouts.imageOf({ pixels, width, height, channels }), colours });
+  const copies = Helpers.keep({ pixels, width, height, channels });
+  images.push({ ...Layouts.imageOf({ pixels, width, height, channels }), colours, copies });
   return { image: images.length - 1, width, height, channels, note };
+}
+
+function forget(number) {
+  Helpers.forget(images[number].copies);
+  images[number] = undefined;
 }
 
 function enqueue(request) {
@@ -42,12 +48,16 @@ function enqueue(request) {
     if (other.task) other.overtaken = true;
     else drop(other);
   }
-  waiting.push({ id, lane, later, request, task: null, overtaken: false, spent: 0 });
+  waiting.push({ id, lane, later, request, task: null, parts: null, overtaken: false, spent: 0 });
   if (!busy) work();
 }
 
-function drop(item) {
+function remove(item) {
   waiting.splice(waiting.indexOf(item), 1);
+}
+
+function drop(item) {
+  remove(item);
   answer(item.id, { dropped: true });
 }
 
@@ -58,7 +68,7 @@ async function work() {
     try {
       await advance(next);
     } catch (error) {
-      waiting.splice(waiting.indexOf(next), 1);
+      remove(next);
       answer(next.id, { error: error.message });
     }
   }
@@ -68,15 +78,23 @@ async function work() {
 async function advance(item) {
   const image = images[item.request.image];
   const start = performance.now();
-  item.task ??= new Engine.Task(image, item.request);
-  const { task, request, id } = item;
+  if (!item.task) {
+    item.task = new Engine.Task(image, item.request);
+    item.parts = Helpers.share(image, item.task, item.request);
+    item.parts.catch(() => {}); // `await` below reports it, unless the item is dropped before
+  }
+  const { task, request, id, parts } = item;
   while (!task.done && performance.now() < start + SLICE) task.computeRow();
   item.spent += performance.now() - start;
   if (!task.done) {
     if (item.overtaken && item.spent * (1 / task.progress - 1) > LONG) drop(item);
     return;
   }
-  waiting.splice(waiting.indexOf(item), 1);
+  if (!(await parts)) {
+    drop(item);
+    return;
+  }
+  remove(item);
   const { pixels, region, found } = task;
   if (!request.png) {
     answer(id, { pixels, region, found }, [pixels.buffer]);
@@ -89,10 +107,11 @@ async function advance(item) {
 
 self.onmessage = async ({ data }) => {
   try {
-    if (data.file) answer(data.id, keep(await Opener.opened(data.file)));
+    if (data.helps) Helpers.disable();
+    else if (data.file) answer(data.id, keep(await Opener.opened(data.file)));
     else if (typeof data.image === "object") answer(data.id, keep(data.image));
     else if ("close" in data) {
-      images[data.close] = undefined;
+      forget(data.close);
       answer(data.id, {});
     } else enqueue(data);
   } catch (error) {

@@ -24,40 +24,38 @@ const Engine = (() => {
     return { ...defaults, ...Object.fromEntries(given) };
   }
 
-  function rounded(value, limit) {
-    return Math.min(Math.max(Math.floor(round(value + 0.5)), 0), limit);
+  // Each of these returns a function that fills `levels` with the windows left .. right - 1 of a row.
+
+  function identity({ values, width, channels }) {
+    return (row, left, right, levels) => {
+      levels.set(values.subarray((row * width + left) * channels, (row * width + right) * channels));
+    };
   }
 
-  // Each of these returns a function that sets levels[j] to the pixel of window i in a row.
-
-  function identity(raster, levels) {
-    return (row, i) => {
-      for (let j = 0, p = (row * raster.width + i) * raster.channels; j < raster.channels; j++, p++) {
-        levels[j] = raster.values[p];
+  function box(layout) {
+    const { raster, width, xs } = layout;
+    return (row, left, right, levels) => {
+      const means = layout.meansOf(row, xs.narrow);
+      for (let i = left, at = 0; i < right; i++) {
+        for (let j = 0; j < raster.channels; j++) levels[at++] = Quick.levelOf(means[j * width + i], raster.unit);
       }
     };
   }
 
-  function box(layout, levels) {
-    const { raster, width, xs } = layout;
-    let [current, means] = [-1, null];
-    return (row, i) => {
-      if (row !== current) [current, means] = [row, layout.meansOf(row, xs.narrow)];
-      for (let j = 0; j < raster.channels; j++) levels[j] = rounded(means[j * width + i], raster.unit);
-    };
-  }
-
-  function order(layout, levels, rule) {
+  function order(layout, rule) {
     const { raster } = layout;
     const span = layout.spanOf();
     const parts = 4 * raster.width * raster.height;
-    return (row, i) => {
-      layout.place(span, row, i);
-      for (let j = 0; j < raster.channels; j++) levels[j] = Order.value(rule, span, j, raster.unit, parts);
+    return (row, left, right, levels) => {
+      layout.placeRow(span, row);
+      for (let i = left, at = 0; i < right; i++) {
+        layout.placeColumns(span, i);
+        for (let j = 0; j < raster.channels; j++) levels[at++] = Order.value(rule, span, j, raster.unit, parts);
+      }
     };
   }
 
-  function detail(layout, levels, request, isSettled) {
+  function detail(layout, request, isSettled) {
     const { raster, width, area } = layout;
     const { channels, unit } = raster;
     const reward = Weights.rewardOf(raster, request);
@@ -68,93 +66,64 @@ const Engine = (() => {
     const quick = Quick.isQuick(reward) ? layout.distancesOf(reward, request.guidance) : null;
     const lines = quick && Quick.linesOf(reward.exponent);
     const error = Quick.errorOf(reward, unit, raster.height / layout.height + 2, raster.width / width + 2);
-    const [guide, means] = [new Float32Array(4), new Float32Array(4)];
-    const [low, high] = [new Float64Array(4), new Float64Array(4)];
-    let [current, guides, averages, distances] = [-1, null, null, null];
+    const guide = new Float32Array(4);
+    let high = new Uint16Array(0);
 
-    function bounded(row, i) {
-      layout.place(quick.span, row, i);
-      const sums = quick.sumsOf(i, distances, lines);
-      for (let j = 0; j < channels; j++) {
-        const weight = sums[4 + (reward.joint ? 0 : j)] + share;
-        if (weight === 0) {
-          low[j] = high[j] = rounded(guide[j], unit);
-          continue;
-        }
-        const value = (sums[j] + share * means[j]) / weight + 0.5;
-        const difference = Math.max(Math.abs(guide[j]), Math.abs(unit - guide[j]));
-        const most = error * difference + 4 * Quick.ROUNDING * (unit + Math.abs(value));
-        low[j] = Math.min(Math.max(Math.floor(value - most), 0), unit);
-        high[j] = Math.min(Math.max(Math.floor(value + most), 0), unit);
-      }
-    }
-
-    function exact(row, i) {
+    function exact(row, i, guides, means, levels, at) {
+      for (let j = 0; j < channels; j++) guide[j] = guides[j * width + i];
       window.add(row, i, guide);
       for (let j = 0; j < channels; j++) {
         const k = reward.joint ? 0 : j;
         const blend = reward.scaled ? Weights.shareOf(reward, area, window.baseOf(k)) : share;
         const weight = round(window.weight[k] + blend);
-        const excess = Single.fused(blend, round(means[j] - guide[j]), window.total[j]);
-        levels[j] = rounded(weight > 0 ? round(guide[j] + round(excess / weight)) : guide[j], unit);
+        const excess = Single.fused(blend, round(means[j * width + i] - guide[j]), window.total[j]);
+        levels[at + j] = Quick.levelOf(weight > 0 ? round(guide[j] + round(excess / weight)) : guide[j], unit);
       }
     }
 
-    return (row, i) => {
-      if (row !== current) {
-        averages = layout.meansOf(row, window.narrow);
-        guides = layout.guideOf(row, window.narrow, filter, name);
-        if (quick) distances = quick.of(row, guides);
-        current = row;
+    return (row, left, right, levels) => {
+      const means = layout.meansOf(row, window.narrow);
+      const guides = layout.guideOf(row, window.narrow, filter, name);
+      if (high.length < levels.length) high = new Uint16Array(levels.length);
+      if (quick) quick.bound(row, left, right, guides, means, lines, share, error, levels, high);
+      for (let i = left, at = 0; i < right; i++, at += channels) {
+        if (!quick || !isSettled(levels, high, at, channels)) exact(row, i, guides, means, levels, at);
       }
-      for (let j = 0; j < channels; j++) {
-        guide[j] = guides[j * width + i];
-        means[j] = averages[j * width + i];
-      }
-      if (quick) bounded(row, i);
-      if (!quick || !isSettled(low, high)) exact(row, i);
-      else for (let j = 0; j < channels; j++) levels[j] = low[j];
     };
   }
 
-  function renderer({ raster }, layout, request, levels, isSettled) {
-    if (layout.width === raster.width && layout.height === raster.height) return identity(raster, levels);
-    if (request.method === "box" || request.lambda === 0) return box(layout, levels);
-    if (request.lambda === undefined) return order(layout, levels, request.method);
-    return detail(layout, levels, request, isSettled);
+  function renderer({ raster }, layout, request, isSettled) {
+    if (layout.width === raster.width && layout.height === raster.height) return identity(raster);
+    if (request.method === "box" || request.lambda === 0) return box(layout);
+    if (request.lambda === undefined) return order(layout, request.method);
+    return detail(layout, request, isSettled);
   }
 
-  // Whether both bounds of the levels of a window become the same bytes.
-  function settles(weighted, channels) {
-    const last = channels - 1;
-    return (low, high) => {
-      if (!weighted || low[last] === high[last]) {
-        let equal = true;
-        for (let j = 0; j < channels; j++) equal = equal && low[j] === high[j];
-        if (equal || !weighted) return equal;
-      }
-      if (Alpha.opacity(low[last]) !== Alpha.opacity(high[last]) || (low[last] === 0 && high[last] > 0)) return false;
-      for (let j = 0; j < last; j++) {
-        if (Alpha.straight(low[j], high[last]) !== Alpha.straight(high[j], low[last])) return false;
-      }
-      return true;
-    };
+  // Whether both bounds of a pixel are equal.
+  function areEqual(low, high, at, channels) {
+    for (let j = 0; j < channels; j++) if (low[at + j] !== high[at + j]) return false;
+    return true;
   }
 
-  // Levels of a part of the output of a raster, of as many bits as the raster has.
+  // Whether both bounds of a pixel become the same bytes when colours are divided by alpha.
+  function becomeEqual(low, high, at, channels) {
+    const last = at + channels - 1;
+    if (Alpha.opacity(low[last]) !== Alpha.opacity(high[last]) || (low[last] === 0 && high[last] > 0)) return false;
+    for (let j = at; j < last; j++) {
+      if (Alpha.straight(low[j], high[last]) !== Alpha.straight(high[j], low[last])) return false;
+    }
+    return true;
+  }
+
+  // All levels of the output of a raster, of as many bits as the raster has.
   function levelsOf(raster, request) {
-    const image = { raster, layouts: new Map() };
     const [width, height] = request.size;
-    const levels = new Float64Array(4);
-    const result = new raster.values.constructor(width * height * raster.channels);
-    const render = renderer(image, Layouts.layoutOf(image, width, height), request, levels, settles(false, raster.channels));
-    for (let row = 0, p = 0; row < height; row++) {
-      for (let i = 0; i < width; i++) {
-        render(row, i);
-        for (let j = 0; j < raster.channels; j++) result[p++] = levels[j];
-      }
-    }
-    return result;
+    const length = width * raster.channels;
+    const layout = Layouts.layoutOf({ raster, layouts: new Map() }, width, height);
+    const render = renderer({ raster }, layout, request, areEqual);
+    const levels = new raster.values.constructor(height * length);
+    for (let row = 0; row < height; row++) render(row, 0, width, levels.subarray(row * length, (row + 1) * length));
+    return levels;
   }
 
   // A part of an output, computed row by row. `request`: size, method and its parameters, and the region
@@ -171,36 +140,31 @@ const Engine = (() => {
       if (image.weighted && full.noise) full.noise = ofColours(full.noise, channels);
       this.region = full.region ?? [0, 0, width, height];
       const [left, top, right, bottom] = this.region;
-      this.levels = new Float64Array(4);
       const layout = Layouts.layoutOf(image, width, height);
-      this.render = renderer(image, layout, full, this.levels, settles(image.weighted, channels));
-      this.pixels = new Uint8Array((right - left) * (bottom - top) * channels);
+      this.render = renderer(image, layout, full, image.weighted ? becomeEqual : areEqual);
+      this.length = (right - left) * channels;
+      this.levels = new Uint16Array(this.length);
+      this.pixels = new Uint8Array(this.length * (bottom - top));
       this.row = top;
+      this.end = bottom; // of the rows that `computeRow` is to compute
     }
 
     get done() {
-      return this.row >= this.region[3];
+      return this.row >= this.end;
     }
 
     // From 0 to 1.
     get progress() {
-      const [, top, , bottom] = this.region;
-      return (this.row - top) / (bottom - top);
+      return (this.row - this.region[1]) / (this.end - this.region[1]);
     }
 
     computeRow() {
-      const { image, levels, pixels, render, row } = this;
+      const { image, levels, length, row } = this;
       const [left, top, right] = this.region;
-      const { channels } = image.raster;
-      let p = (row - top) * (right - left) * channels;
-      for (let i = left; i < right; i++) {
-        render(row, i);
-        if (image.weighted) {
-          const alpha = levels[channels - 1];
-          for (let j = 0; j < channels - 1; j++) pixels[p++] = Alpha.straight(levels[j], alpha);
-          pixels[p++] = Alpha.opacity(alpha);
-        } else for (let j = 0; j < channels; j++) pixels[p++] = levels[j];
-      }
+      this.render(row, left, right, levels);
+      const line = this.pixels.subarray((row - top) * length, (row - top + 1) * length);
+      if (image.weighted) Alpha.unpremultiply(levels, image.raster.channels, line);
+      else line.set(levels);
       this.row += 1;
     }
   }
