@@ -6,6 +6,7 @@
 const Opener = (() => {
   const MOST_PIXELS = 64e6;
   const [ORIENTATION, SIDE] = [0x0112, 64]; // EXIF's tag, and the side of the pattern that tests a canvas
+  const TURNS = [[1, 6, 3, 8], [2, 7, 4, 5]]; // as EXIF numbers them, by quarters, without and with a flip
   const JPEG_PROFILE = "ICC_PROFILE\0";
 
   // An error for the user, in one sentence.
@@ -79,13 +80,18 @@ const Opener = (() => {
     return ["iCCP", Uint8Array.from([...new TextEncoder().encode("ICC profile"), 0, 0, ...data])];
   }
 
+  // Upright RGBA of a bitmap; null if the browser cannot copy it. A frame is stored as the file stores it, and
+  // says how to flip and then rotate it.
   async function readByFrame(bitmap) {
     const frame = new VideoFrame(bitmap, { timestamp: 0 });
     try {
+      if (frame.rotation === undefined) return null;
+      const { codedWidth: width, codedHeight: height } = frame;
       const pixels = new Uint8Array(frame.allocationSize({ format: "RGBA" }));
       await frame.copyTo(pixels, { format: "RGBA" });
-      const isWhole = pixels.length === 4 * bitmap.width * bitmap.height;
-      return isWhole && ["RGBA", "RGBX", "BGRA", "BGRX"].includes(frame.format) ? pixels : null;
+      const turned = upright({ pixels, width, height, channels: 4 }, TURNS[frame.flip ? 1 : 0][frame.rotation / 90]);
+      const isWhole = pixels.length === 4 * width * height && turned.width === bitmap.width;
+      return isWhole && ["RGBA", "RGBX", "BGRA", "BGRX"].includes(frame.format) ? turned.pixels : null;
     } finally {
       frame.close();
     }

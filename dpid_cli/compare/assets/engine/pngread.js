@@ -162,6 +162,7 @@ const PngReader = (() => {
   async function decoded(bytes) {
     const header = headerOf(bytes);
     const chunks = chunksOf(bytes);
+    if (chunks.at(-1).name !== "IEND") throw new Damaged("it is truncated");
     const contents = new Map(chunks.map(({ name, content }) => [name, content]));
     const length = passesOf(header).reduce((sum, { rows, stride }) => sum + rows * (stride + 1), 0);
     const compressed = chunks.filter(({ name }) => name === "IDAT").map(({ content }) => content);

@@ -127,17 +127,20 @@ const Sums = (() => {
     return planes;
   }
 
+  // Of the products of two rows, the first is fused with the second.
   function narrowSum(raster, ys, row, xs, i, j) {
     const { values, channels, width } = raster;
     const stop = ys.first[row + 1];
     let total = 0;
     eachPair(xs, i, (pixel, first, second) => {
+      const next = Math.min(pixel + 1, width - 1);
       for (let y = Grid.begin(ys, row); y < stop; y += 2) {
         let value = 0;
         for (let z = y; z < Math.min(y + 2, stop); z++) {
-          const [cover, p] = [Grid.coverage(ys, row, z), (z * width + pixel) * channels + j];
-          if (first > 0) value = fused(round(cover * first), values[p], value);
-          if (second > 0) value = fused(round(cover * second), values[p + channels], value);
+          const cover = Grid.coverage(ys, row, z);
+          const [left, right] = [values[(z * width + pixel) * channels + j], values[(z * width + next) * channels + j]];
+          const [a, b] = [round(cover * first), round(cover * second)];
+          value = z === y ? fused(a, left, round(b * right)) : fused(b, right, fused(a, left, value));
         }
         total = round(total + value);
       }
