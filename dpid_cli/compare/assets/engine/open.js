@@ -6,7 +6,7 @@
 const Opener = (() => {
   const MOST_PIXELS = 64e6;
   const [ORIENTATION, SIDE] = [0x0112, 64]; // EXIF's tag, and the side of the pattern that tests a canvas
-  const TURNS = [[1, 6, 3, 8], [2, 7, 4, 5]]; // as EXIF numbers them, by quarters, without and with a flip
+  const TURNS = [[1, 6, 3, 8], [2, 5, 4, 7]]; // as EXIF numbers them, by quarters, without and with a flip
   const JPEG_PROFILE = "ICC_PROFILE\0";
 
   // An error for the user, in one sentence.
