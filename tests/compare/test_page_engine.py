@@ -29,8 +29,8 @@ WEIGHTS = tuple(
     for others in (
         {"lambda": 0.25}, {"lambda": 0.5}, {"lambda": 0.6}, {"lambda": 0.75}, {"lambda": 1}, {"lambda": 1.5},
         {"lambda": 2}, {"lambda": 3}, {"lambda": 4}, {"lambda": 12}, {"alpha": 0.05}, {"variant": "asym"},
-        {"epsilon": 0.2}, {"epsilon": 3, "alpha": 0.5}, {"noise": 0.03}, {"guidance": "box", "lambda": 0.9},
-        {"guidance": "gaussian", "lambda": 0.9},
+        {"epsilon": 0.2}, {"epsilon": 3, "lambda": 9, "alpha": 0.5}, {"noise": 0.03},
+        {"guidance": "box", "lambda": 0.9}, {"guidance": "gaussian", "lambda": 0.9},
     )
 )  # fmt: skip
 METHODS = (*({"method": name} for name in ("box", "max", "min", "extremum")), *WEIGHTS)
@@ -55,6 +55,13 @@ def test_every_method_equals_the_command(scale, channels):
     rng = np.random.default_rng([int(100 * scale), channels])
     images = [random_image(rng, 41, 83, channels) for _ in METHODS]
     assert_equal(images, [{"size": size_for(images[0], scale), **method} for method in METHODS])
+
+
+@pytest.mark.parametrize("method", ["dpid", "dpp"])
+def test_asymmetric_powers(method):
+    images = [random_image(np.random.default_rng(1), 41, 83, 3)] * len(SCALES)
+    request = {"method": method, "variant": "asym", "lambda": 0.6}
+    assert_equal(images, [request | {"size": size_for(images[0], scale)} for scale in SCALES])
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -18,7 +18,7 @@ from support.chromium import launched, open_image, opened, until
 from support.command import pixels
 from support.engine import random_image
 
-HOSTILE = "it's \"<img src=x onerror=alert(1)>\" & $HOME `id`.png"
+HOSTILE = 'it\'s "<img src=x onerror=alert(1)>" & $HOME `id`.png'
 
 
 @pytest.fixture(scope="module")

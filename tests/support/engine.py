@@ -118,6 +118,10 @@ def random_request(rng: np.random.Generator, pixels: np.ndarray) -> dict[str, An
         "noise": "auto" if rng.random() < 0.3 else float(rng.uniform(0, 0.1)),
     }
     request |= {name: value for name, value in choices.items() if rng.random() < 0.2}
+    if request.get("variant") == "asym":  # with other powers, kernels would have to be compiled
+        request["lambda"] = 1.0
+    if request.get("epsilon", 0) > 1:
+        request["lambda"] = 12.0
     if rng.random() < 0.15:
         request["guidance"] = {"kernel": list(rng.normal(0.1, 0.3, 9)), "bias": float(rng.choice([0, 0.02]))}
     return request
