@@ -4,11 +4,10 @@
 // Every pixel that a window touches takes part.
 
 const Order = (() => {
-  const TIE = 16 * 2 ** -52; // distances from the mean are equal if they differ by rounding only
-
   function extremes(span, j) {
     const { values, channels, stride, x0, x1, y0, y1 } = span;
-    let [most, least] = [-Infinity, Infinity];
+    let most = -Infinity;
+    let least = Infinity;
     for (let y = y0; y < y1; y++) {
       for (let x = x0, p = y * stride + x0 * channels + j; x < x1; x++, p += channels) {
         const value = values[p];
@@ -19,28 +18,32 @@ const Order = (() => {
     return [most, least];
   }
 
-  function meanOf(span, j) {
-    const { values, channels, stride, x0, x1, y0, y1, left, right, upper, lower } = span;
-    let [total, area] = [0, 0];
-    for (let y = y0; y < y1; y++) {
-      for (let x = x0, p = y * stride + x0 * channels + j; x < x1; x++, p += channels) {
-        const cover = (y === y0 ? upper : y === y1 - 1 ? lower : 1) * (x === x0 ? left : x === x1 - 1 ? right : 1);
-        total += cover * values[p];
-        area += cover;
-      }
-    }
-    return total / area;
+  // How much of pixel k belongs to window i, in units of 1 / target pixel: a whole number.
+  function units(axis, i, k, source) {
+    const { target } = axis;
+    return Math.min((k + 1) * target, (i + 1) * source) - Math.max(k * target, i * source);
   }
 
-  // `parts`: distances of whole numbers from a mean are multiples of half of 1 / parts.
-  function value(rule, span, j, limit, parts) {
+  // The mean of a window, times the pixels of the image: a whole number.
+  function totalOf({ raster, xs, ys }, span, row, i, j) {
+    const { values, channels, stride, x0, x1, y0, y1 } = span;
+    let total = 0;
+    for (let y = y0; y < y1; y++) {
+      let line = 0;
+      for (let x = x0; x < x1; x++) line += units(xs, i, x, raster.width) * values[y * stride + x * channels + j];
+      total += units(ys, row, y, raster.height) * line;
+    }
+    return total;
+  }
+
+  // `span` holds the pixels of window i of a row. Of two values that are equally far, it is the mean.
+  function value(rule, layout, span, row, i, j) {
     const [most, least] = extremes(span, j);
     if (rule !== "extremum") return rule === "max" ? most : least;
-    const mean = meanOf(span, j);
-    const [above, below] = [most - mean, mean - least];
-    const gap = Math.max(0.5 / parts, TIE * limit);
-    if (Math.abs(above - below) <= Math.max(TIE * (above + below), gap)) return Math.floor((most + least) / 2 + 0.5);
-    return above > below ? most : least;
+    const { width, height } = layout.raster;
+    const excess = (most + least) * width * height - 2 * totalOf(layout, span, row, i, j);
+    if (excess === 0) return Math.floor((most + least) / 2 + 0.5);
+    return excess > 0 ? most : least;
   }
 
   return { value };

@@ -45,12 +45,11 @@ const Engine = (() => {
   function order(layout, rule) {
     const { raster } = layout;
     const span = layout.spanOf();
-    const parts = 4 * raster.width * raster.height;
     return (row, left, right, levels) => {
       layout.placeRow(span, row);
       for (let i = left, at = 0; i < right; i++) {
         layout.placeColumns(span, i);
-        for (let j = 0; j < raster.channels; j++) levels[at++] = Order.value(rule, span, j, raster.unit, parts);
+        for (let j = 0; j < raster.channels; j++) levels[at++] = Order.value(rule, layout, span, row, i, j);
       }
     };
   }
