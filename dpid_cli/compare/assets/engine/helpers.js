@@ -8,25 +8,33 @@ const Helpers = (() => {
   const [LEAST_PIXELS, MOST_BYTES] = [2e6, 1e8]; // of images for which helpers are started
   const WORTHWHILE = 1e6; // pixels of the image that a request must read
   const answers = new Map();
-  let workers = null;
+  let [script, workers] = ["", null];
   let requests = 0;
 
-  function disable() {
-    workers = [];
+  // Workers that were given no script have no helpers.
+  function use(text) {
+    script = text;
   }
 
+  // A page that lies on a disk may give no address to workers, but they can make one. Some browsers refuse that.
   function started() {
-    const count = Math.min(MOST, (navigator.hardwareConcurrency || 1) - 1);
-    return Array.from({ length: count }, () => {
-      const worker = new Worker(self.location.href);
-      worker.onerror = (event) => event.preventDefault();
-      worker.onmessage = ({ data }) => {
-        answers.get(data.id)(data);
-        answers.delete(data.id);
-      };
-      worker.postMessage({ helps: true });
-      return worker;
-    });
+    const count = script ? Math.min(MOST, (navigator.hardwareConcurrency || 1) - 1) : 0;
+    const address = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
+    try {
+      return Array.from({ length: count }, () => startedOne(address));
+    } catch {
+      return [];
+    }
+  }
+
+  function startedOne(address) {
+    const worker = new Worker(address);
+    worker.onerror = (event) => event.preventDefault();
+    worker.onmessage = ({ data }) => {
+      answers.get(data.id)(data);
+      answers.delete(data.id);
+    };
+    return worker;
   }
 
   function ask(worker, message) {
@@ -35,11 +43,10 @@ const Helpers = (() => {
     return new Promise((resolve) => answers.set(requests, resolve));
   }
 
-  // Give helpers an image, if that pays. Returns what each has of it: its number there, once it has answered. A
-  // browser may refuse workers of workers; then none answers, and none is used.
+  // Give helpers an image, if that pays. Returns what each has of it: its number there, once it has answered.
   function keep(image) {
     const pixels = image.width * image.height;
-    if (pixels < LEAST_PIXELS || pixels * image.channels > MOST_BYTES || workers?.length === 0) return [];
+    if (pixels < LEAST_PIXELS || pixels * image.channels > MOST_BYTES) return [];
     workers ??= started();
     return workers.map((worker) => {
       const copy = { worker, number: null };
@@ -73,5 +80,5 @@ const Helpers = (() => {
     return (await Promise.all(parts)).every(Boolean);
   }
 
-  return { disable, keep, forget, share };
+  return { use, keep, forget, share };
 })();

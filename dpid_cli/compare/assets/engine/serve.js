@@ -1,6 +1,7 @@
 "use strict";
 
-// The engine as a worker. Messages to it, each with an `id` that the answer repeats:
+// The engine as a worker. The first message, { script }, may give it its own text, to share work with others.
+// Further messages have an `id` that the answer repeats:
 //   { id, image: { pixels, width, height, channels } }   keep an image         -> { id, image: number, ... }
 //   { id, file }                                          open a file           -> { id, image: number, ... }
 //   { id, image: number, size, method, ..., region }      compute pixels        -> { id, pixels, region, found }
@@ -66,7 +67,7 @@ async function work() {
   for (; waiting.length > 0; await breathe()) {
     const next = waiting.find((item) => !item.later) ?? waiting[0];
     try {
-      await advance(next);
+      advance(next);
     } catch (error) {
       remove(next);
       answer(next.id, { error: error.message });
@@ -75,27 +76,30 @@ async function work() {
   busy = false;
 }
 
-async function advance(item) {
-  const image = images[item.request.image];
+// Compute some rows; the last of them may be computed by helpers meanwhile.
+function advance(item) {
   const start = performance.now();
   if (!item.task) {
+    const image = images[item.request.image];
     item.task = new Engine.Task(image, item.request);
     item.parts = Helpers.share(image, item.task, item.request);
-    item.parts.catch(() => {}); // `await` below reports it, unless the item is dropped before
+    item.parts.catch(() => {}); // `finish` reports it, unless the item is dropped before
   }
-  const { task, request, id, parts } = item;
+  const { task } = item;
   while (!task.done && performance.now() < start + SLICE) task.computeRow();
   item.spent += performance.now() - start;
-  if (!task.done) {
-    if (item.overtaken && item.spent * (1 / task.progress - 1) > LONG) drop(item);
-    return;
-  }
+  if (task.done) {
+    remove(item);
+    finish(item).catch((error) => answer(item.id, { error: error.message }));
+  } else if (item.overtaken && item.spent * (1 / task.progress - 1) > LONG) drop(item);
+}
+
+async function finish({ id, request, task, parts }) {
   if (!(await parts)) {
-    drop(item);
+    answer(id, { dropped: true });
     return;
   }
-  remove(item);
-  const { pixels, region, found } = task;
+  const { image, pixels, region, found } = task;
   if (!request.png) {
     answer(id, { pixels, region, found }, [pixels.buffer]);
     return;
@@ -107,7 +111,7 @@ async function advance(item) {
 
 self.onmessage = async ({ data }) => {
   try {
-    if (data.helps) Helpers.disable();
+    if ("script" in data) Helpers.use(data.script);
     else if (data.file) answer(data.id, keep(await Opener.opened(data.file)));
     else if (typeof data.image === "object") answer(data.id, keep(data.image));
     else if ("close" in data) {
