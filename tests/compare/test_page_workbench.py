@@ -149,6 +149,18 @@ def test_what_is_saved_is_what_the_copied_command_writes(page, dpid, folder, met
     assert np.array_equal(pixels(folder / name), result)
 
 
+def test_large_images_are_shared_among_workers(page, folder):
+    source = random_image(np.random.default_rng(4), 1500, 1700, 3)
+    Image.fromarray(source).save("large.png")
+    open_image(page, folder / "large.png")
+    page.fill("#scale", "2.7")
+    for lambda_ in (0.4, 1.2):
+        slide(page, lambda_)
+        until(page, "state.ready")
+        _, result = saved(page)
+        assert np.array_equal(result, dpid_cli.downscale(source, scale=2.7, lambda_=lambda_))
+
+
 def test_the_automatic_lambda_is_that_of_the_library(page, folder, source):
     Image.fromarray(source).save("photo.png")
     open_image(page, folder / "photo.png")

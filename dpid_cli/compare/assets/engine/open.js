@@ -80,18 +80,33 @@ const Opener = (() => {
     return ["iCCP", Uint8Array.from([...new TextEncoder().encode("ICC profile"), 0, 0, ...data])];
   }
 
-  // Upright RGBA of a bitmap; null if the browser cannot copy it. A frame is stored as the file stores it, and
-  // says how to flip and then rotate it.
+  // BGRA becomes RGBA.
+  function swapEnds(pixels) {
+    for (let p = 0; p < pixels.length; p += 4) {
+      const first = pixels[p];
+      pixels[p] = pixels[p + 2];
+      pixels[p + 2] = first;
+    }
+  }
+
+  // Upright RGBA of a bitmap; null if the browser cannot copy it. In some browsers a frame is stored as the file
+  // stores it, and says how to flip and rotate it; in others it is upright.
   async function readByFrame(bitmap) {
     const frame = new VideoFrame(bitmap, { timestamp: 0 });
     try {
-      if (frame.rotation === undefined) return null;
-      const { codedWidth: width, codedHeight: height } = frame;
-      const pixels = new Uint8Array(frame.allocationSize({ format: "RGBA" }));
-      await frame.copyTo(pixels, { format: "RGBA" });
-      const turned = upright({ pixels, width, height, channels: 4 }, TURNS[frame.flip ? 1 : 0][frame.rotation / 90]);
-      const isWhole = pixels.length === 4 * width * height && turned.width === bitmap.width;
-      return isWhole && ["RGBA", "RGBX", "BGRA", "BGRX"].includes(frame.format) ? turned.pixels : null;
+      const { codedWidth: width, codedHeight: height, format } = frame;
+      if (!["RGBA", "RGBX", "BGRA", "BGRX"].includes(format)) return null;
+      const stored = new Uint8Array(frame.allocationSize());
+      const [{ offset, stride }] = await frame.copyTo(stored);
+      const pixels = new Uint8Array(4 * width * height);
+      for (let y = 0, from = offset; y < height; y++, from += stride) {
+        pixels.set(stored.subarray(from, from + 4 * width), 4 * y * width);
+      }
+      if (format.startsWith("B")) swapEnds(pixels);
+      if (format.endsWith("X")) for (let p = 3; p < pixels.length; p += 4) pixels[p] = 255;
+      const orientation = TURNS[frame.flip ? 1 : 0][(frame.rotation ?? 0) / 90];
+      const turned = upright({ pixels, width, height, channels: 4 }, orientation);
+      return turned.width === bitmap.width && turned.height === bitmap.height ? turned.pixels : null;
     } finally {
       frame.close();
     }
