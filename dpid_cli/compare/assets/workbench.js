@@ -228,7 +228,9 @@ function drawSquares(x, y, width, height) {
   context.fillRect(x, y, width, height);
   context.fillStyle = style.getPropertyValue("--squares");
   for (let row = 0; row * side < view.height; row++) {
-    for (let column = row % 2; column * side < view.width; column += 2) context.fillRect(column * side, row * side, side, side);
+    for (let column = row % 2; column * side < view.width; column += 2) {
+      context.fillRect(column * side, row * side, side, side);
+    }
   }
   context.restore();
 }
@@ -258,7 +260,8 @@ function move(right, down) {
 }
 
 function zoomBy(step, x = view.width / 2, y = view.height / 2) {
-  const zoom = Math.min(Math.max(1, step > 0 ? Math.max(state.zoom + 1, Math.floor(state.zoom * 1.4)) : Math.ceil(state.zoom / 1.4) - (state.zoom < 4 ? 1 : 0)), MOST_ZOOM);
+  const near = step > 0 ? Math.max(state.zoom + 1, Math.floor(state.zoom * 1.4)) : Math.ceil(state.zoom / 1.4) - 1;
+  const zoom = Math.min(Math.max(1, near), MOST_ZOOM);
   state.x = Math.round(x - ((x - state.x) * zoom) / state.zoom);
   state.y = Math.round(y - ((y - state.y) * zoom) / state.zoom);
   state.zoom = zoom;
@@ -307,7 +310,8 @@ async function open(file) {
 }
 
 async function save() {
-  const { png, error } = await ask({ image: state.image.number, size: state.size, ...settings(), png: true, lane: "save", later: true });
+  const request = { image: state.image.number, size: state.size, ...settings() };
+  const { png, error } = await ask({ ...request, png: true, lane: "save", later: true });
   if (!png) {
     if (error) say(error);
     return;

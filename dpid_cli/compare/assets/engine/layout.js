@@ -85,12 +85,7 @@ const Layouts = (() => {
       return { values, channels, stride: width * channels, ...here };
     }
 
-    // Set a span to the pixels of a window, and to how much of those at its edges belongs to it.
-    place(span, row, i) {
-      this.placeRow(span, row);
-      this.placeColumns(span, i);
-    }
-
+    // Set a span to the pixels of a window, and to how much of those at its edges belongs to it: first the rows.
     placeRow(span, row) {
       const { ys } = this;
       span.y0 = Grid.begin(ys, row);

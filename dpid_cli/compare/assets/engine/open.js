@@ -147,7 +147,9 @@ const Opener = (() => {
     const channels = opaque ? (isGray ? 1 : 3) : 4;
     if (channels === 4) return { pixels, width, height, channels };
     const kept = new Uint8Array(width * height * channels);
-    for (let p = 0, q = 0; p < pixels.length; p += 4) for (let j = 0; j < channels; j++) kept[q++] = pixels[p + j];
+    for (let p = 0, q = 0; p < pixels.length; p += 4) {
+      for (let j = 0; j < channels; j++) kept[q++] = pixels[p + j];
+    }
     return { pixels: kept, width, height, channels };
   }
 
@@ -190,7 +192,8 @@ const Opener = (() => {
       const bytes = new Uint8Array(await file.arrayBuffer());
       if (!PngReader.isPng(bytes)) return await byBrowser(file, bytes);
       const image = await byHand(bytes);
-      return image ?? { ...(await byBrowser(file, bytes)), note: "It has 16 bits a channel, of which 8 are used here." };
+      const note = "It has 16 bits a channel, of which 8 are used here.";
+      return image ?? { ...(await byBrowser(file, bytes)), note };
     } catch (error) {
       if (error instanceof PngReader.Damaged) throw new Refused(`${file.name}: ${error.message}: open another file`);
       if (error instanceof Refused) throw new Refused(`${file.name}: ${error.message}`);

@@ -177,7 +177,8 @@ const Engine = (() => {
 
   // Noise of colours; alpha has none.
   function ofColours(noise, channels) {
-    return Array.from({ length: channels }, (_, j) => (j === channels - 1 ? 0 : Array.isArray(noise) ? noise[j] : noise));
+    const colours = Array.isArray(noise) ? noise : new Array(channels - 1).fill(noise);
+    return [...colours.slice(0, channels - 1), 0];
   }
 
   function checkSize(raster, width, height) {
@@ -189,5 +190,5 @@ const Engine = (() => {
     }
   }
 
-  return { DEFAULTS, Task, downscale };
+  return { Task, downscale };
 })();
