@@ -96,7 +96,8 @@ const Layouts = (() => {
 
     placeColumns(span, i) {
       const { xs, d } = this;
-      const [head, tail] = [xs.head[i], Math.fround(1 - xs.head[i + 1])];
+      const head = xs.head[i];
+      const tail = Math.fround(1 - xs.head[i + 1]);
       span.x0 = d * xs.first[i] - (head > 0 ? 1 : 0);
       span.x1 = d * xs.first[i + 1];
       span.right = tail;

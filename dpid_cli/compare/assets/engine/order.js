@@ -4,18 +4,22 @@
 // Every pixel that a window touches takes part.
 
 const Order = (() => {
-  function extremes(span, j) {
-    const { values, channels, stride, x0, x1, y0, y1 } = span;
-    let most = -Infinity;
-    let least = Infinity;
+  function largest({ values, channels, stride, x0, x1, y0, y1 }, j) {
+    let found = -Infinity;
     for (let y = y0; y < y1; y++) {
-      for (let x = x0, p = y * stride + x0 * channels + j; x < x1; x++, p += channels) {
-        const value = values[p];
-        if (value > most) most = value;
-        if (value < least) least = value;
-      }
+      const end = y * stride + x1 * channels;
+      for (let p = y * stride + x0 * channels + j; p < end; p += channels) if (values[p] > found) found = values[p];
     }
-    return [most, least];
+    return found;
+  }
+
+  function smallest({ values, channels, stride, x0, x1, y0, y1 }, j) {
+    let found = Infinity;
+    for (let y = y0; y < y1; y++) {
+      const end = y * stride + x1 * channels;
+      for (let p = y * stride + x0 * channels + j; p < end; p += channels) if (values[p] < found) found = values[p];
+    }
+    return found;
   }
 
   // How much of pixel k belongs to window i, in units of 1 / target pixel: a whole number.
@@ -38,8 +42,10 @@ const Order = (() => {
 
   // `span` holds the pixels of window i of a row. Of two values that are equally far, it is the mean.
   function value(rule, layout, span, row, i, j) {
-    const [most, least] = extremes(span, j);
-    if (rule !== "extremum") return rule === "max" ? most : least;
+    if (rule === "max") return largest(span, j);
+    if (rule === "min") return smallest(span, j);
+    const most = largest(span, j);
+    const least = smallest(span, j);
     const { width, height } = layout.raster;
     const excess = (most + least) * width * height - 2 * totalOf(layout, span, row, i, j);
     if (excess === 0) return Math.floor((most + least) / 2 + 0.5);

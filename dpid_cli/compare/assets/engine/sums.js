@@ -58,7 +58,8 @@ const Sums = (() => {
   // The sum of window i: of the columns plane[at], plane[at + 1], ... and the part of one before them.
   function folded(plane, at, straddler, xs, i, longest) {
     const p = xs.first[i + 1] - xs.first[i];
-    const [head, tail] = [xs.head[i], xs.head[i + 1]];
+    const head = xs.head[i];
+    const tail = xs.head[i + 1];
     if (p > longest) return inParts(plane, at, p, straddler, head, tail, longest);
     for (let k = 0; k < p; k++) line[k] = plane[at + k];
     let total = 0;
@@ -138,8 +139,10 @@ const Sums = (() => {
         let value = 0;
         for (let z = y; z < Math.min(y + 2, stop); z++) {
           const cover = Grid.coverage(ys, row, z);
-          const [left, right] = [values[(z * width + pixel) * channels + j], values[(z * width + next) * channels + j]];
-          const [a, b] = [round(cover * first), round(cover * second)];
+          const left = values[(z * width + pixel) * channels + j];
+          const right = values[(z * width + next) * channels + j];
+          const a = round(cover * first);
+          const b = round(cover * second);
           value = z === y ? fused(a, left, round(b * right)) : fused(b, right, fused(a, left, value));
         }
         total = round(total + value);
@@ -152,7 +155,8 @@ const Sums = (() => {
   function filterRow([upper, middle, lower], filters, bias, guide, at, w) {
     for (let i = 0; i < w; i++) {
       const f = filters[(i > 0 ? 2 : 0) + (i < w - 1 ? 1 : 0)];
-      const [left, right] = [i > 0 ? i - 1 : 0, i < w - 1 ? i + 1 : i];
+      const left = i > 0 ? i - 1 : 0;
+      const right = i < w - 1 ? i + 1 : i;
       const above = fused(f[2], upper[right], fused(f[0], upper[left], round(f[1] * upper[i])));
       const here = fused(f[5], middle[right], fused(f[3], middle[left], round(f[4] * middle[i])));
       const below = fused(f[8], lower[right], fused(f[6], lower[left], round(f[7] * lower[i])));

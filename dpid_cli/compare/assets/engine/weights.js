@@ -65,6 +65,11 @@ const Weights = (() => {
       this.u = new Float32Array(4);
       this.x = new Float32Array(4);
       this.scale = new Float32Array(4);
+      this.f = new Float32Array(4); // of a bunch: weights and their sums, and sums of weighted differences
+      this.g = new Float32Array(4);
+      this.e = new Float32Array(4);
+      this.first = new Float32Array(4);
+      this.before = new Float32Array(4);
       this.total = new Float32Array(4);
       this.weight = new Float32Array(4);
     }
@@ -87,19 +92,22 @@ const Weights = (() => {
       const { raster, reward, where, covers, u, x, scale } = this;
       const { channels } = raster;
       const { joint, distances, scaled, raised } = reward;
-      const [f, g, e] = [[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]];
-      const [first, before] = [[0, 0, 0, 0], [0, 0, 0, 0]];
+      const { f, g, e, first, before } = this;
+      f.fill(0);
       for (let q = 0; q < n; q++) {
         this.distance(where[q]);
         for (let k = 0; k < distances; k++) {
           const part = scaled ? Math.min(round(u[k] * scale[k]), 1) : u[k];
-          g[k] = round(covers[q] * raised(part));
-          f[k] = round(f[k] + g[k]);
+          g[k] = covers[q] * raised(part);
+          f[k] += g[k];
         }
         for (let j = 0; j < channels; j++) {
           const weight = joint ? g[0] : g[j];
-          if (q === 0) [first[j], before[j], e[j]] = [weight, x[j], round(weight * x[j])];
-          else if (q === 1) e[j] = fused(first[j], before[j], round(weight * x[j]));
+          if (q === 0) {
+            first[j] = weight;
+            before[j] = x[j];
+            e[j] = weight * x[j];
+          } else if (q === 1) e[j] = fused(first[j], before[j], round(weight * x[j]));
           else e[j] = fused(weight, x[j], e[j]);
         }
       }
