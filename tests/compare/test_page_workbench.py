@@ -14,7 +14,7 @@ from PIL import Image
 
 import dpid_cli
 from dpid_cli.compare.workbench import page as workbench_page
-from support.chromium import launched, open_image, opened, until
+from support.chromium import asked, launched, open_image, opened, until
 from support.command import pixels
 from support.engine import random_image
 
@@ -159,6 +159,26 @@ def test_large_images_are_shared_among_workers(page, folder):
         until(page, "state.ready")
         _, result = saved(page)
         assert np.array_equal(result, dpid_cli.downscale(source, scale=2.7, lambda_=lambda_))
+
+
+def test_older_requests_are_dropped(page, folder):
+    source = random_image(np.random.default_rng(5), 1400, 1400, 3)
+    Image.fromarray(source).save("large.png")
+    facts = asked(page, {}, folder / "large.png")
+    request = {"image": facts["image"], "size": [700, 700], "method": "dpid"}
+    answers = page.evaluate(
+        """async (requests) => {
+          const answers = await Promise.all(requests.map(ask));
+          return answers.map(({ dropped, pixels }) => (dropped ? null : Array.from(pixels)));
+        }""",
+        [
+            request | {"lambda": 0.9, "lane": "other"},
+            request | {"lambda": 0.8, "region": [0, 0, 9, 9]},
+            request | {"lambda": 0.7, "region": [5, 7, 50, 40]},
+        ],
+    )
+    wanted = dpid_cli.downscale(source, size=(700, 700), lambda_=0.7)[7:40, 5:50]
+    assert answers[1] is None and np.array_equal(answers[2], wanted.ravel())
 
 
 def test_the_automatic_lambda_is_that_of_the_library(page, folder, source):

@@ -58,7 +58,7 @@ def opened(browser: Any, address: str, **options: Any) -> Iterator[Any]:
 
 def until(page: Any, expression: str) -> None:
     """Wait until an expression is true; the policy of the page forbids Playwright's own way to wait."""
-    for _ in range(400):
+    for _ in range(2400):
         if page.evaluate(expression):
             return
         page.wait_for_timeout(25)
