@@ -18,6 +18,7 @@ _ENGINE = (
     "single", "grid", "sums", "filters", "weights", "quick", "order", "alpha", "automatic", "layout", "task",
     "png", "pngread", "open", "helpers", "serve",
 )  # fmt: skip
+_PAGE = ("state", "settings", "pixels", "view", "files", "hands")  # the parts of the page's own script
 _PAGES = (".html", ".htm")
 
 
@@ -51,9 +52,9 @@ def _hashed(text: str) -> str:
 
 def page(theme: str = "auto") -> str:
     """The page, which opens in `theme`: auto, light or dark."""
-    css = asset("page.css") + asset("workbench.css")
-    js = asset("worker.js") + asset("workbench.js")
-    return Template(asset("workbench.html")).substitute(
+    css = asset("page.css") + asset("workbench/page.css")
+    js = "\n".join([asset("worker.js"), *(asset(f"workbench/{name}.js") for name in _PAGE)])
+    return Template(asset("workbench/page.html")).substitute(
         theme=theme, policy=policy(css, js), css=css, js=js, engine=engine(), version=__version__
     )
 
