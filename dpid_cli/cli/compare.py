@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from dpid_cli.compare.runner import ComparisonRunner
 
 _OF_FIGURES = ("title", "theme", *figures.OF_SHEETS)
+_OF_EMPTY_PAGES = ("page", "theme", "overwrite", "quiet", "debug")
 
 
 OPTIONS = sections(
-    shared.INPUTS,
+    click.Argument(["inputs"], nargs=-1, metavar="INPUT...", type=click.Path()),
     *figures.with_widths(shared.size_options()),
     "Method",
     option("-m --method METHOD[:NAME=VALUE,...]", "Show this method with these parameters: see 'dpid "
@@ -48,6 +49,8 @@ OPTIONS = sections(
     option("--timing/--no-timing", "Measure times as well, which differ in every run.", default=True,
            shown="timing"),
     option("--csv PATH", "Write the metrics as CSV.", click.Path()),
+    option("--page PATH", "Write a page without an image, to open any image in and move lambda; needs no "
+           "INPUT.", click.Path()),
     shared.OVERWRITE,
     *shared.INPUT_LIMITS,
     "Running",
@@ -61,7 +64,14 @@ OPTIONS = sections(
 @click.command("compare", cls=Command, params=OPTIONS, no_args_is_help=True)
 @click.pass_context
 def compare_command(
-    ctx: click.Context, /, inputs: tuple[str, ...], as_json: bool, quiet: bool, debug: bool, **options: Any
+    ctx: click.Context,
+    /,
+    inputs: tuple[str, ...],
+    page: str | None,
+    as_json: bool,
+    quiet: bool,
+    debug: bool,
+    **options: Any,
 ) -> None:
     """Compare methods on images, side by side and by metrics.
 
@@ -75,7 +85,13 @@ def compare_command(
       dpid compare photo.jpg -s 4 --sweep lambda=0:2:0.25 -o page.html
       dpid compare photo.jpg -s 4 -m dpp --sweep lambda=0:2:1 --sweep alpha=0,1
       dpid compare photos/ -s 4 -o report.html
+      dpid compare --page dpid.html
     """
+    if page is not None:
+        _write_empty_page(ctx, page, options["theme"] or "auto", options["overwrite"], quiet)
+        return
+    if not inputs:
+        raise click.MissingParameter(ctx=ctx, param=ctx.command.params[0])
     runner = _runner(inputs, options, as_json)
     runner.check()
 
@@ -90,6 +106,22 @@ def compare_command(
             echo_path(str(runner.output))
     if failures:
         ctx.exit(2 if len(runner.paths) == 1 and isinstance(failures[0], ArgumentError) else 1)
+
+
+def _write_empty_page(ctx: click.Context, page: str, theme: str, overwrite: bool, quiet: bool) -> None:
+    """Write the page without an image; raise a usage error for what it does not use."""
+    from click.core import ParameterSource
+
+    from dpid_cli.compare.workbench import write_page
+
+    for parameter in ctx.command.params:
+        name = parameter.name or ""
+        if name not in _OF_EMPTY_PAGES and ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE:
+            label = "INPUT" if name == "inputs" else max(parameter.opts, key=len)
+            raise click.UsageError(f"{label} does nothing with --page: leave one of them out")
+    write_page(page, theme, overwrite)
+    if not quiet:
+        echo_path(page)
 
 
 def _refuse_unused(options: dict[str, Any], page: bool, measured: bool, as_json: bool) -> None:

@@ -1,0 +1,70 @@
+"""Write the page that downscales one's own images in a browser, and the scripts of its engine."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+from dpid_cli.errors import ArgumentError
+from dpid_cli.files.output import atomic, check_target
+from dpid_cli.files.storage import check_local
+from dpid_cli.version import __version__
+
+# The parts of the worker, each after those that it uses: downscaling, files, and messages.
+_ENGINE = (
+    "single", "grid", "sums", "filters", "weights", "quick", "order", "alpha", "automatic", "layout", "task",
+    "png", "pngread", "open", "helpers", "serve",
+)  # fmt: skip
+_PAGE = ("state", "settings", "pixels", "view", "files", "hands")  # the parts of the page's own script
+_PAGES = (".html", ".htm")
+
+
+def asset(name: str) -> str:
+    """The content of a file in ``assets``."""
+    return (files("dpid_cli.compare") / "assets" / name).read_text(encoding="utf-8")
+
+
+def engine() -> str:
+    """The script of the worker that downscales; it uses nothing of a page.
+
+    >>> "function downscale" in engine()
+    True
+    """
+    return "\n".join(asset(f"engine/{name}.js") for name in _ENGINE)
+
+
+def policy(css: str, js: str) -> str:
+    """What the page may do: use this style and script, run its worker, and load nothing."""
+    rules = (
+        f"default-src 'none'; style-src {_hashed(css)}; script-src {_hashed(js)}; worker-src blob:",
+        "base-uri 'none'; form-action 'none'",
+    )
+    return "; ".join(rules)
+
+
+def _hashed(text: str) -> str:
+    """How a policy names an element with this content."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def page(theme: str = "auto") -> str:
+    """The page, which opens in `theme`: auto, light or dark."""
+    css = asset("page.css") + asset("workbench/page.css")
+    js = "\n".join([asset("worker.js"), *(asset(f"workbench/{name}.js") for name in _PAGE)])
+    return Template(asset("workbench/page.html")).substitute(
+        theme=theme, policy=policy(css, js), css=css, js=js, engine=engine(), version=__version__
+    )
+
+
+def write_page(path: str, theme: str, overwrite: bool) -> None:
+    """Write the page; raise a `DpidError` if that cannot be done."""
+    check_local("--page", path)
+    target = Path(path)
+    if target.suffix.lower() not in _PAGES:
+        raise ArgumentError(f"--page: {path} has no suffix of a page: use a name like dpid.html")
+    check_target(target, [], [], overwrite)
+    with atomic(target, overwrite) as stream:
+        stream.write(page(theme).encode())
