@@ -1,0 +1,148 @@
+"use strict";
+
+// What is shown and where: zoom and position, all in whole screen pixels, and every change to them.
+
+const View = (() => {
+  const MOST_ZOOM = 64;
+  const canvas = $("view");
+  // zoom: screen pixels for a pixel of the output, a whole number or 1 divided by one; x, y: its corner.
+  const state = { left: 0, right: 0, mode: "swipe", split: 0.5, second: false, zoom: 1, x: 0, y: 0, place: 0 };
+  const listeners = [];
+
+  const onChange = (listener) => listeners.push(listener);
+
+  // Of what kind a change is: "look" changes which images and how, "move" only what part of them.
+  function changed(kind) {
+    Stage.draw();
+    for (const listener of listeners) listener(kind);
+  }
+
+  function paneWidth() {
+    return state.mode === "beside" ? canvas.width >> 1 : canvas.width;
+  }
+
+  function snapped(zoom) {
+    if (zoom >= 1) return Math.min(MOST_ZOOM, Math.round(zoom));
+    return 1 / Base.clamp(Math.round(1 / zoom), 1, MOST_ZOOM);
+  }
+
+  // The largest zoom that is not above this one.
+  function below(zoom) {
+    if (zoom >= 1) return Math.min(MOST_ZOOM, Math.floor(zoom));
+    return 1 / Math.min(MOST_ZOOM, Math.ceil(1 / zoom - 1e-9));
+  }
+
+  function next(by) {
+    const { zoom } = state;
+    if (by > 0) return zoom >= 1 ? zoom + 1 : 1 / (Math.round(1 / zoom) - 1);
+    return zoom > 1 ? zoom - 1 : 1 / (Math.round(1 / zoom) + 1);
+  }
+
+  // Some of the image always stays visible.
+  function kept(at, length, room) {
+    const least = Math.min(40, length, room);
+    return Math.round(Base.clamp(at, least - length, room - least));
+  }
+
+  function move(right, down) {
+    state.x = kept(state.x + right, Layers.width * state.zoom, paneWidth());
+    state.y = kept(state.y + down, Layers.height * state.zoom, canvas.height);
+    changed("move");
+  }
+
+  // The pixel under (x, y) stays there.
+  function zoomTo(zoom, x = paneWidth() / 2, y = canvas.height / 2) {
+    const before = state.zoom;
+    state.zoom = snapped(zoom);
+    state.x = Math.round(x - ((x - state.x) * state.zoom) / before);
+    state.y = Math.round(y - ((y - state.y) * state.zoom) / before);
+    move(0, 0);
+  }
+
+  function centre(x, y, zoom = state.zoom) {
+    state.zoom = snapped(zoom);
+    state.x = Math.round(paneWidth() / 2 - x * state.zoom);
+    state.y = Math.round(canvas.height / 2 - y * state.zoom);
+    move(0, 0);
+  }
+
+  // What lies in the middle, in pixels of the output.
+  function middle() {
+    return [(paneWidth() / 2 - state.x) / state.zoom, (canvas.height / 2 - state.y) / state.zoom];
+  }
+
+  function fit() {
+    centre(Layers.width / 2, Layers.height / 2, below(Math.min(paneWidth() / Layers.width, canvas.height / Layers.height)));
+  }
+
+  // A zoom at which a region nearly fills the view; its input, too, in whole pixels if that is near.
+  function zoomFor([left, top, right, bottom]) {
+    const zoom = below(Math.min((0.96 * paneWidth()) / (right - left), (0.96 * canvas.height) / (bottom - top)));
+    const scale = Layers.sourceWidth / Layers.width;
+    const even = zoom - (zoom % scale);
+    return Number.isInteger(scale) && even >= 0.75 * zoom ? even : zoom;
+  }
+
+  function goTo(region) {
+    const [left, top, right, bottom] = region;
+    centre((left + right) / 2, (top + bottom) / 2, zoomFor(region));
+  }
+
+  // The pixels of the output that are visible, as left, top, right, bottom.
+  function visible() {
+    const { x, y, zoom } = state;
+    const within = (at, most) => Base.clamp(at, 0, most);
+    return [
+      within(Math.floor(-x / zoom), Layers.width),
+      within(Math.floor(-y / zoom), Layers.height),
+      within(Math.ceil((paneWidth() - x) / zoom), Layers.width),
+      within(Math.ceil((canvas.height - y) / zoom), Layers.height),
+    ];
+  }
+
+  // The pixel of the output at a position on the canvas; null outside of it.
+  function pixelAt(x, y) {
+    if (state.mode === "beside" && x >= paneWidth()) x -= canvas.width - paneWidth();
+    const [column, row] = [Math.floor((x - state.x) / state.zoom), Math.floor((y - state.y) / state.zoom)];
+    return column >= 0 && row >= 0 && column < Layers.width && row < Layers.height ? [column, row] : null;
+  }
+
+  function choose(side, index) {
+    if (index < 0 || index >= Layers.all.length) return;
+    state[side] = index;
+    changed("look");
+  }
+
+  function swap() {
+    [state.left, state.right] = [state.right, state.left];
+    changed("look");
+  }
+
+  function setMode(mode) {
+    const whole = state.zoom * Layers.width <= paneWidth();
+    const [x, y] = middle();
+    Object.assign(state, { mode, second: false });
+    if (whole && state.zoom * Layers.width > paneWidth()) fit();
+    else centre(x, y);
+    changed("look");
+  }
+
+  function setSplit(part) {
+    state.split = Base.clamp(part, 0, 1);
+    changed("move");
+  }
+
+  function resize(columns, rows) {
+    if (columns === canvas.width && rows === canvas.height) return;
+    const [x, y] = middle();
+    canvas.width = Math.max(1, columns);
+    canvas.height = Math.max(1, rows);
+    $("stage").style.setProperty("--aspect", `${canvas.width} / ${canvas.height}`); // on paper, too
+    centre(x, y);
+  }
+
+  return {
+    canvas, centre, changed, choose, fit, goTo, middle, move, next, onChange, paneWidth, pixelAt, resize, setMode, setSplit, state, swap, visible,
+    zoomTo,
+  };
+})();
