@@ -51,7 +51,7 @@ const Table = (() => {
       $("more-numbers").setAttribute("aria-expanded", String(isOpen));
     });
     if ($("numbers-section")) {
-      $("numbers-section").classList.remove("all");
+      $("numbers-section").classList.replace("all", "scripted");
       $("more-numbers")?.removeAttribute("hidden");
       choose("everywhere");
     }

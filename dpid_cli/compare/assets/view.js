@@ -4,6 +4,7 @@
 
 const View = (() => {
   const MOST_ZOOM = 64;
+  const PLACE_ZOOM = 10; // of places, in pixels of the page: larger pixels are hard to recognise anything in
   const canvas = $("view");
   // zoom: screen pixels for a pixel of the output, a whole number or 1 divided by one; x, y: its corner.
   const state = { left: 0, right: 0, mode: "swipe", split: 0.5, second: false, zoom: 1, x: 0, y: 0, place: 0 };
@@ -75,9 +76,10 @@ const View = (() => {
     centre(Layers.width / 2, Layers.height / 2, below(Math.min(paneWidth() / Layers.width, canvas.height / Layers.height)));
   }
 
-  // A zoom at which a region nearly fills the view; its input, too, in whole pixels if that is near.
+  // A zoom at which a region fits into the view; its input, too, in whole pixels if that is near.
   function zoomFor([left, top, right, bottom]) {
-    const zoom = below(Math.min((0.96 * paneWidth()) / (right - left), (0.96 * canvas.height) / (bottom - top)));
+    const fitting = Math.min((0.96 * paneWidth()) / (right - left), (0.96 * canvas.height) / (bottom - top));
+    const zoom = below(Math.min(fitting, PLACE_ZOOM * Base.ratio()));
     const scale = Layers.sourceWidth / Layers.width;
     const even = zoom - (zoom % scale);
     return Number.isInteger(scale) && even >= 0.75 * zoom ? even : zoom;
