@@ -4,6 +4,7 @@
 
 const Hands = (() => {
   const NOTCH = 240; // of ctrl and wheel, in pixels, that doubles the zoom
+  const SLOP = 6; // pixels of the page that a finger moves before it drags
   const pointers = new Map();
   let [drag, pinch, wheel, idle] = [null, null, null, 0];
 
@@ -28,34 +29,39 @@ const Hands = (() => {
     if (event.pointerType === "mouse" && event.button !== 0) return;
     View.canvas.setPointerCapture(event.pointerId);
     pointers.set(event.pointerId, placeOf(event));
-    if (pointers.size === 1) drag = placeOf(event);
-    if (pointers.size === 2) pinch = { ...spread(), zoom: View.state.zoom };
+    if (pointers.size === 1) drag = { at: placeOf(event), isTouch: event.pointerType === "touch" };
+    if (pointers.size === 2) {
+      const { middle, distance } = spread();
+      pinch = { point: View.pointAt(...middle), distance, zoom: View.state.zoom };
+    }
   }
 
   function onMove(event) {
-    const at = placeOf(event);
-    Readout.show(View.pixelAt(...at));
     if (!pointers.has(event.pointerId)) return;
+    const at = placeOf(event);
     pointers.set(event.pointerId, at);
     if (pointers.size === 2) onPinch();
-    else if (pointers.size === 1 && drag) {
-      View.move(Math.round(at[0]) - Math.round(drag[0]), Math.round(at[1]) - Math.round(drag[1]));
-      drag = at;
-    }
+    else if (pointers.size === 1 && drag) onDrag(at);
+  }
+
+  // A finger that moves up or down first is about to scroll the page.
+  function onDrag(at) {
+    const [right, down] = [0, 1].map((axis) => Math.round(at[axis]) - Math.round(drag.at[axis]));
+    if (drag.isTouch && Math.abs(right) < Math.max(SLOP * Base.ratio(), Math.abs(down))) return;
+    drag = { at, isTouch: false };
+    View.move(right, down);
   }
 
   // What was between the fingers stays there, while they part and while they move together.
   function onPinch() {
     const { middle, distance } = spread();
-    View.move(Math.round(middle[0]) - Math.round(pinch.middle[0]), Math.round(middle[1]) - Math.round(pinch.middle[1]));
-    pinch.middle = middle;
-    View.zoomTo((pinch.zoom * distance) / pinch.distance, ...middle);
+    View.hold(pinch.point, ...middle, (pinch.zoom * distance) / pinch.distance);
   }
 
   function onUp(event) {
     pointers.delete(event.pointerId);
     pinch = null;
-    drag = pointers.size === 1 ? [...pointers.values()][0] : null;
+    drag = pointers.size === 1 ? { at: [...pointers.values()][0], isTouch: false } : null;
   }
 
   // As far as the wheel turns, or two fingers part on a touch pad.
@@ -87,6 +93,7 @@ const Hands = (() => {
     for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, onUp);
     // Two fingers belong to the image, even where one scrolls the page.
     canvas.addEventListener("touchmove", (event) => event.touches.length > 1 && event.preventDefault(), { passive: false });
+    for (const name of ["pointermove", "pointerdown"]) $("stage").addEventListener(name, (event) => Readout.show(View.pixelAt(...placeOf(event))));
     $("stage").addEventListener("wheel", onWheel, { passive: false });
     canvas.addEventListener("dblclick", (event) => View.zoomTo(2 * View.state.zoom, ...inPane(placeOf(event))));
     $("divider").addEventListener("pointerdown", onDivider);

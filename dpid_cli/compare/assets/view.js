@@ -51,25 +51,31 @@ const View = (() => {
     changed("move");
   }
 
-  // The pixel under (x, y) stays there.
-  function zoomTo(zoom, x = paneWidth() / 2, y = canvas.height / 2) {
-    const before = state.zoom;
+  // The point at a position on the canvas, in pixels of the output.
+  function pointAt(x, y) {
+    return [(x - state.x) / state.zoom, (y - state.y) / state.zoom];
+  }
+
+  // Bring a point, in pixels of the output, to a position on the canvas.
+  function hold([column, row], x, y, zoom) {
     state.zoom = snapped(zoom);
-    state.x = Math.round(x - ((x - state.x) * state.zoom) / before);
-    state.y = Math.round(y - ((y - state.y) * state.zoom) / before);
+    state.x = Math.round(x - column * state.zoom);
+    state.y = Math.round(y - row * state.zoom);
     move(0, 0);
   }
 
-  function centre(x, y, zoom = state.zoom) {
-    state.zoom = snapped(zoom);
-    state.x = Math.round(paneWidth() / 2 - x * state.zoom);
-    state.y = Math.round(canvas.height / 2 - y * state.zoom);
-    move(0, 0);
+  // The point at (x, y) stays there.
+  function zoomTo(zoom, x = paneWidth() / 2, y = canvas.height / 2) {
+    hold(pointAt(x, y), x, y, zoom);
+  }
+
+  function centre(column, row, zoom = state.zoom) {
+    hold([column, row], paneWidth() / 2, canvas.height / 2, zoom);
   }
 
   // What lies in the middle, in pixels of the output.
   function middle() {
-    return [(paneWidth() / 2 - state.x) / state.zoom, (canvas.height / 2 - state.y) / state.zoom];
+    return pointAt(paneWidth() / 2, canvas.height / 2);
   }
 
   function fit() {
@@ -105,7 +111,7 @@ const View = (() => {
   // The pixel of the output at a position on the canvas; null outside of it.
   function pixelAt(x, y) {
     if (state.mode === "beside" && x >= paneWidth()) x -= canvas.width - paneWidth();
-    const [column, row] = [Math.floor((x - state.x) / state.zoom), Math.floor((y - state.y) / state.zoom)];
+    const [column, row] = pointAt(x, y).map(Math.floor);
     return column >= 0 && row >= 0 && column < Layers.width && row < Layers.height ? [column, row] : null;
   }
 
@@ -144,7 +150,7 @@ const View = (() => {
   }
 
   return {
-    canvas, centre, changed, choose, fit, goTo, middle, move, next, onChange, paneWidth, pixelAt, resize, setMode, setSplit, state, swap, visible,
-    zoomTo,
+    canvas, centre, changed, choose, fit, goTo, hold, middle, move, next, onChange, paneWidth, pixelAt, pointAt, resize, setMode, setSplit, state,
+    swap, visible, zoomTo,
   };
 })();
