@@ -26,14 +26,29 @@ SCALE = 4
 def test_box_against_dpid_at_a_place_comes_first(page, results):
     assert chosen(page) == ("box", "dpid, λ = 1")
     now = state(page)
-    width, height = page.evaluate("[View.canvas.width, View.canvas.height]")
-    corners = [now["x"] + 10 * now["zoom"], now["x"] + 30 * now["zoom"]]
-    assert abs(sum(corners) / 2 - width / 2) <= 1 and corners[0] >= 0 and corners[1] <= width
-    assert abs(now["y"] + 20 * now["zoom"] - height / 2) <= 1
     assert now["zoom"] == 8  # the input, too, in whole pixels
+    width, height = page.evaluate("[View.canvas.width, View.canvas.height]")
+    assert now["x"] == (width - 479) // 2 and now["y"] == (height - 319) // 2  # all of it fits
+    at = now["x"] + 20 * now["zoom"]  # the middle of the place
+    assert now["split"] * width == pytest.approx(at)
     seen = shown(page)
-    assert agree(seen[:, : width // 2 - 3], expected(page, results["box"])[:, : width // 2 - 3])
-    assert agree(seen[:, width // 2 + 3 :], expected(page, results["dpid, λ = 1"])[:, width // 2 + 3 :])
+    assert agree(seen[:, : at - 3], expected(page, results["box"])[:, : at - 3])
+    assert agree(seen[:, at + 3 :], expected(page, results["dpid, λ = 1"])[:, at + 3 :])
+
+
+def test_places_at_the_border_leave_no_gap(opened, paged):
+    image = np.random.default_rng(2).integers(0, 256, (400, 800, 3), np.uint8)
+    page = opened(paged(image, "-s 2 -m box -m max --no-metrics --crop 0,0,40,40 --crop 760,360,40,40"))
+    for letter, corner in (("A", (0, 0)), ("B", (400, 200))):
+        page.click(f"#regions button >> text={letter}")
+        left, top, right, bottom = page.evaluate("View.visible()")
+        now = state(page)
+        width, height = page.evaluate("[View.canvas.width, View.canvas.height]")
+        if letter == "A":
+            assert (left, top, now["x"], now["y"]) == (0, 0, 0, 0)
+        else:
+            assert (right, bottom) == corner
+            assert (now["x"] + 400 * now["zoom"], now["y"] + 200 * now["zoom"]) == (width, height)
     assert "plain average" in page.inner_text("#lead") and "Drag the line" in page.inner_text("#lead")
 
 
@@ -207,6 +222,7 @@ def test_grids_have_two_sliders(opened, paged, source):
 
 def test_keys(page):
     choose(page, "box", "dpid, λ = 0.5")
+    page.evaluate("View.setSplit(0.5)")
     page.focus("#view")
     page.keyboard.press("x")
     assert chosen(page) == ("dpid, λ = 0.5", "box")
@@ -238,6 +254,7 @@ def test_keys(page):
 
 
 def test_the_divider_by_keyboard_and_mouse(page):
+    page.evaluate("View.setSplit(0.5)")
     page.focus("#divider")
     for key, part in (("ArrowLeft", 0.49), ("PageUp", 0.59), ("Home", 0), ("End", 1)):
         page.keyboard.press(key)

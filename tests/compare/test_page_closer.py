@@ -239,5 +239,5 @@ def test_a_wrong_checksum_is_told(opened, written, tmp_path):
 
 def test_no_alert_without_damage(page, results):
     assert not page.is_visible("#alert")
-    half = page.evaluate("View.canvas.width / 2 - 3")
-    assert agree(shown(page)[:, : int(half)], expected(page, results["box"])[:, : int(half)])
+    page.evaluate("View.setSplit(1)")
+    assert agree(shown(page), expected(page, results["box"]))

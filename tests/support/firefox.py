@@ -46,6 +46,7 @@ class Firefox:
         profile.mkdir(parents=True)
         (profile / "user.js").write_text(text)
         words = [FIREFOX, "--headless", "--marionette", "--no-remote", "--profile", str(profile)]
+        words += ["--remote-allow-system-access"]  # for the console
         environment = os.environ | {"MOZ_HEADLESS_WIDTH": "1600", "MOZ_HEADLESS_HEIGHT": "1400"}
         self.process = subprocess.Popen(
             words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment

@@ -6,7 +6,7 @@ const Hands = (() => {
   const NOTCH = 240; // of ctrl and wheel, in pixels, that doubles the zoom
   const SLOP = 6; // pixels of the page that a finger moves before it drags
   const pointers = new Map();
-  let [drag, pinch, wheel, idle] = [null, null, null, 0];
+  let [act, wheel, idle] = [null, null, 0]; // what a movement does
 
   function placeOf(event) {
     const box = View.canvas.getBoundingClientRect();
@@ -26,42 +26,46 @@ const Hands = (() => {
   }
 
   function onDown(event) {
-    if (event.pointerType === "mouse" && event.button !== 0) return;
-    View.canvas.setPointerCapture(event.pointerId);
-    pointers.set(event.pointerId, placeOf(event));
-    if (pointers.size === 1) drag = { at: placeOf(event), isTouch: event.pointerType === "touch" };
-    if (pointers.size === 2) {
-      const { middle, distance } = spread();
-      pinch = { point: View.pointAt(...middle), distance, zoom: View.state.zoom };
-    }
+    const isDivider = $("divider").contains(event.target);
+    if ((event.target !== View.canvas && !isDivider) || (event.pointerType === "mouse" && event.button !== 0)) return;
+    (isDivider ? $("divider") : View.canvas).setPointerCapture(event.pointerId);
+    const at = placeOf(event);
+    pointers.set(event.pointerId, at);
+    if (pointers.size === 1) act = isDivider ? follow : dragFrom(at, event.pointerType === "touch");
+    if (pointers.size === 2) act = pinchFrom(spread());
   }
 
   function onMove(event) {
     if (!pointers.has(event.pointerId)) return;
-    const at = placeOf(event);
-    pointers.set(event.pointerId, at);
-    if (pointers.size === 2) onPinch();
-    else if (pointers.size === 1 && drag) onDrag(at);
-  }
-
-  // A finger that moves up or down first is about to scroll the page.
-  function onDrag(at) {
-    const [right, down] = [0, 1].map((axis) => Math.round(at[axis]) - Math.round(drag.at[axis]));
-    if (drag.isTouch && Math.abs(right) < Math.max(SLOP * Base.ratio(), Math.abs(down))) return;
-    drag = { at, isTouch: false };
-    View.move(right, down);
-  }
-
-  // What was between the fingers stays there, while they part and while they move together.
-  function onPinch() {
-    const { middle, distance } = spread();
-    View.hold(pinch.point, ...middle, (pinch.zoom * distance) / pinch.distance);
+    pointers.set(event.pointerId, placeOf(event));
+    if (pointers.size <= 2) act?.(placeOf(event));
   }
 
   function onUp(event) {
-    pointers.delete(event.pointerId);
-    pinch = null;
-    drag = pointers.size === 1 ? { at: [...pointers.values()][0], isTouch: false } : null;
+    if (!pointers.delete(event.pointerId)) return;
+    act = pointers.size === 1 ? dragFrom([...pointers.values()][0], false) : null;
+  }
+
+  const follow = ([x]) => View.setSplit(x / View.canvas.width);
+
+  // A finger that moves up or down first is about to scroll the page.
+  function dragFrom(before, isTouch) {
+    return (at) => {
+      const [right, down] = [0, 1].map((axis) => Math.round(at[axis]) - Math.round(before[axis]));
+      if (isTouch && Math.abs(right) < Math.max(SLOP * Base.ratio(), Math.abs(down))) return;
+      isTouch = false;
+      before = at;
+      View.move(right, down);
+    };
+  }
+
+  // What was between the fingers stays there, while they part and while they move together.
+  function pinchFrom({ middle, distance }) {
+    const [point, zoom] = [View.pointAt(...middle), View.state.zoom];
+    return () => {
+      const now = spread();
+      View.hold(point, ...now.middle, (zoom * now.distance) / distance);
+    };
   }
 
   // As far as the wheel turns, or two fingers part on a touch pad.
@@ -76,27 +80,16 @@ const Hands = (() => {
     idle = setTimeout(() => (wheel = null), 400);
   }
 
-  function onDivider(event) {
-    if (event.pointerType === "mouse" && event.button !== 0) return;
-    const divider = $("divider");
-    divider.setPointerCapture(event.pointerId);
-    const follow = (moved) => View.setSplit(placeOf(moved)[0] / View.canvas.width);
-    const end = () => divider.removeEventListener("pointermove", follow);
-    divider.addEventListener("pointermove", follow);
-    for (const name of ["pointerup", "pointercancel"]) divider.addEventListener(name, end, { once: true });
-  }
-
   function listen() {
-    const { canvas } = View;
-    canvas.addEventListener("pointerdown", onDown);
-    canvas.addEventListener("pointermove", onMove);
-    for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, onUp);
+    const stage = $("stage");
+    stage.addEventListener("pointerdown", onDown);
+    stage.addEventListener("pointermove", onMove);
+    for (const name of ["pointerup", "pointercancel"]) stage.addEventListener(name, onUp);
     // Two fingers belong to the image, even where one scrolls the page.
-    canvas.addEventListener("touchmove", (event) => event.touches.length > 1 && event.preventDefault(), { passive: false });
-    for (const name of ["pointermove", "pointerdown"]) $("stage").addEventListener(name, (event) => Readout.show(View.pixelAt(...placeOf(event))));
-    $("stage").addEventListener("wheel", onWheel, { passive: false });
-    canvas.addEventListener("dblclick", (event) => View.zoomTo(2 * View.state.zoom, ...inPane(placeOf(event))));
-    $("divider").addEventListener("pointerdown", onDivider);
+    stage.addEventListener("touchmove", (event) => event.touches.length > 1 && event.preventDefault(), { passive: false });
+    for (const name of ["pointermove", "pointerdown"]) stage.addEventListener(name, (event) => Readout.show(View.pixelAt(...placeOf(event))));
+    stage.addEventListener("wheel", onWheel, { passive: false });
+    View.canvas.addEventListener("dblclick", (event) => View.zoomTo(2 * View.state.zoom, ...inPane(placeOf(event))));
   }
 
   return { listen };

@@ -12,7 +12,7 @@ const Overview = (() => {
     const room = $("side").clientWidth * Base.ratio() - 2 * margin;
     const tallest = Math.round(200 * Base.ratio()) - 2 * margin;
     const wanted = Math.min(room / Layers.width, tallest / Layers.height);
-    zoom = wanted >= 1 ? Math.floor(wanted) : wanted;
+    zoom = wanted >= 1 ? Math.floor(wanted) : Math.max(wanted, 1 / 256);
     canvas.width = Math.max(1, Math.floor(Layers.width * zoom)) + 2 * margin;
     canvas.height = Math.max(1, Math.floor(Layers.height * zoom)) + 2 * margin;
     canvas.style.width = `${canvas.width / Base.ratio()}px`;

@@ -4,21 +4,24 @@
 
 (() => {
   function fitCanvas(entry) {
-    const box = entry?.devicePixelContentBoxSize?.[0];
+    const box = entry.devicePixelContentBoxSize?.[0];
     const [columns, rows] = box
       ? [box.inlineSize, box.blockSize]
-      : [Math.round(View.canvas.clientWidth * Base.ratio()), Math.round(View.canvas.clientHeight * Base.ratio())];
+      : [View.canvas.clientWidth, View.canvas.clientHeight].map((side) => Math.round(side * devicePixelRatio));
+    Base.measure(columns, entry.contentRect.width);
     View.resize(columns, rows);
   }
 
-  function observe() {
-    const observer = new ResizeObserver(([entry]) => fitCanvas(entry));
-    try {
-      observer.observe(View.canvas, { box: "device-pixel-content-box" });
-    } catch {
-      observer.observe(View.canvas); // this browser reports rounded sizes only
-    }
-    addEventListener("resize", Overview.draw);
+  // Give the canvas as many pixels as it has on the screen, now and whenever that changes.
+  function sized() {
+    return new Promise((resolve) => {
+      const observer = new ResizeObserver(([entry]) => resolve(fitCanvas(entry)));
+      try {
+        observer.observe(View.canvas, { box: "device-pixel-content-box" });
+      } catch {
+        observer.observe(View.canvas); // this browser reports rounded sizes only
+      }
+    });
   }
 
   function showPlace() {
@@ -66,8 +69,8 @@
 
   async function start() {
     let isShown = false;
-    fitCanvas();
     View.state.left = View.state.right = -1;
+    await sized();
     await Layers.load(() => {
       if (isShown || ![data.first.left, data.first.right].every((key) => Layers.all[Layers.indexOf(key)]?.image)) return;
       isShown = true;
@@ -85,7 +88,7 @@
     Choices.setMode("swipe");
     Address.read();
     Address.listen();
-    observe();
+    addEventListener("resize", Overview.draw);
     warn();
     View.changed("look");
     document.documentElement.dataset.ready = "";

@@ -32,8 +32,9 @@ const Strip = (() => {
 
   function item(layer, index) {
     const key = Base.element("kbd", { textContent: layer.isInput ? "I" : digit(index) });
-    const name = Base.element("span", { className: "name" });
-    const button = Base.element("button", { type: "button", className: "item", tabIndex: -1 }, Base.element("canvas"), Base.element("span", { className: "caption" }, key, " ", name));
+    const [name, detail] = ["name", "detail"].map((className) => Base.element("span", { className }));
+    const caption = Base.element("span", { className: "caption" }, key, " ", name, detail);
+    const button = Base.element("button", { type: "button", className: "item", tabIndex: -1 }, Base.element("canvas"), caption);
     button.addEventListener("click", (event) => pin(event, button, index));
     button.addEventListener("pointermove", (event) => (button.dataset.half = half(event, button)));
     button.addEventListener("pointerleave", () => delete button.dataset.half);
@@ -58,7 +59,8 @@ const Strip = (() => {
       const index = Number(button.dataset.index);
       const layer = Layers.all[index];
       button.hidden = layer.isLive && !layer.method;
-      button.querySelector(".name").textContent = layer.label;
+      button.querySelector(".name").textContent = layer.method ?? layer.label;
+      button.querySelector(".detail").textContent = layer.detail ?? "";
       button.classList.toggle("is-left", index === left);
       button.classList.toggle("is-right", index === right);
       const shown = [index === left && "left", index === right && "right"].filter(Boolean).join(" and ");

@@ -91,9 +91,20 @@ const View = (() => {
     return Number.isInteger(scale) && even >= 0.75 * zoom ? even : zoom;
   }
 
+  // Where an image lies best: without a gap if it is larger than the view, else in the middle.
+  function filling(at, length, room) {
+    return length > room ? Base.clamp(at, room - length, 0) : Math.round((room - length) / 2);
+  }
+
+  // Show a region, as near to the middle as the image has room, with the divider on it.
   function goTo(region) {
-    const [left, top, right, bottom] = region;
-    centre((left + right) / 2, (top + bottom) / 2, zoomFor(region));
+    const [column, row] = [(region[0] + region[2]) / 2, (region[1] + region[3]) / 2];
+    const zoom = zoomFor(region);
+    state.zoom = zoom;
+    state.x = filling(Math.round(paneWidth() / 2 - column * zoom), Layers.width * zoom, paneWidth());
+    state.y = filling(Math.round(canvas.height / 2 - row * zoom), Layers.height * zoom, canvas.height);
+    state.split = Base.clamp((state.x + column * zoom) / paneWidth(), 0, 1);
+    move(0, 0);
   }
 
   // The pixels of the output that are visible, as left, top, right, bottom.

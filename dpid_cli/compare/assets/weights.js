@@ -87,12 +87,12 @@ const Weights = (() => {
     $("window").hidden = !weights;
     if (!weights) return;
     const [xs, ys] = windows(column, row);
-    const cell = Math.max(4, Math.floor((Base.ratio() * 144) / Math.max(xs.parts.length, ys.parts.length)));
+    const cell = Math.max(4, Math.floor((Base.ratio() * 112) / Math.max(xs.parts.length, ys.parts.length)));
     draw(weights, xs, ys, cell);
     const most = Math.max(...weights.flat());
     const count = xs.parts.length * ys.parts.length;
     $("weights-caption").textContent =
-      `Input below pixel ${column}, ${row}: the larger a dot, the more the pixel counts in ${Layers.named(layer)}. ` +
+      `Input below pixel ${column}, ${row}. Dots: weights in ${Layers.named(layer)}. ` +
       `The largest share is ${Base.rounded(100 * most, 1)} %, in box ${Base.rounded(100 / count, 1)} %.`;
   }
 
