@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dpid_cli.compare.intensities import Bytes, as_bytes
 from dpid_cli.pictures import Picture, write
 from dpid_cli.pictures.formats import COMPACT, FALLBACK
 
+Bytes = NDArray[np.uint8]
 Plane = NDArray[np.int16]
 
 TILE = 32  # side of the tiles that choose a predictor, in pixels
@@ -51,7 +51,7 @@ def packed(pixels: Bytes) -> dict[str, Any]:
         "channels": channels,
         "mixed": mixed,
         "counts": [stream.size for stream in streams],
-        "crc": zlib.crc32(np.ascontiguousarray(pixels)),
+        "crc": zlib.crc32(pixels.tobytes()),
         "text": as_text(_deflated(streams)),
     }
 
@@ -155,9 +155,8 @@ def as_text(data: bytes) -> str:
     return "".join(parts)
 
 
-def preview(picture: Picture) -> str:
-    """A picture as a data URL, with losses, in the compact format if it stores images so large."""
-    pixels = as_bytes(picture)
+def preview(pixels: Bytes) -> str:
+    """Pixels (H, W, 3 or 4) as a lossy data URL, in the compact format if it stores images so large."""
     plain = Picture(pixels, pixels.shape[2] == 4, None)
     fits = max(plain.size) <= COMPACT.max_side
     format_ = replace(COMPACT, options=dict(_PREVIEW)) if fits else FALLBACK

@@ -12,8 +12,7 @@ from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING
 
-from dpid_cli.compare.embedding import compressed, preview
-from dpid_cli.compare.page_data import data_of, in_srgb, name_of, shrunk
+from dpid_cli.compare.embedding import compressed
 from dpid_cli.compare.page_table import Row, section_of, summary_of
 from dpid_cli.compare.table import summary
 from dpid_cli.compare.variants import Variant
@@ -21,8 +20,8 @@ from dpid_cli.downscaling.sizes import Size
 from dpid_cli.version import __version__
 
 if TYPE_CHECKING:
-    from dpid_cli.compare.comparison import Comparison
     from dpid_cli.compare.metrics import Numbers
+    from dpid_cli.compare.page_data import PageData
 
 # The parts of the script in the order in which they run: each uses those before it when it loads, and all
 # others when it is called.
@@ -31,7 +30,6 @@ SCRIPTS = (
     "readout.js", "live.js", "sliders.js", "strip.js", "overview.js", "choices.js", "hands.js", "keys.js",
     "address.js", "table.js", "start.js",
 )  # fmt: skip
-_THUMBNAIL = 240  # longer side, in pixels
 
 
 @dataclass(frozen=True)
@@ -50,8 +48,14 @@ def template(name: str) -> str:
 
 
 def script() -> str:
-    """The script of a page, put together from its parts."""
-    return "\n".join(template(name) for name in SCRIPTS)
+    """The script of a page, put together from its parts, without indentation and comments."""
+    lines = (line.strip() for name in SCRIPTS for line in template(name).splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
+
+
+def style() -> str:
+    """The style of pages, in one line."""
+    return " ".join(template("page.css").split())
 
 
 def policy(css: str, *scripts: str) -> str:
@@ -67,24 +71,20 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def page_of(comparison: Comparison, title: str, theme: str, back: str = "", plain: bool = False) -> str:
-    """The page of one image; it opens in `theme` (auto, light or dark), and links to the index at `back`.
-
-    `plain` says whether the methods see the pixels as the page shows them (`page_data.is_plain`).
-    """
-    data = data_of(comparison, plain)
-    css, loader, js = template("page.css"), template("loader.js"), script()
+def page_of(data: PageData, title: str, theme: str, back: str = "") -> str:
+    """The page of one image; it opens in `theme` (auto, light or dark), and links to the index at `back`."""
+    css, loader, js = style(), template("loader.js"), script()
     text, length = compressed(js)
-    (width, height), (small_width, small_height) = comparison.picture.size, comparison.size
+    (width, height), (small_width, small_height) = data.values["source"], data.values["size"]
     scale = f"{width / small_width:.3g}× smaller"
     return Template(template("page.html")).substitute(
         theme=theme,
         policy=escape(policy(css, loader, js)),
-        title=escape(title or name_of(comparison.source)),
+        title=escape(title),
         facts=escape(f"{width}×{height} → {small_width}×{small_height} pixels, {scale}"),
         lead=escape(data.lead),
         back=f'<p><a href="{escape(back)}">All images</a></p>\n' if back else "",
-        numbers=section_of(comparison),
+        numbers=section_of(data.tables),
         footnote=escape(data.footnote),
         version=__version__,
         css=css,
@@ -98,14 +98,6 @@ def page_of(comparison: Comparison, title: str, theme: str, back: str = "", plai
 
 def _counted(count: int) -> str:
     return "one variant" if count == 1 else f"{count} variants"
-
-
-def thumbnail(comparison: Comparison) -> tuple[str, Size]:
-    """A thumbnail of the input as a data URL, and its size."""
-    width, height = comparison.picture.size
-    part = min(1.0, _THUMBNAIL / max(width, height))
-    size = max(1, round(width * part)), max(1, round(height * part))
-    return preview(in_srgb(shrunk(comparison.picture, size), comparison.source)), size
 
 
 def index_of(
@@ -130,7 +122,7 @@ def index_of(
         for entry in entries
     )
     errors = "".join(f"<li>{escape(line)}</li>" for line in failed)
-    css = template("page.css")
+    css = style()
     return Template(template("index.html")).substitute(
         theme=theme,
         policy=escape(policy(css)),

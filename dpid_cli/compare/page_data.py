@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dpid_cli.compare.embedding import Bytes, packed, preview
-from dpid_cli.compare.intensities import as_bytes, looks_like_srgb
+from dpid_cli.compare.embedding import packed, preview
+from dpid_cli.compare.intensities import Array, Bytes, as_bytes, intensities, looks_like_srgb
+from dpid_cli.compare.metrics import Yardstick
+from dpid_cli.compare.page_table import PLAIN, Row, Table
 from dpid_cli.compare.regions import Region
 from dpid_cli.compare.sheet import LETTERS
+from dpid_cli.compare.table import cells_of
 from dpid_cli.compare.variants import Variant, symbol
 from dpid_cli.convert.recipe import labelled
 from dpid_cli.convert.rendering import downscale_picture
@@ -25,12 +28,14 @@ from dpid_cli.pictures import Picture, icc
 
 if TYPE_CHECKING:
     from dpid_cli.compare.comparison import Comparison
+    from dpid_cli.compare.metrics import Numbers
     from dpid_cli.convert.recipe import Recipe
     from dpid_cli.downscaling.sizes import Size
 
 BOX = "box"  # key of the plain box filter among the layers
 # Pixels: embed the input without loss up to, its places up to, and a preview of at least.
 _EXACT_INPUT, _EXACT_PLACES, _LARGEST_PREVIEW = 1_000_000, 4_000_000, 4_000_000
+_THUMBNAIL = 240  # longer side, in pixels
 _RANGES = {"lambda": (0, 2), "alpha": (0, 1), "epsilon": (0, 0.2)}  # of sliders that compute
 
 
@@ -41,6 +46,7 @@ class PageData:
     values: Mapping[str, Any]
     lead: str
     footnote: str
+    tables: Sequence[Table]  # none if nothing was measured
 
 
 def name_of(source: str) -> str:
@@ -79,7 +85,44 @@ def data_of(comparison: Comparison, plain: bool) -> PageData:
         "first": first,
         "live": plain and embedded.is_computable,
     }
-    return PageData(values, _lead(first, layers), embedded.footnote())
+    return PageData(values, _lead(first, layers), embedded.footnote(), _tables(comparison))
+
+
+def _tables(comparison: Comparison) -> list[Table]:
+    """The numbers everywhere, and the plain ones at each place."""
+    if not comparison.numbers:
+        return []
+    variants = [result.variant for result in comparison.results]
+
+    def rows(numbers: Sequence[Numbers], count: int | None) -> list[Row]:
+        pairs = zip(variants, numbers, strict=True)
+        return [Row(variant.word, variant.label, cells_of(own)[:count]) for variant, own in pairs]
+
+    places = zip(LETTERS, comparison.regions, strict=False)
+    return [
+        Table("everywhere", "Everywhere", rows(comparison.numbers, None)),
+        *(Table(letter, f"At {letter}", rows(_numbers_at(comparison, at), PLAIN)) for letter, at in places),
+    ]
+
+
+def _numbers_at(comparison: Comparison, region: Region) -> list[Numbers]:
+    """The numbers of all outputs within a region, without times."""
+
+    def cut(picture: Picture, part: Region) -> Array:
+        return intensities(replace(picture, pixels=part.cut(picture.pixels)))
+
+    below = region.on(comparison.size, comparison.picture.size)
+    yardstick = Yardstick(cut(comparison.picture, below), cut(comparison.box, region))
+    return [yardstick.measure(cut(result.picture, region)) for result in comparison.results]
+
+
+def thumbnail(comparison: Comparison) -> tuple[str, Size]:
+    """A thumbnail of the input as a data URL, and its size."""
+    width, height = comparison.picture.size
+    part = min(1.0, _THUMBNAIL / max(width, height))
+    size = max(1, round(width * part)), max(1, round(height * part))
+    small = in_srgb(_shrunk(comparison.picture, size), called(comparison.source))
+    return preview(as_bytes(small)), size
 
 
 class _Embedded:
@@ -142,7 +185,7 @@ class _Embedded:
             {"at": (part.left, part.top), "packed": packed(self._with_channels(part.cut(pixels)))}
             for part in self.parts
         ]
-        return {"label": "input", "preview": preview(self.small), "places": parts}
+        return {"label": "input", "preview": preview(as_bytes(self.small)), "places": parts}
 
     def _with_channels(self, pixels: Bytes) -> Bytes:
         return self.bytes_of(replace(self.picture, pixels=pixels, alpha=pixels.shape[2] == 4))
@@ -163,7 +206,7 @@ class _Embedded:
         part = min(1.0, (_LARGEST_PREVIEW / math.prod(self.picture.size)) ** 0.5)
         pairs = zip(self.comparison.size, self.picture.size, strict=True)
         width, height = (max(output, int(side * part)) for output, side in pairs)
-        return shrunk(self.picture, (width, height))
+        return _shrunk(self.picture, (width, height))
 
     def footnote(self) -> str:
         """What is exact, in whole sentences."""
@@ -193,7 +236,7 @@ def _below(region: Region, size: Size, source: Size) -> Region:
     )
 
 
-def shrunk(picture: Picture, size: Size) -> Picture:
+def _shrunk(picture: Picture, size: Size) -> Picture:
     """A picture at a size, box-filtered."""
     return picture if picture.size == size else downscale_picture(picture, size, method="box")
 

@@ -1,28 +1,18 @@
-"""The numbers of pages as HTML: sortable tables with bars, everywhere and at each place."""
+"""The numbers of pages as HTML: tables that a script can sort, everywhere and at each place."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING
 
-from dpid_cli.compare.intensities import intensities
-from dpid_cli.compare.metrics import Yardstick
-from dpid_cli.compare.sheet import LETTERS
-from dpid_cli.compare.table import HEADINGS, MEANINGS, cells_of
-
-if TYPE_CHECKING:
-    from dpid_cli.compare.comparison import Comparison
-    from dpid_cli.compare.metrics import Numbers
-    from dpid_cli.compare.regions import Region
-    from dpid_cli.pictures import Picture
+from dpid_cli.compare.table import HEADINGS, MEANINGS
 
 PLAIN = 3  # columns that answer a question; the others follow under "More numbers"
-# Which numbers can be better, by the first line of their headings.
-_MOST = {"detail kept", "likeness", "SSIM", "PSNR", "MS-SSIM", "speed"}
-_LEAST = {"noise added", "noise", "time", "FLIP"}
+# In which columns more or less is better, by the first line of their headings.
+_MORE = {"detail kept", "likeness", "SSIM", "PSNR", "MS-SSIM", "speed"}
+_LESS = {"noise added", "noise", "time", "FLIP"}
 
 
 @dataclass(frozen=True)
@@ -31,46 +21,31 @@ class Row:
 
     key: str
     label: str
-    cells: Sequence[str]
+    cells: Sequence[str]  # those of `HEADINGS`, or only the first ones
     spreads: Sequence[str] = ()
 
 
-def rows_of(comparison: Comparison, numbers: Sequence[Numbers]) -> list[Row]:
-    """A row for each output of a comparison."""
-    return [
-        Row(result.variant.word, result.variant.label, cells_of(own))
-        for result, own in zip(comparison.results, numbers, strict=True)
-    ]
+@dataclass(frozen=True)
+class Table:
+    """The numbers of all variants, everywhere or at one place."""
+
+    scope: str  # the letter of the place, or everywhere
+    title: str
+    rows: Sequence[Row]
 
 
-def numbers_at(comparison: Comparison, region: Region) -> list[Numbers]:
-    """The numbers of all outputs within a region, without times."""
-
-    def cut(picture: Picture, part: Region) -> Picture:
-        return replace(picture, pixels=part.cut(picture.pixels))
-
-    below = region.on(comparison.size, comparison.picture.size)
-    yardstick = Yardstick(
-        intensities(cut(comparison.picture, below)), intensities(cut(comparison.box, region))
-    )
-    return [yardstick.measure(intensities(cut(result.picture, region))) for result in comparison.results]
-
-
-def section_of(comparison: Comparison) -> str:
-    """The numbers of a comparison: everywhere, and at its places; empty if they were not measured."""
-    if not comparison.numbers:
+def section_of(tables: Sequence[Table]) -> str:
+    """The numbers of one image: everywhere, and at its places; empty if they were not measured."""
+    if not tables:
         return ""
-    tables = [("everywhere", "Everywhere", rows_of(comparison, comparison.numbers))]
-    for letter, region in zip(LETTERS, comparison.regions, strict=False):
-        tables.append((letter, f"At {letter}", rows_of(comparison, numbers_at(comparison, region))))
     buttons = "".join(
-        f'<button type="button" data-table="{scope}" hidden>{title}</button> ' for scope, title, _ in tables
+        f'<button type="button" data-table="{table.scope}" hidden>{table.title}</button> ' for table in tables
     )
     parts = "\n".join(
-        f'<div data-scope="{scope}"><h3>{title}</h3>\n'
-        + _table(f"Numbers {title[0].lower()}{title[1:]}", rows, True, PLAIN if number else len(HEADINGS))
+        f'<div data-scope="{table.scope}"><h3>{table.title}</h3>\n'
+        + _table(f"Numbers {table.title[0].lower()}{table.title[1:]}", table.rows, True)
         + "</div>"
-        for number, (scope, title, rows) in enumerate(tables)
+        for table in tables
     )
     more = '<button type="button" id="more-numbers" aria-expanded="false" hidden>More numbers</button>'
     return (
@@ -90,16 +65,16 @@ def _meanings() -> str:
     return f"<details>\n<summary>What the numbers mean</summary>\n<dl>\n{terms}\n</dl>\n</details>"
 
 
-def _table(name: str, rows: Sequence[Row], sortable: bool, columns: int = len(HEADINGS)) -> str:
-    """A table of the first columns in a region that scrolls; a caption would be cut off with it."""
-    used = [column for column in range(columns) if any(row.cells[column] for row in rows)]
-    values = {column: [_value(row.cells[column]) for row in rows] for column in used}
+def _table(name: str, rows: Sequence[Row], sortable: bool) -> str:
+    """A table in a region that scrolls; a caption would be cut off with it."""
+    used = [column for column in range(len(rows[0].cells)) if any(row.cells[column] for row in rows)]
+    best = {column: _best_of([row.cells[column] for row in rows], column) for column in used}
     head = _heading(("variant", ""), "", "", sortable)
     for column in used:
-        head += _heading(HEADINGS[column], _best(column), "more" if column >= PLAIN else "", sortable)
+        head += _heading(HEADINGS[column], _better(column), _kind(column), sortable)
     body = "\n".join(
         f'<tr data-key="{escape(row.key)}" data-order="{order}"><th scope="row">{escape(row.label)}</th>'
-        + "".join(_cell(row, order, column, values[column]) for column in used)
+        + "".join(_cell(row, column, order in best[column]) for column in used)
         + "</tr>"
         for order, row in enumerate(rows)
     )
@@ -110,17 +85,25 @@ def _table(name: str, rows: Sequence[Row], sortable: bool, columns: int = len(HE
     )
 
 
-def _heading(lines: tuple[str, str], best: str, kind: str, sortable: bool) -> str:
+def _heading(lines: tuple[str, str], better: str, kind: str, sortable: bool) -> str:
     text = "<br>".join(escape(line) for line in lines if line)
     name = escape(" ".join(line for line in lines if line))
     content = f'<button type="button">{text}</button>' if sortable else text
-    return f'<th scope="col" class="{kind}" data-name="{name}" data-best="{best}">{content}</th>'
+    return f'<th scope="col"{_class(kind)} data-name="{name}" data-better="{better}">{content}</th>'
 
 
-def _best(column: int) -> str:
-    """Whether the largest or the smallest number of a column is the best one, if that can be said."""
+def _kind(column: int) -> str:
+    return "more" if column >= PLAIN else ""
+
+
+def _class(names: str) -> str:
+    return f' class="{names}"' if names else ""
+
+
+def _better(column: int) -> str:
+    """Whether more or less is better in a column, if that can be said."""
     name = HEADINGS[column][0]
-    return "most" if name in _MOST else "least" if name in _LEAST else ""
+    return "more" if name in _MORE else "less" if name in _LESS else ""
 
 
 def _value(text: str) -> float | None:
@@ -128,31 +111,18 @@ def _value(text: str) -> float | None:
     return math.inf if text == "∞" else float(text) if text else None
 
 
-def _cell(row: Row, order: int, column: int, values: Sequence[float | None]) -> str:
-    """A number, its bar, and a star if it is the best of its column."""
-    value, kind = values[order], ["more"] if column >= PLAIN else []
-    if value is None:
-        return f'<td class="{" ".join(kind)}" ></td>'
-    known = [other for other in values if other is not None]
-    best = {"most": max, "least": min}.get(_best(column))
-    star = ""
-    if best and len(known) > 1 and min(known) < max(known) and value == best(known):
-        kind.append("best")
-        star = '<span class="star" role="img" aria-label="best">★</span> '
-    text = row.cells[column]
+def _best_of(texts: Sequence[str], column: int) -> set[int]:
+    """The rows with the best number of a column, if not all are equal."""
+    known = {order: value for order, text in enumerate(texts) if (value := _value(text)) is not None}
+    choose = {"more": max, "less": min}.get(_better(column))
+    if choose is None or len(set(known.values())) < 2:
+        return set()
+    best = choose(known.values())
+    return {order for order, value in known.items() if value == best}
+
+
+def _cell(row: Row, column: int, is_best: bool) -> str:
+    names = " ".join(filter(None, (_kind(column), "best" if is_best else "")))
     spread = row.spreads[column] if row.spreads else ""
     below = f' <span class="spread">± {escape(spread)}</span>' if spread else ""
-    return (
-        f'<td class="{" ".join(kind)}" data-value="{value if math.isfinite(value) else 1e308:g}" '
-        f'data-text="{escape(text)}">{star}{escape(text)}{below}{_bar(value, known)}</td>'
-    )
-
-
-def _bar(value: float, known: Sequence[float]) -> str:
-    """The share of the largest finite number of a column."""
-    most = max((abs(other) for other in known if math.isfinite(other)), default=0.0)
-    part = 100.0 if not math.isfinite(value) else 100 * abs(value) / most if most else 0.0
-    return (
-        '<svg class="bar" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">'
-        f'<rect width="{part:.4g}" height="4"/></svg>'
-    )
+    return f"<td{_class(names)}>{escape(row.cells[column])}{below}</td>"

@@ -15,8 +15,8 @@ from dpid_cli.compare.comparison import Comparison, ComparisonSpec
 from dpid_cli.compare.intensities import looks_like_srgb
 from dpid_cli.compare.layout import sheet_of
 from dpid_cli.compare.metrics import Numbers
-from dpid_cli.compare.page import IndexEntry, index_of, page_of, thumbnail
-from dpid_cli.compare.page_data import is_plain, name_of
+from dpid_cli.compare.page import IndexEntry, index_of, page_of
+from dpid_cli.compare.page_data import data_of, is_plain, name_of, thumbnail
 from dpid_cli.compare.panels import content_of
 from dpid_cli.compare.sheet import LETTERS, Style
 from dpid_cli.compare.table import as_json, csv_of, rows_of
@@ -153,14 +153,14 @@ class ComparisonRunner:
     def _write_page(self, comparison: Comparison) -> None:
         if comparison.box.only_by_code:
             _warn_of_profile(comparison, self.output_of(comparison.source))
-        index, plain = Path(str(self.output)), is_plain(self.spec.recipe)
+        index, data = Path(str(self.output)), data_of(comparison, is_plain(self.spec.recipe))
         if not self.is_index:
-            self._write(index, page_of(comparison, self._title(comparison), self.theme, plain=plain))
+            self._write(index, page_of(data, self._title(comparison), self.theme))
             return
         path = self._pages[comparison.source]
         make_folder(path.parent)
         name = name_of(comparison.source)
-        self._write(path, page_of(comparison, name, self.theme, f"../{_address(index)}", plain))
+        self._write(path, page_of(data, name, self.theme, f"../{_address(index)}"))
         address = f"{_address(path.parent)}/{_address(path)}"
         self._entries.append(IndexEntry(address, name, *thumbnail(comparison)))
 

@@ -6,14 +6,25 @@ const Table = (() => {
   const tables = [...document.querySelectorAll("table.numbers")];
 
   function valueOf(row, column) {
-    const cell = row.cells[column];
-    return column === 0 ? Number(row.dataset.order) : cell.dataset.value === undefined ? NaN : Number(cell.dataset.value);
+    if (column === 0) return Number(row.dataset.order);
+    const text = row.cells[column].textContent;
+    return text ? Number(text.replace("−", "-").replace("∞", "1e308")) : NaN;
+  }
+
+  // The share of the largest number of a column, as a bar below each.
+  function draw(table) {
+    const rows = [...table.tBodies[0].rows];
+    [...table.tHead.rows[0].cells].forEach((_, column) => {
+      const values = rows.map((row) => Math.abs(valueOf(row, column)));
+      const most = Math.max(...values.filter((value) => value < 1e308));
+      if (column > 0) rows.forEach((row, i) => row.cells[column].style.setProperty("--part", Math.min(values[i] / most, 1) || 0));
+    });
   }
 
   // Ascending where less is better, else descending; the other way at the second click. Empty cells come last.
   function sort(table, column) {
     const heading = table.tHead.rows[0].cells[column];
-    const first = column === 0 || heading.dataset.best === "least" ? "ascending" : "descending";
+    const first = column === 0 || heading.dataset.better === "less" ? "ascending" : "descending";
     const other = first === "ascending" ? "descending" : "ascending";
     const direction = heading.getAttribute("aria-sort") === first ? other : first;
     for (const cell of table.tHead.rows[0].cells) cell.removeAttribute("aria-sort");
@@ -40,6 +51,7 @@ const Table = (() => {
 
   function listen() {
     for (const table of tables) {
+      draw(table);
       [...table.tHead.rows[0].cells].forEach((cell, column) => cell.querySelector("button").addEventListener("click", () => sort(table, column)));
     }
     for (const button of document.querySelectorAll("button[data-table]")) {
@@ -65,7 +77,7 @@ const Table = (() => {
     return [...table.tHead.rows[0].cells]
       .map((cell, column) => [cell, column])
       .filter(([cell, column]) => column > 0 && !cell.classList.contains("more"))
-      .map(([cell, column]) => [cell.dataset.name, ...rows.map((row) => row?.cells[column].dataset.text ?? "–")]);
+      .map(([cell, column]) => [cell.dataset.name, ...rows.map((row) => row?.cells[column].textContent || "–")]);
   }
 
   return { at, listen, mark };
