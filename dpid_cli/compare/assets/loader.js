@@ -39,9 +39,13 @@ const Packed = (() => {
 })();
 
 (async () => {
-  const { textContent, dataset } = document.getElementById("script");
-  const code = await Packed.inflated(textContent, Number(dataset.length));
-  document.body.append(Object.assign(document.createElement("script"), { textContent: new TextDecoder().decode(code) }));
+  for (const element of document.querySelectorAll("script[data-length]")) {
+    const code = await Packed.inflated(element.textContent, Number(element.dataset.length));
+    element.textContent = new TextDecoder().decode(code);
+  }
+  const script = document.createElement("script");
+  script.textContent = document.getElementById("script").textContent;
+  document.body.append(script);
 })().catch((error) => {
   const alert = document.getElementById("alert");
   alert.textContent = `This browser cannot show the images: ${error.message}`;
