@@ -82,6 +82,7 @@ def data_of(comparison: Comparison, plain: bool) -> PageData:
         "sweeps": _sweeps([result.variant for result in comparison.results]),
         "symbols": {PARAMETERS[name].label: symbol(name) for name in PARAMETERS},
         "ranges": _RANGES,
+        "choices": {name: PARAMETERS[name].choices for name in ("variant", "guidance")},
         "first": first,
         "live": plain and embedded.is_computable,
     }

@@ -200,14 +200,19 @@ def test_lambda_goes_through_the_sweep_and_box_is_its_left_end(page, results):
 
 
 def test_without_a_sweep_lambda_runs_from_box_to_dpid(opened, paged, source):
-    page = opened(paged(source, "-s 4 -m dpid -m max --no-metrics"))
+    page = opened(paged(source, "-s 4 -m dpid -m dpp --no-metrics"))
     assert chosen(page) == ("box", "dpid, λ = 1")  # box is there to compare with
     page.focus("#slider-lambda")
     page.keyboard.press("Home")
     assert chosen(page) == ("box", "box") and page.inner_text("#slider-lambda-value") == "0, box"
     page.keyboard.press("End")
-    assert page.inner_text("#slider-lambda-value").startswith("λ = ")
-    assert chosen(page)[1].startswith("dpid")
+    assert page.inner_text("#slider-lambda-value") == "λ = 1" and chosen(page) == ("box", "dpid, λ = 1")
+    choose(page, "dpp, λ = 1", "dpid, λ = 1")
+    page.focus("#slider-lambda")
+    page.keyboard.press("Home")  # the slider stays with its side
+    assert chosen(page) == ("dpp, λ = 1", "box") and page.inner_text("#slider-lambda-value") == "0, box"
+    page.keyboard.press("End")
+    assert chosen(page) == ("dpp, λ = 1", "dpid, λ = 1")
 
 
 def test_grids_have_two_sliders(opened, paged, source):

@@ -38,8 +38,13 @@ const Live = (() => {
 
   async function request(region, later) {
     const { key, method, parameters } = layer();
-    const pixels = await live({ method, ...parameters }, region, later);
+    const pixels = await live({ method, ...parameters }, region, later).catch(tell);
     if (pixels && key === layer().key) patch(pixels, region ?? [0, 0, Layers.width, Layers.height]);
+  }
+
+  function tell(error) {
+    $("alert").textContent = `Cannot compute this output: ${error.message}`;
+    $("alert").hidden = false;
   }
 
   function patch(pixels, [left, top, right, bottom]) {

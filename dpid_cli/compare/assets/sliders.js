@@ -1,6 +1,6 @@
 "use strict";
 
-// Sliders for the parameters of one side: through the outputs in the page, or any value if it can be computed.
+// Controls for the parameters of one side: through the outputs in the page, or any value if it can be computed.
 
 const Sliders = (() => {
   let tuned = null; // side and output whose parameters the sliders change
@@ -9,9 +9,10 @@ const Sliders = (() => {
   const equal = (one, other, but) =>
     Object.keys({ ...one, ...other }).every((name) => name === but || one[name] === other[name]);
 
-  // The right side before the left one; while neither has parameters, what they had before.
+  // The right side before the left one; while neither has parameters, or one was slid to box, what they had before.
   function follow() {
     const { left, right } = View.state;
+    if (tuned?.isAtBox && Layers.all[View.state[tuned.side]] === Layers.box()) return;
     const known = [["right", right], ["left", left]].find(([, index]) => own(Layers.all[index]) || swept(Layers.all[index]));
     if (known) tuned = { side: known[0], base: Layers.all[known[1]] };
     tuned ??= { side: "right", base: Layers.all.find(own) ?? Layers.all.find(swept) };
@@ -31,11 +32,17 @@ const Sliders = (() => {
     if (!tuned.base) return [];
     const { parameters } = tuned.base;
     const wanted = ["lambda", ...Object.keys(data.sweeps)];
-    if (Live.isPossible()) wanted.push(...Object.keys(data.ranges));
+    if (Live.isPossible()) wanted.push(...Object.keys(data.ranges), ...Object.keys(data.choices));
     return [...new Set(wanted)].filter((name) => name in parameters);
   }
 
-  const isLive = (name) => Live.isPossible() && data.ranges[name] && ["dpid", "dpp"].includes(tuned.base.method);
+  // How a parameter is set: any number, a word of some, or the values that the outputs have.
+  function kindOf(name) {
+    const { method, parameters } = tuned.base;
+    const isKnown = data.choices.guidance.includes(parameters.guidance) && parameters.normalize === "none";
+    if (!Live.isPossible() || !["dpid", "dpp"].includes(method) || !isKnown) return "stops";
+    return data.ranges[name] ? "number" : data.choices[name] ? "word" : "stops";
+  }
 
   // The value that a side shows now; at lambda 0, box.
   function current(name) {
@@ -48,24 +55,26 @@ const Sliders = (() => {
     const { side, base } = tuned;
     const parameters = { ...base.parameters, [name]: value };
     const known = stops(name, base).find((stop) => stop.value === value);
+    // From box, the way back leads to the method that was left.
+    tuned.isAtBox = name === "lambda" && value === 0;
     if (known) View.choose(side, Layers.all.indexOf(known.layer));
     else Live.show(side, base, parameters);
-    // From box, the way back leads to the method that was left.
-    if (name !== "lambda" || value !== 0) return;
-    tuned = { side, base };
   }
 
-  function range(name, input) {
-    const found = stops(name, tuned.base);
-    const [least, most] = data.ranges[name] ?? [];
-    if (isLive(name)) Object.assign(input, { min: least, max: Math.max(most, ...found.map(({ value }) => value)), step: (most - least) / 100 });
-    else Object.assign(input, { min: 0, max: found.length - 1, step: 1 });
-    return found;
+  function range(name, control, found) {
+    if (kindOf(name) === "stops") return Object.assign(control, { min: 0, max: found.length - 1, step: 1 });
+    if (kindOf(name) === "word") return control;
+    const [least, most] = data.ranges[name];
+    const step = (most - least) / 200;
+    // With dpp, epsilon is above 0.
+    const min = name === "epsilon" && tuned.base.method === "dpp" ? step : least;
+    return Object.assign(control, { min, max: Math.max(most, ...found.map(({ value }) => value)), step });
   }
 
-  function slide(name, input) {
-    const value = Number(input.value);
-    set(name, isLive(name) ? value : stops(name, tuned.base)[value].value);
+  function slide(name, control) {
+    const kind = kindOf(name);
+    if (kind === "word") set(name, control.value);
+    else set(name, kind === "number" ? Number(control.value) : stops(name, tuned.base)[control.value].value);
   }
 
   function text(name, value) {
@@ -75,35 +84,48 @@ const Sliders = (() => {
   }
 
   function group(name) {
-    const input = Base.element("input", { type: "range", id: `slider-${name}`, name });
-    input.addEventListener("input", () => slide(name, input));
-    const output = Base.element("output", { id: `slider-${name}-value` });
-    output.htmlFor = input.id;
-    const label = Base.element("label", { htmlFor: input.id, textContent: name === "lambda" ? "detail λ" : (data.symbols[name] ?? name) });
+    const isWord = kindOf(name) === "word";
+    const id = `slider-${name}`;
+    const control = isWord
+      ? Base.element("select", { id, name }, ...data.choices[name].map((word) => new Option(word, word)))
+      : Base.element("input", { type: "range", id, name });
+    control.addEventListener("input", () => slide(name, control));
+    const output = Base.element("output", { id: `${id}-value`, hidden: isWord });
+    output.htmlFor = id;
+    const label = Base.element("label", { htmlFor: id, textContent: name === "lambda" ? "detail λ" : (data.symbols[name] ?? name) });
     const end = Base.element("span", { className: "end", textContent: name === "lambda" ? "box" : "" });
     end.setAttribute("aria-hidden", "true");
-    return Base.element("div", { className: "group slider", id: `group-${name}` }, label, " ", end, input, " ", output);
+    return Base.element("div", { className: "group slider", id: `group-${name}` }, label, " ", end, control, " ", output);
+  }
+
+  // Lambda and what was swept are in sight, all others one click away.
+  function place(name, element) {
+    if (name === "lambda" || name in data.sweeps) return $("sliders").append(element);
+    $("more-sliders").hidden = false;
+    return $("more-sliders").append(element);
   }
 
   function show() {
     follow();
+    for (const element of document.querySelectorAll(".slider")) element.hidden = true;
     for (const name of names()) {
-      const known = $(`group-${name}`);
-      const element = known ?? group(name);
-      if (!known) $("sliders").append(element);
-      const input = element.querySelector("input");
-      const found = range(name, input);
-      element.hidden = !isLive(name) && found.length < 2;
-      const value = current(name);
-      if (value !== undefined) input.value = isLive(name) ? value : found.findIndex((stop) => stop.value === value);
-      element.className = `group slider of-${tuned.side}`;
-      const said = text(name, value);
-      input.setAttribute("aria-valuetext", value === undefined ? `${text(name, tuned.base.parameters[name])}, not shown` : said);
-      $(`slider-${name}-value`).textContent = said;
+      if (!$(`group-${name}`)) place(name, group(name));
+      update(name, $(`group-${name}`));
     }
-    for (const element of $("sliders").children) {
-      if (!names().some((name) => element.id === `group-${name}`)) element.hidden = true;
-    }
+  }
+
+  function update(name, element) {
+    const found = stops(name, tuned.base);
+    const control = range(name, $(`slider-${name}`), found);
+    const isStops = kindOf(name) === "stops";
+    const value = current(name);
+    element.hidden = isStops && found.length < 2;
+    element.className = `group slider of-${tuned.side}`;
+    if (value !== undefined) control.value = isStops ? found.findIndex((stop) => stop.value === value) : value;
+    const said = text(name, value);
+    $(`slider-${name}-value`).textContent = said;
+    if (control.type !== "range") return;
+    control.setAttribute("aria-valuetext", value === undefined ? `${text(name, tuned.base.parameters[name])}, not shown` : said);
   }
 
   function step(by) {
