@@ -64,6 +64,9 @@ const Live = (() => {
     return done && done[0] <= left && done[1] <= top && done[2] >= right && done[3] >= bottom;
   }
 
+  // Whether some of the output is still that of other parameters.
+  const isPending = () => !isDone([0, 0, Layers.width, Layers.height]);
+
   // Compute what is visible now, and everything once nothing changes any more.
   function refresh() {
     const { left, right } = View.state;
@@ -72,7 +75,7 @@ const Live = (() => {
     const visible = View.visible();
     if (!isDone(visible)) request(visible, false);
     clearTimeout(timer);
-    timer = setTimeout(() => !isDone([0, 0, Layers.width, Layers.height]) && request(null, true), IDLE);
+    timer = setTimeout(() => isPending() && request(null, true), IDLE);
   }
 
   // Show the output of a method with these parameters on one side.
@@ -101,5 +104,5 @@ const Live = (() => {
     View.onChange((kind) => kind === "move" && refresh());
   }
 
-  return { isPossible, layer, prepare, show };
+  return { isPending, isPossible, layer, prepare, show };
 })();
