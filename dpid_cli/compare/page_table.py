@@ -12,7 +12,7 @@ from dpid_cli.compare.table import HEADINGS, MEANINGS
 PLAIN = 3  # columns that answer a question; the others follow under "More numbers"
 # In which columns more or less is better, by the first line of their headings.
 _MORE = {"detail kept", "likeness", "SSIM", "PSNR", "MS-SSIM", "speed"}
-_LESS = {"noise added", "noise", "time", "FLIP"}
+_LESS = {"noise added", "noise", "FLIP"}
 
 
 @dataclass(frozen=True)

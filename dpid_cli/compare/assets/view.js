@@ -96,14 +96,14 @@ const View = (() => {
     return length > room ? Base.clamp(at, room - length, 0) : Math.round((room - length) / 2);
   }
 
-  // Show a region, as near to the middle as the image has room, with the divider on it.
+  // Show a region, as near to the middle as the image has room, with the divider on it or not far from it.
   function goTo(region) {
     const [column, row] = [(region[0] + region[2]) / 2, (region[1] + region[3]) / 2];
     const zoom = zoomFor(region);
     state.zoom = zoom;
     state.x = filling(Math.round(paneWidth() / 2 - column * zoom), Layers.width * zoom, paneWidth());
     state.y = filling(Math.round(canvas.height / 2 - row * zoom), Layers.height * zoom, canvas.height);
-    state.split = Base.clamp((state.x + column * zoom) / paneWidth(), 0, 1);
+    state.split = Base.clamp((state.x + column * zoom) / paneWidth(), 0.3, 0.7);
     move(0, 0);
   }
 
