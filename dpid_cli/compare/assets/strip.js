@@ -64,7 +64,7 @@ const Strip = (() => {
       button.classList.toggle("is-left", index === left);
       button.classList.toggle("is-right", index === right);
       const shown = [index === left && "left", index === right && "right"].filter(Boolean).join(" and ");
-      button.setAttribute("aria-label", `${layer.label}: show on the right, with Shift on the left${shown && `; shown on the ${shown}`}`);
+      button.setAttribute("aria-description", `${shown && `Shown on the ${shown}. `}Enter shows it on the right, Shift and Enter on the left.`);
       button.title = "Left half: show on the left. Right half: show on the right.";
     }
   }

@@ -9,6 +9,7 @@ const View = (() => {
   // zoom: screen pixels for a pixel of the output, a whole number or 1 divided by one; x, y: its corner.
   const state = { left: 0, right: 0, mode: "swipe", split: 0.5, second: false, zoom: 1, x: 0, y: 0, place: 0 };
   const listeners = [];
+  let centred = {};
 
   const onChange = (listener) => listeners.push(listener);
 
@@ -71,11 +72,13 @@ const View = (() => {
 
   function centre(column, row, zoom = state.zoom) {
     hold([column, row], paneWidth() / 2, canvas.height / 2, zoom);
+    centred = { point: [column, row], x: state.x, y: state.y, zoom: state.zoom };
   }
 
-  // What lies in the middle, in pixels of the output.
+  // What lies in the middle, in pixels of the output: what was centred last, without rounding, if nothing moved since.
   function middle() {
-    return pointAt(paneWidth() / 2, canvas.height / 2);
+    const isThere = ["x", "y", "zoom"].every((name) => centred[name] === state[name]);
+    return isThere ? centred.point : pointAt(paneWidth() / 2, canvas.height / 2);
   }
 
   function fit() {
