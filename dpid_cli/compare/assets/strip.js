@@ -64,8 +64,8 @@ const Strip = (() => {
       button.classList.toggle("is-left", index === left);
       button.classList.toggle("is-right", index === right);
       const shown = [index === left && "left", index === right && "right"].filter(Boolean).join(" and ");
-      button.setAttribute("aria-description", `${shown && `Shown on the ${shown}. `}Enter shows it on the right, Shift and Enter on the left.`);
-      button.title = "Left half: show on the left. Right half: show on the right.";
+      const where = shown && `Shown on the ${shown}. `;
+      button.title = `${where}Left half, or Shift and Enter: show on the left. Right half, or Enter: show on the right.`;
     }
   }
 
