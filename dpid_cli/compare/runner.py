@@ -17,7 +17,8 @@ from dpid_cli.compare.fitting import sheet_of
 from dpid_cli.compare.intensities import looks_like_srgb
 from dpid_cli.compare.latex import files_of
 from dpid_cli.compare.metrics import Numbers
-from dpid_cli.compare.page import IndexEntry, index_of, page_of, thumbnail
+from dpid_cli.compare.page import IndexEntry, index_of, page_of
+from dpid_cli.compare.page_data import data_of, is_plain, name_of, thumbnail
 from dpid_cli.compare.panels import content_of
 from dpid_cli.compare.plot import plot_of
 from dpid_cli.compare.sheet import LETTERS, Sheet, Style
@@ -171,15 +172,16 @@ class ComparisonRunner:
         return self.style.title or Path(called(comparison.source)).name
 
     def _write_page(self, comparison: Comparison) -> None:
-        _warn_of_profile(comparison, self.output_of(comparison.source))
-        index = Path(str(self.output))
+        if comparison.box.only_by_code:
+            _warn_of_profile(comparison, self.output_of(comparison.source))
+        index, data = Path(str(self.output)), data_of(comparison, is_plain(self.spec.recipe))
         if not self.is_index:
-            self._write(index, page_of(comparison, self._title(comparison), self.theme))
+            self._write(index, page_of(data, self._title(comparison), self.theme))
             return
         path = self._pages[comparison.source]
         make_folder(path.parent)
-        name = Path(called(comparison.source)).name
-        self._write(path, page_of(comparison, name, self.theme, f"../{_address(index)}"))
+        name = name_of(comparison.source)
+        self._write(path, page_of(data, name, self.theme, f"../{_address(index)}"))
         address = f"{_address(path.parent)}/{_address(path)}"
         self._entries.append(IndexEntry(address, name, *thumbnail(comparison)))
 
@@ -231,6 +233,12 @@ class ComparisonRunner:
         one = f", one page {_counted_bytes(largest)}" if pages else ""
         return f"{note}{one}, much for mail and browsers: compare fewer variants or smaller outputs"
 
+    def _without_folders(self, lines: Sequence[str]) -> list[str]:
+        """Errors that name inputs without their folders, for pages that others read."""
+        for path in sorted(map(called, self.paths), key=len, reverse=True):
+            lines = [line.replace(path, Path(path).name) for line in lines]
+        return list(lines)
+
     def finish(self, failed: Sequence[str]) -> None:
         """Write the index, with the errors in `failed`, and the table of numbers."""
         if self.is_index and self._entries:
@@ -239,7 +247,7 @@ class ComparisonRunner:
                 (variant, [numbers[i] for numbers in self._numbers])
                 for i, variant in enumerate(self.spec.variants)
             ]
-            index = index_of(self._entries, columns, failed, title, self.theme)
+            index = index_of(self._entries, columns, self._without_folders(failed), title, self.theme)
             self._write(Path(str(self.output)), index)
         if self.csv is not None and self._rows:
             self._write(Path(self.csv), csv_of(self._rows))

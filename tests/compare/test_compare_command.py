@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import csv
-import io
 import json
 import re
 import shutil
@@ -19,31 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import dpid_cli
 from support.command import ROOT, SAMPLES, is_one_error_line, listing, pixels, process
-
-
-def data_of(page: str) -> dict:
-    """The data for the script of a page."""
-    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)[1])
-
-
-def embedded(source: str) -> np.ndarray:
-    head, data = source.split(",")
-    assert head == "data:image/webp;base64"
-    return np.array(Image.open(io.BytesIO(base64.b64decode(data))))
-
-
-def results_of(page: str) -> list[np.ndarray]:
-    """The outputs in a page, summed up from their differences."""
-    found, colours = [], 0
-    for layer in data_of(page)["layers"]:
-        difference = embedded(layer["colours"])
-        if "alpha" in layer:
-            difference = np.dstack([difference, embedded(layer["alpha"])[..., 0]])
-        colours = (colours + difference.astype(int)) % 256
-        found.append(colours)
-    return found
 
 
 class Page(HTMLParser):
@@ -163,88 +137,6 @@ def test_a_constant_image_has_no_noise_to_gain(dpid, folder):
         assert (numbers["contrast"], numbers["gradient"], numbers["noise_gain"]) == (0, 0, 1)
 
 
-@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
-def test_pages_hold_every_pixel(dpid, folder, noise, mode):
-    source = Image.fromarray(np.dstack([noise, noise[..., 0]]))
-    (source if mode == "RGBA" else source.convert(mode)).save("photo.png")
-    words = "-m nearest -m lanczos -m box" + (" -m dpid --sweep lambda=0,1" if mode == "RGB" else "")
-    assert dpid("compare", "photo.png", "-s", "4", *words.split(), "-o", "page.html").exit_code == 0
-    shown = results_of(Path("page.html").read_text())
-    expected = ["-m nearest", "-m lanczos", "-m box"] + ["--lambda 0", "--lambda 1"] * (mode == "RGB")
-    for result, options in zip(shown, expected, strict=True):
-        name = dpid("downscale", "photo.png", "-s", "4", *options.split(), "--overwrite").stdout.strip()
-        with Image.open(name) as image:
-            np.testing.assert_array_equal(result, image.convert("RGBA" if "A" in mode else "RGB"))
-
-
-def test_pages_of_16_bits_are_rounded(dpid, folder, noise):
-    deep = noise[..., 0].astype(np.uint16) * 250
-    Image.fromarray(deep).save("deep.png")
-    assert dpid("compare", "deep.png", "-s", "4", "-m", "box", "-o", "page.html").exit_code == 0
-    (shown,) = results_of(Path("page.html").read_text())
-    expected = np.rint(dpid_cli.downscale(deep, scale=4, method="box") / 257)
-    np.testing.assert_array_equal(shown, np.repeat(expected[..., None], 3, axis=2))
-    assert "rounded to 8 bits" in Path("page.html").read_text()
-
-
-def test_pages_need_nothing_else_and_escape_names(dpid, folder, noise):
-    name = "<b>&\"'</script><script>alert(1)</script>.png"
-    Path(name.replace("/", "")).touch()
-    name = name.replace("/", "")
-    Image.fromarray(noise).save(name)
-    assert dpid("compare", "-s", "4", "-o", "page.html", "--", name).exit_code == 0
-    text = Path("page.html").read_text()
-    page = Page(text)
-    assert [tag for tag, _ in page.tags].count("script") == 2 and not any(tag == "b" for tag, _ in page.tags)
-    assert name in page.texts and data_of(text)["name"] == name
-    for tag, attributes in page.tags:
-        for key in ("src", "href"):
-            assert attributes.get(key, "data:").startswith("data:"), tag
-        assert not any(key.startswith("on") for key in attributes)
-    (policy,) = [a["content"] for _, a in page.tags if a.get("http-equiv")]
-    assert policy.startswith("default-src 'none'; img-src data:;")
-    assert "http://" not in text and "https://" not in text
-
-
-def test_sweeps_on_pages(dpid, photo):
-    words = ("-m", "dpp", "-m", "box", "--sweep", "lambda=0:1:0.5", "--sweep", "alpha=0,0.1")
-    assert dpid("compare", "photo.png", "-s", "4", *words, "-o", "page.html").exit_code == 0
-    data = data_of(Path("page.html").read_text())
-    assert data["sweeps"] == {
-        "lambda": {"symbol": "λ", "values": ["0", "0.5", "1"]},
-        "alpha": {"symbol": "α", "values": ["0", "0.1"]},
-    }
-    assert [layer["swept"] for layer in data["layers"]][:2] == [
-        {"lambda": "0", "alpha": "0"},
-        {"lambda": "0", "alpha": "0.1"},
-    ]
-    assert data["layers"][-1]["swept"] == {} and len(data["layers"]) == 7
-
-
-def test_page_of_a_megapixel_is_small(dpid, folder):
-    """Twelve outputs of a megapixel from an image with the shades, edges and noise of a photograph."""
-    rng = np.random.default_rng(1)
-    with Image.open(SAMPLES / "chelsea.png") as cat:
-        base = np.array(cat.convert("RGB").resize((2000, 2000), Image.Resampling.BICUBIC)).astype(float)
-    noisy = np.clip(base + rng.normal(0, 6, base.shape), 0, 255).astype(np.uint8)
-    Image.fromarray(noisy).save("large.png", compress_level=1)
-    words = ("--sweep", "lambda=0:2.75:0.25", "--no-metrics", "-o", "page.html")
-    assert dpid("compare", "large.png", "-s", "2", *words).exit_code == 0
-    text = Path("page.html").read_bytes()
-    assert len(data_of(text.decode())["layers"]) == 12
-    assert len(text) < 10_000_000
-
-
-@pytest.mark.parametrize("treatment", ["--linear", "--transparency drop --background #204060", "--depth 16"])
-def test_colours_are_treated_as_by_downscale(dpid, folder, noise, treatment):
-    Image.fromarray(np.dstack([noise, noise[..., 0]])).save("glass.png")
-    options = [*treatment.split(), "-s", "4", "-m", "nearest"]
-    assert dpid("compare", "glass.png", *options, "-o", "page.html", "--no-metrics").exit_code == 0
-    (shown,) = results_of(Path("page.html").read_text())
-    assert dpid("downscale", "glass.png", *options, "--depth", "8", "-o", "small.png").exit_code == 0
-    np.testing.assert_array_equal(shown, pixels("small.png"))
-
-
 def test_the_input_is_in_the_colours_of_the_results(dpid, folder):
     """At scale 1, the output equals the input, even if colours are converted."""
     sample = SAMPLES / "rocket.jpg"
@@ -273,14 +165,15 @@ def test_report_of_a_folder(dpid, folder, noise):
     page = Page(index)
     links = [attributes["href"] for tag, attributes in page.tags if tag == "a"]
     assert links == ["re%20port/a.html", "re%20port/b%20%23%3F%25.html", "re%20port/b%20%23%3F%25-2.html"]
-    assert any("in put/broken.png" in text for text in page.texts)
+    assert any(text.startswith("broken.png: ") for text in page.texts)
     assert sum(tag == "img" for tag, _ in page.tags) == 3
     back = [a["href"] for tag, a in Page(Path(pages[1]).read_text()).tags if tag == "a"]
     assert back == ["../re%20port.html"]
     with Path("n.csv").open(newline="") as stream:
         psnr = [float(row["psnr"]) for row in csv.DictReader(stream) if row["variant"] == "max"]
-    cells = re.search(r"<th scope='row'>max</th>(.*?)</tr>", index)[1].split("</td>")
-    mean, spread = re.findall(r"\d+\.\d+", cells[4])
+    column = re.findall('<th scope="col"[^>]* data-name="([^"]*)"', index).index("PSNR dB")
+    row = re.search(r'<th scope="row">max</th>(.*?)</tr>', index)[1]
+    mean, spread = re.findall(r"\d+\.\d+", row.split("</td>")[column - 1])
     assert float(mean) == pytest.approx(statistics.fmean(psnr), abs=0.005)
     assert float(spread) == pytest.approx(statistics.stdev(psnr), abs=0.005)
 

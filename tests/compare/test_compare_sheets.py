@@ -190,7 +190,7 @@ def test_the_profile_goes_with_the_sheet(dpid, folder):
         assert result.stderr.startswith(f"sheet.{kind}: ") and result.stderr.count("\n") == 1
         with Image.open(f"sheet.{kind}") as sheet:
             assert sheet.info["icc_profile"] == profile
-    for kind in "svg", "pdf", "html":
+    for kind in "svg", "pdf":
         words = ("compare", "photo.png", "-s", "4", "-m", "box", "--overwrite", "-o", f"sheet.{kind}")
         result = dpid(*words)
         warning, size = result.stderr.splitlines()

@@ -1,0 +1,92 @@
+"use strict";
+
+// The state in the address, after the #, so that a link leads to what is shown; and copying.
+
+const Address = (() => {
+  const DELAY = 300; // milliseconds: browsers refuse addresses that change too often
+  let timer = 0;
+
+  function text() {
+    const { left, right, mode, split, zoom, place } = View.state;
+    const [x, y] = View.middle().map((at) => Base.rounded(at, 3));
+    const values = { left: Layers.all[left].key, right: Layers.all[right].key, mode, split: Base.rounded(split, 3), zoom: Base.rounded(zoom, 6), at: `${x},${y}` };
+    if (Strip.places.length) values.place = Strip.letter(place);
+    for (const name of ["ground", "against", "gain"]) {
+      const chosen = [...$(name).options].find((option) => option.defaultSelected) ?? $(name).options[0];
+      if ($(name).value !== chosen.value) values[name] = $(name).value;
+    }
+    return new URLSearchParams(values).toString();
+  }
+
+  function write() {
+    clearTimeout(timer);
+    timer = setTimeout(() => history.replaceState(null, "", `#${text()}`), DELAY);
+  }
+
+  // Values that fit nothing here are left out.
+  function read() {
+    const values = new URLSearchParams(location.hash.slice(1));
+    if (!values.size && !location.hash.includes("=")) return false;
+    for (const name of ["ground", "against", "gain"]) {
+      if ([...$(name).options].some((option) => option.value === values.get(name))) $(name).value = values.get(name);
+    }
+    const index = (values.get("place") ?? "").charCodeAt(0) - 65;
+    if (index >= 0 && index < Strip.places.length) View.state.place = index;
+    for (const side of ["left", "right"]) show(side, values.get(side));
+    if (["swipe", "blink", "beside", "difference"].includes(values.get("mode"))) Choices.setMode(values.get("mode"));
+    const split = Number(values.get("split") ?? NaN);
+    if (split >= 0 && split <= 1) View.setSplit(split);
+    const [x, y] = (values.get("at") ?? "").split(",").map(Number);
+    const zoom = Number(values.get("zoom"));
+    if (Number.isFinite(x) && Number.isFinite(y) && zoom > 0) View.centre(x, y, zoom);
+    return true;
+  }
+
+  function show(side, key) {
+    if (!key) return;
+    const index = Layers.indexOf(key);
+    if (index >= 0) View.choose(side, index);
+    else if (Live.isPossible()) computed(side, key);
+  }
+
+  // An output that a slider made: its parameters differ from those of an output in the page.
+  function computed(side, key) {
+    const [method, words = ""] = key.split(":");
+    const base = Layers.all.find((layer) => layer.method === method && layer.parameters && !layer.isLive);
+    if (!base) return;
+    const parameters = { ...base.defaults };
+    for (const word of words.split(",")) {
+      const [name, value] = word.split("=");
+      if (!(name in parameters)) return;
+      parameters[name] = typeof parameters[name] === "number" ? Number(value) : value;
+    }
+    if (Object.values(parameters).every((value) => typeof value !== "number" || value >= 0)) Live.show(side, base, parameters);
+  }
+
+  async function copy(words, button) {
+    try {
+      await navigator.clipboard.writeText(words);
+      const before = button.textContent;
+      button.textContent = "Copied";
+      setTimeout(() => (button.textContent = before), 1500);
+    } catch {
+      // Some browsers let no page from a disk write to the clipboard.
+      $("copy-text").value = words;
+      $("copy-dialog").showModal();
+      $("copy-text").select();
+    }
+  }
+
+  function link() {
+    return `${location.href.split("#")[0]}#${text()}`;
+  }
+
+  function listen() {
+    $("copy-link").addEventListener("click", () => copy(link(), $("copy-link")));
+    $("copy-command").addEventListener("click", () => copy($("command").textContent, $("copy-command")));
+    addEventListener("hashchange", read);
+    View.onChange(write);
+  }
+
+  return { copy, link, listen, read };
+})();
