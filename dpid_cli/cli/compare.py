@@ -146,13 +146,14 @@ def _refuse_unused(options: dict[str, Any], page: bool, measured: bool, as_json:
 def _runner(inputs: tuple[str, ...], options: dict[str, Any], as_json: bool) -> ComparisonRunner:
     """What the options ask for."""
     from dpid_cli.compare.comparison import ComparisonSpec
+    from dpid_cli.compare.documents import SUFFIXES
     from dpid_cli.compare.regions import crop_of
-    from dpid_cli.compare.runner import PAGES, ComparisonRunner
+    from dpid_cli.compare.runner import ComparisonRunner
     from dpid_cli.compare.sheet import Style
     from dpid_cli.compare.variants import plotted, sweep_of, variants_of
     from dpid_cli.convert.recipe import Recipe
 
-    width, page = figures.split_widths(options), (options["output"] or "").lower().endswith(PAGES)
+    width, page = figures.split_widths(options), (options["output"] or "").lower().endswith(SUFFIXES)
     if width is not None and (page or options["output"] is None):
         raise click.UsageError("--width with a unit needs a sheet: leave the unit out, or change -o")
     options["plot"] = options["plot"] or None

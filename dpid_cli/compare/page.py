@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING
 
+from dpid_cli.compare.documents import asset, policy
 from dpid_cli.compare.embedding import compressed
 from dpid_cli.compare.page_table import Row, section_of, summary_of
 from dpid_cli.compare.table import summary
 from dpid_cli.compare.variants import Variant
+from dpid_cli.compare.workbench import engine
 from dpid_cli.downscaling.sizes import Size
 from dpid_cli.version import __version__
 
@@ -27,8 +26,8 @@ if TYPE_CHECKING:
 # others when it is called.
 SCRIPTS = (
     "base.js", "unpack.js", "layers.js", "view.js", "paint.js", "difference.js", "stage.js", "weights.js",
-    "readout.js", "live.js", "sliders.js", "strip.js", "overview.js", "choices.js", "hands.js", "keys.js",
-    "address.js", "table.js", "start.js",
+    "readout.js", "worker.js", "live.js", "sliders.js", "strip.js", "overview.js", "choices.js", "hands.js",
+    "keys.js", "address.js", "table.js", "start.js",
 )  # fmt: skip
 
 
@@ -42,42 +41,24 @@ class IndexEntry:
     size: Size
 
 
-def template(name: str) -> str:
-    """The content of a file in ``assets``."""
-    return (files("dpid_cli.compare") / "assets" / name).read_text(encoding="utf-8")
-
-
 def script() -> str:
     """The script of a page, put together from its parts, without indentation and comments."""
-    lines = (line.strip() for name in SCRIPTS for line in template(name).splitlines())
+    lines = (line.strip() for name in SCRIPTS for line in asset(name).splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("//"))
 
 
 def style() -> str:
     """The style of pages, in one line."""
-    return " ".join(template("page.css").split())
-
-
-def policy(css: str, *scripts: str) -> str:
-    """What a page may do: run these scripts and their workers, use this style, and load nothing."""
-    rules = ["default-src 'none'", "img-src data:", f"style-src {_hash(css)}"]
-    if scripts:
-        rules += [f"script-src {' '.join(map(_hash, scripts))}", "worker-src blob:"]
-    return "; ".join([*rules, "base-uri 'none'", "form-action 'none'"])
-
-
-def _hash(text: str) -> str:
-    """A source of a policy that allows exactly this text."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+    return " ".join(asset("page.css").split())
 
 
 def page_of(data: PageData, title: str, theme: str, back: str = "") -> str:
     """The page of one image; it opens in `theme` (auto, light or dark), and links to the index at `back`."""
-    css, loader, js = style(), template("loader.js"), script()
+    css, loader, js = style(), asset("loader.js"), script()
     text, length = compressed(js)
     (width, height), (small_width, small_height) = data.values["source"], data.values["size"]
     scale = f"{width / small_width:.3g}× smaller"
-    return Template(template("page.html")).substitute(
+    return Template(asset("page.html")).substitute(
         theme=theme,
         policy=escape(policy(css, loader, js)),
         title=escape(title),
@@ -88,12 +69,19 @@ def page_of(data: PageData, title: str, theme: str, back: str = "") -> str:
         footnote=escape(data.footnote),
         version=__version__,
         css=css,
+        engine=_engine() if data.values["live"] else "",
         loader=loader,
         js=text,
         length=length,
         # An escaped < cannot end the script element.
         data=json.dumps(data.values, separators=(",", ":")).replace("<", "\\u003c"),
     )
+
+
+def _engine() -> str:
+    """The script of the worker that computes outputs, which the first script of the page inflates."""
+    text, length = compressed(engine())
+    return f'<script type="text/plain" id="engine" data-length="{length}">{text}</script>\n'
 
 
 def _counted(count: int) -> str:
@@ -123,7 +111,7 @@ def index_of(
     )
     errors = "".join(f"<li>{escape(line)}</li>" for line in failed)
     css = style()
-    return Template(template("index.html")).substitute(
+    return Template(asset("index.html")).substitute(
         theme=theme,
         policy=escape(policy(css)),
         title=escape(title),

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dpid_cli.compare.embedding import packed, preview
-from dpid_cli.compare.intensities import Array, Bytes, as_bytes, intensities, looks_like_srgb
-from dpid_cli.compare.metrics import Yardstick
-from dpid_cli.compare.page_table import PLAIN, Row, Table
+from dpid_cli.compare.intensities import Bytes, as_bytes, looks_like_srgb
+from dpid_cli.compare.page_table import Row, Table
 from dpid_cli.compare.regions import Region
 from dpid_cli.compare.sheet import LETTERS
-from dpid_cli.compare.table import cells_of
+from dpid_cli.compare.table import cells_of, plain_cells_of
 from dpid_cli.compare.variants import Variant, symbol
 from dpid_cli.convert.recipe import labelled
 from dpid_cli.convert.rendering import downscale_picture
@@ -27,8 +26,7 @@ from dpid_cli.files.streams import called
 from dpid_cli.pictures import Picture, icc
 
 if TYPE_CHECKING:
-    from dpid_cli.compare.comparison import Comparison
-    from dpid_cli.compare.metrics import Numbers
+    from dpid_cli.compare.comparison import Comparison, VariantResult
     from dpid_cli.convert.recipe import Recipe
     from dpid_cli.downscaling.sizes import Size
 
@@ -93,28 +91,20 @@ def _tables(comparison: Comparison) -> list[Table]:
     """The numbers everywhere, and the plain ones at each place."""
     if not comparison.numbers:
         return []
-    variants = [result.variant for result in comparison.results]
 
-    def rows(numbers: Sequence[Numbers], count: int | None) -> list[Row]:
-        pairs = zip(variants, numbers, strict=True)
-        return [Row(variant.word, variant.label, cells_of(own)[:count]) for variant, own in pairs]
+    def rows(cells: Callable[[VariantResult], list[str]]) -> list[Row]:
+        return [Row(one.variant.word, one.variant.label, cells(one)) for one in comparison.results]
 
-    places = zip(LETTERS, comparison.regions, strict=False)
-    return [
-        Table("everywhere", "Everywhere", rows(comparison.numbers, None)),
-        *(Table(letter, f"At {letter}", rows(_numbers_at(comparison, at), PLAIN)) for letter, at in places),
+    tables = [
+        Table("everywhere", "Everywhere", rows(lambda one: cells_of(one.numbers) if one.numbers else []))
     ]
+    for place, letter in enumerate(LETTERS[: len(comparison.regions)]):
+        tables.append(Table(letter, f"At {letter}", rows(partial(_cells_at, place))))
+    return tables
 
 
-def _numbers_at(comparison: Comparison, region: Region) -> list[Numbers]:
-    """The numbers of all outputs within a region, without times."""
-
-    def cut(picture: Picture, part: Region) -> Array:
-        return intensities(replace(picture, pixels=part.cut(picture.pixels)))
-
-    below = region.on(comparison.size, comparison.picture.size)
-    yardstick = Yardstick(cut(comparison.picture, below), cut(comparison.box, region))
-    return [yardstick.measure(cut(result.picture, region)) for result in comparison.results]
+def _cells_at(place: int, result: VariantResult) -> list[str]:
+    return plain_cells_of(result.places[place])
 
 
 def thumbnail(comparison: Comparison) -> tuple[str, Size]:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from dpid_cli.compare.table import HEADINGS, MEANINGS
+from dpid_cli.compare.table import HEADINGS, MEANINGS, PLAIN
 
-PLAIN = 3  # columns that answer a question; the others follow under "More numbers"
-# In which columns more or less is better, by the first line of their headings.
-_MORE = {"detail kept", "likeness", "SSIM", "PSNR", "MS-SSIM", "speed"}
-_LESS = {"noise added", "noise", "FLIP"}
+# What is better in which columns, by the first line of their headings: more, less, or near 100.
+_BETTER = {"detail kept": "near", "noise added": "less", "noise": "less", "FLIP": "less"} | dict.fromkeys(
+    ("likeness", "SSIM", "PSNR", "MS-SSIM", "speed"), "more"
+)
+
+_LOSSES: dict[str, Callable[[float], float]] = {
+    "more": lambda value: -value,
+    "less": lambda value: value,
+    "near": lambda value: abs(value - 100),
+}
 
 
 @dataclass(frozen=True)
@@ -101,9 +107,8 @@ def _class(names: str) -> str:
 
 
 def _better(column: int) -> str:
-    """Whether more or less is better in a column, if that can be said."""
-    name = HEADINGS[column][0]
-    return "more" if name in _MORE else "less" if name in _LESS else ""
+    """What is better in a column, if that can be said."""
+    return _BETTER.get(HEADINGS[column][0], "")
 
 
 def _value(text: str) -> float | None:
@@ -114,11 +119,11 @@ def _value(text: str) -> float | None:
 def _best_of(texts: Sequence[str], column: int) -> set[int]:
     """The rows with the best number of a column, if not all are equal."""
     known = {order: value for order, text in enumerate(texts) if (value := _value(text)) is not None}
-    choose = {"more": max, "less": min}.get(_better(column))
-    if choose is None or len(set(known.values())) < 2:
+    loss = _LOSSES.get(_better(column))
+    if loss is None or len(set(known.values())) < 2:
         return set()
-    best = choose(known.values())
-    return {order for order, value in known.items() if value == best}
+    best = min(map(loss, known.values()))
+    return {order for order, value in known.items() if loss(value) == best}
 
 
 def _cell(row: Row, column: int, is_best: bool) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from dpid_cli.compare import drawing
+from dpid_cli.compare import documents, drawing
 from dpid_cli.compare.comparison import Comparison, ComparisonSpec
 from dpid_cli.compare.fitting import sheet_of
 from dpid_cli.compare.intensities import looks_like_srgb
@@ -31,7 +31,6 @@ from dpid_cli.files.storage import check_local
 from dpid_cli.files.streams import STANDARD_STREAM, called, check_paths
 from dpid_cli.pictures import icc
 
-PAGES = (".html", ".htm")
 SHEETS = {
     ".png": "png",
     ".jpg": "jpeg",
@@ -70,7 +69,7 @@ class ComparisonRunner:
     @property
     def is_page(self) -> bool:
         """Whether the output is a page."""
-        return self.output is not None and Path(self.output).suffix.lower() in PAGES
+        return self.output is not None and Path(self.output).suffix.lower() in documents.SUFFIXES
 
     @property
     def is_index(self) -> bool:
@@ -105,8 +104,8 @@ class ComparisonRunner:
 
     def _check_output(self, path: Path) -> None:
         extension = path.suffix.lower()
-        if extension not in (*SHEETS, *PAGES):
-            known = " ".join([*SHEETS, PAGES[0]])
+        if extension not in (*SHEETS, *documents.SUFFIXES):
+            known = " ".join([*SHEETS, documents.SUFFIXES[0]])
             raise ArgumentError(f"--output: {path}: unknown extension: use one of {known}")
         if extension in SHEETS and self.many:
             raise ArgumentError(

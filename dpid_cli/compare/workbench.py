@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from importlib.resources import files
 from pathlib import Path
 from string import Template
 
+from dpid_cli.compare.documents import SUFFIXES, asset, policy
 from dpid_cli.errors import ArgumentError
 from dpid_cli.files.output import atomic, check_target
 from dpid_cli.files.storage import check_local
@@ -19,12 +17,6 @@ _ENGINE = (
     "png", "pngread", "open", "helpers", "serve",
 )  # fmt: skip
 _PAGE = ("state", "settings", "pixels", "view", "files", "hands")  # the parts of the page's own script
-_PAGES = (".html", ".htm")
-
-
-def asset(name: str) -> str:
-    """The content of a file in ``assets``."""
-    return (files("dpid_cli.compare") / "assets" / name).read_text(encoding="utf-8")
 
 
 def engine() -> str:
@@ -34,20 +26,6 @@ def engine() -> str:
     True
     """
     return "\n".join(asset(f"engine/{name}.js") for name in _ENGINE)
-
-
-def policy(css: str, js: str) -> str:
-    """What the page may do: use this style and script, run its worker, and load nothing."""
-    rules = (
-        f"default-src 'none'; style-src {_hashed(css)}; script-src {_hashed(js)}; worker-src blob:",
-        "base-uri 'none'; form-action 'none'",
-    )
-    return "; ".join(rules)
-
-
-def _hashed(text: str) -> str:
-    """How a policy names an element with this content."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def page(theme: str = "auto") -> str:
@@ -63,7 +41,7 @@ def write_page(path: str, theme: str, overwrite: bool) -> None:
     """Write the page; raise a `DpidError` if that cannot be done."""
     check_local("--page", path)
     target = Path(path)
-    if target.suffix.lower() not in _PAGES:
+    if target.suffix.lower() not in SUFFIXES:
         raise ArgumentError(f"--page: {path} has no suffix of a page: use a name like dpid.html")
     check_target(target, [], [], overwrite)
     with atomic(target, overwrite) as stream:

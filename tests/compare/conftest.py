@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ from click.testing import CliRunner
 from PIL import Image
 
 import dpid_cli
-from support.browsing import CHROMIUM, FLAGS
+from support import chromium
+from support.chromium import launched
 
 SCALE = 4
 
@@ -19,15 +21,8 @@ SCALE = 4
 @pytest.fixture(scope="session")
 def browser():
     """Chromium."""
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="Playwright is not installed: pip install 'dpid-cli[browser]'"
-    )
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed")
-    with playwright.sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+    with launched() as running:
         yield running
-        running.close()
 
 
 @pytest.fixture(scope="session")
@@ -77,27 +72,14 @@ def paged(dpid, tmp_path) -> Callable[..., Path]:
 @pytest.fixture
 def opened(browser):
     """Open a page until it is ready; it must not print to the console or use the network."""
-    contexts, said = [], []
+    with ExitStack() as pages:
 
-    def asked(request) -> None:
-        if not request.url.startswith(("file:", "data:", "blob:")):
-            said.append(request.url)
+        def open_(path: Path, address: str = "", **options):
+            page = pages.enter_context(chromium.opened(browser, path.as_uri() + address, **options))
+            page.wait_for_selector("html[data-ready]")
+            return page
 
-    def open_(path: Path, address: str = "", **options):
-        context = browser.new_context(**({"viewport": {"width": 1000, "height": 900}} | options))
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", asked)
-        page.goto(path.as_uri() + address)
-        page.wait_for_selector("html[data-ready]")
-        return page
-
-    yield open_
-    for context in contexts:
-        context.close()
-    assert said == []
+        yield open_
 
 
 @pytest.fixture

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from dpid_cli import downscale
 from support.browsing import (
-    CHROMIUM,
-    FLAGS,
     agree,
     choose,
     chosen,
@@ -16,8 +15,8 @@ from support.browsing import (
     screenshot,
     shown,
     state,
-    until,
 )
+from support.chromium import CHROMIUM, FLAGS, until
 from support.command import places
 
 SCALE = 4
@@ -180,7 +179,13 @@ def test_an_image_larger_than_the_view_fits(opened, paged):
     assert page.is_visible("#zoom-tag") and f"÷{n}" == page.inner_text("#zoom")
 
 
-def test_lambda_goes_through_the_sweep_and_box_is_its_left_end(page, results):
+def test_lambda_goes_through_the_sweep_and_box_is_its_left_end(opened, paged, source):
+    """In linear light, which the page does not compute itself."""
+    page = opened(paged(source, "-s 4 -m box -m dpid --sweep lambda=0:1:0.5 --linear --no-metrics"))
+    results = {
+        f"dpid, λ = {value:g}": downscale(source, scale=SCALE, lambda_=value, linear=True)
+        for value in (0, 0.5, 1)
+    }
     slider = page.locator("#slider-lambda")
     assert page.inner_text("#slider-lambda-value") == "λ = 1"
     page.evaluate("View.setSplit(0)")
@@ -200,7 +205,7 @@ def test_lambda_goes_through_the_sweep_and_box_is_its_left_end(page, results):
 
 
 def test_without_a_sweep_lambda_runs_from_box_to_dpid(opened, paged, source):
-    page = opened(paged(source, "-s 4 -m dpid -m dpp --no-metrics"))
+    page = opened(paged(source, "-s 4 -m dpid -m dpp --linear --no-metrics"))
     assert chosen(page) == ("box", "dpid, λ = 1")  # box is there to compare with
     page.focus("#slider-lambda")
     page.keyboard.press("Home")
@@ -216,7 +221,9 @@ def test_without_a_sweep_lambda_runs_from_box_to_dpid(opened, paged, source):
 
 
 def test_grids_have_two_sliders(opened, paged, source):
-    page = opened(paged(source, "-s 4 -m dpp --sweep variant=sym,asym --sweep alpha=0,0.1 --no-metrics"))
+    page = opened(
+        paged(source, "-s 4 -m dpp --sweep variant=sym,asym --sweep alpha=0,0.1 --linear --no-metrics")
+    )
     page.select_option("#right", index=1)
     for name, value in (("variant", "asym"), ("alpha", "0.1")):
         page.focus(f"#slider-{name}")
@@ -233,7 +240,7 @@ def test_keys(page):
     assert chosen(page) == ("dpid, λ = 0.5", "box")
     page.keyboard.press("x")
     page.keyboard.press(".")
-    assert chosen(page)[1] == "dpid, λ = 1"
+    assert chosen(page)[1] == "dpid, λ = 0.51"
     page.keyboard.press(",")
     assert chosen(page)[1] == "dpid, λ = 0.5"
     page.keyboard.press("]")

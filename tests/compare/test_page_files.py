@@ -13,7 +13,7 @@ from PIL import Image, ImageCms
 
 from dpid_cli.compare.workbench import page as workbench_page
 from dpid_cli.pictures import read
-from support.chromium import asked, launched, opened
+from support.chromium import asked, opened
 from support.engine import random_image
 from support.orientation import TURNED
 
@@ -25,10 +25,10 @@ PASSES = (
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
+def page(browser, tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "dpid.html"
     path.write_text(workbench_page(), encoding="utf-8")
-    with launched() as browser, opened(browser, path.as_uri()) as shown:
+    with opened(browser, path.as_uri()) as shown:
         yield shown
 
 

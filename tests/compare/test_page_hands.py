@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from support.browsing import agree, choose, chosen, drawn, expected, shown, state, until
+from support.browsing import agree, choose, chosen, drawn, expected, shown, state
+from support.chromium import until
 
 
 def touches(page, *steps: list[tuple[float, float]]) -> None:
@@ -105,7 +106,7 @@ def test_dragging_moves_the_image(page):
 
 def test_the_strip_pins_left_and_right(page, results):
     items = page.locator("#strip .item")
-    names = [name.split() for name in items.locator(".caption").all_inner_texts()]
+    names = [name.split() for name in items.locator(".caption:visible").all_inner_texts()]
     lambdas = [[digit, "dpid", "λ", "=", value] for digit, value in (("2", "0"), ("3", "0.5"), ("4", "1"))]
     assert names == [["I", "input"], ["1", "box"], *lambdas, ["5", "max"]]
     box = items.nth(5).bounding_box()

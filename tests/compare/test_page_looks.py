@@ -35,7 +35,7 @@ def test_everything_can_be_reached_by_tab_and_has_a_name(page):
         'button "Go to place A"',
         'table "Numbers everywhere"',
         'rowheader "dpid, λ = 0.5"',
-        'columnheader "SSIM"',
+        'columnheader "likeness to input"',
         'button "Swap left and right"',
         'application "box and dpid, λ = 1, with a divider, enlarged ',
         'toolbar "All variants at place A"',

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
 
 import numpy as np
 import pytest
 from PIL import Image
-
-from dpid_cli.compare.table import HEADINGS
 
 
 @pytest.fixture
@@ -42,8 +39,9 @@ def test_three_columns_answer_and_the_others_follow(told, opened):
     assert len(rows(page)[0]) == 1 + 3
     page.click("#more-numbers")
     assert page.get_attribute("#more-numbers", "aria-expanded") == "true"
-    untimed = [heading for heading in HEADINGS if heading[0] not in ("time", "speed")]
-    assert len(rows(page)[0]) == 1 + len(untimed)
+    measured = {name for one in told[0].values() for name, value in one.items() if value is not None}
+    absolute = {"contrast", "gradient", "noise"}  # which pages show in relation to others only
+    assert len(rows(page)[0]) == 1 + len(measured - absolute - {"seconds", "megapixels_per_second"})
 
 
 def test_sorting(told, opened):
@@ -79,19 +77,17 @@ def test_bars_and_the_best(told, opened):
     assert stars == [int(value == values.max()) for value in values]
 
 
-def test_numbers_of_a_place_are_those_of_its_crop(told, opened, dpid, tmp_path, source):
-    """The crop has whole windows, so box is the same when it is compared alone."""
+def test_numbers_of_a_place_are_those_of_the_record(told, opened, dpid, tmp_path):
     page = opened(told[1])
     page.click("button[data-table=A]")
     assert not page.is_visible("[data-scope=everywhere]")
-    Image.fromarray(source[40:120, 40:160]).save(tmp_path / "crop.png")
-    result = dpid("compare", str(tmp_path / "crop.png"), "-s", "4", "-m", "box", "-m", "max", "--json")
-    wanted = {one["variant"]: one["numbers"] for one in json.loads(result.stdout)["results"]}
-    column = next(i for i, text in enumerate(rows(page, "A")[0]) if text.startswith("PSNR"))
-    for row in rows(page, "A")[1:]:
-        if row[0] in wanted:
-            assert float(row[column]) == pytest.approx(wanted[row[0]]["psnr"], abs=0.006)
-            assert math.isfinite(float(row[column]))
+    words = "-s 4 -m max -m box -m dpid -m nearest --crop 40,40,120,80 --json"
+    result = dpid("compare", str(tmp_path / "photo.png"), *words.split())
+    wanted = [one["places"][0] for one in json.loads(result.stdout)["results"]]
+    for row, one in zip(rows(page, "A")[1:], wanted, strict=True):
+        values = one["detail_kept"] * 100, one["noise_added"] * 255, one["likeness"]
+        for cell, value, digits in zip(row[1:], values, (1, 2, 3), strict=True):
+            assert float(cell) == pytest.approx(value, abs=0.51 * 10**-digits)
 
 
 def test_the_side_shows_the_numbers_of_both_at_the_place(told, opened):

@@ -14,17 +14,11 @@ from PIL import Image
 
 import dpid_cli
 from dpid_cli.compare.workbench import page as workbench_page
-from support.chromium import asked, launched, open_image, opened, until
+from support.chromium import asked, open_image, opened, until
 from support.command import pixels
 from support.engine import random_image
 
 HOSTILE = 'it\'s "<img src=x onerror=alert(1)>" & $HOME `id`.png'
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with launched() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -1,25 +1,12 @@
-"""Pages of comparisons in Chromium: its options, and what tests read from a page."""
+"""What tests read from the page of a comparison in Chromium."""
 
 from __future__ import annotations
 
 import base64
 import io
-import os
-import shutil
 
 import numpy as np
 from PIL import Image
-
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 
 def shown(page) -> np.ndarray:
@@ -38,15 +25,6 @@ def screenshot(page, **options) -> np.ndarray:
     """What is on the screen."""
     with Image.open(io.BytesIO(page.screenshot(**options))) as image:
         return np.array(image.convert("RGB"))
-
-
-def until(page, expression: str) -> None:
-    """Wait until an expression is true; the policy of the page forbids Playwright's own way to wait."""
-    for _ in range(200):
-        if page.evaluate(expression):
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError(expression)
 
 
 def chosen(page) -> tuple[str, str]:

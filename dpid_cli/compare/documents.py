@@ -1,0 +1,27 @@
+"""What all pages share: the files that they are made of, and what a browser lets them do."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib.resources import files
+
+SUFFIXES = (".html", ".htm")
+
+
+def asset(name: str) -> str:
+    """The content of a file in ``assets``."""
+    return (files("dpid_cli.compare") / "assets" / name).read_text(encoding="utf-8")
+
+
+def policy(css: str, *scripts: str) -> str:
+    """What a page may do: use this style, run these scripts and their workers, and load nothing."""
+    rules = ["default-src 'none'", "img-src data:", f"style-src {_hash(css)}"]
+    if scripts:
+        rules += [f"script-src {' '.join(map(_hash, scripts))}", "worker-src blob:"]
+    return "; ".join([*rules, "base-uri 'none'", "form-action 'none'"])
+
+
+def _hash(text: str) -> str:
+    """A source of a policy that allows exactly this text."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
