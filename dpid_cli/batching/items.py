@@ -108,6 +108,11 @@ class Result:
     order: str = ""
     trace: str = field(default="", repr=False)
 
+    @property
+    def kept_size(self) -> bool:
+        """Whether it was smaller than requested, and therefore not downscaled."""
+        return self.status == DONE and not any(self.methods) and all(p == {} for p in self.parameters)
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         line = vars(self) | {"seconds": round(self.seconds, 4)}

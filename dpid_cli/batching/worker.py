@@ -247,7 +247,7 @@ class _Conversion:
             self._note(methods=(None,) * count, parameters=({},) * count)
 
     def _too_small(self, why: str) -> Exception:
-        if self.spec.if_smaller == "skip":
+        if self.spec.if_smaller != "error":  # to copy comes here only if nothing is left to copy
             return _SkippedError(why)
         return ArgumentError(f"{self.item.path}: {why}" + ("" if ": " in why else ": use --if-smaller skip"))
 

@@ -66,7 +66,7 @@ OPTIONS = sections(
     option("--min-size N|WxH", "Skip narrower or lower inputs, unless --if-smaller says otherwise.",
            least_size),
     option("--if-smaller", "What to do with inputs smaller than the requested size or --min-size.",
-           IfSmaller.words(), shown="error; skip with --min-size"),
+           IfSmaller.words(), shown="copy; skip with --min-size"),
     option("--retry-failed REPORT", "Take only the inputs that failed in this report."),
     option("--shard I/N", "Take only part I of N, from 1. Each input is in exactly one part, the same on "
            "every machine.", _shard),
@@ -233,6 +233,7 @@ def _summarise(session: Session, progress: Progress, interrupted: bool, as_json:
         summary = {
             "inputs": inputs,
             **counts,
+            "copied": progress.copied,
             "remaining": left,
             "ignored": ignored,
             "megapixels": round(progress.pixels / 1e6, 3),
@@ -245,6 +246,8 @@ def _summarise(session: Session, progress: Progress, interrupted: bool, as_json:
     if quiet:
         return
     parts = [f"{'would convert' if session.spec.dry else 'done'} {counts['done']}"]
+    if progress.copied:
+        parts[0] += f" ({progress.copied} of them smaller than requested, so not downscaled)"
     parts += [f"{status} {counts[status]}" for status in ("skipped", "failed")]
     parts += [f"not begun {left}"] * (left > 0) + [f"not images {ignored}"] * (ignored > 0)
     rate = f"{sum(counts.values()) / max(seconds, 1e-6):.1f} files/s, {progress.megapixels_a_second:.1f} MP/s"

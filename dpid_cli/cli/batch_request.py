@@ -56,7 +56,7 @@ def spec_of(folder: str, options: dict[str, Any]) -> BatchSpec:
         tuple(outputs),
         folder,
         template,
-        if_smaller=if_smaller or ("error" if common["min_size"] is None else "skip"),
+        if_smaller=if_smaller or ("copy" if common["min_size"] is None else "skip"),
         **common,
     )
 

@@ -16,7 +16,7 @@ import click
 from dpid_cli.cli import options as shared
 from dpid_cli.cli.console import announce, echo_path, say, without_linear_algebra
 from dpid_cli.cli.sections import Command, option, sections
-from dpid_cli.downscaling.choices import Device
+from dpid_cli.downscaling.choices import Device, IfSmaller
 from dpid_cli.downscaling.parameters import shown
 from dpid_cli.errors import ArgumentError, DpidError, collected
 from dpid_cli.pictures.prefetch import prefetched
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 OPTIONS = sections(
     shared.INPUTS,
     *shared.size_options(),
+    "Size",
+    option("--if-smaller", "Images smaller than the requested size: fail, copy them as they are, or skip "
+           "them.", IfSmaller.words(), default="error"),
     *shared.method_options(),
     "Method",
     option("--importance MASK", "Let pixels count as much as this gray image of the same size is bright "
@@ -85,7 +88,7 @@ def downscale_command(
     from dpid_cli.convert.job import Job
     from dpid_cli.convert.recipe import Recipe
 
-    placing = {name: options.pop(name) for name in ("output", "format", "overwrite")}
+    placing = {name: options.pop(name) for name in ("output", "format", "overwrite", "if_smaller")}
     recipe = Recipe(size=size, parameters=parameters, encoding=encoder, **options)
     job = Job(inputs, recipe.checked(placing["format"]), **placing)
     job.check()
@@ -131,12 +134,14 @@ def _run(run: Callable[[], Outcome], result: str, notes: str, debug: bool) -> Dp
         from json import dumps
 
         click.echo(dumps(outcome.as_dict()))
-    elif result == "path":
+    elif result == "path" and outcome.output is not None:
         echo_path(outcome.output)
-    if notes == "all":
+    if notes != "nothing" and outcome.reason is not None:
+        say(f"{outcome.input}: {outcome.reason.partition(': use ')[0]}: {outcome.status}")
+    elif notes == "all" and outcome.output_size is not None:
         (w, h), (u, v) = outcome.input_size, outcome.output_size
         many = f"{outcome.frames} frames, " if outcome.frames > 1 else ""
         found = (f"{name} {shown(value)}" for name, value in outcome.found.items())
-        how = ", ".join([outcome.method, *found])
+        how = ", ".join([str(outcome.method), *found])
         say(f"{outcome.input}: {many}{w}x{h} to {u}x{v} by {how} in {outcome.seconds:.3f} s")
     return None

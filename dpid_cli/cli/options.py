@@ -9,16 +9,27 @@ import click
 
 from dpid_cli.cli.console import shown
 from dpid_cli.cli.sections import (
+    Choice,
     Option,
+    any_size,
     number,
     option,
+    percent,
     pixel_count,
+    scale,
     sections,
     two_numbers,
-    width_and_height,
     wrong,
 )
-from dpid_cli.downscaling.choices import Depth, Fit, MetadataPolicy, PaletteUse, Transparency, Truncated
+from dpid_cli.downscaling.choices import (
+    Depth,
+    Fit,
+    Guidance,
+    MetadataPolicy,
+    PaletteUse,
+    Transparency,
+    Truncated,
+)
 from dpid_cli.downscaling.registry import FILTERS, METHODS, PARAMETERS, Parameter
 from dpid_cli.downscaling.sizes import SizeRequest
 from dpid_cli.errors import ArgumentError
@@ -31,14 +42,15 @@ def size_options(*, several: bool = False) -> list[click.Parameter]:
     """Every way to give the output's size; with `several`, more than one scale."""
     return sections(
         "Size",
-        option("-s --scale F", "Divide width and height by F: 4 turns 4000x3000 into 1000x750.", float,
-               multiple=several),
-        option("--percent P", "Resize to P % of the original width and height.", float),
+        option("-s --scale F", "Divide width and height by F: 4 (or x4, 1/4, 25%) turns 4000x3000 into "
+               "1000x750.", scale, multiple=several),
+        option("--percent P", "Resize to P % of the original width and height.", percent),
         option("--width W", "Resize to W pixels wide; keep the aspect ratio.", int),
         option("--height H", "Resize to H pixels high; keep the aspect ratio.", int),
         option("--longest N", "Resize the longer side to N pixels; keep the aspect ratio.", int),
         option("--shortest N", "Resize the shorter side to N pixels; keep the aspect ratio.", int),
-        option("--size WxH", "Resize to W x H pixels; see --fit.", width_and_height),
+        option("--size WxH", "Resize to W x H pixels; see --fit. 800 is the longer side, 800x the width, "
+               "x600 the height.", any_size),
         option("--fit", "With --size: fit inside it, cover it (both keep the aspect ratio), or match it.",
                Fit.words(), shown="inside"),
     )  # fmt: skip
@@ -107,7 +119,9 @@ DEBUG = option("--debug", "Show tracebacks.")
 
 def format_option(default: str) -> Option:
     """The file format of the output; `default` says what decides without it."""
-    return option("--format FORMAT", f"Write {', '.join(WRITTEN)}.", tuple(WRITTEN), shown=default)
+    endings = {ending: name for name, codec in WRITTEN.items() for ending in codec.extensions}
+    names = Choice(WRITTEN, endings | {ending.lstrip("."): name for ending, name in endings.items()})
+    return option("--format FORMAT", f"Write {', '.join(WRITTEN)}.", names, shown=default)
 
 
 def device_option(*devices: str) -> Option:
@@ -128,9 +142,11 @@ def size_request(options: dict[str, Any]) -> SizeRequest:
         )
     if len(given) > 1:
         raise click.UsageError(f"{names}: give only one kind of size (--size WxH for both sides)")
-    if fit is not None and "size" not in given:
-        raise click.UsageError(f"--fit: it goes with --size, not with {names}")
     ((kind, value),) = given.items()
+    if kind == "size":
+        kind, value = value
+    if fit is not None and kind != "size":
+        raise click.UsageError(f"--fit: goes with --size WxH, not with {names}: omit it")
     return SizeRequest(kind, value, fit or "inside")
 
 
@@ -144,7 +160,7 @@ def parameter_option(parameter: Parameter, text: str = "", shown: str = "") -> O
     kind: Any = int if parameter.whole else float
     if parameter.filters:
         images = [] if text or not parameter.choices else ["IMAGE"]
-        names, kind = f"{names} {'|'.join([*parameter.choices, 'FILTER', *images])}", str
+        names, kind = f"{names} {'|'.join([*parameter.choices, 'FILTER', *images])}", _filter_name
     elif parameter.choices:
         kind = parameter.choices
     elif parameter.automatic:
@@ -152,6 +168,11 @@ def parameter_option(parameter: Parameter, text: str = "", shown: str = "") -> O
     else:
         names += " N" if parameter.whole else " X"
     return option(names, text or about, kind, name=parameter.name, shown=shown or default)
+
+
+def _filter_name(text: str) -> str:
+    """A path, or one of the names that guidance may have, in any case."""
+    return text.lower() if text.lower() in (*Guidance.words(), *FILTERS) else text
 
 
 def _reader(parameter: Parameter) -> Callable[[str], Any]:

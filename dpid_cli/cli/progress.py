@@ -25,6 +25,7 @@ class Progress:
         self.count = count
         self.statuses: Counter[str] = Counter()
         self.pixels = 0
+        self.copied = 0  # of those done: smaller than requested, and written in their own size
         self._start = self._shown = time.monotonic()
         self._behind = 0
         self._bar: Any = None
@@ -58,6 +59,7 @@ class Progress:
     def add(self, result: Result) -> None:
         """Count a result."""
         self.statuses[result.status] += 1
+        self.copied += result.kept_size
         if result.status == "done" and result.input_size is not None:
             self.pixels += result.input_size[0] * result.input_size[1]
         self._behind += 1

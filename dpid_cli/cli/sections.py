@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
@@ -19,6 +19,7 @@ SECTIONS = (
     "Running",
 )  # fmt: skip
 _FEW = 12
+_SIDE, _TIMES = r"\d{1,9}", r"[xX*,\u00d7]"
 _COLUMN = 26  # where the names of options end, in every section
 
 
@@ -40,12 +41,29 @@ def wrong(value: object, allowed: str, hint: str = "") -> click.BadParameter:
 
 
 class Choice(click.Choice):  # type: ignore[type-arg]  # generic from Click 8.2 on
-    """One of several words; an error lists them all and suggests the nearest."""
+    """One of several words, in any case and in British or American spelling, or another name of one.
+
+    An error lists the words and suggests the nearest.
+    """
+
+    def __init__(self, choices: Iterable[str], others: Mapping[str, str] | None = None) -> None:
+        super().__init__(tuple(choices))
+        self._known = {_plain(name): word for name, word in (others or {}).items()}
+        self._known |= {_plain(word): word for word in self.choices}
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if value in self.choices:
-            return value
-        raise wrong(value, either(self.choices), did_you_mean(value, self.choices))
+        word = self._known.get(_plain(value))
+        if word is None:
+            raise wrong(value, either(self.choices), did_you_mean(value.lower(), self.choices))
+        return word
+
+
+def _plain(word: str) -> str:
+    """A word without what people spell in different ways."""
+    word = word.strip().lower().replace("_", "-")
+    for british, american in (("colour", "color"), ("centre", "center"), ("grey", "gray")):
+        word = word.replace(british, american)
+    return word
 
 
 def number(low: float = -math.inf, high: float = math.inf, *, whole: bool = True) -> Callable[[str], float]:
@@ -69,16 +87,64 @@ def number(low: float = -math.inf, high: float = math.inf, *, whole: bool = True
 
 
 def width_and_height(text: str, allowed: str = "a size like 640x480") -> tuple[int, int]:
-    """Read ``640x480`` as (640, 480)."""
-    match = re.fullmatch(r"(\d{1,9})[xX](\d{1,9})", text)
+    """Read ``640x480`` as (640, 480); x may also be X, *, a comma or the sign of multiplication."""
+    match = re.fullmatch(rf"\s*({_SIDE})\s*{_TIMES}\s*({_SIDE})\s*", text)
     if match is None:
         raise wrong(text, allowed)
     return int(match[1]), int(match[2])
 
 
+def any_size(text: str) -> tuple[str, int | tuple[int, int]]:
+    """Read ``640x480``, or ``640`` (the longer side), ``640x`` (the width) or ``x480`` (the height).
+
+    Returns the kind of a `SizeRequest`, and its value.
+
+    >>> any_size("640X480"), any_size("x480")
+    (('size', (640, 480)), ('height', 480))
+    """
+    match = re.fullmatch(rf"\s*({_SIDE})?\s*({_TIMES})?\s*({_SIDE})?\s*", text)
+    width, times, height = match.groups() if match else (None, None, None)
+    if width and times and height:
+        return "size", (int(width), int(height))
+    if width and not height:
+        return ("width" if times else "longest"), int(width)
+    if height and times:
+        return "height", int(height)
+    raise wrong(text, "a size like 640x480, 640 (longer side), 640x (width) or x480 (height)")
+
+
+def scale(text: str) -> float:
+    """Read ``4``, ``x4``, ``4x``, ``1/4``, ``1:4`` or ``25%`` as 4.0.
+
+    >>> [scale(text) for text in ("4", "x4", "1/4", "2:5", "25%")]
+    [4.0, 4.0, 4.0, 2.5, 4.0]
+    """
+    words = text.strip()
+    try:
+        if part := re.fullmatch(r"([^/:]+)[/:]([^/:]+)", words):
+            value = float(part[2]) / float(part[1])
+        elif words.endswith("%"):
+            value = 100 / float(words[:-1])
+        else:
+            value = float(re.sub(rf"^{_TIMES}|{_TIMES}$", "", words, count=1))
+    except (ValueError, ZeroDivisionError):
+        value = math.nan
+    if math.isnan(value):
+        raise wrong(text, "a scale like 4, 1/4 or 25%")
+    return value
+
+
+def percent(text: str) -> float:
+    """Read ``50`` or ``50%`` as 50.0."""
+    try:
+        return float(text.strip().removesuffix("%"))
+    except ValueError:
+        raise wrong(text, "a number like 50 or 50%") from None
+
+
 def least_size(text: str) -> tuple[int, int]:
     """Read ``256`` or ``640x480`` as the least width and height."""
-    if re.fullmatch(r"\d{1,9}", text):
+    if re.fullmatch(_SIDE, text):
         return int(text), int(text)
     return width_and_height(text, "a size like 256 or 640x480")
 

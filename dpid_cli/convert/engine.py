@@ -122,7 +122,7 @@ def convert(
     name : str
         What errors and warnings call the input.
     source : str
-        Path of the input, to copy its bytes where an output would equal it.
+        Path of the input, to copy its bytes where an output would equal it; empty if it has none.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def convert(
     for output in outputs:
         check_sequence(sequence, output.format, name)
     first, sequence = peek(sequence)
-    copies = [output for output in outputs if output.is_copy(sequence.kind, first)]
+    copies = [output for output in outputs if source and output.is_copy(sequence.kind, first)]
     for output in copies:
         from shutil import copyfileobj
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from dpid_cli.convert.engine import Output, convert, peek
 from dpid_cli.convert.recipe import Recipe
+from dpid_cli.downscaling.choices import IfSmaller
 from dpid_cli.downscaling.sizes import Size
-from dpid_cli.errors import ArgumentError, FileError, reason
+from dpid_cli.errors import ArgumentError, FileError, SizeError, reason
 from dpid_cli.files.output import check_folder, check_target, default_name
 from dpid_cli.files.storage import check_local
 from dpid_cli.files.streams import STANDARD_STREAM, called, check_paths, opened
@@ -44,16 +45,19 @@ class Outcome:
     """What was made of one input; sizes are those of its first image, `frames` counts frames or pages.
 
     `parameters` and, of these, `found`, those that "auto" stood for, are by the names of their options.
+    `status` is "done"; or "copied" or "skipped" for an image that is too small, and `reason` says why.
     """
 
     input: str
-    output: str
+    output: str | None
     input_size: Size
-    output_size: Size
-    method: str
+    output_size: Size | None
+    method: str | None
     parameters: Mapping[str, Any]
     frames: int
     seconds: float
+    status: str = "done"
+    reason: str | None = None
     found: Mapping[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
@@ -72,6 +76,7 @@ class Job:
     output: str | None = None
     format: str | None = None
     overwrite: bool = False
+    if_smaller: str = IfSmaller.ERROR
     _written: list[Path] = field(default_factory=list)
 
     def check(self) -> None:
@@ -112,7 +117,10 @@ class Job:
         name = called(source)
         with opened(source, self.recipe.most_bytes) as stream, lent(prefetched, stream):
             first, sequence = peek(self.recipe.sequence(stream, name))
-            input_size, size = first.size, self.recipe.size_of(first, name)
+            input_size, small = first.size, self._too_small(first.size)
+            if small is not None and self.if_smaller == IfSmaller.SKIP:
+                return self._left_out(source, input_size, str(small), start)
+            size = self.recipe.size_of(first, name) if small is None else input_size
             path, format_ = self._target(source, first, size)
             del first  # only the sequence holds it
             target = None if path is None else str(path)
@@ -120,22 +128,45 @@ class Job:
             if path is not None:
                 self._check(path)
             wait()
-            output = Output(target, tuned, self.recipe, overwrite=self.overwrite)
-            (written,) = convert(sequence, [output], name)
+            output = Output(
+                target,
+                tuned,
+                self.recipe,
+                keeps_size=lambda size: self._too_small(size) is not None,
+                overwrite=self.overwrite,
+            )
+            (written,) = convert(sequence, [output], name, "" if source == STANDARD_STREAM else source)
         if path is not None:
             self._written.append(path)
         asked, used = self.recipe.told, (written.recipe or self.recipe).told
+        if small is not None:
+            asked, used = {}, {}
         return Outcome(
             input=source,
             output=STANDARD_STREAM if written.path is None else written.path,
             input_size=input_size,
             output_size=written.size,
-            method=self.recipe.method,
+            method=self.recipe.method if small is None else None,
             parameters=used,
             frames=written.frames,
             seconds=time.perf_counter() - start,
+            status="done" if small is None else "copied",
+            reason=None if small is None else str(small),
             found={name: value for name, value in used.items() if value != asked[name]},
         )
+
+    def _too_small(self, size: Size) -> SizeError | None:
+        """Why an image of this size is not downscaled; None if it is, or if that is an error."""
+        if self.if_smaller != IfSmaller.ERROR:
+            try:
+                self.recipe.size.of(size)
+            except SizeError as error:
+                return error
+        return None
+
+    def _left_out(self, source: str, size: Size, reason: str, start: float) -> Outcome:
+        seconds = time.perf_counter() - start
+        return Outcome(source, None, size, None, None, {}, 0, seconds, status="skipped", reason=reason)
 
     def _into_folder(self) -> bool:
         if self.output is None or self.output == STANDARD_STREAM:

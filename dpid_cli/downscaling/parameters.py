@@ -92,7 +92,9 @@ class Parameter:
 
     def read(self, text: str) -> Any:
         """The value that a text stands for, or an `ArgumentError`; several numbers are joined by slashes."""
-        if self.choices or self.filters or (self.automatic and text == Automatic.AUTO):
+        if self.automatic and text.lower() == Automatic.AUTO:
+            return Automatic.AUTO
+        if self.choices or self.filters:
             return text
         try:
             numbers = [int(part) if self.whole else float(part) for part in text.split("/")]

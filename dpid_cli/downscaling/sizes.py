@@ -55,7 +55,8 @@ def by_scale(source: Size, scale: object) -> Size:
         raise SizeError(
             f"scale: {factor:g} would enlarge the image: use 1 or more (4 makes it 4 times smaller)"
         )
-    return half_up(source[0] / factor), half_up(source[1] / factor)
+    # A scale like 1/0.3 is rounded; sides that are exactly halves must not be rounded down for that.
+    return half_up(source[0] / factor + 1e-9), half_up(source[1] / factor + 1e-9)
 
 
 def by_percent(source: Size, percent: object) -> Size:

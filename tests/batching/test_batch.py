@@ -179,7 +179,8 @@ def test_several_results_of_one_decoded_picture(dpid, photos, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "code", "expected"),
     [
-        ("--width 20", 1, {"large.png": (20, 15)}),
+        ("--width 20 --if-smaller error", 1, {"large.png": (20, 15)}),
+        ("--width 20", 0, {"large.png": (20, 15), "small.png": (16, 12), "small.jpg": (16, 12)}),
         ("--width 20 --if-smaller skip", 0, {"large.png": (20, 15)}),
         ("--width 20 --if-smaller copy", 0,
          {"large.png": (20, 15), "small.png": (16, 12), "small.jpg": (16, 12)}),
@@ -198,7 +199,9 @@ def test_small_inputs(dpid, folder, words, code, expected):
     assert result.exit_code == code
     assert {name: pixels(Path("out", name)).shape[1::-1] for name in files("out")} == expected
     missing = 3 - len(expected)
-    assert json.loads(result.stdout)["failed" if code else "skipped"] == missing
+    summary = json.loads(result.stdout)
+    assert summary["failed" if code else "skipped"] == missing
+    assert summary["copied"] == sum(size == (16, 12) for size in expected.values())
     if "copy" in words:  # byte for byte, unless something is to be taken away
         same = Path("in/small.jpg").read_bytes() == Path("out/small.jpg").read_bytes()
         assert same == ("strip" not in words)
@@ -289,7 +292,7 @@ def test_pages_that_are_smaller(dpid, moving):
     np.testing.assert_array_equal(first, dpid_cli.downscale(moving[0], size=(30, 21)))
     np.testing.assert_array_equal(second, moving[1][:20, :20])
     np.testing.assert_array_equal(third, dpid_cli.downscale(moving[2], size=(30, 21)))
-    result = dpid("batch", "in/pages.tif", "new", "--width", "30")
+    result = dpid("batch", "in/pages.tif", "new", "--width", "30", "--if-smaller", "error")
     assert result.exit_code == 1 and "in/pages.tif: page 1: " in result.stderr
 
 

@@ -59,11 +59,11 @@ SPELLINGS = [
     # Values.
     (
         "downscale photo.png -s four",
-        "dpid downscale: --scale must be a number (got four): see 'dpid downscale --help'",
+        "dpid downscale: --scale must be a scale like 4, 1/4 or 25% (got four): see 'dpid downscale --help'",
     ),
     (
         "downscale photo.png -s ''",
-        "dpid downscale: --scale must be a number (got ''): see 'dpid downscale --help'",
+        "dpid downscale: --scale must be a scale like 4, 1/4 or 25% (got ''): see 'dpid downscale --help'",
     ),
     (
         "downscale photo.png --width 2.5",
@@ -74,8 +74,9 @@ SPELLINGS = [
         "dpid downscale: --quality must be a whole number from 1 to 100 (got 0): see 'dpid downscale --help'",
     ),
     (
-        "downscale photo.png --size 9",
-        "dpid downscale: --size must be a size like 640x480 (got 9): see 'dpid downscale --help'",
+        "downscale photo.png --size 9y9",
+        "dpid downscale: --size must be a size like 640x480, 640 (longer side), 640x (width) or x480 "
+        "(height) (got 9y9): see 'dpid downscale --help'",
     ),
     (
         "downscale photo.png -s 4 --max-pixels 9T",
