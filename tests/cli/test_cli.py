@@ -175,6 +175,8 @@ def test_json(dpid, photo):
         "output_size": [15, 10],
         "frames": 1,
         "method": "dpid",
+        "status": "done",
+        "reason": None,
         "parameters": {
             "lambda": 2.0,
             "alpha": 0.0,

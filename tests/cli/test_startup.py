@@ -310,6 +310,7 @@ def test_interrupted_compilation_ends_at_once(photo, tmp_path):
     words = ["downscale", "photo.png", "-s", "4", "-o", "o.png", "-j", "2"]
     code = """
 import os, signal, threading, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which jobs in the background ignore
 from dpid_cli.kernels import compiler, jit
 def interrupt():
     print(time.monotonic(), flush=True)
