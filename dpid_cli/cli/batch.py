@@ -124,7 +124,7 @@ def batch_command(
 
     \b
       dpid batch photos/ small/ -s 4
-      dpid batch photos/ web/ -r --longest 1600 --if-smaller copy --format webp
+      dpid batch photos/ web/ -r --longest 1600 --format webp
       dpid batch hr/ lr/ -s 2 -s 4 --multiple-of 4 --hr cropped/ --format png
       dpid batch photos/ small/ -r -s 4 --report run.jsonl --resume
       dpid batch s3://in/photos/ s3://out/ -r -s 4 --dask tcp://head:8786

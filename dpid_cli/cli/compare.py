@@ -157,6 +157,8 @@ def _runner(inputs: tuple[str, ...], options: dict[str, Any], as_json: bool) -> 
     if width is not None and (page or options["output"] is None):
         raise click.UsageError("--width with a unit needs a sheet: leave the unit out, or change -o")
     options["plot"] = options["plot"] or None
+    if options["plot"] and options["metrics"] is False:
+        raise click.UsageError("--no-metrics leaves nothing to plot: leave one of them out")
     metrics, asked = options.pop("metrics"), as_json or options["csv"] is not None
     if metrics is None:
         metrics = page or options["output"] is None or options["csv"] is not None or bool(options["plot"])

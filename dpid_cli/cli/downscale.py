@@ -28,8 +28,8 @@ OPTIONS = sections(
     shared.INPUTS,
     *shared.size_options(),
     "Size",
-    option("--if-smaller", "Images smaller than the requested size: fail, copy them as they are, or skip "
-           "them.", IfSmaller.words(), default="error"),
+    option("--if-smaller", "Images smaller than the requested size: fail, write them in their own size, or "
+           "skip them.", IfSmaller.words(), default="error"),
     *shared.method_options(),
     "Method",
     option("--importance MASK", "Let pixels count as much as this gray image of the same size is bright "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,7 +21,7 @@ _WIDTH = "pixels of the output, or the width of a figure with a unit: 252pt, 89m
 def _width(text: str) -> int | Length:
     from dpid_cli.compare.sheet import length_of
 
-    if text.strip("-").isdigit():
+    if re.fullmatch(r"-?[0-9]+", text):
         return int(text)
     try:
         return length_of(text)
@@ -47,7 +48,7 @@ def split_widths(options: dict[str, Any]) -> Length | None:
     pixels = [width for width in options["width"] if isinstance(width, int)]
     lengths = [width for width in options["width"] if not isinstance(width, int)]
     if len(pixels) > 1 or len(lengths) > 1:
-        raise click.UsageError("--width: is given twice: give one in pixels and one with a unit at most")
+        raise click.UsageError("--width: give at most one in pixels and one with a unit")
     options["width"] = pixels[0] if pixels else None
     return lengths[0] if lengths else None
 

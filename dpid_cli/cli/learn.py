@@ -10,7 +10,7 @@ import click
 
 from dpid_cli.cli.console import announce, echo_path, on_terminal, say, show
 from dpid_cli.cli.options import DEBUG, OVERWRITE, QUIET, THREADS, parameter_option
-from dpid_cli.cli.sections import Command, option, sections
+from dpid_cli.cli.sections import Command, option, scale, sections
 from dpid_cli.downscaling.choices import Enlargement, FilterGrid, Objective
 from dpid_cli.downscaling.registry import FILTERS, METHODS, PARAMETERS
 
@@ -45,7 +45,7 @@ OPTIONS = sections(
     option("--held-out PART", "Hold out this share of the images, only to measure the filter on.", float,
            default=0.25),
     "Size",
-    option("-s --scale F", "Divide width and height by F.", float, required=True),
+    option("-s --scale F", "Divide width and height by F.", scale, required=True),
     "Method",
     option("-m --method", "Fit a filter for this method.", _METHODS, default="dpid"),
     option("--grid", "Put the kernel on 3x3 window means (any scale), or on pixels near each window "
@@ -55,7 +55,8 @@ OPTIONS = sections(
     "Fit",
     option("--objective", "Make enlarged outputs like the images by SSIM, MS-SSIM or squared error (l2), or "
            "outputs like --targets (pairs).", Objective.words(), default="ssim"),
-    option("--enlargement", "Enlarge outputs this way.", Enlargement.words(), shown="both"),
+    option("--enlargement", "How to enlarge outputs before comparing them with the images.",
+           Enlargement.words(), shown="both"),
     option("--hold", "Keep this at its start.", ("kernel", "bias", "lambda", "alpha"), multiple=True),
     option("--seed N", "Seed all random choices.", int, default=0),
     option("--starts N", "Try N starts and continue with the best.", int, default=1),

@@ -146,7 +146,7 @@ def size_request(options: dict[str, Any]) -> SizeRequest:
     if kind == "size":
         kind, value = value
     if fit is not None and kind != "size":
-        raise click.UsageError(f"--fit: goes with --size WxH, not with {names}: omit it")
+        raise click.UsageError(f"--fit: goes with both sides of --size WxH, not with --{kind}: omit it")
     return SizeRequest(kind, value, fit or "inside")
 
 

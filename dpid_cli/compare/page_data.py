@@ -82,7 +82,7 @@ def data_of(comparison: Comparison, plain: bool) -> PageData:
         "ranges": _RANGES,
         "choices": {name: PARAMETERS[name].choices for name in ("variant", "guidance")},
         "first": first,
-        "live": plain and embedded.is_computable,
+        "live": plain and embedded.is_computable and embedded.is_whole,
     }
     return PageData(values, _lead(first, layers), embedded.footnote(), _tables(comparison))
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from dpid_cli.compare.sheet import POINT, THEMES, Box, Line, Sheet, Style, Text
 from dpid_cli.compare.variants import named
 from dpid_cli.compare.wrapping import Measure, wrapped
+from dpid_cli.errors import ArgumentError
 
 if TYPE_CHECKING:
     from dpid_cli.compare.comparison import Comparison, VariantResult
@@ -63,6 +64,8 @@ class _Plot:
         self.size, self.width = style.font_size, width
         self.curves = list(_curves(comparison.results))
         self.dots = [dot for curve in self.curves for dot in curve]
+        if not self.dots:
+            raise ArgumentError("--plot: the image has no contrast to keep: leave --plot out")
         self.x_ticks = ticks(min(0.0, *(dot.x for dot in self.dots)), max(dot.x for dot in self.dots))
         self.y_ticks = ticks(min(dot.y for dot in self.dots), max(dot.y for dot in self.dots))
         widest = max(measure(_number(y), self.size, False) for y in self.y_ticks)

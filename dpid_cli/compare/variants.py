@@ -101,7 +101,7 @@ def variant_of(word: str) -> Variant:
     """Parse ``METHOD`` or ``METHOD:NAME=VALUE,...``; raise an `ArgumentError` if it is malformed."""
     name, colon, rest = word.partition(":")
     try:
-        method = method_named(name)
+        method = method_named(name := name.lower())
         given = dict(_assignment(part) for part in rest.split(",")) if colon else {}
         # A filter's file is read later; only its name is checked here.
         is_unknown = given.keys() - method.defaults.keys()
@@ -200,7 +200,10 @@ def plotted(words: Sequence[str], sweeps: Sequence[Sweep]) -> tuple[Variant, ...
 
     By default, a plot shows dpid along lambda, and box.
     """
-    made = variants_of(words or ("dpid", "box"), sweeps or [sweep_of("lambda=0:2:0.25")])
+    usual = [] if sweeps else [sweep_of("lambda=0:2:0.25")]
+    if usual and not any(usual[0].applies_to(variant_of(word)) for word in words or ("dpid",)):
+        usual = []
+    made = variants_of(words or ("dpid", "box"), [*sweeps, *usual])
     automatic = {}
     for variant in made:
         if "lambda_" in variant.swept:

@@ -132,7 +132,7 @@ class Job:
                 target,
                 tuned,
                 self.recipe,
-                keeps_size=lambda size: self._too_small(size) is not None,
+                keeps_size=self._keeps_size,
                 overwrite=self.overwrite,
             )
             (written,) = convert(sequence, [output], name, "" if source == STANDARD_STREAM else source)
@@ -163,6 +163,9 @@ class Job:
             except SizeError as error:
                 return error
         return None
+
+    def _keeps_size(self, size: Size) -> bool:
+        return self.if_smaller == IfSmaller.COPY and self._too_small(size) is not None
 
     def _left_out(self, source: str, size: Size, reason: str, start: float) -> Outcome:
         seconds = time.perf_counter() - start

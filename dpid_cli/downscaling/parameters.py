@@ -95,7 +95,7 @@ class Parameter:
         if self.automatic and text.lower() == Automatic.AUTO:
             return Automatic.AUTO
         if self.choices or self.filters:
-            return text
+            return text.lower() if text.lower() in self.choices else text
         try:
             numbers = [int(part) if self.whole else float(part) for part in text.split("/")]
         except ValueError:

@@ -95,8 +95,8 @@ def learn(
     hold : collection of str
         Parameters not to fit: some of "kernel", "bias", "lambda", "alpha".
     crop : int, optional
-        Side of the square crops in pixels, at least 11, or 176 for "msssim". By default 128, or 192 for
-        "msssim", or 24 times the scale if that is more.
+        Side of the square crops in pixels, at least 11, or 176 for "msssim", in whole windows. By default
+        128, or 192 for "msssim", or 24 times the scale if that is more.
     crops : int, default 8
         Number of crops from each image, at random positions; fewer if the image is no larger than a crop.
     held_out : float, default 0.25

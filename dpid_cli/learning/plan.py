@@ -74,7 +74,8 @@ class Plan:
             raise ArgumentError(f"held-out must be 0 or more and less than 1 (got {self.held_out!r})")
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
             raise ArgumentError(f"seed must be a whole number, 0 or more (got {self.seed!r})")
-        least = max(SMALLEST_SIDE[self.objective], math.ceil(2 * self.scale))
+        windows = math.ceil(SMALLEST_SIDE[self.objective] / self.scale)  # crops have whole windows
+        least = math.ceil(max(2, windows) * self.scale)
         if self.crop is not None and pixels("crop", self.crop) < least:
             raise ArgumentError(f"crop must be {least} pixels or more (got {self.crop!r})")
         for name in ("crops", "iterations", "starts"):

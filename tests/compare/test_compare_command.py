@@ -244,7 +244,7 @@ def test_standard_input(photo):
         ("photo.png -s 4 --plot --sweep lambda=0,1 --sweep alpha=0,1 -o a.png", "--plot shows one sweep"),
         ("photo.png -s 4 --width 252pt", "--width with a unit needs a sheet"),
         ("photo.png -s 4 --width 252pt -o a.html", "--width with a unit needs a sheet"),
-        ("photo.png -s 4 --width 252pt --width 3in -o a.png", "--width: is given twice"),
+        ("photo.png -s 4 --width 252pt --width 3in -o a.png", "--width: give at most one in pixels"),
         ("photo.png -s 4 --width 252ft -o a.png", "--width"),
         ("photo.png -s 4 --width 1pt -o a.png", "--width"),
         ("photo.png -s 4 --width 99.5px -o a.png", "--width"),

@@ -143,3 +143,8 @@ def test_grid_is_rows_by_columns_in_the_type_asked_for():
     assert (grid.xs.source, grid.ys.source, grid.size) == (60, 40, (7, 3))
     assert grid.xs.head.dtype == grid.ys.head.dtype == np.float32
     assert grid.window_area == pytest.approx(60 * 40 / 21)
+
+
+@pytest.mark.parametrize(("side", "scale", "length"), [(33, 4.4, 8), (15, 100 / 30, 5), (45, 100 / 70, 32)])
+def test_halves_are_rounded_up_though_their_scale_is_rounded(side, scale, length):
+    assert by_scale((side, side), scale) == (length, length)

@@ -382,7 +382,7 @@ def test_command_on_the_input_grid(dpid, files):
         ("large -s 3 --targets small -o out.json", 2, "--objective pairs"),
         ("large -s 3 --objective pairs -o out.json", 2, "--targets"),
         ("large -s 3 --objective pairs --enlargement both -o out.json", 2, "enlargement: "),
-        ("large -s 3 --objective msssim -o out.json", 2, "crop must be 176"),
+        ("large -s 3 --objective msssim -o out.json", 2, "crop must be 177"),
         ("large -s 3 --hold epsilon -o out.json", 2, "epsilon"),
         ("large -s 3 --lambda -1 -o out.json", 2, "lambda"),
         ("none.png -s 3 -o out.json", 1, "none.png"),

@@ -13,7 +13,7 @@ function outputSize() {
     return [columns, Math.max(1, Math.floor((2 * height * columns + width) / (2 * width)))];
   }
   const scale = Math.max(1, Number($("scale").value) || 1);
-  return [width, height].map((side) => Math.max(1, Math.floor(side / scale + 0.5)));
+  return [width, height].map((side) => Math.max(1, Math.floor(side / scale + 1e-9 + 0.5)));
 }
 
 // The method and its parameters, without those that have their default.
