@@ -64,3 +64,41 @@ def test_a_link_computes_its_output_again(opened, paged, source):
     other = opened(path, page.evaluate("location.hash"))
     np.testing.assert_array_equal(whole(other), dpid_cli.downscale(source, scale=4, lambda_=0.83))
     assert chosen(other) == ("box", "dpid, λ = 0.83")
+
+
+def test_each_side_has_an_output_of_its_own(opened, paged, source):
+    """Also after both have changed places."""
+    page = opened(paged(source, "-s 4 -m dpid --no-metrics"))
+    slide(page, "lambda", 0.37)
+    first = whole(page)
+    page.focus("#view")
+    page.keyboard.press("x")
+    choose(page, "dpid, λ = 0.37", "dpid, λ = 1")
+    slide(page, "lambda", 1.5)
+    second = whole(page)
+    assert chosen(page) == ("dpid, λ = 0.37", "dpid, λ = 1.5")
+    for output, value in ((first, 0.37), (second, 1.5)):
+        np.testing.assert_array_equal(output, dpid_cli.downscale(source, scale=4, lambda_=value))
+    for split, output in ((1, first), (0, second)):
+        page.evaluate(f"View.setSplit({split})")
+        assert agree(shown(page), expected(page, output))
+
+
+def test_links_keep_the_noise_of_each_channel_and_refuse_unknown_words(opened, paged, source):
+    path = paged(source, "-s 4 -m dpid:noise=0.05/0.1/0.02 --no-metrics")
+    page = opened(path)
+    slide(page, "lambda", 0.47)
+    wanted = dpid_cli.downscale(source, scale=4, lambda_=0.47, noise=(0.05, 0.1, 0.02))
+    np.testing.assert_array_equal(whole(page), wanted)
+    until(page, "location.hash.includes('0.47')")
+    again = opened(path, page.evaluate("location.hash"))
+    assert chosen(again) == chosen(page)
+    np.testing.assert_array_equal(whole(again), wanted)
+    for wrong in "variant=foo", "noise=0.1/x", "lambda=-1", "lambda=Infinity":
+        assert chosen(opened(path, f"#right=dpid:{wrong}")) == ("box", "dpid, λ = 1, noise = 0.05/0.1/0.02")
+
+
+def test_the_slider_reaches_a_value_beyond_its_range(opened, paged, source):
+    page = opened(paged(source, "-s 4 -m dpid --no-metrics"), "#right=dpid:lambda=5")
+    assert page.inner_text("#slider-lambda-value") == "λ = 5"
+    assert page.evaluate("Number($('slider-lambda').value)") == 5

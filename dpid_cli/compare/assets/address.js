@@ -58,9 +58,19 @@ const Address = (() => {
     for (const word of words.split(",")) {
       const [name, value] = word.split("=");
       if (!(name in parameters)) return;
-      parameters[name] = typeof parameters[name] === "number" ? Number(value) : value;
+      parameters[name] = typeof parameters[name] === "number" ? numbersIn(value) : value;
     }
-    if (Object.values(parameters).every((value) => typeof value !== "number" || value >= 0)) Live.show(side, base, parameters);
+    if (Object.entries(parameters).every(([name, value]) => isAllowed(name, value, base))) Live.show(side, base, parameters);
+  }
+
+  function numbersIn(text) {
+    const numbers = text.split("/").map(Number);
+    return numbers.length > 1 ? numbers : numbers[0];
+  }
+
+  function isAllowed(name, value, base) {
+    if (typeof value === "string") return (data.choices[name] ?? [base.defaults[name]]).includes(value);
+    return [value].flat().every((number) => number >= 0 && number < Infinity);
   }
 
   async function copy(words, button) {
@@ -83,10 +93,9 @@ const Address = (() => {
 
   function listen() {
     $("copy-link").addEventListener("click", () => copy(link(), $("copy-link")));
-    $("copy-command").addEventListener("click", () => copy($("command").textContent, $("copy-command")));
     addEventListener("hashchange", read);
     View.onChange(write);
   }
 
-  return { copy, link, listen, read };
+  return { listen, read };
 })();

@@ -1,11 +1,11 @@
 "use strict";
 
-// The images that can be shown: the outputs, the input, and the output that is computed while a slider moves.
+// The images that can be shown: the outputs, the input, and what is computed while a slider moves.
 
 const Layers = (() => {
   const [width, height] = data.size;
   const [sourceWidth, sourceHeight] = data.source;
-  const all = []; // outputs in the order of the strip, then the input, then the live output if there is one
+  const all = []; // outputs in the order of the strip, then the input, then what is computed for each side
   const damaged = [];
 
   function canvasOf({ pixels, width: columns, height: rows, channels }) {

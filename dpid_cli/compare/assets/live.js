@@ -1,15 +1,19 @@
 "use strict";
 
-// Outputs computed in the page, where it holds the input's pixels and the engine: one at a time, the newest last.
+// Outputs computed in the page, where it holds the input's pixels and the engine: one for each side, so that two
+// can be compared.
 
 const Live = (() => {
   const IDLE = 150; // milliseconds without a change after which the rest of the image is computed
+  const WHOLE = [0, 0, Layers.width, Layers.height];
   const answers = new Map();
-  let [worker, image, number, timer] = [null, null, 0, 0];
-  let done = null; // the region that is up to date
+  let [worker, image, number] = [null, null, 0];
+  let last = null; // the output that was set last
 
   const isPossible = () => typeof dpidWorker === "function" && data.live && Boolean(Layers.source().pixels);
-  const layer = () => Layers.all.find((other) => other.isLive);
+  const layers = () => Layers.all.filter((layer) => layer.isLive);
+  const shownOn = (side) => Layers.all[View.state[side]];
+  const isShown = (layer) => layer === shownOn("left") || layer === shownOn("right");
 
   function ask(message) {
     number += 1;
@@ -28,18 +32,19 @@ const Live = (() => {
   }
 
   // The pixels of a region of the output, null for all of it; undefined if a newer request overtook this one.
-  async function live(parameters, region, later = false) {
+  async function live(parameters, region, lane, later) {
     if (!worker) start();
     const { image: known } = await image;
-    const { pixels, error } = await ask({ image: known, size: data.size, region, later, lane: later ? "rest" : "visible", ...parameters });
+    const { pixels, error } = await ask({ image: known, size: data.size, region, later, lane, ...parameters });
     if (error) throw new Error(error);
     return pixels;
   }
 
-  async function request(region, later) {
-    const { key, method, parameters } = layer();
-    const pixels = await live({ method, ...parameters }, region, later).catch(tell);
-    if (pixels && key === layer().key) patch(pixels, region ?? [0, 0, Layers.width, Layers.height]);
+  async function request(target, region, later) {
+    const { key, method, parameters } = target;
+    const lane = `${Layers.all.indexOf(target)} ${later ? "rest" : "visible"}`;
+    const pixels = await live({ method, ...parameters }, region, lane, later).catch(tell);
+    if (pixels && key === target.key) patch(target, pixels, region ?? WHOLE);
   }
 
   function tell(error) {
@@ -47,62 +52,73 @@ const Live = (() => {
     $("alert").hidden = false;
   }
 
-  function patch(pixels, [left, top, right, bottom]) {
-    const target = layer();
+  function patch(target, pixels, region) {
+    const [left, top, right, bottom] = region;
     const { channels } = target;
     const length = (right - left) * channels;
     for (let y = top; y < bottom; y++) {
       target.pixels.set(pixels.subarray((y - top) * length, (y - top + 1) * length), (y * Layers.width + left) * channels);
     }
-    done = [left, top, right, bottom];
+    target.done = region;
     target.version += 1;
     Layers.place(target, target);
     View.changed("pixels");
   }
 
-  function isDone([left, top, right, bottom]) {
+  function isDone({ done }, [left, top, right, bottom]) {
     return done && done[0] <= left && done[1] <= top && done[2] >= right && done[3] >= bottom;
   }
 
-  // Whether some of the output is still that of other parameters.
-  const isPending = () => !isDone([0, 0, Layers.width, Layers.height]);
+  // Whether some of the output that was set last is still that of other parameters.
+  const isPending = () => Boolean(last) && !isDone(last, WHOLE);
 
   // Compute what is visible now, and everything once nothing changes any more.
   function refresh() {
-    const { left, right } = View.state;
-    const index = Layers.all.indexOf(layer());
-    if (!layer()?.method || (left !== index && right !== index)) return;
-    const visible = View.visible();
-    if (!isDone(visible)) request(visible, false);
-    clearTimeout(timer);
-    timer = setTimeout(() => isPending() && request(null, true), IDLE);
+    for (const target of layers().filter((layer) => layer.method && isShown(layer))) {
+      const visible = View.visible();
+      if (!isDone(target, visible)) request(target, visible, false);
+      clearTimeout(target.timer);
+      target.timer = setTimeout(() => isDone(target, WHOLE) || request(target, null, true), IDLE);
+    }
   }
 
-  // Show the output of a method with these parameters on one side.
+  // Show the output of a method with these parameters on one side; the other side keeps what it shows.
   function show(side, base, parameters) {
-    const target = layer();
-    if (!target.pixels) Layers.place(target, { ...base, pixels: base.pixels.slice() });
+    const [here, other] = [shownOn(side), shownOn(side === "left" ? "right" : "left")];
+    const target = here.isLive && here !== other ? here : layers().find((layer) => layer !== other);
+    if (!target.pixels) {
+      const { width, height, channels } = base;
+      Layers.place(target, { pixels: base.pixels.slice(), width, height, channels });
+    }
     const detail = describe(base, parameters);
     const settings = Object.entries(parameters).filter(([name, value]) => base.defaults[name] !== value || name === "lambda");
-    const words = settings.map(([name, value]) => `${name}=${value}`).join(",");
-    Object.assign(target, { method: base.method, defaults: base.defaults, parameters, detail, label: `${base.method}, ${detail}`, key: `${base.method}:${words}` });
-    done = null;
+    const words = settings.map(([name, value]) => `${name}=${written(value)}`).join(",");
+    const { method, defaults } = base;
+    Object.assign(target, { method, defaults, parameters, detail, label: `${method}, ${detail}`, key: `${method}:${words}`, done: null });
+    last = target;
     View.choose(side, Layers.all.indexOf(target));
-    refresh();
+  }
+
+  // A value as options write it.
+  function written(value) {
+    if (Array.isArray(value)) return value.map(written).join("/");
+    return typeof value === "number" ? Base.rounded(value, 3) : value;
   }
 
   function describe(base, parameters) {
     return Object.entries(parameters)
       .filter(([name, value]) => name === "lambda" || base.defaults[name] !== value)
-      .map(([name, value]) => `${data.symbols[name] ?? name} = ${typeof value === "number" ? Base.rounded(value, 3) : value}`)
+      .map(([name, value]) => `${data.symbols[name] ?? name} = ${written(value)}`)
       .join(", ");
   }
 
   function prepare() {
     if (!isPossible()) return;
-    Layers.all.push({ key: "", label: "", isLive: true, version: 0 });
-    View.onChange((kind) => kind === "move" && refresh());
+    for (let i = 0; i < 2; i++) Layers.all.push({ key: "", label: "", isLive: true, version: 0 });
+    View.onChange((kind) => kind !== "pixels" && refresh());
   }
 
-  return { isPending, isPossible, layer, prepare, show };
+  const layer = () => last;
+
+  return { isPending, isPossible, layer, prepare, show, written };
 })();

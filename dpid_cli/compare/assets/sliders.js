@@ -68,7 +68,7 @@ const Sliders = (() => {
     const step = (most - least) / 200;
     // With dpp, epsilon is above 0.
     const min = name === "epsilon" && tuned.base.method === "dpp" ? step : least;
-    return Object.assign(control, { min, max: Math.max(most, ...found.map(({ value }) => value)), step });
+    return Object.assign(control, { min, max: Math.max(most, current(name) ?? 0, ...found.map(({ value }) => value)), step });
   }
 
   function slide(name, control) {
@@ -80,7 +80,7 @@ const Sliders = (() => {
   function text(name, value) {
     if (value === undefined) return "–";
     if (name === "lambda" && value === 0) return "0, box";
-    return `${data.symbols[name] ?? name} = ${typeof value === "number" ? Base.rounded(value, 3) : value}`;
+    return `${data.symbols[name] ?? name} = ${Live.written(value)}`;
   }
 
   function group(name) {
@@ -136,5 +136,5 @@ const Sliders = (() => {
     slide(input.name, input);
   }
 
-  return { set, show, step };
+  return { show, step };
 })();
