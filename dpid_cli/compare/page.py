@@ -84,8 +84,8 @@ def _engine() -> str:
     return f'<script type="text/plain" id="engine" data-length="{length}">{text}</script>\n'
 
 
-def _counted(count: int) -> str:
-    return "one variant" if count == 1 else f"{count} variants"
+def _counted(count: int, what: str) -> str:
+    return f"one {what}" if count == 1 else f"{count} {what}s"
 
 
 def index_of(
@@ -115,7 +115,7 @@ def index_of(
         theme=theme,
         policy=escape(policy(css)),
         title=escape(title),
-        facts=f"{len(entries)} images, {_counted(len(numbers))}",
+        facts=f"{_counted(len(entries), 'image')}, {_counted(len(numbers), 'variant')}",
         numbers=summary_of("Means and standard deviations over the images", rows) if rows else "",
         images=gallery,
         failed=f"<h2>Errors</h2>\n<ul>{errors}</ul>" if errors else "",
