@@ -12,8 +12,12 @@ function outputSize() {
     const columns = Math.min(Math.max(1, Math.round(Number($("width").value)) || 1), width);
     return [columns, Math.max(1, Math.floor((2 * height * columns + width) / (2 * width)))];
   }
-  const scale = Math.max(1, Number($("scale").value) || 1);
-  return [width, height].map((side) => Math.max(1, Math.floor(side / scale + 1e-9 + 0.5)));
+  return [width, height].map((side) => Math.max(1, Math.floor(side / scale() + 1e-9 + 0.5)));
+}
+
+// How many times smaller; 1 while the field holds no such number.
+function scale() {
+  return Math.max(1, Number($("scale").value) || 1);
 }
 
 // The method and its parameters, without those that have their default.
@@ -38,13 +42,13 @@ function quoted(word) {
 }
 
 function stem() {
-  const size = state.by === "scale" ? `x${Number($("scale").value)}` : state.size.join("x");
+  const size = state.by === "scale" ? `x${scale()}` : state.size.join("x");
   return `${state.image.name.replace(/\.[^.]*$/, "")}_${$("method").value}_${size}`;
 }
 
 function command() {
   const { method, lambda, ...others } = settings();
-  const size = state.by === "scale" ? ["-s", Number($("scale").value)] : ["--width", state.size[0]];
+  const size = state.by === "scale" ? ["-s", scale()] : ["--width", state.size[0]];
   const words = ["dpid", "downscale", quoted(state.image.name), ...size];
   if (method !== "dpid") words.push("-m", method);
   if (lambda !== undefined && lambda !== 1) words.push("--lambda", lambda);
