@@ -142,12 +142,12 @@ def size_request(options: dict[str, Any]) -> SizeRequest:
         )
     if len(given) > 1:
         raise click.UsageError(f"{names}: give only one kind of size (--size WxH for both sides)")
-    ((kind, value),) = given.items()
-    if kind == "size":
-        kind, value = value
+    ((name, value),) = given.items()
+    kind, value = value if name == "size" else (name, value)
     if fit is not None and kind != "size":
-        raise click.UsageError(f"--fit: goes with both sides of --size WxH, not with --{kind}: omit it")
-    return SizeRequest(kind, value, fit or "inside")
+        asked = "--size N" if name == "size" else f"--{name}"
+        raise click.UsageError(f"--fit: goes with --size WxH, not with {asked}: omit it")
+    return SizeRequest(kind, value, fit or "inside", name)
 
 
 def parameter_option(parameter: Parameter, text: str = "", shown: str = "") -> Option:

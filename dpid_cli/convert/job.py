@@ -187,7 +187,8 @@ class Job:
             return path, (FORMATS[self.format] if self.format else format_of(path))
         path = Path("stdin" if source == STANDARD_STREAM else source)
         extension = path.suffix if path.suffix.lower() in own.extensions else own.extensions[0]
-        name = default_name(path.stem, self.recipe.method, self.recipe.size.scale, size, extension)
+        method = None if self._keeps_size(picture.size) else self.recipe.method
+        name = default_name(path.stem, method, self.recipe.size.scale, size, extension)
         return (path.parent if self.output is None else Path(self.output)) / name, own
 
     def _check(self, path: Path) -> None:

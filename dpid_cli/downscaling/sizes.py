@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral
 from typing import cast
 
@@ -120,11 +120,14 @@ class SizeRequest:
         The number, or width and height for ``size``.
     fit : Fit
         For ``size``.
+    name : str
+        What errors call it, if not by its kind.
     """
 
     kind: str
     value: object
     fit: str = Fit.EXACT
+    name: str = field(default="", repr=False, compare=False)
 
     @property
     def scale(self) -> float | None:
@@ -142,7 +145,7 @@ class SizeRequest:
             case "size":
                 by_size((2**62, 2**62), self.value)
             case side:
-                pixels(side, self.value)
+                pixels(self.name or side, self.value)
 
     def of(self, source: Size) -> Size:
         """Return width and height of the output for an image of this width and height."""
@@ -152,9 +155,9 @@ class SizeRequest:
             case "percent":
                 return by_percent(source, self.value)
             case "width" | "height":
-                return by_side(source, self.kind, self.value, int(self.kind == "height"))
+                return by_side(source, self.name or self.kind, self.value, int(self.kind == "height"))
             case "longest":
-                return by_side(source, "longest", self.value, int(source[1] > source[0]))
+                return by_side(source, self.name or "longest", self.value, int(source[1] > source[0]))
             case "shortest":
                 return by_side(source, "shortest", self.value, int(source[1] < source[0]))
             case _ if self.fit == Fit.EXACT:

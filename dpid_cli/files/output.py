@@ -18,10 +18,15 @@ _WRITERS = 8  # processes that may write one target at the same time under tempo
 _ROUNDS = 100  # attempts to find a free name while other writers come and go
 
 
-def default_name(stem: str, method: str, scale: float | None, size: tuple[int, int], extension: str) -> str:
-    """``{stem}_{method}_x{scale}{ext}``, or ``_{width}x{height}`` where the request was not a scale."""
+def default_name(
+    stem: str, method: str | None, scale: float | None, size: tuple[int, int], extension: str
+) -> str:
+    """``{stem}_{method}_x{scale}{ext}``, or ``_{width}x{height}`` where the request was not a scale.
+
+    Without a method, for an image that is not downscaled, the name has none.
+    """
     what = f"{size[0]}x{size[1]}" if scale is None else f"x{scale:.6g}"
-    return f"{stem}_{method}_{what}{extension}"
+    return "_".join(filter(None, (stem, method, what))) + extension
 
 
 def same_file(path: Path, other: Path) -> bool:

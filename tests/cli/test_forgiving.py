@@ -122,7 +122,7 @@ def test_small_and_large_images_together(dpid, small_photo):
     assert (small["status"], small["output_size"], small["method"]) == ("copied", [80, 60], None)
     assert small["parameters"] == {} and small["reason"].startswith("width: 100 would enlarge")
     assert (large["status"], large["output_size"], large["reason"]) == ("done", [100, 75], None)
-    assert Path("out/photo_dpid_80x60.png").read_bytes() == Path("photo.png").read_bytes()
+    assert Path("out/photo_80x60.png").read_bytes() == Path("photo.png").read_bytes()
     (small, large) = map(json.loads, dpid(*words, "--if-smaller", "skip", "--overwrite").stdout.splitlines())
     assert (small["status"], small["output"], small["output_size"]) == ("skipped", None, None)
 

@@ -79,6 +79,16 @@ SPELLINGS = [
         "(height) (got 9y9): see 'dpid downscale --help'",
     ),
     (
+        "downscale photo.png --size 40x --fit cover",
+        "dpid downscale: --fit: goes with --size WxH, not with --size N: omit it: "
+        "see 'dpid downscale --help'",
+    ),
+    (
+        "downscale photo.png --size 5000",
+        "photo.png: size: 5000 would enlarge the image, which is 60x40: use at most 60",
+    ),
+    ("downscale photo.png --size 0", "size must be a finite number above 0 (got 0)"),
+    (
         "downscale photo.png -s 4 --max-pixels 9T",
         "dpid downscale: --max-pixels must be a number of pixels like 512000000 or 512M (got 9T): "
         "see 'dpid downscale --help'",
