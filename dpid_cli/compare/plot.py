@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from dpid_cli.compare.sheet import POINT, THEMES, Box, Line, Sheet, Style, Text
 from dpid_cli.compare.variants import named
 from dpid_cli.compare.wrapping import Measure, wrapped
-from dpid_cli.errors import ArgumentError
+from dpid_cli.errors import FileError
+from dpid_cli.files.streams import called
 
 if TYPE_CHECKING:
     from dpid_cli.compare.comparison import Comparison, VariantResult
@@ -65,7 +66,8 @@ class _Plot:
         self.curves = list(_curves(comparison.results))
         self.dots = [dot for curve in self.curves for dot in curve]
         if not self.dots:
-            raise ArgumentError("--plot: the image has no contrast to keep: leave --plot out")
+            name = called(comparison.source)
+            raise FileError(f"{name}: has no contrast, so there is nothing to plot: leave --plot out")
         self.x_ticks = ticks(min(0.0, *(dot.x for dot in self.dots)), max(dot.x for dot in self.dots))
         self.y_ticks = ticks(min(dot.y for dot in self.dots), max(dot.y for dot in self.dots))
         widest = max(measure(_number(y), self.size, False) for y in self.y_ticks)

@@ -189,6 +189,20 @@ def test_plot(dpid, large):
         assert sign * line[0] > 0
 
 
+def test_plots_that_would_be_empty(dpid, folder):
+    Image.new("RGB", (60, 60), "gray").save("flat.png")
+    result = dpid("compare", "flat.png", "-s", "4", "--plot", "-o", "plot.png")
+    told = "flat.png: has no contrast, so there is nothing to plot: leave --plot out\n"
+    assert (result.exit_code, result.stderr) == (1, told) and not Path("plot.png").exists()
+    result = dpid("compare", "flat.png", "-s", "4", "--plot", "--no-metrics", "-o", "plot.png")
+    assert result.exit_code == 2 and "--no-metrics leaves nothing to plot" in result.stderr
+
+
+def test_plot_of_another_method(dpid, large):
+    """Which has no lambda to go along."""
+    assert dpid(*HERE, "--plot", "-m", "lanczos", "-o", "plot.png").exit_code == 0
+
+
 def test_plot_by_default(dpid, large):
     assert dpid(*HERE, "--plot", "-o", "a.svg", "--title", "A title").exit_code == 0
     texts = texts_of("a.svg")
