@@ -7,8 +7,8 @@ plasma-workspace-wallpapers, stellarium-data and ukui-wallpapers, unpacked into 
 but for `stars`, which is judged on other nebulae. It is written to dpid_cli/downscaling/data/NAME.json only
 if it is better there than box, lambda 1 and lambda auto, by the SSIM of bilinearly and of bicubically
 enlarged outputs: by more than 0.0005 on average, and for more than twice as many images as it is worse for.
-The tables go between the marks of docs/learning.md. It takes about half an hour. The same versions of NumPy,
-SciPy and scikit-image give the same files.
+The tables go between the marks of docs/learning.md. It takes about half an hour. The same images and versions
+of NumPy, SciPy and scikit-image give the same files; the pages of text are lines of docs/*.md, which change.
 """
 
 from __future__ import annotations
