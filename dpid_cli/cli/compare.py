@@ -45,11 +45,11 @@ OPTIONS = sections(
     option("-o --output PATH", "Write a sheet (.png, .jpg, .webp, .pdf, .svg, .tex) or a page for "
            "browsers (.html).", click.Path(), shown="print the metrics"),
     option("--metrics/--no-metrics", "Measure the outputs.", default=None,
-           shown="for pages, with --csv and without -o"),
-    option("--timing/--no-timing", "Measure times as well, which differ in every run.", default=True,
+           shown="for pages and plots, with --csv and without -o"),
+    option("--timing/--no-timing", "Also measure times, which differ in every run.", default=True,
            shown="timing"),
     option("--csv PATH", "Write the metrics as CSV.", click.Path()),
-    option("--page PATH", "Write a page without an image, to open any image in and move lambda; needs no "
+    option("--page PATH", "Write a page in which you open an image of your own and change lambda. Takes no "
            "INPUT.", click.Path()),
     shared.OVERWRITE,
     *shared.INPUT_LIMITS,

@@ -37,7 +37,7 @@ def _font_size(text: str) -> float:
 
 def with_widths(options: list[click.Parameter]) -> list[click.Parameter]:
     """Options in which --width is also that of a figure, if it has a unit."""
-    about = "Resize to W pixels wide; with a unit (252pt, 89mm, 3.5in, 800px), make the sheet so wide."
+    about = "Resize to W pixels wide. With a unit (252pt, 89mm, 3.5in, 800px): the width of the sheet."
     wide = option("--width W", about, _width, multiple=True)
     wide.section = "Size"
     return [wide if one.name == "width" else one for one in options]
@@ -54,17 +54,17 @@ def split_widths(options: dict[str, Any]) -> Length | None:
 
 
 FIGURE = [
-    option("--columns N", "Put N panels in a row of a sheet.", number(1)),
+    option("--columns N", "Show N panels in each row of a sheet.", number(1)),
     option("--zoom N", "Draw each pixel of the enlarged parts of a sheet N x N; of whole outputs with "
            "--crops 0.", number(1, 64)),
     option("--style", "Show enlarged parts as panels, or as insets below the whole output, connected with "
            "their frames on it.", ("panels", "inset"), shown="panels"),
     option("--plot", "Plot detail kept against noise added along lambda, and mark the automatic lambda."),
-    option("--ground", "Show transparent pixels of a sheet on this ground.", ("checker", "white", "black"),
+    option("--ground", "What is seen behind transparent pixels of a sheet.", ("checker", "white", "black"),
            shown="checker"),
     option("--title TEXT", "Set the title of a sheet or page."),
-    option("--font-size N", "Set the font size of a sheet in pixels, or in points like 7pt; 2 pixels are a "
-           "point.", _font_size, shown="16"),
+    option("--font-size N", "Set the font size of a sheet in pixels, or in points like 7pt (1 point "
+           "is 2 pixels).", _font_size, shown="16"),
     option("--font FAMILY", "Set the font of a sheet, such as STIXGeneral.", shown="DejaVu Sans"),
 ]  # fmt: skip
 

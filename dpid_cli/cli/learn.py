@@ -53,8 +53,8 @@ OPTIONS = sections(
     option("--per-channel", "Fit a kernel and a bias for each channel."),
     *(parameter_option(replace(PARAMETERS[name], automatic=False), *words) for name, words in _START.items()),
     "Fit",
-    option("--objective", "Make enlarged outputs like the images by SSIM, MS-SSIM or squared error (l2), or "
-           "outputs like --targets (pairs).", Objective.words(), default="ssim"),
+    option("--objective", "Bring enlarged outputs near the images by SSIM, MS-SSIM or squared error (l2), or "
+           "outputs near --targets (pairs).", Objective.words(), default="ssim"),
     option("--enlargement", "How to enlarge outputs before comparing them with the images.",
            Enlargement.words(), shown="both"),
     option("--hold", "Keep this at its start.", ("kernel", "bias", "lambda", "alpha"), multiple=True),
