@@ -2,10 +2,16 @@
 
 Numba would optimise each helper, with all that it calls, and generate its machine code, so that the innermost
 loops are compiled a dozen times. Only the code of the whole kernel is needed: it is optimised once.
+
+Which products are fused with sums (FMA), so that both are rounded once, is decided here in LLVM's code. LLVM
+would decide it while it makes machine code, for each architecture in another way, and results would differ
+in their last bits.
 """
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -27,6 +33,11 @@ if TYPE_CHECKING:
 
 _ENTRY = ".enter"  # follows the name of the kernel
 _RESULTS = 2  # Numba's first two arguments say where results and exceptions go
+_ALLOWED = " contract "  # the flag of operations that may be fused
+_OPERATION = re.compile(r"  (\S+) = (fmul|fadd|fsub) ((?:\w+ )*)(float|double|<\d+ x (?:float|double)>) (.+)")
+_VALUE = re.compile(r'%(?:"[^"]+"|[-\w.$]+)')
+_OPERANDS = re.compile(r", (?![^<(]*[>)])")  # what separates them: no comma within a vector
+_FMA = "declare {0} @llvm.fma.{1}({0}, {0}, {0})"
 _registered: set[Callable[..., Any]] = set()
 
 
@@ -181,4 +192,72 @@ def llvm_module(
             result = compile_extra(typing, target, function, signature, types.none, flags, {})
         result.library.finalize()
         formulas = [_mangled(each) for each, use in helpers.items() if use.in_loops]
-        return result.library.optimise(formulas), result.fndesc.llvm_func_name
+        module, symbol = result.library.optimise(formulas), result.fndesc.llvm_func_name
+    return (fuse(module) if can_fuse(target_machine(level)) else module), symbol
+
+
+def can_fuse(machine: llvm.TargetMachine) -> bool:
+    """Whether the CPU has an instruction for it; else a slow function of the C library would be called."""
+    declaration = _FMA.format("float", "f32")
+    module = llvm.parse_assembly(f"""
+        {declaration}
+        define float @fused(float %a, float %b, float %c) {{
+            %sum = call float @llvm.fma.f32(float %a, float %b, float %c)
+            ret float %sum
+        }}""")
+    return "fmaf" not in machine.emit_assembly(module)
+
+
+def fuse(module: llvm.ModuleRef) -> llvm.ModuleRef:
+    """A copy of a module with its products and sums fused where flags allow it, and without these flags.
+
+    A product is fused with a sum that alone uses it, if they lie in one block; of two products, the first.
+    """
+    code = str(module)
+    lines: list[str] = []
+    declarations: set[str] = set()
+    start = 0
+    for line in code.splitlines():
+        lines.append(line)
+        if line.startswith("define "):
+            start = len(lines)
+        elif line == "}":
+            lines[start:] = _fuse_function(lines[start:], declarations)
+    lines += [each for each in sorted(declarations) if each not in code]
+    return llvm.parse_assembly("\n".join(lines))
+
+
+def _fuse_function(lines: Iterable[str], declarations: set[str]) -> Iterator[str]:
+    """Lines of a function with its operations fused; adds to `declarations` what they call."""
+    uses = Counter(name for line in lines for name in _VALUE.findall(line))
+    products: dict[str, list[str]] = {}
+    for line in lines:
+        if not line.startswith(" "):
+            products.clear()  # here begins a block
+        operation = _OPERATION.fullmatch(line)
+        if operation is None or _ALLOWED not in line:
+            yield line.replace(_ALLOWED, " ")
+            continue
+        name, kind, flags, type_, rest = operation.groups()
+        flags = flags.replace(_ALLOWED.lstrip(), "")
+        left, right = _OPERANDS.split(rest)
+        if kind != "fmul" and (left in products or right in products):
+            first = left in products
+            a, b, c = [*products[left], right] if first else [*products[right], left]
+            if kind == "fsub":
+                negative = '%"negated {}"'.format(name[1:].strip('"'))
+                yield f"  {negative} = fneg {flags}{type_} {c if first else a}"
+                a, c = (a, negative) if first else (negative, c)
+            suffix = _suffix(type_)
+            declarations.add(_FMA.format(type_, suffix))
+            yield f"  {name} = call {flags}{type_} @llvm.fma.{suffix}({type_} {a}, {type_} {b}, {type_} {c})"
+        else:
+            if kind == "fmul" and uses[name] == 2:  # of which one is its own line
+                products[name] = [left, right]
+            yield line.replace(_ALLOWED, " ")
+
+
+def _suffix(type_: str) -> str:
+    """What names of LLVM's functions have for a type."""
+    short = type_.replace("float", "f32").replace("double", "f64")
+    return re.sub(r"<(\d+) x (\w+)>", r"v\1\2", short)
