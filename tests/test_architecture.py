@@ -14,7 +14,7 @@ import dpid_cli
 ROOT = Path(dpid_cli.__file__).parent
 # From the ground up. Packages on one floor do not import each other.
 FLOORS = (
-    ("errors", "interrupts", "version"),
+    ("errors", "interrupts", "platform", "version"),
     ("kernels", "files"),
     ("downscaling", "pictures"),
     ("convert",),
@@ -91,7 +91,7 @@ def chain(module: str, above: tuple[str, ...] = ()) -> tuple[str, ...]:
 def test_entries():
     entries = {path.name for path in ROOT.iterdir() if path.suffix == ".py" or any(path.glob("*.py"))}
     entries -= {"__init__.py", "__main__.py"}
-    assert len(entries) <= 12
+    assert len(entries) <= 13
     assert {entry.removesuffix(".py") for entry in entries} <= set(HEIGHT)
 
 
@@ -143,7 +143,16 @@ def test_only_the_code_cache_touches_files():
 @pytest.mark.parametrize("module", [module for module in TREES if within(module, "dpid_cli.kernels")])
 def test_kernels_stand_alone(module):
     library = set(sys.stdlib_module_names) - {"subprocess", "socket"}
-    allowed = ("dpid_cli.kernels", "dpid_cli.interrupts", "numpy", "numba", "llvmlite", "cuda", *library)
+    allowed = (
+        "dpid_cli.kernels",
+        "dpid_cli.interrupts",
+        "dpid_cli.platform",
+        "numpy",
+        "numba",
+        "llvmlite",
+        "cuda",
+        *library,
+    )
     outside = {name for name in IMPORTS[module] if not within(name, *allowed)}
     assert outside - {"dpid_cli"} == set()
 

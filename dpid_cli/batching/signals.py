@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+from dpid_cli.platform import HANGUP, signals_blocked
+
+ENDING = tuple(filter(None, (signal.SIGINT, signal.SIGTERM, HANGUP)))
 Handler = Callable[[int, FrameType | None], object] | signal.Handlers
 
 
@@ -37,14 +39,8 @@ def ignored() -> Iterator[None]:
 @contextmanager
 def blocked() -> Iterator[None]:
     """Start processes, on this thread, that receive no signals; this one receives them afterwards."""
-    if not hasattr(signal, "pthread_sigmask"):
+    with signals_blocked(ENDING):
         yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def ignore() -> None:

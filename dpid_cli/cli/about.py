@@ -57,10 +57,10 @@ def facts() -> dict[str, str]:
     from importlib.util import find_spec
 
     import dpid_cli.downscaling.api  # noqa: F401  # with its kernels
-    from dpid_cli.downscaling.devices import available_threads
     from dpid_cli.kernels.cache import shipped_count
     from dpid_cli.kernels.jit import cache_folder
     from dpid_cli.pictures import FORMATS, WRITTEN
+    from dpid_cli.platform import cpus
 
     found = {name: _version(name) for name in _PACKAGES}
     found["python"] = f"{platform.python_version()} ({platform.system()} {platform.machine()})"
@@ -69,7 +69,7 @@ def facts() -> dict[str, str]:
     found["writes"] = " ".join(f.name for f in WRITTEN.values() if f not in lacking)
     if lacking:
         found["lacking"] = " ".join(f.name for f in lacking) + ': pip install "dpid-cli[formats]"'
-    found["threads"] = str(available_threads())
+    found["threads"] = str(cpus())
     found["threading layer"] = "Python threads over kernels that release the GIL"
     found["cuda"] = _gpu()
     uncached = "none: no writable folder, every process compiles its kernels"

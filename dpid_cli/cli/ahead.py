@@ -54,9 +54,9 @@ def unpack(path: Path) -> None:
 
 def build(level: str) -> None:
     """Compile and pack the kernels of a level."""
-    from dpid_cli.downscaling.devices import available_threads
     from dpid_cli.downscaling.warmup import cases, compile_all
     from dpid_cli.kernels import cache
+    from dpid_cli.platform import cpus
 
     every = cases()
     with TemporaryDirectory() as folder:
@@ -65,7 +65,7 @@ def build(level: str) -> None:
         done = 0
         with ProcessPoolExecutor(1, get_context("spawn"), cache.build_for, (level,)) as other:
             other.submit(unpack, cache.archive(level)).result()
-            for number, _, _ in compile_all(every, available_threads(), level):
+            for number, _, _ in compile_all(every, cpus(), level):
                 done += number
                 sys.stderr.write(f"\r{level} {done}/{len(every)}")
             other.submit(compile_others).result()

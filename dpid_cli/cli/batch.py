@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,6 +19,7 @@ from dpid_cli.cli.progress import Progress
 from dpid_cli.cli.sections import Command, least_size, number, option, sections, wrong
 from dpid_cli.downscaling.choices import Device, IfSmaller
 from dpid_cli.errors import ArgumentError
+from dpid_cli.platform import HANGUP
 
 if TYPE_CHECKING:
     from dpid_cli.batching.items import Result
@@ -191,7 +191,7 @@ def _stopping(quiet: bool) -> Iterator[threading.Event]:
     stop = threading.Event()
 
     def interrupt(number: int, frame: object) -> None:
-        if stop.is_set() and number != signal.SIGHUP:  # which shell and system both send
+        if stop.is_set() and number != HANGUP:  # which shell and system both send
             at_once("\x1b[?25h\n")  # shows the cursor, which the bar hides
             os._exit(130)  # files in progress have no names yet
         stop.set()

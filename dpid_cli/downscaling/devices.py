@@ -14,16 +14,10 @@ from dpid_cli.downscaling.choices import Device, LinearLight
 from dpid_cli.downscaling.raster import unreadable
 from dpid_cli.downscaling.registry import METHODS, Method
 from dpid_cli.errors import ArgumentError
+from dpid_cli.platform import cpus
 
 # Device types of DLPack: memory of a GPU, and memory that it shares with the CPU.
 _ON_GPU = (2, 13)
-
-
-def available_threads() -> int:
-    """Number of CPUs that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def thread_count(threads: int | None) -> int:
@@ -33,7 +27,7 @@ def thread_count(threads: int | None) -> int:
     3
     """
     if threads is None:
-        return available_threads()
+        return cpus()
     if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
         raise ArgumentError(f"threads must be a whole number, 1 or more (got {threads!r})")
     return threads

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import IO
 
 from dpid_cli.errors import ArgumentError, FileError, reason
-from dpid_cli.files.output import atomic, is_named, lock, make_folder
+from dpid_cli.files.output import atomic, is_named, make_folder
+from dpid_cli.platform import BINARY, try_lock
 
 
 def opened(path: str) -> IO[bytes] | None:
@@ -41,13 +42,13 @@ def appending(path: str, *, keep: bool) -> Iterator[IO[bytes]]:
     """
     make_folder(Path(path).parent)
     try:
-        handle = os.open(path, os.O_RDWR if keep else os.O_WRONLY | os.O_CREAT, 0o666)
+        handle = os.open(path, (os.O_RDWR if keep else os.O_WRONLY | os.O_CREAT) | BINARY, 0o666)
     except OSError as error:
         raise unwritable(path, error) from error
     with os.fdopen(handle, "r+b" if keep else "wb", buffering=0) as stream:
         try:
             if stat.S_ISREG(os.fstat(handle).st_mode):
-                if lock(handle) is False or not is_named(handle, os.path.realpath(path)):
+                if try_lock(handle) is False or not is_named(handle, os.path.realpath(path)):
                     raise ArgumentError(f"{path}: another process is writing it: give each its own file")
                 if keep:
                     stream.seek(sum(len(line) for _, line in whole_lines(stream)))

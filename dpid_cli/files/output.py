@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import stat
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 from zlib import crc32
 
 from dpid_cli.errors import FileError, reason
+from dpid_cli.platform import (
+    BINARY,
+    NO_LINKS,
+    NO_WAITING,
+    RENAMES_OPEN_FILES,
+    name_open_file,
+    open_nameless,
+    set_permissions,
+    try_lock,
+)
 
 _WRITERS = 8  # processes that may write one target at the same time under temporary names
 _ROUNDS = 100  # attempts to find a free name while other writers come and go
+_ABANDONED = 60  # seconds after which nobody renames a closed draft any more
 
 
 def default_name(
@@ -114,31 +126,51 @@ def atomic(target: Path, overwrite: bool) -> Iterator[IO[bytes]]:
     """
     permissions = _permissions(target)
     try:
-        handle, name = _draft(target, 0o666 if permissions is None else permissions | 0o600)
+        draft = _draft(target, 0o666 if permissions is None else permissions | 0o600)
     except OSError as error:
         raise FileError(f"{target}: cannot be written: {reason(error)}: check the folder") from error
     try:
-        with os.fdopen(handle, "wb", closefd=False) as stream:
+        with os.fdopen(draft.handle, "wb", closefd=False) as stream:
             yield stream
             stream.flush()
-            os.fsync(handle)
+            os.fsync(draft.handle)
         if permissions is not None:
-            os.fchmod(handle, permissions)
+            set_permissions(draft.handle, permissions)
+        if not RENAMES_OPEN_FILES:
+            draft.close()
         if overwrite:
-            name = name or _temporary_link(handle, target)
-            name.replace(target)
-            name = None  # other writers may use it now
+            (draft.name or _temporary_link(draft, target)).replace(target)
+            draft.name = None  # other writers may use it now
         else:
-            _put(handle, name, target)
+            _put(draft, target)
     except FileExistsError:
         raise exists_already(target) from None
     except OSError as error:
         raise FileError(f"{target}: cannot be written: {reason(error)}: check space and rights") from error
     finally:
-        if name is not None:
+        draft.discard()
+
+
+@dataclass
+class _Draft:
+    """A file that has no name yet, or a temporary one."""
+
+    handle: int
+    name: Path | None = None
+    is_open: bool = True
+
+    def close(self) -> None:
+        if self.is_open:
+            self.is_open = False
+            os.close(self.handle)
+
+    def discard(self) -> None:
+        if not RENAMES_OPEN_FILES:
+            self.close()
+        if self.name is not None:
             with suppress(OSError):
-                name.unlink()
-        os.close(handle)
+                self.name.unlink()
+        self.close()
 
 
 def _permissions(target: Path) -> int | None:
@@ -149,28 +181,30 @@ def _permissions(target: Path) -> int | None:
         return None
 
 
-def _draft(target: Path, mode: int) -> tuple[int, Path | None]:
-    """An empty file open for writing, and its temporary name if it needs one."""
+def _draft(target: Path, mode: int) -> _Draft:
+    """An empty file open for writing."""
     _remove_leftovers(target)
     try:
-        return _nameless(target.parent, mode), None
-    except OSError:  # an older system, or a file system that cannot
+        draft = _Draft(open_nameless(target.parent, mode))
+    except OSError:  # a system or file system that cannot
         return _named(target, mode)
+    try_lock(draft.handle)
+    return draft
 
 
-def _put(handle: int, name: Path | None, target: Path) -> None:
+def _put(draft: _Draft, target: Path) -> None:
     """Give a file the name of its target; a `FileExistsError` if that is taken, even by a broken link."""
-    if name is None:
-        _link(handle, target)
+    if draft.name is None:
+        name_open_file(draft.handle, target)
         return
     try:
-        os.link(name, target)
+        os.link(draft.name, target)
     except FileExistsError:
         raise
     except OSError:  # a file system without hard links
         if os.path.lexists(target):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
-        name.replace(target)
+        draft.name.replace(target)
 
 
 def _temporary_names(target: Path) -> list[str]:
@@ -178,21 +212,6 @@ def _temporary_names(target: Path) -> list[str]:
     prefix = f".{target.name[:40]}.{crc32(os.fsencode(target.name)):08x}"
     path = target.parent / prefix
     return [f"{path}-{number}.tmp" for number in range(_WRITERS)]  # quicker to make than paths
-
-
-def _nameless(folder: Path, mode: int) -> int:
-    """A locked file in this folder that has no name; an `OSError` where that is not possible."""
-    flag = getattr(os, "O_TMPFILE", None)
-    if flag is None or not Path("/proc/self/fd").exists():
-        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
-    handle = os.open(folder, flag | os.O_RDWR, mode)
-    lock(handle)
-    return handle
-
-
-def _link(handle: int, path: Path) -> None:
-    """Name an open file; passing a descriptor makes ``os.link`` follow the link to the file itself."""
-    os.link(f"/proc/self/fd/{handle}", path, src_dir_fd=handle)
 
 
 def _free_names(target: Path) -> Iterator[Path]:
@@ -203,34 +222,24 @@ def _free_names(target: Path) -> Iterator[Path]:
     raise OSError(errno.EBUSY, f"others are writing it, or left {Path(names[0]).name}")
 
 
-def _temporary_link(handle: int, target: Path) -> Path:
+def _temporary_link(draft: _Draft, target: Path) -> Path:
     for name in _free_names(target):
         with suppress(FileExistsError):
-            _link(handle, name)
+            name_open_file(draft.handle, name)
+            draft.name = name
             break
     return name
 
 
-def _named(target: Path, mode: int) -> tuple[int, Path]:
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+def _named(target: Path, mode: int) -> _Draft:
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | NO_LINKS | BINARY
     for name in _free_names(target):
         with suppress(FileExistsError):
-            handle = os.open(name, flags, mode)
-            if lock(handle) is not False and is_named(handle, name):  # no other writer has removed it
-                break
-            os.close(handle)
-    return handle, name
-
-
-def lock(handle: int) -> bool | None:
-    """Lock an open file; False if another process has locked it, None if the file system has no locks."""
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return None
-    return True
+            draft = _Draft(os.open(name, flags, mode), name)
+            if try_lock(draft.handle) is not False and is_named(draft.handle, name):
+                break  # no other writer has removed it
+            draft.close()
+    return draft
 
 
 def is_named(handle: int, name: Path | str) -> bool:
@@ -245,13 +254,19 @@ def _remove_leftovers(target: Path) -> None:
     """Remove temporary files that killed writers of this target have left."""
     for name in _temporary_names(target):
         try:
-            handle = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+            handle = os.open(name, os.O_RDWR | NO_LINKS | NO_WAITING)
         except OSError:  # usually there is none
             continue
-        try:
-            if stat.S_ISREG(os.fstat(handle).st_mode) and lock(handle) and is_named(handle, name):
-                Path(name).unlink(missing_ok=True)
-        except OSError:
-            pass  # it is in nobody's way
-        finally:
-            os.close(handle)
+        draft = _Draft(handle, Path(name) if _is_leftover(handle, name) else None)
+        draft.discard()
+
+
+def _is_leftover(handle: int, name: str) -> bool:
+    """Whether no other process writes or renames a temporary file."""
+    try:
+        status = os.fstat(handle)
+        is_free = stat.S_ISREG(status.st_mode) and try_lock(handle) and is_named(handle, name)
+    except OSError:
+        return False
+    # A writer that must close its file to rename it has no lock in between.
+    return bool(is_free) and (RENAMES_OPEN_FILES or time.time() - status.st_mtime > _ABANDONED)

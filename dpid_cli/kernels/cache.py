@@ -17,7 +17,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import stat
 import sys
 import time
 import zlib
@@ -29,6 +28,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from dpid_cli.platform import caches, is_private, lock
 
 HERE = Path(__file__).parent
 _IMPORTS = re.compile(rb"^ *from dpid_cli\.kernels(?:\.(\w+))? import (.*)", re.MULTILINE)
@@ -109,8 +110,7 @@ def base_folder() -> Path:
     chosen = os.environ.get("DPID_CACHE_DIR")
     if chosen:
         return Path(chosen)
-    users = os.environ.get("XDG_CACHE_HOME")
-    return (Path(users) if users else Path.home() / ".cache") / "dpid-cli"
+    return caches() / "dpid-cli"
 
 
 @cache
@@ -119,7 +119,7 @@ def folder() -> Path | None:
     with suppress(OSError, RuntimeError):  # no home
         path = base_folder().absolute() / _stamp()
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if os.access(path, os.W_OK) and _is_private(path):
+        if os.access(path, os.W_OK) and is_private(path):
             _note_use(path)
             return path
     return None
@@ -172,13 +172,6 @@ def cuda_folder() -> Path | None:
             path.mkdir(mode=0o700, exist_ok=True)
             return path
     return None
-
-
-def _is_private(path: Path) -> bool:
-    """Whether only this user and the administrator can write code there that would be run."""
-    status = path.stat()
-    ours = not hasattr(os, "getuid") or status.st_uid in (0, os.getuid())
-    return ours and not status.st_mode & stat.S_IWOTH
 
 
 def _stamp() -> str:
@@ -285,20 +278,17 @@ def write(name: str, key: tuple[Any, ...], code: MachineCode) -> None:
 def locked(name: str, key: tuple[Any, ...]) -> Iterator[None]:
     """Keep other processes from compiling the same kernel meanwhile, where the system can."""
     path = _path(name, key)
-    try:
-        from fcntl import LOCK_EX, flock
-
-        lock = None if path is None else path.with_suffix(".lock").open("w")
-    except (ImportError, OSError):
-        lock = None
-    if lock is None or path is None:
+    stream = None
+    with suppress(OSError):
+        stream = None if path is None else path.with_suffix(".lock").open("w")
+    if stream is None:
         yield
         return
-    with lock:
-        flock(lock, LOCK_EX)
+    with stream:
+        lock(stream.fileno())
         yield
         with suppress(OSError):
-            path.with_suffix(".lock").unlink()
+            Path(stream.name).unlink()
 
 
 def _llvm() -> Any:

@@ -47,8 +47,6 @@ class _Section(NamedTuple):
 
 def load(file: bytes, symbol: str) -> int:
     """Load object code into this process, and return a function's address."""
-    if sys.platform != "linux":
-        raise RefusedError
     try:
         return _load(file, symbol.encode())
     except (
@@ -64,6 +62,8 @@ def load(file: bytes, symbol: str) -> int:
 
 
 def _load(file: bytes, symbol: bytes) -> int:
+    if sys.platform != "linux":
+        raise RefusedError
     magic, kind, machine, _, _, _, start, _, _, _, _, _, count, names = _HEADER.unpack_from(file)
     if (magic, kind, machine) != _KIND:
         raise RefusedError

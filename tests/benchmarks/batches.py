@@ -16,10 +16,10 @@ from PIL import Image
 import dpid_cli
 from dpid_cli.batching.processes import Processes
 from dpid_cli.convert.recipe import Recipe
-from dpid_cli.downscaling.devices import available_threads
 from dpid_cli.downscaling.sizes import SizeRequest
 from dpid_cli.files import storage
 from dpid_cli.pictures import FORMATS, Picture, format_of, write
+from dpid_cli.platform import cpus
 
 from .library import enlarged
 from .markdown import Facts, Section, medians, milliseconds, number, table, times
@@ -50,7 +50,7 @@ def batches(plan: Plan) -> Section:
         title, rows = f"{count} {name}, {megapixels:.2g} MP each:", _table(results, count)
         bodies.append(f"{title}\n\n{rows}\n\n{worthwhile(results, count)}")
     text = (
-        f"Folders at 1/4 with `dpid_cli.batch` on {available_threads()} workers. Decoding and encoding alone "
+        f"Folders at 1/4 with `dpid_cli.batch` on {cpus()} workers. Decoding and encoding alone "
         "uses the same code on as many threads, but writes outputs that were computed before. Pillow runs "
         "`Image.reduce(4)` and `save` in as many processes, with the options that `dpid` uses, and does not "
         "flush its outputs to the disk. Processes are started before the clock, except in one row."
@@ -70,7 +70,7 @@ def _photos(folder: Path, count: int, size: tuple[int, int], kind: str = "jpeg")
 def _measured(pairs: Pairs, rounds: int) -> dict[str, Samples | None]:
     recipe = Recipe(SizeRequest("scale", 4.0), threads=1)
     ready = {source: _result(recipe, source) for source, _ in pairs}
-    workers = available_threads()
+    workers = cpus()
     options = FORMATS[format_of(Path(pairs[0][1])).name].options
     with (
         ThreadPoolExecutor(workers) as threads,

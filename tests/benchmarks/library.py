@@ -8,7 +8,7 @@ from itertools import product
 
 import numpy as np
 
-from dpid_cli.downscaling.devices import available_threads
+from dpid_cli.platform import cpus
 
 from .contestants import CONTESTANTS, REFERENCE, SIZES, THREADS, Contestant, make_photo, near_one_to_one, ours
 from .markdown import Section, comparison, medians, milliseconds, number, side_by_side, spread, table, times
@@ -141,7 +141,7 @@ def near(plan: Plan) -> Section:
 def growth(plan: Plan) -> Section:
     """Larger images, more threads."""
     rounds = plan.rounds(9)
-    counts = thread_counts(available_threads())
+    counts = thread_counts(cpus())
     calls = {}
     for megapixels in plan.choose(GROWTH, (1, 4)):
         width, height = GROWTH[megapixels]

@@ -9,7 +9,7 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from dpid_cli.downscaling.devices import available_threads
+from dpid_cli.platform import cpus
 
 from .markdown import MISSING, Section, table
 from .measure import Plan
@@ -35,7 +35,7 @@ def machine(plan: Plan) -> Section:
         ["date", datetime.datetime.now(datetime.UTC).date().isoformat()],
         ["commit", _commit()],
         ["CPU", _cpu()],
-        ["available cores", str(available_threads())],
+        ["available cores", str(cpus())],
         ["memory", f"{_memory_bytes() / 1e9:.0f} GB"],
         ["system", f"{platform.system()} {platform.machine()}"],
         [platform.python_implementation(), platform.python_version()],
