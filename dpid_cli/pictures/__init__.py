@@ -9,10 +9,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from dpid_cli.pictures.formats import FORMATS, WRITTEN, Format, format_in, format_of
 from dpid_cli.pictures.limits import MAX_FRAMES, MAX_PIXELS
 
 if TYPE_CHECKING:
-    from dpid_cli.pictures.formats import FORMATS, WRITTEN, Format, format_in, format_of
     from dpid_cli.pictures.picture import Metadata, Picture, PictureSequence
     from dpid_cli.pictures.reading import read, read_sequence, read_size
     from dpid_cli.pictures.writing import check_picture, check_sequence, holds_all_of, write, write_sequence
@@ -23,7 +23,6 @@ __all__ = [
     "read_size", "write", "write_sequence",
 ]  # fmt: skip
 _MODULES = {"Metadata": "picture", "Picture": "picture", "PictureSequence": "picture"}
-_MODULES |= dict.fromkeys(("FORMATS", "WRITTEN", "Format", "format_in", "format_of"), "formats")
 _MODULES |= {"read": "reading", "read_sequence": "reading", "read_size": "reading"}
 
 
