@@ -29,6 +29,7 @@ HANGUP = getattr(signal, "SIGHUP", None)  # the terminal was closed
 
 _LOCKED = 2**31 - 1  # a byte that hardly any file has: locks of Windows keep others from reading it
 _RETRY = 0.1  # seconds
+_ATTEMPTS = 10
 
 
 def try_lock(handle: int) -> bool | None:
@@ -78,6 +79,18 @@ def name_open_file(handle: int, path: Path) -> None:
     """Name a file of `open_nameless`; a `FileExistsError` if the name is taken."""
     # Only with a descriptor does `os.link` follow the link to the file itself.
     os.link(f"/proc/self/fd/{handle}", path, src_dir_fd=handle)
+
+
+def replace(source: Path, target: Path) -> None:
+    """Rename a file, also to the name of another; scanners of Windows may hold either open for a moment."""
+    for _ in range(0 if RENAMES_OPEN_FILES else _ATTEMPTS):
+        try:
+            source.replace(target)
+        except PermissionError:
+            time.sleep(_RETRY)
+        else:
+            return
+    source.replace(target)
 
 
 def set_permissions(handle: int, permissions: int) -> None:

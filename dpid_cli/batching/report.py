@@ -13,6 +13,7 @@ from dpid_cli.batching.items import DONE, FAILED, SKIPPED, Item, Result
 from dpid_cli.batching.scratch import database
 from dpid_cli.errors import ArgumentError, reason
 from dpid_cli.files import lines, storage
+from dpid_cli.platform import RENAMES_OPEN_FILES
 
 _TABLES = "CREATE TABLE lines (input BLOB PRIMARY KEY, start INT, status TEXT) WITHOUT ROWID;"
 _BEGINNING = b'{"input": '
@@ -73,11 +74,12 @@ class Report:
         return replace(item, known=known, made=own)
 
     def rewrite(self) -> None:
-        """Keep only the last line about each input."""
+        """Keep only the last line about each input, and close the file."""
         with lines.rewriting(self.path) as stream:
             for (start,) in self._tables.execute("SELECT start FROM lines ORDER BY start"):
                 self._stream.seek(start)
                 stream.write(self._stream.readline())
+            self._stream.close()
 
     def close(self) -> None:
         """Close the file."""
@@ -146,6 +148,8 @@ def recording(path: str, *, resume: bool = False) -> Iterator[Callable[[Result],
             if resumed:
                 with closing(Report(path)) as report:
                     if report.lines > report.count(DONE, SKIPPED, FAILED):
+                        if not RENAMES_OPEN_FILES:
+                            stream.close()  # and with it the lock
                         report.rewrite()
 
 

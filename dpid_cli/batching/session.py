@@ -130,6 +130,7 @@ class Session:
             spare = workers // max(1, self.inventory.count) if type(executor) is ThreadPoolExecutor else 1
             items = self.inventory.items()
             if self._earlier is not None:
+                stack.callback(self._earlier.close)  # before the report, which may be this file, is replaced
                 items = map(self._earlier.informed, items)
             chunk, within = self.chunk, None
             if isinstance(executor, Processes):

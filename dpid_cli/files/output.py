@@ -21,13 +21,14 @@ from dpid_cli.platform import (
     RENAMES_OPEN_FILES,
     name_open_file,
     open_nameless,
+    replace,
     set_permissions,
     try_lock,
 )
 
 _WRITERS = 8  # processes that may write one target at the same time under temporary names
 _ROUNDS = 100  # attempts to find a free name while other writers come and go
-_ABANDONED = 60  # seconds after which nobody renames a closed draft any more
+_FORGOTTEN = 60  # seconds after which nobody renames a closed draft any more
 
 
 def default_name(
@@ -139,7 +140,7 @@ def atomic(target: Path, overwrite: bool) -> Iterator[IO[bytes]]:
         if not RENAMES_OPEN_FILES:
             draft.close()
         if overwrite:
-            (draft.name or _temporary_link(draft, target)).replace(target)
+            replace(draft.name or _temporary_link(draft, target), target)
             draft.name = None  # other writers may use it now
         else:
             _put(draft, target)
@@ -204,7 +205,7 @@ def _put(draft: _Draft, target: Path) -> None:
     except OSError:  # a file system without hard links
         if os.path.lexists(target):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
-        draft.name.replace(target)
+        replace(draft.name, target)
 
 
 def _temporary_names(target: Path) -> list[str]:
@@ -253,20 +254,26 @@ def is_named(handle: int, name: Path | str) -> bool:
 def _remove_leftovers(target: Path) -> None:
     """Remove temporary files that killed writers of this target have left."""
     for name in _temporary_names(target):
+        if not RENAMES_OPEN_FILES:
+            _remove_if_old(name)
+            continue
         try:
             handle = os.open(name, os.O_RDWR | NO_LINKS | NO_WAITING)
         except OSError:  # usually there is none
             continue
-        draft = _Draft(handle, Path(name) if _is_leftover(handle, name) else None)
-        draft.discard()
+        _Draft(handle, Path(name) if _is_leftover(handle, name) else None).discard()
+
+
+def _remove_if_old(name: str) -> None:
+    """Remove a draft that its writer has forgotten; it cannot be opened, as it could not be renamed then."""
+    with suppress(OSError):
+        if time.time() - os.lstat(name).st_mtime > _FORGOTTEN:
+            Path(name).unlink()
 
 
 def _is_leftover(handle: int, name: str) -> bool:
-    """Whether no other process writes or renames a temporary file."""
+    """Whether no other process writes a temporary file."""
     try:
-        status = os.fstat(handle)
-        is_free = stat.S_ISREG(status.st_mode) and try_lock(handle) and is_named(handle, name)
+        return stat.S_ISREG(os.fstat(handle).st_mode) and bool(try_lock(handle)) and is_named(handle, name)
     except OSError:
         return False
-    # A writer that must close its file to rename it has no lock in between.
-    return bool(is_free) and (RENAMES_OPEN_FILES or time.time() - status.st_mtime > _ABANDONED)
