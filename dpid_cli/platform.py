@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import stat
 import sys
@@ -28,6 +29,9 @@ BINARY = getattr(os, "O_BINARY", 0)  # and bytes stay as they are
 HANGUP = getattr(signal, "SIGHUP", None)  # the terminal was closed
 
 _LOCKED = 2**31 - 1  # a byte that hardly any file has: locks of Windows keep others from reading it
+_RESERVED = re.compile(
+    r'^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\.|$)|[<>:"|?*\x00-\x1f]|[. ]$', re.IGNORECASE
+)
 _RETRY = 0.1  # seconds
 _ATTEMPTS = 10
 
@@ -91,6 +95,12 @@ def replace(source: Path, target: Path) -> None:
         else:
             return
     source.replace(target)
+
+
+def is_reserved(path: Path) -> bool:
+    """Whether Windows gives a name in the path another meaning, such as a device, or changes it."""
+    names = path.parts[bool(path.anchor) :] if sys.platform == "win32" else ()
+    return any(_RESERVED.search(name) for name in names if name != os.pardir)
 
 
 def set_permissions(handle: int, permissions: int) -> None:

@@ -72,7 +72,7 @@ def facts() -> dict[str, str]:
     found["threads"] = str(cpus())
     found["threading layer"] = "Python threads over kernels that release the GIL"
     found["cuda"] = _gpu()
-    uncached = "none: no writable folder, every process compiles its kernels"
+    uncached = "none: no folder that only you can write, so every process compiles its kernels"
     found["kernel cache"] = cache_folder() or uncached
     found["shipped kernels"] = str(shipped_count())
     found["cache variable"] = os.environ.get("DPID_CACHE_DIR", "DPID_CACHE_DIR is not set")
@@ -157,7 +157,7 @@ def cache_command(clear: bool, debug: bool) -> None:
         cache.clear()
     files = cache.contents()
     size = sum(path.stat().st_size for path in files) / 1e6
-    click.echo(f"kernel cache  {cache_folder() or 'none: no writable folder'}")
+    click.echo(f"kernel cache  {cache_folder() or 'none: no folder that only you can write'}")
     click.echo(f"kernels       {len(files)}, {size:.1f} MB")
     click.echo(f"shipped       {cache.shipped_count()}")
 

@@ -19,6 +19,7 @@ from dpid_cli.platform import (
     NO_LINKS,
     NO_WAITING,
     RENAMES_OPEN_FILES,
+    is_reserved,
     name_open_file,
     open_nameless,
     replace,
@@ -56,6 +57,8 @@ def check_target(target: Path, inputs: Iterable[Path], written: Iterable[Path], 
     Neither the inputs of the run nor the outputs `written` so far are ever replaced; `overwrite` is whether
     other existing files may be.
     """
+    if is_reserved(target):
+        raise FileError(f"{target}: Windows gives this name another meaning: choose another output")
     if any(same_file(target, path) for path in inputs):
         raise is_input(target)
     if any(same_file(target, path) for path in written):

@@ -178,6 +178,27 @@ def test_code_is_run_from_the_folder_of_the_user_only(folder, place):
     assert found == "None" or Path(found).parent == folder / place
 
 
+@pytest.mark.parametrize(
+    "name", ["NUL.png", "com1", "Aux .tar.png", "a:b.png", "ends.png ", "dot.png.", "con/a.png"]
+)
+def test_names_with_another_meaning(photo, name):
+    done = command("downscale", "photo.png", "-s", "2", "-o", name, "--format", "png")
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"{name}: Windows gives this name another meaning: choose another output\n",
+    )
+    assert os.listdir() == ["photo.png"]
+
+
+@pytest.mark.parametrize("name", ["null.png", ".nul.png", "../up.png", "console.png", "a b..png"])
+def test_names_that_only_look_so(photo, name):
+    Path("sub").mkdir()
+    Path("photo.png").rename("sub/photo.png")
+    os.chdir("sub")
+    assert command("downscale", "photo.png", "-s", "2", "-o", name).returncode == 0
+    assert Path(name).is_file()
+
+
 def test_where_caches_lie(folder):
     code = "from dpid_cli.kernels import cache; print(cache.base_folder())"
     variables = {"HOME": str(folder), "DPID_CACHE_DIR": "", "LOCALAPPDATA": ""}
