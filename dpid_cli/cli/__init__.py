@@ -76,9 +76,9 @@ class Cli(Explained, click.Group):
         escape_unknown()
         gc.set_threshold(_NEW_OBJECTS)  # imports make many objects and hardly any garbage
         if not standalone_mode:
-            return super().main(words, standalone_mode=False, **extra)
+            return super().main(args, standalone_mode=False, **extra)
         try:
-            code = super().main(words, standalone_mode=False, **extra)
+            code = super().main(args, standalone_mode=False, **extra)  # Click expands patterns on Windows
         except Exception as error:
             if "--debug" in words:
                 traceback.print_exc()

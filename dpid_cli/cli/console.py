@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import sys
@@ -19,9 +20,21 @@ def printable(text: str) -> str:
 
 
 def escape_unknown() -> None:
-    """Let standard output escape characters that its encoding lacks, as standard error does."""
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(errors="backslashreplace")
+    """Let standard output escape characters that its encoding lacks, as standard error does.
+
+    Broken bytes of names stay as they are where they do, as on Windows and in the locale C.
+    """
+    handlers = {"strict": "backslashreplace", "surrogateescape": "dpid"}
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in handlers:
+        codecs.register_error("dpid", _escaped)
+        sys.stdout.reconfigure(errors=handlers[sys.stdout.errors])
+
+
+def _escaped(error: UnicodeError) -> tuple[str | bytes, int]:
+    try:
+        return codecs.lookup_error("surrogateescape")(error)
+    except UnicodeError:
+        return codecs.backslashreplace_errors(error)
 
 
 def without_linear_algebra() -> None:

@@ -137,7 +137,7 @@ def test_no_folder_for_kernels(read_only):
     assert {line.partition("(")[2] for line in done.stderr.splitlines()} == {
         "about 10 s, in every run: see 'dpid info')"
     }
-    assert "none: no writable folder" in python(RUN, "info", **read_only).stdout
+    assert "none: no folder that only you can write" in python(RUN, "info", **read_only).stdout
     told = python(RUN, "warmup", **read_only)
     assert (told.returncode, told.stdout) == (1, "")
     assert told.stderr.startswith("kernel cache: no folder is writable: ")

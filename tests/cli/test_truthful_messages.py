@@ -144,7 +144,7 @@ def test_names_with_line_ends(photo):
     assert json.loads(done.stdout)["input"] == name and done.stdout.count(b"\n") == 1
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "ascii", "utf-8"])
+@pytest.mark.parametrize("encoding", ["cp1252", "cp1252:surrogateescape", "latin-1", "ascii", "utf-8"])
 def test_encodings_that_lack_characters(encoding, photo):
     name = "\u00e4\u2192\u4e2d.png"
     (photo / "a.png").rename(photo / name)

@@ -178,9 +178,7 @@ def test_code_is_run_from_the_folder_of_the_user_only(folder, place):
     assert found == "None" or Path(found).parent == folder / place
 
 
-@pytest.mark.parametrize(
-    "name", ["NUL.png", "com1", "Aux .tar.png", "a:b.png", "ends.png ", "dot.png.", "con/a.png"]
-)
+@pytest.mark.parametrize("name", ["NUL.png", "com1", "Aux .tar.png", "a:b.png", "ends.png ", "dot.png."])
 def test_names_with_another_meaning(photo, name):
     done = command("downscale", "photo.png", "-s", "2", "-o", name, "--format", "png")
     assert (done.returncode, done.stderr) == (
