@@ -9,8 +9,8 @@ from collections import Counter
 
 import click
 
-from dpid_cli.cli.console import on_terminal, say
 from dpid_cli.cli.options import DEBUG, device_option, explained
+from dpid_cli.cli.progress import Bar
 from dpid_cli.cli.sections import Command, number, option, write_section
 from dpid_cli.downscaling.registry import METHODS, PARAMETERS
 
@@ -128,10 +128,10 @@ def warmup_command(
     chosen = [case for case in cases(device) if not method or case.method in method]
     count = thread_count(processes) if device == "cpu" else 1  # as processes would share the GPU
     total = Counter[str]()
-    for done, compiled, found in compile_all(chosen, count):
-        total += Counter(done=done, compiled=compiled, found=found)
-        if on_terminal() and not quiet:
-            say(f"{total['done']}/{len(chosen)} {chosen[total['done'] - 1]}")
+    with Bar(len(chosen), not quiet) as bar:
+        for done, compiled, found in compile_all(chosen, count):
+            total += Counter(done=done, compiled=compiled, found=found)
+            bar.update(done, f"compiled {total['compiled']}")
     if device != "cpu":
         total["compiled"], total["found"] = counts(device)
     elif not method:

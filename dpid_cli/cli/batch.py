@@ -15,7 +15,7 @@ import click
 
 from dpid_cli.batching import signals
 from dpid_cli.cli import options as shared
-from dpid_cli.cli.console import announce, at_once, printable, say, show, without_linear_algebra
+from dpid_cli.cli.console import announce, at_once, echo, printable, say, show, without_linear_algebra
 from dpid_cli.cli.progress import Progress
 from dpid_cli.cli.sections import Command, least_size, number, option, sections, wrong
 from dpid_cli.downscaling.choices import Device, IfSmaller
@@ -141,13 +141,13 @@ def batch_command(
         dry = session.spec.dry
         with _stopping(quiet) as stop, Progress(session.inventory.count, quiet or dry) as progress:
             for result in session.results(stop):
-                progress.add(result)
+                progress.add(result.status, result.input_size, copied=result.kept_size)
                 if debug and result.trace:
                     show(result.trace)
                 # A dry run prints its plan to standard output.
                 plan = dry and not as_json and result.status != "failed"
                 for line in _lines(result, dry, quiet, verbose):
-                    (click.echo if plan else progress.say)(printable(line))
+                    echo(printable(line)) if plan else say(line)
         _summarise(session, progress, stop.is_set(), as_json, quiet)
     ctx.exit(130 if stop.is_set() else 1 if progress.statuses["failed"] else 0)
 
@@ -192,11 +192,11 @@ def _stopping(quiet: bool) -> Iterator[threading.Event]:
 
     def interrupt(number: int, frame: object) -> None:
         if stop.is_set() and number != signal.SIGHUP:  # which shell and system both send
-            at_once("\x1b[?25h\n")  # shows the cursor, which the bar hides
+            at_once("ended")
             os._exit(130)  # files in progress have no names yet
         stop.set()
         if not quiet:
-            at_once("\r\x1b[Kfinishing the images in progress; press Ctrl-C again to end at once\n")
+            at_once("finishing the images in progress; press Ctrl-C again to end at once")
 
     with signals.handled(interrupt):
         yield stop
@@ -240,16 +240,16 @@ def _summarise(session: Session, progress: Progress, interrupted: bool, as_json:
             "seconds": round(seconds, 3),
             "interrupted": interrupted,
             "dry_run": session.spec.dry,
+            "report": session.report,
         }
         click.echo(json.dumps(summary))
         return
     if quiet:
         return
-    parts = [f"{'would convert' if session.spec.dry else 'done'} {counts['done']}"]
-    if progress.copied:
-        parts[0] += f" ({progress.copied} of them smaller than requested, so not downscaled)"
-    parts += [f"{status} {counts[status]}" for status in ("skipped", "failed")]
+    dry = session.spec.dry
+    parts = progress.summary("would convert" if dry else "done", "skipped", "failed")
     parts += [f"not begun {left}"] * (left > 0) + [f"not images {ignored}"] * (ignored > 0)
-    rate = f"{sum(counts.values()) / max(seconds, 1e-6):.1f} files/s, {progress.megapixels_a_second:.1f} MP/s"
-    parts += [f"in {seconds:.1f} s ({rate})"] * (not session.spec.dry) + ["interrupted"] * interrupted
+    parts += [progress.speed()] * (not dry) + ["interrupted"] * interrupted
+    if session.report is not None and not dry:
+        parts.append(f"report {printable(session.report)}")
     click.echo(", ".join(parts))

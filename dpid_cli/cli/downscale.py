@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dpid_cli.cli import options as shared
-from dpid_cli.cli.console import announce, echo_path, say, without_linear_algebra
+from dpid_cli.cli.console import announce, echo, echo_path, on_terminal, say, without_linear_algebra
+from dpid_cli.cli.progress import Progress
 from dpid_cli.cli.sections import Command, option, sections
 from dpid_cli.downscaling.choices import Device, IfSmaller
 from dpid_cli.downscaling.parameters import shown
@@ -101,7 +102,10 @@ def downscale_command(
             partial(job.run, source, loaded.result, image)
             for source, image in zip(inputs, images, strict=False)
         )
-        failures = [error for call in calls if (error := _run(call, result, notes, debug))]
+        with Progress(len(inputs), quiet or len(inputs) == 1) as progress:
+            failures = [error for call in calls if (error := _run(call, progress, result, notes, debug))]
+    if len(inputs) > 1 and not quiet and on_terminal():  # where it takes the place of the bar
+        say(", ".join([*progress.summary("done", "skipped", "failed"), progress.speed()]))
     if failures:
         ctx.exit(2 if len(inputs) == 1 and isinstance(failures[0], ArgumentError) else 1)
 
@@ -118,7 +122,9 @@ def _load_kernels(told: bool, method: str, device: str) -> None:
         import_module("dpid_cli.downscaling.gpu.launch")
 
 
-def _run(run: Callable[[], Outcome], result: str, notes: str, debug: bool) -> DpidError | None:
+def _run(
+    run: Callable[[], Outcome], progress: Progress, result: str, notes: str, debug: bool
+) -> DpidError | None:
     """Downscale one image and print what `result` and `notes` name; the error, already shown, if it fails."""
     with collected() as warnings:
         try:
@@ -127,13 +133,16 @@ def _run(run: Callable[[], Outcome], result: str, notes: str, debug: bool) -> Dp
             if debug:
                 traceback.print_exc()
             say(str(error))
+            progress.add("failed")
             return error
+    copied = outcome.status == "copied"
+    progress.add("done" if copied else outcome.status, outcome.input_size, copied=copied)
     for warning in warnings if notes != "nothing" else ():
         say(warning)
     if result == "json":
         from json import dumps
 
-        click.echo(dumps(outcome.as_dict()))
+        echo(dumps(outcome.as_dict()))
     elif result == "path" and outcome.output is not None:
         echo_path(outcome.output)
     if notes != "nothing" and outcome.reason is not None:
