@@ -16,7 +16,7 @@ import click
 from dpid_cli.batching import signals
 from dpid_cli.cli import options as shared
 from dpid_cli.cli.console import announce, at_once, echo, printable, say, show, without_linear_algebra
-from dpid_cli.cli.progress import Progress
+from dpid_cli.cli.progress import Existing, Progress
 from dpid_cli.cli.sections import Command, least_size, number, option, sections, wrong
 from dpid_cli.downscaling.choices import Device, IfSmaller
 from dpid_cli.errors import ArgumentError
@@ -76,15 +76,14 @@ OPTIONS = sections(
            number(1, 1_000_000), default=1),
     *shared.method_options(several=True),
     "Output",
-    option("--name TEMPLATE", "Name outputs by {stem}, {ext}, {method}, {scale}, {width} and {height}.",
-           name="template", default="{stem}{ext}"),
+    *shared.name_options("{stem}{ext}"),
     shared.format_option("by the output's name"),
     option("--hr DIR", "Also write the cropped inputs to DIR."),
     shared.OVERWRITE,
     option("--skip-existing", "Keep existing outputs, whatever they contain."),
     *shared.RECIPE,
     "Running",
-    option("-n --dry-run", "Print what would be done; write nothing.", name="dry"),
+    shared.DRY_RUN,
     option("--report FILE.jsonl", "Write one line of JSON per input as soon as it is done."),
     option("--resume", "Skip inputs that --report lists as done; redo those whose input, options or "
            "version changed."),
@@ -138,16 +137,20 @@ def batch_command(
         if not session.inventory.listed and not listed:  # a list may be empty on purpose
             raise ArgumentError(_nothing(paths[:-1], session.inventory.ignored, recursive))
         jit.report_to(None if quiet else announce)
-        dry = session.spec.dry
+        dry, existing = session.spec.dry, Existing("use --overwrite, or --skip-existing to keep them")
         with _stopping(quiet) as stop, Progress(session.inventory.count, quiet or dry) as progress:
             for result in session.results(stop):
                 progress.add(result.status, result.input_size, copied=result.kept_size)
                 if debug and result.trace:
                     show(result.trace)
+                if result.exists and not verbose:
+                    existing.add(str(result.error))
+                    continue
                 # A dry run prints its plan to standard output.
                 plan = dry and not as_json and result.status != "failed"
                 for line in _lines(result, dry, quiet, verbose):
                     echo(printable(line)) if plan else say(line)
+        existing.say()
         _summarise(session, progress, stop.is_set(), as_json, quiet)
     ctx.exit(130 if stop.is_set() else 1 if progress.statuses["failed"] else 0)
 

@@ -73,7 +73,7 @@ class Bar:
 def _line(total: int, timed: bool) -> Any:
     from tqdm import tqdm
 
-    class Line(tqdm):
+    class Line(tqdm):  # type: ignore[misc]  # which has no types
         monitor_interval = 0  # needs no thread
         notes: tuple[str, ...] = ()
 
@@ -177,3 +177,24 @@ class Progress:
         """The time of the run, and images and megapixels per second."""
         rate = f"{self.statuses.total() / max(self.seconds, 1e-6):.1f} files/s"
         return f"in {self.seconds:.1f} s ({rate}, {self.megapixels_a_second:.1f} MP/s)"
+
+
+class Existing:
+    """Inputs whose outputs exist and must not be replaced, to be told in one line."""
+
+    def __init__(self, advice: str) -> None:
+        self._advice = advice
+        self._errors: list[str] = []
+
+    def add(self, error: str) -> None:
+        """Count an input, which failed with this error."""
+        self._errors.append(error)
+
+    def say(self) -> None:
+        """Print the only error, or how many there are."""
+        if len(self._errors) == 1:
+            say(self._errors[0])
+        elif self._errors:
+            first, more = self._errors[0].partition(": exists already")[0], len(self._errors) - 1
+            others = "another input" if more == 1 else f"{more} other inputs"
+            say(f"{first} and the outputs of {others}: exist already: {self._advice}")

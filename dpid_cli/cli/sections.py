@@ -160,6 +160,18 @@ def two_numbers(text: str) -> tuple[float, float]:
     return low, high
 
 
+def words_of(known: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
+    """Read some of these words, with commas between them."""
+
+    def read(text: str) -> tuple[str, ...]:
+        words = tuple(dict.fromkeys(map(_plain, text.split(","))))
+        if not set(words) <= set(known):
+            raise wrong(text, either([*known, ",".join(known)]))
+        return words
+
+    return read
+
+
 def pixel_count(text: str) -> int:
     """Read ``512M`` as 512000000."""
     match = re.fullmatch(r"(\d{1,15})([kMG]?)", text)

@@ -177,6 +177,12 @@ def scaled(before: Picture, after: Picture, *, same_values: bool) -> tuple[Metad
     return metadata, [f"no longer valid for the output: {', '.join(removed)}: dropped"] if removed else []
 
 
+def with_square_pixels(metadata: Metadata) -> Metadata:
+    """The metadata of an image whose pixels have become square."""
+    dpi = metadata.dpi and (min(metadata.dpi),) * 2
+    return replace(metadata, dpi=dpi, density=metadata.density if metadata.stack else None)
+
+
 def not_stored(metadata: Metadata, codec: Codec) -> list[str]:
     """A line about what a format cannot store; what made the pixels is replaced, not lost."""
     holds = codec.metadata
