@@ -141,11 +141,11 @@ def name_options(default: str) -> list[click.Parameter]:
     )  # fmt: skip
 
 
-def format_option(default: str) -> Option:
+def format_option(default: str, name: str = "") -> Option:
     """The file format of the output; `default` says what decides without it."""
     endings = {ending: name for name, codec in WRITTEN.items() for ending in codec.extensions}
     names = Choice(WRITTEN, endings | {ending.lstrip("."): name for ending, name in endings.items()})
-    return option("--format FORMAT", f"Write {', '.join(WRITTEN)}.", names, shown=default)
+    return option("--format FORMAT", f"Write {', '.join(WRITTEN)}.", names, shown=default, name=name)
 
 
 def device_option(*devices: str) -> Option:
@@ -203,7 +203,9 @@ def parameter_option(parameter: Parameter, text: str = "", shown: str = "") -> O
         names, kind = f"{names} {'X[/X...]' if parameter.listed else 'X'}|auto", _reader(parameter)
     else:
         names += " N" if parameter.whole else " X"
-    return option(names, text or about, kind, name=parameter.name, shown=shown or default)
+    made = option(names, text or about, kind, name=parameter.name, shown=shown or default)
+    made.names = FILTERS if parameter.filters else ()
+    return made
 
 
 def _filter_name(text: str) -> str:
