@@ -101,7 +101,9 @@ class Job:
         if self.template is not None:
             self.template.check([self.recipe])
             if self.output is not None and not self._into_folder():
-                raise ArgumentError(f"--output: {self.output}: --name needs a folder: omit one of them")
+                raise ArgumentError(
+                    f"--output: {self.output}: is one file, which --name and --suffix do not name: omit one"
+                )
         if self.recipe.preserve and STANDARD_STREAM in (*self.inputs, self.output):
             raise ArgumentError("--preserve: standard input and output are no files: omit it")
         if self.output is None or self._into_folder():

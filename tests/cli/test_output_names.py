@@ -49,8 +49,8 @@ def test_next_to_the_input(dpid, folder):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("-o x.png --name {stem}{ext}", "--name needs a folder"),
-        ("-o - --suffix _s", "--name needs a folder"),
+        ("-o x.png --name {stem}{ext}", "is one file, which --name and --suffix do not name"),
+        ("-o - --suffix _s", "is one file"),
         ("--name {stem}.xyz", "xyz"),
         ("--name same{ext}", "must contain {stem} or {index}"),
         ("--name {stem}/../../x{ext}", "leads out"),
