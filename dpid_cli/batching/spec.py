@@ -11,7 +11,7 @@ from hashlib import blake2b
 from typing import Any
 
 from dpid_cli.convert.engine import cropped
-from dpid_cli.convert.names import Template, values_of
+from dpid_cli.convert.names import Template
 from dpid_cli.convert.recipe import Recipe
 from dpid_cli.downscaling.choices import IfSmaller
 from dpid_cli.downscaling.filters import Filter
@@ -100,12 +100,11 @@ class BatchSpec:
         `name` is the input's path in the folder tree, `size` its size, upright, if `needs_size`, and `index`
         its number in the list of all inputs.
         """
-        parent = storage.parent(path) if self.template.has("parent") else ""
         paths = []
         for output in self.outputs:
             recipe = output.recipe
             output_size = None if size is None else _output_size(recipe, self.cropped(size))
-            values = values_of(recipe, output_size, index, parent)
+            values = self.template.values(recipe, path, output_size, index)
             relative = self.template.name(name, self.format, values)
             paths.append(storage.joined(self.folder, posixpath.join(output.folder, relative)))
         if self.hr is not None:

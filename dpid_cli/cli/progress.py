@@ -95,6 +95,8 @@ def layout(width: int, count: int, total: int, notes: Sequence[str]) -> str:
 
     >>> layout(40, 3, 15, ["1 failed", "0:00:12 left", "23.9 MP/s"])
     ' 20% |{bar}|  3/15, 1 failed'
+    >>> layout(19, 1000, 2000000, [])
+    '   1000/2000000'
     """
     start = f"{100 * count // max(total, 1):3}% "
     text = f"{count:{len(str(total))}}/{total}"
@@ -103,7 +105,9 @@ def layout(width: int, count: int, total: int, notes: Sequence[str]) -> str:
         if len(text) + len(", ") + len(note) > room:
             break
         text += f", {note}"
-    return f"{start}|{{bar}}| {text}" if len(text) <= room else f"{start}{text}"
+    if len(text) <= room:
+        return f"{start}|{{bar}}| {text}"
+    return f"{start}{text}" if len(start + text) <= width else text
 
 
 def _left(facts: Mapping[str, Any]) -> str:

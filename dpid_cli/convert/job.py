@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from dpid_cli.convert.engine import Output, Written, check_outputs, convert, peek
-from dpid_cli.convert.names import Template, values_of
+from dpid_cli.convert.names import Template
 from dpid_cli.convert.recipe import Recipe
 from dpid_cli.downscaling.choices import IfSmaller
 from dpid_cli.downscaling.sizes import Size
 from dpid_cli.errors import ArgumentError, DpidError, FileError, SizeError, reason
-from dpid_cli.files import storage
 from dpid_cli.files.output import check_folder, check_target, default_name
 from dpid_cli.files.storage import check_local
 from dpid_cli.files.streams import STANDARD_STREAM, called, check_paths, opened
@@ -215,7 +214,7 @@ class Job:
         extension = path.suffix if path.suffix.lower() in own.extensions else own.extensions[0]
         folder = path.parent if self.output is None else Path(self.output)
         if self.template is not None:
-            values = values_of(self.recipe, size, self.inputs.index(source) + 1, storage.parent(source))
+            values = self.template.values(self.recipe, source, size, self.inputs.index(source) + 1)
             path = folder / self.template.name(path.name, self.format, values | {"ext": extension})
             return path, (FORMATS[self.format] if self.format else format_of(path))
         method = None if self._keeps_size(self.recipe.square_size(picture)) else self.recipe.method

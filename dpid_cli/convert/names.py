@@ -11,6 +11,7 @@ from string import Formatter
 from typing import TYPE_CHECKING, Any
 
 from dpid_cli.errors import ArgumentError
+from dpid_cli.files import storage
 from dpid_cli.pictures.formats import FALLBACK, FORMATS, WRITTEN
 
 if TYPE_CHECKING:
@@ -71,10 +72,28 @@ class Template:
     def _fields(self) -> frozenset[str | None]:
         return frozenset(name for _, name, _, _ in Formatter().parse(self.text))
 
+    def values(
+        self, recipe: Recipe, path: str, size: tuple[int, int] | None = None, index: int = 1
+    ) -> dict[str, Any]:
+        """The values of the fields that the name of an input, whose path is `path`, does not tell.
+
+        `size` is that of the output, if names need it; `index` counts the inputs from 1.
+        """
+        width, height = size or (0, 0)
+        values = {"index": index, "method": recipe.method, "width": width, "height": height}
+        values["scale"] = "" if recipe.size.scale is None else f"{recipe.size.scale:.6g}"
+        if self.has("lambda"):  # which takes longer than all others
+            lambda_ = recipe.used["lambda_"]
+            values["lambda"] = lambda_ if isinstance(lambda_, str) else f"{lambda_:.6g}"
+        if self.has("parent"):
+            folder = storage.parent(path)
+            values["parent"] = "" if folder in (".", "..") else folder
+        return values
+
     def name(self, source: str, format_: str | None, values: Mapping[str, Any]) -> str:
         """The path of an output in the folder tree, from that of the input, `source`.
 
-        `format_` is the name in `FORMATS` of the requested format. `values` are those of `values_of`, and may
+        `format_` is the name in `FORMATS` of the requested format. `values` are those of `values`, and may
         contain an ``ext``.
         """
         folder, last = posixpath.split(source)
@@ -82,25 +101,6 @@ class Template:
         own = {"stem": stem, "source_ext": extension, "ext": _extension(extension, format_)}
         # A folder without a name, such as that of all folders, must not lead out of the tree.
         return posixpath.join(folder, self.text.format_map({**own, **values}).lstrip("/"))
-
-
-def values_of(recipe: Recipe, size: tuple[int, int] | None, index: int, parent: str) -> dict[str, Any]:
-    """The values of the fields that the name of an input does not tell.
-
-    `size` is that of the output, if names need it; `index` counts the inputs from 1; `parent` is the name of
-    the folder that contains the input.
-    """
-    width, height = size or (0, 0)
-    lambda_ = recipe.used.get("lambda_")
-    return {
-        "parent": "" if parent in (".", "..") else parent,
-        "index": index,
-        "method": recipe.method,
-        "lambda": f"{lambda_:.6g}" if isinstance(lambda_, float | int) else lambda_,
-        "scale": "" if recipe.size.scale is None else f"{recipe.size.scale:.6g}",
-        "width": width,
-        "height": height,
-    }
 
 
 def _extension(own: str, format_: str | None) -> str:
