@@ -36,6 +36,8 @@ class BatchOptions(TypedDict, total=False):
     value_range: tuple[float, float] | None
     metadata: str
     record: bool
+    preserve: Sequence[str]
+    square_pixels: bool
     encoding: Mapping[str, int]
     max_pixels: int
     max_frames: int
@@ -118,6 +120,11 @@ def batch(
         Keep all metadata that the format can store, only the colour profile, or nothing.
     record : bool, default True
         Record method, parameters and version in the output.
+    preserve : sequence of {"times", "mode"}, optional
+        Give outputs the modification time and the permissions of their input. Copies always keep the time.
+    square_pixels : bool, default False
+        Make pixels square by the resolution of the input. `scale` and `size` apply to the image with square
+        pixels, which is the part that remains when the finer side is averaged.
     encoding : mapping, optional
         Options of the encoder, such as ``{"quality": 90}`` or ``{"compress_level": 9}``.
     max_pixels, max_frames : int

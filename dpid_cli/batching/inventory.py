@@ -35,6 +35,7 @@ class Inventory:
     def __init__(self, spec: BatchSpec, selections: Iterable[Selection]) -> None:
         self.spec = spec
         self.selections = list(selections)
+        self._folded = any(storage.folds_case(folder) for folder in (spec.folder, spec.hr) if folder)
         self.listed = 0
         self.count = 0
         self._collisions = 0
@@ -52,11 +53,12 @@ class Inventory:
         Raises
         ------
         ArgumentError
-            If two outputs would have the same name, even if it differs in case or in the form of accents; if
-            the outputs of one input would have different names; or if an output would replace an input, or
-            be an input of the next run.
+            If two outputs would have the same name, which may differ in case or in the form of accents where
+            the file system ignores these; if the outputs of one input would have different names; or if an
+            output would replace an input, or be an input of the next run.
         """
         for selection in self.selections:
+            selection.ordered = self.spec.template.has("index")
             for candidate in selection.inputs():
                 self._add(candidate, wanted)
         self._check_inputs()
@@ -64,20 +66,20 @@ class Inventory:
     def items(self) -> Iterator[Item]:
         """Everything to convert, in the order of the list."""
         rows = self._tables.execute(
-            "SELECT path, name, error, width, height FROM inputs WHERE wanted ORDER BY id"
+            "SELECT id, path, name, error, width, height FROM inputs WHERE wanted ORDER BY id"
         )
-        for *texts, error, width, height in rows:
+        for number, *texts, error, width, height in rows:
             path, name = map(os.fsdecode, texts)
             size = None if width is None else (width, height)
-            targets = () if error else self.spec.targets(name, size)
-            yield Item(path, targets, name, error=error)
+            targets = () if error else self.spec.targets(path, name, size, number + 1)
+            yield Item(path, targets, name, number + 1, error=error)
 
     def check_report(self, path: str) -> None:
         """Raise an `ArgumentError` if a report with this path would be an input or an output."""
         problem = ""
         if any(selection.takes(storage.real(path)) for selection in self.selections):
             problem = "it would be among the inputs"
-        for key in storage.identities(path, linked=True):
+        for key in self._identities(path, linked=True):
             if self._contains("targets", key):
                 problem = "an output would have this path"
             if self._contains("sources", key):
@@ -88,6 +90,9 @@ class Inventory:
     def close(self) -> None:
         """Remove the temporary file."""
         self._tables.close()
+
+    def _identities(self, path: str, linked: bool = False) -> list[bytes]:
+        return storage.identities(path, folded=self._folded, linked=linked)
 
     def _contains(self, table: str, key: bytes) -> bool:
         sql = f"SELECT 1 FROM {table} WHERE key = ?"  # noqa: S608  # a name of _TABLES
@@ -101,11 +106,11 @@ class Inventory:
     def _add(self, candidate: Input, wanted: Callable[[Input], bool]) -> None:
         size, error = self._size(candidate)
         # An input without outputs claims its own path, so that it is listed only once.
-        targets = (candidate.path,) if error else self.spec.targets(candidate.name, size)
+        targets = (candidate.path,) if error else self._targets(candidate, size)
         new = [self._claim_target(target, candidate) for target in targets]
         if not all(new):
             return
-        for key in () if error else dict.fromkeys(storage.identities(candidate.path, linked=True)):
+        for key in () if error else dict.fromkeys(self._identities(candidate.path, linked=True)):
             if not self._claim("sources", key):
                 self._check_twice(key, candidate)
         path, name, chosen = os.fsencode(candidate.path), os.fsencode(candidate.name), wanted(candidate)
@@ -114,9 +119,12 @@ class Inventory:
         self.listed += 1
         self.count += chosen
 
+    def _targets(self, candidate: Input, size: Size | None) -> tuple[str, ...]:
+        return self.spec.targets(candidate.path, candidate.name, size, self.listed + 1)
+
     def _claim_target(self, target: str, candidate: Input) -> bool:
         """Reserve the path of an output; False if the same input is already listed."""
-        (key,) = storage.identities(target)
+        (key,) = self._identities(target)
         if not self._claim("targets", key):
             other = self._path_of(key)
             if other and storage.same(other, candidate.path):

@@ -23,6 +23,8 @@ class Item:
         Paths of its outputs, in the order of `BatchSpec.outputs`, then that of the cropped original.
     name : str
         Its path in the folder tree.
+    index : int
+        Its number in the list of all inputs, from 1.
     known : Result or None
         The result of an earlier run with the same targets.
     made : tuple of str
@@ -36,6 +38,7 @@ class Item:
     path: str
     targets: tuple[str, ...] = ()
     name: str = ""
+    index: int = 1
     known: Result | None = None
     made: tuple[str, ...] = ()
     unrecorded: bool = False
@@ -80,6 +83,8 @@ class Result:
         A hash of the version and all options that outputs depend on; empty if all outputs existed before.
     trace : str
         Traceback of the error.
+    exists : bool
+        Whether it failed because an output exists, which must not be replaced.
 
     Examples
     --------
@@ -107,6 +112,7 @@ class Result:
     output_bytes: tuple[int, ...] = ()
     order: str = ""
     trace: str = field(default="", repr=False)
+    exists: bool = field(default=False, repr=False)
 
     @property
     def kept_size(self) -> bool:
@@ -116,14 +122,16 @@ class Result:
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         line = vars(self) | {"seconds": round(self.seconds, 4)}
-        del line["trace"]
+        del line["trace"], line["exists"]
         return line
 
     @classmethod
     def from_dict(cls, line: Mapping[str, Any]) -> Result:
         """The result in a line of a report; a `KeyError`, `TypeError` or `ValueError` if that is damaged."""
         values = {
-            f.name: line[f.name] for f in fields(cls) if f.name not in ("seconds", "error", "reason", "trace")
+            f.name: line[f.name]
+            for f in fields(cls)
+            if f.name not in ("seconds", "error", "reason", "trace", "exists")
         }
         values["input_size"] = _size(values["input_size"])
         values["output_sizes"] = map(_size, values["output_sizes"])

@@ -22,6 +22,8 @@ from dpid_cli.pictures.formats import EXTENSIONS
 MAGIC = re.compile(r"[*?\[]")
 _TOKEN = re.compile(r"(?P<run>\*+)|(?P<one>\?)|\[(?P<set>!?\]?[^\]]*)\]|(?P<char>.)", re.DOTALL)
 _BLOCK = 1 << 16
+# Where other programs keep small copies and halves of files: Synology, macOS in archives and on other disks.
+_NOT_ENTERED = ("@eadir", "__macosx", ".appledouble")
 
 
 @lru_cache(1024)
@@ -91,10 +93,11 @@ class Selection(ABC):
     """A part of the inputs."""
 
     ignored = 0  # number of files left out because their extension is not that of an image
+    ordered = False  # whether to list each folder by name
 
     @abstractmethod
     def inputs(self) -> Iterator[Input]:
-        """Every input, in no order."""
+        """Every input, in no order unless `ordered`."""
 
     def takes(self, path: str) -> bool:
         """Whether a file written to this real path would become an input."""
@@ -125,7 +128,9 @@ class Rules:
 
     def enter(self, name: str) -> bool:
         """Whether to look into a folder, by its path in the tree."""
-        return self._visible(name) and not _matches(name, [p.removesuffix("/**") for p in self.exclude])
+        if name.rpartition("/")[2].lower() in _NOT_ENTERED or not self._visible(name):
+            return False
+        return not _matches(name, [p.removesuffix("/**") for p in self.exclude])
 
     def take(self, name: str, pattern: re.Pattern[str] | None) -> bool | None:
         """Whether a file is an input, by its path in the tree; None if only its extension rules it out."""
@@ -167,7 +172,8 @@ class Tree(Selection):
         path = storage.joined(self.root, folder) if folder else self.root
         try:
             identity = storage.folder_id(path)
-            for entry, is_folder in storage.entries(path) if identity not in above else ():
+            entries = storage.entries(path) if identity not in above else ()
+            for entry, is_folder in sorted(entries) if self.ordered else entries:
                 name = f"{folder}/{entry}" if folder else entry
                 if not is_folder:
                     yield from self._file(name)

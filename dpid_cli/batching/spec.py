@@ -8,85 +8,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from hashlib import blake2b
-from string import Formatter
 from typing import Any
 
 from dpid_cli.convert.engine import cropped
+from dpid_cli.convert.names import Template
 from dpid_cli.convert.recipe import Recipe
 from dpid_cli.downscaling.choices import IfSmaller
 from dpid_cli.downscaling.filters import Filter
 from dpid_cli.downscaling.sizes import Size
 from dpid_cli.errors import ArgumentError
 from dpid_cli.files import storage
-from dpid_cli.pictures import FORMATS, WRITTEN
-from dpid_cli.pictures.formats import FALLBACK
 from dpid_cli.version import __version__
 
-FIELDS = ("stem", "ext", "method", "scale", "width", "height")
-PLAIN = "{stem}{ext}"
-_EXTENSIONS = {extension: f for f in WRITTEN.values() for extension in f.extensions}
 _WITHOUT_EFFECT = ("threads", "max_pixels", "parameters")  # on outputs; parameters count with their defaults
-
-
-@dataclass(frozen=True)
-class Template:
-    """The names of outputs below the folder that mirrors the folder of their input."""
-
-    text: str = PLAIN
-
-    def check(self, scaled: bool) -> None:
-        """Raise an `ArgumentError` if the template is invalid; `scaled` says whether a scale is requested."""
-        try:
-            parts = list(Formatter().parse(self.text))
-        except ValueError as error:
-            raise ArgumentError(f"--name: {self.text}: {error}: write {{{{ for a brace") from None
-        for _, name, form, conversion in parts:
-            if name is not None and (name not in FIELDS or form or conversion):
-                known = " ".join(f"{{{field}}}" for field in FIELDS)
-                raise ArgumentError(f"--name: {{{name}}} is not known: use {known}")
-        if self._has("scale") and not scaled:
-            raise ArgumentError("--name: {scale} needs -s: use {width} or {height}")
-        if not self._has("stem") or self.text.startswith("/"):
-            raise ArgumentError(f"--name: {self.text}: must contain {{stem}} and not start with /: change it")
-        if ".." in self.text.split("/") or self.text.endswith("/"):
-            raise ArgumentError(f"--name: {self.text}: leads out of the folder: omit .. and a / at the end")
-
-    @cached_property
-    def needs_size(self) -> bool:
-        """Whether names depend on the size of the output."""
-        return self._has("width") or self._has("height")
-
-    def name(
-        self, source: str, format_: str | None, method: str, scale: float | None, size: Size | None
-    ) -> str:
-        """The path of an output in the folder tree, from that of the input, `source`.
-
-        `format_` is the name in `FORMATS` of the requested format; `size` is that of the output, if needed.
-        """
-        folder, last = posixpath.split(source)
-        stem, extension = posixpath.splitext(last)
-        width, height = size or (0, 0)
-        name = self.text.format(
-            stem=stem,
-            ext=_extension(extension, format_),
-            method=method,
-            scale="" if scale is None else f"{scale:.6g}",
-            width=width,
-            height=height,
-        )
-        return posixpath.join(folder, name)
-
-    def _has(self, field: str) -> bool:
-        return any(name == field for _, name, _, _ in Formatter().parse(self.text))
-
-
-def _extension(own: str, format_: str | None) -> str:
-    """The input's extension if it fits the output's format, else that format's first."""
-    known = _EXTENSIONS.get(own.lower())
-    if format_ is None:
-        return own if known else FALLBACK.extensions[0]
-    wanted = FORMATS[format_]
-    return own if known is wanted else wanted.extensions[0]
 
 
 @dataclass(frozen=True)
@@ -132,10 +66,18 @@ class BatchSpec:
     def checked(self) -> BatchSpec:
         """The specification with checked recipes; an `ArgumentError` if it cannot work for any files."""
         outputs = tuple(replace(one, recipe=one.recipe.checked(self.format)) for one in self.outputs)
-        self.template.check(all(one.recipe.size.scale is not None for one in self.outputs))
+        self.template.check(one.recipe for one in outputs)
         IfSmaller.named("--if-smaller", self.if_smaller)
         if self.overwrite and self.skip_existing:
             raise ArgumentError("--overwrite: contradicts --skip-existing: give only one of them")
+        if any(one.recipe.square_pixels for one in outputs) and (self.multiple_of > 1 or self.hr is not None):
+            raise ArgumentError(
+                "--square-pixels: cannot be used with --multiple-of and --hr, which keep pixels: omit one"
+            )
+        if any(one.recipe.preserve for one in outputs) and storage.is_address(self.folder):
+            raise ArgumentError(
+                f"--preserve: {self.folder}: addresses have no times and permissions: omit it"
+            )
         return replace(self, outputs=outputs)
 
     def with_threads(self, threads: int) -> BatchSpec:
@@ -152,20 +94,21 @@ class BatchSpec:
         """Size of an upright input after cropping; 0 for a side shorter than the multiple."""
         return cropped(size, self.multiple_of)
 
-    def targets(self, name: str, size: Size | None = None) -> tuple[str, ...]:
+    def targets(self, path: str, name: str, size: Size | None = None, index: int = 1) -> tuple[str, ...]:
         """The paths of all outputs of an input, that of the cropped original last.
 
-        `name` is the input's path in the folder tree, and `size` its size, upright, if `needs_size`.
+        `name` is the input's path in the folder tree, `size` its size, upright, if `needs_size`, and `index`
+        its number in the list of all inputs.
         """
         paths = []
         for output in self.outputs:
             recipe = output.recipe
             output_size = None if size is None else _output_size(recipe, self.cropped(size))
-            scale = recipe.size.scale
-            relative = self.template.name(name, self.format, recipe.method, scale, output_size)
+            values = self.template.values(recipe, path, output_size, index)
+            relative = self.template.name(name, self.format, values)
             paths.append(storage.joined(self.folder, posixpath.join(output.folder, relative)))
         if self.hr is not None:
-            relative = Template(PLAIN).name(name, self.format, "", None, None)
+            relative = Template().name(name, self.format, {})
             paths.append(storage.joined(self.hr, relative))
         return tuple(paths)
 

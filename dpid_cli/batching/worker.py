@@ -18,6 +18,7 @@ from dpid_cli.convert.engine import Output, check_outputs, convert, peek
 from dpid_cli.downscaling.sizes import Size
 from dpid_cli.errors import ArgumentError, DpidError, FileError, collected, one_line, reason
 from dpid_cli.files import storage
+from dpid_cli.files.output import ExistsError
 from dpid_cli.pictures import FORMATS, Format, PictureSequence, check_sequence, format_of
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class _Conversion:
             except _SkippedError as skipped:
                 self._skip(str(skipped))
             except DpidError as error:
-                self._fail(str(error))
+                self._fail(str(error), exists=isinstance(error, ExistsError))
             except OSError as error:
                 self._fail(f"{self.item.path}: cannot be converted: {reason(error)}: check the folders")
             except MemoryError:
@@ -86,9 +87,10 @@ class _Conversion:
         if not self._outputs:
             self._note(output_sizes=(), methods=(), parameters=())
 
-    def _fail(self, error: str) -> None:
+    def _fail(self, error: str, *, exists: bool = False) -> None:
         trace = traceback.format_exc()
         self._note(status=FAILED, error=self._as_given(error), outputs=self._left(), trace=trace)
+        self._note(exists=exists)
         self._note(output_sizes=(), methods=(), parameters=())
 
     def _left(self) -> tuple[str, ...]:
@@ -206,7 +208,7 @@ class _Conversion:
     def _write(self, sequence: PictureSequence, outputs: Sequence[Output]) -> None:
         targets = {self._at(target): target for target in self.item.targets}
         first, sequence = peek(sequence)
-        self._measure(first.size)
+        self._measure(first.size, self.spec.outputs[0].recipe.square_size(first))
         del first  # only the sequence holds it
         for written in convert(sequence, outputs, self.item.path, self._at(self.item.path)):
             target = targets[str(written.path)]
@@ -227,24 +229,30 @@ class _Conversion:
             self._write(sequence, existing)
         reading = self.spec.outputs[0].recipe
         stream.seek(0)
-        self._measure(reading.read_size(stream, self.item.path))
+        self._measure(*reading.read_sizes(stream, self.item.path))
         check_outputs(stream, reading, outputs, self.item.path)
 
-    def _measure(self, size: Size) -> None:
-        """Note the sizes of an input and its outputs, or refuse the input if it is too small."""
+    def _measure(self, size: Size, square: Size) -> None:
+        """Note the sizes of an input and its outputs, or refuse the input if it is too small.
+
+        `square` is what is left of its size with square pixels, if these are wanted.
+        """
         spec, item = self.spec, self.item
         self._note(input_size=size)
-        cropped = spec.cropped(size)
+        cropped = spec.cropped(square)
         if 0 in cropped:
             raise self._too_small(f"{size[0]}x{size[1]} is smaller than --multiple-of {spec.multiple_of}")
         if (why := spec.too_small(cropped)) and spec.if_smaller != "copy":
             raise self._too_small(why)
-        if spec.needs_size and item.name and spec.targets(item.name, size) != item.targets:
+        if spec.needs_size and item.name and self._targets(square) != item.targets:
             raise FileError(f"{item.path}: its size differs from that in its header: repair the file")
         self._note(output_sizes=spec.sizes(cropped))
         if why:  # outputs keep its size
             count = len(spec.methods)
             self._note(methods=(None,) * count, parameters=({},) * count)
+
+    def _targets(self, size: Size) -> tuple[str, ...]:
+        return self.spec.targets(self.item.path, self.item.name, size, self.item.index)
 
     def _too_small(self, why: str) -> Exception:
         if self.spec.if_smaller != "error":  # to copy comes here only if nothing is left to copy

@@ -24,16 +24,20 @@ COMMANDS = {
     "batch": "Downscale folders of images, on all CPU cores.",
     "compare": "Compare methods on images, side by side and by metrics.",
     "learn": "Learn a filter from images, for 'dpid downscale --guidance'.",
-    "methods": "List the methods and their parameters, with sources and defaults.",
-    "info": "Show versions, file formats, threads, GPU and kernel cache.",
+    "methods": "List methods and their parameters, with sources and defaults.",
+    "info": "Show what dpid sees in images, or what the installation can do.",
     "warmup": "Compile all kernels now, so that later runs start at once.",
     "cache": "Show or empty the cache of compiled kernels.",
+    "completion": "Print a script that completes commands, options and values.",
+    "schema": "Print the JSON schema of an output of dpid, or list all schemas.",
     "help": "Show this help, or the help of a command.",
 }
 # As for programs that the signal of a closed pipe ends.
 _INTERRUPTED, _CLOSED_PIPE = 130, 141
 _NEW_OBJECTS = 20_000  # between two searches for garbage
-ABOUT = ("methods", "info", "warmup", "cache", "help")  # stand in one module; every other command has its own
+# Modules of several commands; every other command has its own.
+_MODULES = dict.fromkeys(("methods", "info", "warmup", "cache", "help"), "about")
+_MODULES |= dict.fromkeys(("completion", "schema"), "shell")
 
 
 class Cli(Explained, click.Group):
@@ -45,7 +49,7 @@ class Cli(Explained, click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(f"dpid_cli.cli.{'about' if cmd_name in ABOUT else cmd_name}")
+        module = import_module(f"dpid_cli.cli.{_MODULES.get(cmd_name, cmd_name)}")
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
 
@@ -75,7 +79,7 @@ class Cli(Explained, click.Group):
         _occupy_standard_streams()
         escape_unknown()
         gc.set_threshold(_NEW_OBJECTS)  # imports make many objects and hardly any garbage
-        if not standalone_mode:
+        if not standalone_mode or "_DPID_COMPLETE" in os.environ:
             return super().main(args, standalone_mode=False, **extra)
         try:
             code = super().main(args, standalone_mode=False, **extra)  # Click expands patterns on Windows
@@ -161,6 +165,8 @@ def _wording(error: click.UsageError) -> str:
             return message[0].lower() + message[1:]
         case click.BadParameter(param=click.Option(opts=names)):
             return f"{max(names, key=len)} {error.message}"
+        case click.BadParameter(param=click.Argument(name=str(name))):
+            return f"{name.upper()} {error.message}"
         case _:
             return error.format_message()
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import os
 import platform
+import traceback
 from collections import Counter
+from collections.abc import Mapping
 
 import click
 
-from dpid_cli.cli.console import on_terminal, say
-from dpid_cli.cli.options import DEBUG, device_option, explained
+from dpid_cli.cli.console import printable, say
+from dpid_cli.cli.options import DEBUG, device_option, explained, format_option
+from dpid_cli.cli.progress import Bar
 from dpid_cli.cli.sections import Command, number, option, write_section
 from dpid_cli.downscaling.registry import METHODS, PARAMETERS
+from dpid_cli.errors import DpidError
 
 _PACKAGES = ("dpid-cli", "numpy", "numba", "numba-cuda", "llvmlite", "pillow", "click", "scikit-image")
 
@@ -24,7 +28,7 @@ _PACKAGES = ("dpid-cli", "numpy", "numba", "numba-cuda", "llvmlite", "pillow", "
 )
 @click.pass_context
 def methods_command(ctx: click.Context, as_json: bool, debug: bool) -> None:
-    """List the methods and their parameters, with sources and defaults."""
+    """List methods and their parameters, with sources and defaults."""
     if as_json:
         for method in METHODS.values():
             defaults = {PARAMETERS[name].label: value for name, value in method.defaults.items()}
@@ -39,17 +43,66 @@ def methods_command(ctx: click.Context, as_json: bool, debug: bool) -> None:
 
 
 @click.command(
-    "info", cls=Command, params=[option("--json", "Print one JSON object.", name="as_json"), DEBUG]
+    "info",
+    cls=Command,
+    params=[
+        click.Argument(["inputs"], nargs=-1, metavar="[IMAGE]...", type=click.Path()),
+        format_option("the image's", name="format_"),
+        option("--frame N", "Describe this frame or page; 0 is the first, -1 the last.", int, shown="0"),
+        option("--json", "Print one JSON object per image, or one about the installation.", name="as_json"),
+        DEBUG,
+    ],
 )
-def info_command(as_json: bool, debug: bool) -> None:
-    """Show versions, file formats, threads, GPU and kernel cache."""
-    found = facts()
-    if as_json:
-        click.echo(json.dumps(found))
+@click.pass_context
+def info_command(
+    ctx: click.Context,
+    inputs: tuple[str, ...],
+    format_: str | None,
+    frame: int | None,
+    as_json: bool,
+    debug: bool,
+) -> None:
+    """Show what dpid sees in images, or what the installation can do.
+
+    With IMAGE: size, depth, colours, frames and metadata, and what is lost if a run writes --format. Without:
+    versions, file formats, threads, GPU and kernel cache.
+
+    \b
+      dpid info photo.jpg
+      dpid info photo.tif --format webp
+      dpid info --json
+    """
+    if not inputs:
+        if format_ is not None or frame is not None:
+            raise click.UsageError("--format, --frame: need an image: give IMAGE, or omit them")
+        found = facts()
+        click.echo(json.dumps(found)) if as_json else _list(found)
         return
+    from dpid_cli.convert.inspection import described, inspected
+
+    failed = False
+    for position, source in enumerate(inputs):
+        try:
+            found_in = inspected(source, format_, frame=frame)
+        except DpidError as error:
+            if debug:
+                traceback.print_exc()
+            say(str(error))
+            failed = True
+            continue
+        if as_json:
+            click.echo(json.dumps(found_in))
+        else:
+            click.echo("\n" * (position > 0), nl=False)
+            _list(described(found_in))
+    ctx.exit(int(failed))
+
+
+def _list(found: Mapping[str, str]) -> None:
+    """Print names and values in two columns."""
     width = max(map(len, found))
     for name, value in found.items():
-        click.echo(f"{name:{width}}  {value}")
+        click.echo(f"{name:{width}}  {printable(value)}")
 
 
 def facts() -> dict[str, str]:
@@ -128,10 +181,10 @@ def warmup_command(
     chosen = [case for case in cases(device) if not method or case.method in method]
     count = thread_count(processes) if device == "cpu" else 1  # as processes would share the GPU
     total = Counter[str]()
-    for done, compiled, found in compile_all(chosen, count):
-        total += Counter(done=done, compiled=compiled, found=found)
-        if on_terminal() and not quiet:
-            say(f"{total['done']}/{len(chosen)} {chosen[total['done'] - 1]}")
+    with Bar(len(chosen), not quiet) as bar:
+        for done, compiled, found in compile_all(chosen, count):
+            total += Counter(done=done, compiled=compiled, found=found)
+            bar.update(done, f"compiled {total['compiled']}")
     if device != "cpu":
         total["compiled"], total["found"] = counts(device)
     elif not method:

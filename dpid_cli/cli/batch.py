@@ -14,8 +14,8 @@ import click
 
 from dpid_cli.batching import signals
 from dpid_cli.cli import options as shared
-from dpid_cli.cli.console import announce, at_once, printable, say, show, without_linear_algebra
-from dpid_cli.cli.progress import Progress
+from dpid_cli.cli.console import announce, at_once, echo, printable, say, show, without_linear_algebra
+from dpid_cli.cli.progress import Existing, Progress
 from dpid_cli.cli.sections import Command, least_size, number, option, sections, wrong
 from dpid_cli.downscaling.choices import Device, IfSmaller
 from dpid_cli.errors import ArgumentError
@@ -76,15 +76,14 @@ OPTIONS = sections(
            number(1, 1_000_000), default=1),
     *shared.method_options(several=True),
     "Output",
-    option("--name TEMPLATE", "Name outputs by {stem}, {ext}, {method}, {scale}, {width} and {height}.",
-           name="template", default="{stem}{ext}"),
+    *shared.name_options("{stem}{ext}"),
     shared.format_option("by the output's name"),
     option("--hr DIR", "Also write the cropped inputs to DIR."),
     shared.OVERWRITE,
     option("--skip-existing", "Keep existing outputs, whatever they contain."),
     *shared.RECIPE,
     "Running",
-    option("-n --dry-run", "Print what would be done; write nothing.", name="dry"),
+    shared.DRY_RUN,
     option("--report FILE.jsonl", "Write one line of JSON per input as soon as it is done."),
     option("--resume", "Skip inputs that --report lists as done; redo those whose input, options or "
            "version changed."),
@@ -138,16 +137,20 @@ def batch_command(
         if not session.inventory.listed and not listed:  # a list may be empty on purpose
             raise ArgumentError(_nothing(paths[:-1], session.inventory.ignored, recursive))
         jit.report_to(None if quiet else announce)
-        dry = session.spec.dry
+        dry, existing = session.spec.dry, Existing("use --overwrite, or --skip-existing to keep them")
         with _stopping(quiet) as stop, Progress(session.inventory.count, quiet or dry) as progress:
             for result in session.results(stop):
-                progress.add(result)
+                progress.add(result.status, result.input_size, copied=result.kept_size)
                 if debug and result.trace:
                     show(result.trace)
+                if result.exists and not verbose:
+                    existing.add(str(result.error))
+                    continue
                 # A dry run prints its plan to standard output.
                 plan = dry and not as_json and result.status != "failed"
                 for line in _lines(result, dry, quiet, verbose):
-                    (click.echo if plan else progress.say)(printable(line))
+                    echo(printable(line)) if plan else say(line)
+        existing.say()
         _summarise(session, progress, stop.is_set(), as_json, quiet)
     ctx.exit(130 if stop.is_set() else 1 if progress.statuses["failed"] else 0)
 
@@ -192,11 +195,11 @@ def _stopping(quiet: bool) -> Iterator[threading.Event]:
 
     def interrupt(number: int, frame: object) -> None:
         if stop.is_set() and number != HANGUP:  # which shell and system both send
-            at_once("\x1b[?25h\n")  # shows the cursor, which the bar hides
+            at_once("ended")
             os._exit(130)  # files in progress have no names yet
         stop.set()
         if not quiet:
-            at_once("\r\x1b[Kfinishing the images in progress; press Ctrl-C again to end at once\n")
+            at_once("finishing the images in progress; press Ctrl-C again to end at once")
 
     with signals.handled(interrupt):
         yield stop
@@ -240,16 +243,16 @@ def _summarise(session: Session, progress: Progress, interrupted: bool, as_json:
             "seconds": round(seconds, 3),
             "interrupted": interrupted,
             "dry_run": session.spec.dry,
+            "report": session.report,
         }
         click.echo(json.dumps(summary))
         return
     if quiet:
         return
-    parts = [f"{'would convert' if session.spec.dry else 'done'} {counts['done']}"]
-    if progress.copied:
-        parts[0] += f" ({progress.copied} of them smaller than requested, so not downscaled)"
-    parts += [f"{status} {counts[status]}" for status in ("skipped", "failed")]
+    dry = session.spec.dry
+    parts = progress.summary("would convert" if dry else "done", "skipped", "failed")
     parts += [f"not begun {left}"] * (left > 0) + [f"not images {ignored}"] * (ignored > 0)
-    rate = f"{sum(counts.values()) / max(seconds, 1e-6):.1f} files/s, {progress.megapixels_a_second:.1f} MP/s"
-    parts += [f"in {seconds:.1f} s ({rate})"] * (not session.spec.dry) + ["interrupted"] * interrupted
+    parts += [progress.speed()] * (not dry) + ["interrupted"] * interrupted
+    if session.report is not None and not dry:
+        parts.append(f"report {printable(session.report)}")
     click.echo(", ".join(parts))

@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from dpid_cli.batching.selection import Listed, Rules, Selection, selection_of
-from dpid_cli.batching.spec import BatchSpec, OutputSpec, Template
-from dpid_cli.cli.options import SIZE_KINDS, encoding, method_parameters, size_request
+from dpid_cli.batching.spec import BatchSpec, OutputSpec
+from dpid_cli.cli.options import SIZE_KINDS, encoding, method_parameters, name_template, size_request
+from dpid_cli.convert.names import Template
 from dpid_cli.convert.recipe import Recipe
 from dpid_cli.downscaling.registry import METHODS
 from dpid_cli.downscaling.sizes import SizeRequest
@@ -43,7 +44,7 @@ def spec_of(folder: str, options: dict[str, Any]) -> BatchSpec:
     parameters, encoder = method_parameters(options), encoding(options)
     names = ("format", "hr", "multiple_of", "min_size", "overwrite", "skip_existing", "checksum", "dry")
     common = {name: options.pop(name) for name in names}
-    template, if_smaller = Template(options.pop("template")), options.pop("if_smaller")
+    template, if_smaller = name_template(options) or Template(), options.pop("if_smaller")
     outputs = [
         OutputSpec(
             Recipe(size, method, own, encoding=encoder, **options),

@@ -187,7 +187,7 @@ def _runner(inputs: tuple[str, ...], options: dict[str, Any], as_json: bool) -> 
 
 def _run(runner: ComparisonRunner, source: str, as_json: bool, quiet: bool, debug: bool) -> DpidError | None:
     """Compare one image and print what is asked for; the error, already told, if it fails."""
-    from dpid_cli.compare.runner import as_dict
+    from dpid_cli.compare.runner import as_dict, failure_as_dict
     from dpid_cli.compare.table import lines_of
 
     with collected() as warnings:
@@ -197,6 +197,8 @@ def _run(runner: ComparisonRunner, source: str, as_json: bool, quiet: bool, debu
             if debug:
                 traceback.print_exc()
             say(str(error))
+            if as_json and not quiet:
+                click.echo(json.dumps(failure_as_dict(source, error)))
             return error
     target = runner.output_of(source)
     if quiet:

@@ -6,10 +6,13 @@ import codecs
 import io
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
 import click
+
+_Cleared = Callable[[], AbstractContextManager[object]]
+_cleared: _Cleared = nullcontext  # of a bar that stands in the last line
 
 
 def printable(text: str) -> str:
@@ -55,6 +58,19 @@ def on_terminal() -> bool:
     return sys.stderr is not None and sys.stderr.isatty()
 
 
+def columns() -> int:
+    """Width of the terminal that shows standard error; 80 where it is unknown."""
+    with suppress(OSError, ValueError, AttributeError):
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    return 80
+
+
+def clear_with(cleared: _Cleared | None) -> None:
+    """Print nothing but in the context that `cleared` makes, which removes a bar; None for no bar."""
+    global _cleared  # noqa: PLW0603  # one per terminal
+    _cleared = cleared or nullcontext
+
+
 @contextmanager
 def best_effort() -> Iterator[None]:
     """Write to standard error; if that fails, as after a terminal closes, go on in silence."""
@@ -69,21 +85,27 @@ def best_effort() -> Iterator[None]:
 
 def show(text: str) -> None:
     """Print `text` on standard error."""
-    with best_effort():
+    with best_effort(), _cleared():
         click.echo(text, err=True, nl=False)
 
 
 def at_once(text: str) -> None:
-    """Write to the terminal, if there is one, past all buffers, as signal handlers may."""
+    """Write a line over a bar on the terminal, if there is one, past all buffers, as signal handlers may."""
     if on_terminal():
         with suppress(OSError):
-            os.write(sys.stderr.fileno(), text.encode())
+            os.write(sys.stderr.fileno(), f"\r{text:<{columns() - 1}}\n".encode())
+
+
+def echo(text: str | bytes) -> None:
+    """Print a line on standard output."""
+    with _cleared():
+        click.echo(text)
 
 
 def echo_path(path: str) -> None:
     """Print a path on standard output: its bytes for other programs, in one line on a terminal."""
     on_screen = sys.stdout is not None and sys.stdout.isatty()
-    click.echo(printable(path) if on_screen else os.fsencode(path))
+    echo(printable(path) if on_screen else os.fsencode(path))
 
 
 def say(message: str) -> None:
@@ -98,7 +120,8 @@ def announce(kind: str, seconds: float | None) -> None:
     often = "once per kind" if cache_folder() else "in every run: see 'dpid info'"
     what = f"for {kind} images" if kind else "more"
     notice = f"dpid: compiling {what} (about 10 s, {often})"
-    if on_terminal():
-        show("\n" if seconds is None else f"\r\x1b[K{notice}: {seconds:.0f} s")
+    counts = _cleared is nullcontext and on_terminal() and len(notice) + len(": 999 s") < columns()
+    if counts:
+        show("\n" if seconds is None else f"\r{notice}: {seconds:.0f} s")
     elif seconds is not None and seconds < 1:
         say(notice)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from itertools import chain, repeat
@@ -14,11 +16,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dpid_cli.cli import options as shared
-from dpid_cli.cli.console import announce, echo_path, say, without_linear_algebra
+from dpid_cli.cli.console import (
+    announce,
+    echo,
+    echo_path,
+    on_terminal,
+    printable,
+    say,
+    without_linear_algebra,
+)
+from dpid_cli.cli.progress import Existing, Progress
 from dpid_cli.cli.sections import Command, option, sections
 from dpid_cli.downscaling.choices import Device, IfSmaller
 from dpid_cli.downscaling.parameters import shown
 from dpid_cli.errors import ArgumentError, DpidError, collected
+from dpid_cli.files.output import ExistsError
 from dpid_cli.pictures.prefetch import prefetched
 
 if TYPE_CHECKING:
@@ -37,10 +49,12 @@ OPTIONS = sections(
     "Output",
     option("-o --output PATH|FOLDER|-", "Write to a file, into a folder, or to standard output (-).",
            click.Path(), shown="next to the input"),
+    *shared.name_options("see above"),
     shared.format_option("by the output's or input's name"),
     shared.OVERWRITE,
     *shared.RECIPE,
     "Running",
+    shared.DRY_RUN,
     shared.device_option(*Device.words()),
     shared.THREADS,
     option("--json", "Print one JSON object per image instead of its path.", name="as_json"),
@@ -88,20 +102,28 @@ def downscale_command(
     from dpid_cli.convert.job import Job
     from dpid_cli.convert.recipe import Recipe
 
-    placing = {name: options.pop(name) for name in ("output", "format", "overwrite", "if_smaller")}
+    placing = {name: options.pop(name) for name in ("output", "format", "overwrite", "if_smaller", "dry")}
+    placing["template"] = shared.name_template(options)
     recipe = Recipe(size=size, parameters=parameters, encoding=encoder, **options)
     job = Job(inputs, recipe.checked(placing["format"]), **placing)
     job.check()
-    result = "nothing" if quiet or to_stdout else "json" if as_json else "path"
+    result = "nothing" if quiet or (to_stdout and not job.dry) else "json" if as_json else "path"
     notes = "nothing" if quiet else "all" if verbose else "warnings"
     with ThreadPoolExecutor(1) as pool:  # decoders hold no lock: the first image is read meanwhile
         loaded = pool.submit(_load_kernels, not quiet, recipe.method, recipe.device)
         images = chain([first], repeat(None))
-        calls = (
-            partial(job.run, source, loaded.result, image)
-            for source, image in zip(inputs, images, strict=False)
-        )
-        failures = [error for call in calls if (error := _run(call, result, notes, debug))]
+        existing = Existing("use --overwrite, or choose another output")
+        with Progress(len(inputs), quiet or len(inputs) == 1) as progress:
+            run = _Run(progress, existing, result, notes, debug)
+            failures = [
+                error
+                for source, image in zip(inputs, images, strict=False)
+                if (error := run.failed(source, partial(job.run, source, loaded.result, image)))
+            ]
+    existing.say()
+    if len(inputs) > 1 and not quiet and on_terminal():  # where it takes the place of the bar
+        verb = "would convert" if job.dry else "done"
+        say(", ".join([*progress.summary(verb, "skipped", "failed"), progress.speed()]))
     if failures:
         ctx.exit(2 if len(inputs) == 1 and isinstance(failures[0], ArgumentError) else 1)
 
@@ -118,30 +140,65 @@ def _load_kernels(told: bool, method: str, device: str) -> None:
         import_module("dpid_cli.downscaling.gpu.launch")
 
 
-def _run(run: Callable[[], Outcome], result: str, notes: str, debug: bool) -> DpidError | None:
-    """Downscale one image and print what `result` and `notes` name; the error, already shown, if it fails."""
-    with collected() as warnings:
-        try:
-            outcome = run()
-        except DpidError as error:
-            if debug:
-                traceback.print_exc()
-            say(str(error))
-            return error
-    for warning in warnings if notes != "nothing" else ():
-        say(warning)
-    if result == "json":
-        from json import dumps
+@dataclass
+class _Run:
+    """Downscales images one after the other, and prints what `result` and `notes` name of each."""
 
-        click.echo(dumps(outcome.as_dict()))
-    elif result == "path" and outcome.output is not None:
-        echo_path(outcome.output)
-    if notes != "nothing" and outcome.reason is not None:
-        say(f"{outcome.input}: {outcome.reason.partition(': use ')[0]}: {outcome.status}")
-    elif notes == "all" and outcome.output_size is not None:
-        (w, h), (u, v) = outcome.input_size, outcome.output_size
-        many = f"{outcome.frames} frames, " if outcome.frames > 1 else ""
-        found = (f"{name} {shown(value)}" for name, value in outcome.found.items())
-        how = ", ".join([str(outcome.method), *found])
-        say(f"{outcome.input}: {many}{w}x{h} to {u}x{v} by {how} in {outcome.seconds:.3f} s")
-    return None
+    progress: Progress
+    existing: Existing
+    result: str
+    notes: str
+    debug: bool
+
+    def failed(self, source: str, call: Callable[[], Outcome]) -> DpidError | None:
+        """Downscale an image; the error, already told, if that fails."""
+        from dpid_cli.convert.job import Outcome
+
+        start = time.perf_counter()
+        with collected() as warnings:
+            try:
+                outcome = call()
+            except DpidError as error:
+                self._tell_error(error)
+                self.progress.add("failed")
+                if self.result == "json":
+                    self._print(Outcome.failed(source, error, time.perf_counter() - start))
+                return error
+        status = "done" if outcome.status in ("copied", "planned") else outcome.status
+        self.progress.add(status, outcome.input_size, copied=outcome.status == "copied")
+        for warning in warnings if self.notes != "nothing" else ():
+            say(warning)
+        self._print(outcome)
+        self._tell(outcome)
+        return None
+
+    def _tell_error(self, error: DpidError) -> None:
+        if self.debug:
+            traceback.print_exc()
+        if isinstance(error, ExistsError) and self.notes != "all":
+            self.existing.add(str(error))
+        else:
+            say(str(error))
+
+    def _print(self, outcome: Outcome) -> None:
+        if self.result == "json":
+            from json import dumps
+
+            echo(dumps(outcome.as_dict()))
+        elif self.result == "path" and outcome.output is not None:
+            if outcome.status == "planned":
+                echo(printable(f"{outcome.input}: would write {outcome.output}"))
+            else:
+                echo_path(outcome.output)
+
+    def _tell(self, outcome: Outcome) -> None:
+        if self.notes == "nothing":
+            return
+        if outcome.reason is not None:
+            say(f"{outcome.input}: {outcome.reason.partition(': use ')[0]}: {outcome.status}")
+        elif self.notes == "all" and outcome.output_size is not None and outcome.input_size is not None:
+            (w, h), (u, v) = outcome.input_size, outcome.output_size
+            many = f"{outcome.frames} frames, " if outcome.frames > 1 else ""
+            found = (f"{name} {shown(value)}" for name, value in outcome.found.items())
+            how = ", ".join([str(outcome.method), *found])
+            say(f"{outcome.input}: {many}{w}x{h} to {u}x{v} by {how} in {outcome.seconds:.3f} s")

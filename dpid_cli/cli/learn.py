@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dpid_cli.cli.console import announce, echo_path, on_terminal, say, show
+from dpid_cli.cli.console import announce, echo_path, say
 from dpid_cli.cli.options import DEBUG, OVERWRITE, QUIET, THREADS, parameter_option
+from dpid_cli.cli.progress import Bar
 from dpid_cli.cli.sections import Command, option, scale, sections
 from dpid_cli.downscaling.choices import Enlargement, FilterGrid, Objective
 from dpid_cli.downscaling.registry import FILTERS, METHODS, PARAMETERS
@@ -115,7 +117,8 @@ def learn_command(
     fit = Fit(plan, job.first(paths[0]), [path.name for path in paths], images)
     interrupted = False
     try:
-        fit.run(None if quiet else _progress(verbose))
+        with Bar(plan.iterations, not (quiet or verbose), timed=False) as bar:
+            fit.run(None if quiet else _progress(bar, verbose))
     except KeyboardInterrupt:
         if fit.before is None:
             raise
@@ -132,19 +135,20 @@ def learn_command(
         ctx.exit(130)
 
 
-def _progress(verbose: bool) -> Any:
-    """What to call after each iteration: it prints lines, or updates one line on a terminal."""
-    if verbose:
-        return lambda count, loss: say(f"iteration {count}: loss {loss:.6g}")
-    if on_terminal():
-        return lambda count, loss: show(f"\riteration {count}: loss {loss:.6f} ")
-    return None
+def _progress(bar: Bar, verbose: bool) -> Callable[[int, float], None]:
+    """What to call after each iteration: it prints a line or moves the bar."""
+
+    def told(count: int, loss: float) -> None:
+        if verbose:
+            say(f"iteration {count}: loss {loss:.6g}")
+        else:
+            bar.update(1, f"loss {loss:.6f}")
+
+    return told
 
 
 def _summary(found: Filter, interrupted: bool) -> None:
     """Print the losses before and after, and the parameters."""
-    if on_terminal():
-        show("\r\x1b[K")
     loss, on = found.loss or {}, found.fitted_on or {}
     what = _LOSS[found.objective or "ssim"]
     for part, images in (("training", on["images"]), ("held_out", on["held_out"])):

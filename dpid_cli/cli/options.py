@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +19,7 @@ from dpid_cli.cli.sections import (
     scale,
     sections,
     two_numbers,
+    words_of,
     wrong,
 )
 from dpid_cli.downscaling.choices import (
@@ -27,6 +28,7 @@ from dpid_cli.downscaling.choices import (
     Guidance,
     MetadataPolicy,
     PaletteUse,
+    Preserve,
     Transparency,
     Truncated,
 )
@@ -34,6 +36,9 @@ from dpid_cli.downscaling.registry import FILTERS, METHODS, PARAMETERS, Paramete
 from dpid_cli.downscaling.sizes import SizeRequest
 from dpid_cli.errors import ArgumentError
 from dpid_cli.pictures.formats import ENCODER_OPTIONS, WRITTEN, option_default, option_help
+
+if TYPE_CHECKING:
+    from dpid_cli.convert.names import Template
 
 SIZE_KINDS = ("scale", "percent", "width", "height", "longest", "shortest", "size")
 
@@ -101,6 +106,14 @@ METADATA = sections(
            "profile; or nothing.", MetadataPolicy.words(), default="keep"),
     option("--record/--no-record", "With --metadata keep: record method, parameters and version in the "
            "output (Software tag).", default=True, shown="record"),
+    option("--preserve times,mode", "Give outputs the modification time, the permissions or both of their "
+           "input. Copies always keep the time.", words_of(Preserve.words()), shown="neither"),
+)  # fmt: skip
+
+SQUARE_PIXELS = sections(
+    "Size",
+    option("--square-pixels", "Make the pixels of the output square, by the resolution of the input. Sizes "
+           "count square pixels."),
 )  # fmt: skip
 
 VALUE_RANGE = sections(
@@ -109,19 +122,30 @@ VALUE_RANGE = sections(
            "and 16 map them to the smallest and largest level.", two_numbers, shown="0,1"),
 )  # fmt: skip
 # What downscale and batch do alike.
-RECIPE = [*COLOUR, *PALETTE, *VALUE_RANGE, *ENCODING, *METADATA, *INPUT_LIMITS]
+RECIPE = [*SQUARE_PIXELS, *COLOUR, *PALETTE, *VALUE_RANGE, *ENCODING, *METADATA, *INPUT_LIMITS]
 INPUTS = click.Argument(["inputs"], nargs=-1, required=True, metavar="INPUT...", type=click.Path())
-OVERWRITE = option("--overwrite", "Replace existing outputs; inputs are never replaced.")
+DRY_RUN = option("-n --dry-run", "Print what would be done; write nothing.", name="dry")
+OVERWRITE = option("-f -y --overwrite", "Replace existing outputs; inputs are never replaced.")
 THREADS = option("-j --threads N", "Use N threads.", number(1), shown="all CPU cores")
 QUIET = option("-q --quiet", "Print only errors.")
 DEBUG = option("--debug", "Show tracebacks.")
 
 
-def format_option(default: str) -> Option:
+def name_options(default: str) -> list[click.Parameter]:
+    """What outputs are called."""
+    return sections(
+        "Output",
+        option("--name TEMPLATE", "Name outputs: {stem} {ext} {source_ext} {parent} {index} {method} "
+               "{lambda} {scale} {width} {height}.", name="template", shown=default),
+        option("--suffix TEXT", "Name outputs {stem}TEXT{ext}."),
+    )  # fmt: skip
+
+
+def format_option(default: str, name: str = "") -> Option:
     """The file format of the output; `default` says what decides without it."""
     endings = {ending: name for name, codec in WRITTEN.items() for ending in codec.extensions}
     names = Choice(WRITTEN, endings | {ending.lstrip("."): name for ending, name in endings.items()})
-    return option("--format FORMAT", f"Write {', '.join(WRITTEN)}.", names, shown=default)
+    return option("--format FORMAT", f"Write {', '.join(WRITTEN)}.", names, shown=default, name=name)
 
 
 def device_option(*devices: str) -> Option:
@@ -150,6 +174,18 @@ def size_request(options: dict[str, Any]) -> SizeRequest:
     return SizeRequest(kind, value, fit or "inside", name)
 
 
+def name_template(options: dict[str, Any]) -> Template | None:
+    """Take the options about names out of `options`."""
+    from dpid_cli.convert.names import Template
+
+    text, suffix = options.pop("template"), options.pop("suffix")
+    if text is not None and suffix is not None:
+        raise click.UsageError("--suffix: --name already says where it goes: omit one of them")
+    if suffix is not None:
+        return Template.with_suffix(suffix)
+    return None if text is None else Template(text)
+
+
 def parameter_option(parameter: Parameter, text: str = "", shown: str = "") -> Option:
     """The option of a parameter; without `text` and `shown`, the registry says what it does by default.
 
@@ -167,7 +203,9 @@ def parameter_option(parameter: Parameter, text: str = "", shown: str = "") -> O
         names, kind = f"{names} {'X[/X...]' if parameter.listed else 'X'}|auto", _reader(parameter)
     else:
         names += " N" if parameter.whole else " X"
-    return option(names, text or about, kind, name=parameter.name, shown=shown or default)
+    made = option(names, text or about, kind, name=parameter.name, shown=shown or default)
+    made.names = FILTERS if parameter.filters else ()
+    return made
 
 
 def _filter_name(text: str) -> str:

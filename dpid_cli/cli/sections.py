@@ -6,12 +6,15 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from textwrap import wrap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dpid_cli.cli.console import show
 from dpid_cli.downscaling.choices import either
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 # In the order of --help; a command with few options has none of them.
 SECTIONS = (
@@ -20,6 +23,9 @@ SECTIONS = (
 )  # fmt: skip
 _FEW = 12
 _SIDE, _TIMES = r"\d{1,9}", r"[xX*,\u00d7]"
+# What stands for the value of an option, and what shells complete for it.
+_FILES = ("FILE", "FILE.json", "FILE.jsonl", "FILTER", "IMAGE", "LIST", "MASK", "PATH", "REPORT")
+_COMPLETED = dict.fromkeys(_FILES, "file") | dict.fromkeys(("DIR", "FOLDER"), "dir")
 _COLUMN = 26  # where the names of options end, in every section
 
 
@@ -160,6 +166,18 @@ def two_numbers(text: str) -> tuple[float, float]:
     return low, high
 
 
+def words_of(known: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
+    """Read some of these words, with commas between them."""
+
+    def read(text: str) -> tuple[str, ...]:
+        words = tuple(dict.fromkeys(map(_plain, text.split(","))))
+        if not set(words) <= set(known):
+            raise wrong(text, either([*known, ",".join(known)]))
+        return words
+
+    return read
+
+
 def pixel_count(text: str) -> int:
     """Read ``512M`` as 512000000."""
     match = re.fullmatch(r"(\d{1,15})([kMG]?)", text)
@@ -173,6 +191,20 @@ class Option(click.Option):
 
     section = ""
     note = ""
+    names: tuple[str, ...] = ()  # of what comes with the package, which the value may be
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """What the type completes; else the words of what stands for the value, and files."""
+        from click.shell_completion import CompletionItem
+
+        if found := super().shell_complete(ctx, incomplete):
+            return found
+        parts = (self.metavar or "").split("|")
+        words = [part for part in parts if part == part.lower() and part.startswith(incomplete)]
+        words += [name for name in self.names if name.startswith(incomplete)]
+        files = [_COMPLETED[part] for part in parts if part in _COMPLETED]
+        # First the file, as Bash forgets the words before it.
+        return [*(CompletionItem(incomplete, type=kind) for kind in files[:1]), *map(CompletionItem, words)]
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         record = super().get_help_record(ctx)
@@ -238,14 +270,18 @@ class Command(Explained):
     """A command that lists its options in sections."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, rows in self.rows(ctx).items():
+            write_section(formatter, title, rows)
+
+    def rows(self, ctx: click.Context) -> dict[str, list[tuple[str, str]]]:
+        """Names of options and what they do, by the titles of sections, in the order of --help."""
         options = [each for each in self.get_params(ctx) if isinstance(each, click.Option)]
         rows: dict[str, list[tuple[str, str]]] = {}
         for each in options:
             title = "Options" if len(options) <= _FEW else getattr(each, "section", SECTIONS[-1])
             if (record := each.get_help_record(ctx)) is not None:
                 rows.setdefault(title, []).append(record)
-        for title in sorted(rows, key=(*SECTIONS, "Options").index):
-            write_section(formatter, title, rows[title])
+        return {title: rows[title] for title in sorted(rows, key=(*SECTIONS, "Options").index)}
 
 
 def write_section(

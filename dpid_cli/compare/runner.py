@@ -298,4 +298,11 @@ def as_dict(comparison: Comparison, output: str | None, size: int | None = None)
             }
             for result in comparison.results
         ],
+        "error": None,
     }
+
+
+def failure_as_dict(source: str, error: Exception) -> dict[str, Any]:
+    """An image that could not be compared, with the keys of `as_dict`."""
+    nothing = dict.fromkeys(("output", "output_bytes", "input_size", "output_size"))
+    return {"input": source, **nothing, "regions": [], "results": [], "error": str(error)}

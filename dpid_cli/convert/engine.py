@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import count, repeat
 from typing import IO, TYPE_CHECKING
 
-from dpid_cli.downscaling.choices import PaletteUse
+from dpid_cli.downscaling.choices import PaletteUse, Preserve
 from dpid_cli.downscaling.sizes import Size
 from dpid_cli.files import storage
 from dpid_cli.files.streams import standard_output
@@ -35,7 +35,7 @@ class Output:
     original : bool
         Whether to write the cropped images in their own size, upright.
     keeps_size : callable
-        From the size of a cropped image to whether it keeps this size, too.
+        From the size of a cropped image (see `Recipe.square_size`) to whether it keeps this size.
     overwrite : bool
         Whether to replace an existing file.
     exists : bool
@@ -61,23 +61,34 @@ class Output:
         width, height = size = cropped(picture.size, self.multiple_of)
         if size != picture.size:
             picture = replace(picture, pixels=picture.pixels[:height, :width], uncropped=picture.size)
-        if self.original or self.keeps_size(size):
+        if self.original or self.keeps_size(self.recipe.square_size(picture)):
             return self.recipe.unscaled(picture, name), self.recipe
         return self.recipe.rendered(picture, self.recipe.size_of(picture, name), name)
 
     def is_copy(self, kind: str, first: Picture) -> bool:
         """Whether the file would be the input, byte for byte; pages would have to be looked at one by one."""
         unchanged = self.recipe.keeps_everything and self.format.name == first.format
-        unscaled = first.orientation == 1 if self.original else self.keeps_size(first.size)
+        square = self.recipe.square_size(first)
+        unscaled = first.orientation == 1 if self.original else self.keeps_size(square)
+        unscaled &= square == first.size
         return (
             unchanged and unscaled and kind != "pages" and cropped(first.size, self.multiple_of) == first.size
         )
 
-    def opened(self) -> AbstractContextManager[IO[bytes]]:
-        """A stream whose content becomes the file, whole or not at all."""
+    def opened(self, source: str, *, copy: bool = False) -> AbstractContextManager[IO[bytes]]:
+        """A stream whose content becomes the file, whole or not at all.
+
+        The file takes over what the recipe says from `source`, the input; a copy at least its times.
+        """
         if self.path is None:
             return standard_output()
-        return storage.confirmed(self.path) if self.exists else storage.written(self.path, self.overwrite)
+        if self.exists:
+            return storage.confirmed(self.path)
+        kept = {word.value: word in (self.recipe.preserve or ()) for word in Preserve}
+        if copy and not (storage.is_address(source) or storage.is_address(self.path)):
+            kept["times"] = True
+        attributes = storage.attributes(source, self.path, **kept) if any(kept.values()) else None
+        return storage.written(self.path, self.overwrite, attributes)
 
 
 @dataclass(frozen=True)
@@ -122,7 +133,8 @@ def convert(
     name : str
         What errors and warnings call the input.
     source : str
-        Path of the input, to copy its bytes where an output would equal it; empty if it has none.
+        Path of the input, to copy its bytes where an output would equal it, and for what outputs take over;
+        empty if it has none.
 
     Raises
     ------
@@ -137,13 +149,13 @@ def convert(
     for output in copies:
         from shutil import copyfileobj
 
-        with storage.opened(source) as original, output.opened() as stream:
+        with storage.opened(source) as original, output.opened(source, copy=True) as stream:
             copyfileobj(original, stream)
         yield Written(output.path, first.size, sequence.count)
     del first  # from here on, only the sequence holds it
     others = [output for output in outputs if output not in copies]
     for rendering, pictures in _rendered(sequence, others, name):
-        yield _write(rendering, replace(sequence, pictures=iter(pictures)))
+        yield _write(rendering, replace(sequence, pictures=iter(pictures)), source)
 
 
 class _Rendering:
@@ -187,9 +199,9 @@ def _rendered(
             yield renderings[-len(results)], results.pop(0)
 
 
-def _write(rendering: _Rendering, sequence: PictureSequence) -> Written:
+def _write(rendering: _Rendering, sequence: PictureSequence, source: str) -> Written:
     output = rendering.output
-    with output.opened() as stream:
+    with output.opened(source) as stream:
         write_sequence(sequence, stream, output.format, output.name)
     return Written(output.path, rendering.sizes[0], len(rendering.sizes), rendering.recipe)
 

@@ -9,15 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dpid_cli.convert.engine import Output, convert, peek
+from dpid_cli.convert.engine import Output, Written, check_outputs, convert, peek
+from dpid_cli.convert.names import Template
 from dpid_cli.convert.recipe import Recipe
 from dpid_cli.downscaling.choices import IfSmaller
 from dpid_cli.downscaling.sizes import Size
-from dpid_cli.errors import ArgumentError, FileError, SizeError, reason
+from dpid_cli.errors import ArgumentError, DpidError, FileError, SizeError, reason
 from dpid_cli.files.output import check_folder, check_target, default_name
 from dpid_cli.files.storage import check_local
 from dpid_cli.files.streams import STANDARD_STREAM, called, check_paths, opened
-from dpid_cli.pictures import FORMATS, Format, Picture, format_of
+from dpid_cli.pictures import FORMATS, Format, Picture, check_sequence, format_of
 from dpid_cli.pictures.formats import EXTENSIONS
 from dpid_cli.pictures.prefetch import Prefetched, lent
 
@@ -45,12 +46,13 @@ class Outcome:
     """What was made of one input; sizes are those of its first image, `frames` counts frames or pages.
 
     `parameters` and, of these, `found`, those that "auto" stood for, are by the names of their options.
-    `status` is "done"; or "copied" or "skipped" for an image that is too small, and `reason` says why.
+    `status` is "done", or "planned" where nothing is to be written; "copied" or "skipped" for an image that
+    is too small, and `reason` says why; or "failed", and `error` says why.
     """
 
     input: str
     output: str | None
-    input_size: Size
+    input_size: Size | None
     output_size: Size | None
     method: str | None
     parameters: Mapping[str, Any]
@@ -58,7 +60,13 @@ class Outcome:
     seconds: float
     status: str = "done"
     reason: str | None = None
+    error: str | None = None
     found: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def failed(cls, source: str, error: DpidError, seconds: float) -> Outcome:
+        """The outcome of an input that failed."""
+        return cls(source, None, None, None, None, {}, 0, seconds, status="failed", error=str(error))
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -77,6 +85,8 @@ class Job:
     format: str | None = None
     overwrite: bool = False
     if_smaller: str = IfSmaller.ERROR
+    template: Template | None = None
+    dry: bool = False
     _written: list[Path] = field(default_factory=list)
 
     def check(self) -> None:
@@ -87,6 +97,14 @@ class Job:
         check_local("--output", self.output)
         if self.inputs.count(STANDARD_STREAM) > 1:
             raise ArgumentError("INPUT: standard input can be read only once: give - once")
+        if self.template is not None:
+            self.template.check([self.recipe])
+            if self.output is not None and not self._into_folder():
+                raise ArgumentError(
+                    f"--output: {self.output}: is one file, which --name and --suffix do not name: omit one"
+                )
+        if self.recipe.preserve and STANDARD_STREAM in (*self.inputs, self.output):
+            raise ArgumentError("--preserve: standard input and output are no files: omit it")
         if self.output is None or self._into_folder():
             return
         if len(self.inputs) > 1:
@@ -117,17 +135,19 @@ class Job:
         name = called(source)
         with opened(source, self.recipe.most_bytes) as stream, lent(prefetched, stream):
             first, sequence = peek(self.recipe.sequence(stream, name))
-            input_size, small = first.size, self._too_small(first.size)
+            input_size, square = first.size, self.recipe.square_size(first)
+            small = self._too_small(square)
             if small is not None and self.if_smaller == IfSmaller.SKIP:
                 return self._left_out(source, input_size, str(small), start)
-            size = self.recipe.size_of(first, name) if small is None else input_size
+            size = self.recipe.size_of(first, name) if small is None else square
             path, format_ = self._target(source, first, size)
             del first  # only the sequence holds it
             target = None if path is None else str(path)
             tuned = self.recipe.tuned(format_, name)
             if path is not None:
                 self._check(path)
-            wait()
+            if not self.dry:
+                wait()
             output = Output(
                 target,
                 tuned,
@@ -135,7 +155,12 @@ class Job:
                 keeps_size=self._keeps_size,
                 overwrite=self.overwrite,
             )
-            (written,) = convert(sequence, [output], name, "" if source == STANDARD_STREAM else source)
+            if self.dry:
+                check_sequence(sequence, output.format, name)
+                check_outputs(stream, self.recipe, [output], name)
+                written = Written(target, size, sequence.count)
+            else:
+                (written,) = convert(sequence, [output], name, "" if source == STANDARD_STREAM else source)
         if path is not None:
             self._written.append(path)
         asked, used = self.recipe.told, (written.recipe or self.recipe).told
@@ -150,7 +175,7 @@ class Job:
             parameters=used,
             frames=written.frames,
             seconds=time.perf_counter() - start,
-            status="done" if small is None else "copied",
+            status="planned" if self.dry else "done" if small is None else "copied",
             reason=None if small is None else str(small),
             found={name: value for name, value in used.items() if value != asked[name]},
         )
@@ -187,13 +212,18 @@ class Job:
             return path, (FORMATS[self.format] if self.format else format_of(path))
         path = Path("stdin" if source == STANDARD_STREAM else source)
         extension = path.suffix if path.suffix.lower() in own.extensions else own.extensions[0]
-        method = None if self._keeps_size(picture.size) else self.recipe.method
+        folder = path.parent if self.output is None else Path(self.output)
+        if self.template is not None:
+            values = self.template.values(self.recipe, source, size, self.inputs.index(source) + 1)
+            path = folder / self.template.name(path.name, self.format, values | {"ext": extension})
+            return path, (FORMATS[self.format] if self.format else format_of(path))
+        method = None if self._keeps_size(self.recipe.square_size(picture)) else self.recipe.method
         name = default_name(path.stem, method, self.recipe.size.scale, size, extension)
-        return (path.parent if self.output is None else Path(self.output)) / name, own
+        return folder / name, own
 
     def _check(self, path: Path) -> None:
         """Raise a `FileError` if the output must not or cannot be written."""
         maps = [name for name in (self.recipe.importance, self.recipe.guidance) if name is not None]
         check_target(path, map(Path, (*self.inputs, *maps)), self._written, self.overwrite)
-        if not self._into_folder():
+        if self.output is not None and not self._into_folder():
             check_folder(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import IO, Any
@@ -11,18 +11,26 @@ import numpy as np
 
 from dpid_cli.convert import maps
 from dpid_cli.convert.rendering import narrowed, rendered, widened, with_colours
-from dpid_cli.downscaling.choices import Depth, MetadataPolicy, PaletteUse, Transparency, Truncated, either
+from dpid_cli.downscaling.choices import (
+    Depth,
+    MetadataPolicy,
+    PaletteUse,
+    Preserve,
+    Transparency,
+    Truncated,
+    either,
+)
 from dpid_cli.downscaling.devices import device_for, thread_count
 from dpid_cli.downscaling.filters import resolved
 from dpid_cli.downscaling.parameters import shown
 from dpid_cli.downscaling.registry import METHODS, PARAMETERS, Method, method_named
-from dpid_cli.downscaling.sizes import Size, SizeRequest, whole
+from dpid_cli.downscaling.sizes import Size, SizeRequest, square, whole
 from dpid_cli.downscaling.value_range import ValueRange
 from dpid_cli.errors import ArgumentError, FileError, warn
 from dpid_cli.pictures import Metadata, Picture, PictureSequence, icc, read_sequence, read_size
 from dpid_cli.pictures.formats import FORMATS, Format, titles
 from dpid_cli.pictures.limits import MAX_FRAMES, MAX_PIXELS
-from dpid_cli.pictures.metadata import scaled
+from dpid_cli.pictures.metadata import scaled, with_square_pixels
 from dpid_cli.version import __version__
 
 _FEWEST_BYTES = 64_000_000
@@ -60,6 +68,8 @@ class Recipe:
     encoding: Mapping[str, int] = field(default_factory=dict)
     metadata: str = "keep"
     record: bool = True
+    preserve: Sequence[str] | None = None
+    square_pixels: bool = False
     max_pixels: int = MAX_PIXELS
     max_frames: int = MAX_FRAMES
     truncated: str = "error"
@@ -80,7 +90,7 @@ class Recipe:
         `format_` is the name in `FORMATS` of the format of all outputs, if there is one.
         """
         self.size.check()
-        for name in ("linear", "to_srgb", "record"):
+        for name in ("linear", "to_srgb", "record", "square_pixels"):
             if not isinstance(flag := getattr(self, name), bool):
                 raise ArgumentError(f"{name} must be True or False (got {flag!r})")
         method = method_named(self.method)
@@ -94,6 +104,9 @@ class Recipe:
         Depth.named("depth", self.depth)
         MetadataPolicy.named("metadata", self.metadata)
         Truncated.named("truncated", self.truncated)
+        if isinstance(self.preserve, str):
+            raise ArgumentError(f"preserve must be a list of words (got {self.preserve!r})")
+        preserve = tuple(Preserve.named("preserve", word) for word in self.preserve or ())
         Transparency.named("transparency", self.transparency)
         self._check_palette(method)
         for option, limit in (("max-pixels", self.max_pixels), ("max-frames", self.max_frames)):
@@ -107,7 +120,7 @@ class Recipe:
             icc.named(self.background)
         if format_ is not None:
             self.check_format(FORMATS[format_])
-        return replace(self, parameters=parameters, maps=self._maps(method))
+        return replace(self, parameters=parameters, maps=self._maps(method), preserve=preserve)
 
     def _maps(self, method: Method) -> dict[str, Any]:
         """The maps, read from their files."""
@@ -181,15 +194,27 @@ class Recipe:
         return next(self.sequence(stream, name).pictures)
 
     def read_size(self, stream: IO[bytes], name: str) -> Size:
-        """Width and height of what `read` returns; decodes it only if a frame is requested."""
-        if self.frame is not None:
-            return self.read(stream, name).size
-        return read_size(stream, name, max_pixels=self.max_pixels)
+        """Width and height of what `read` returns, with square pixels if these are wanted."""
+        return self.read_sizes(stream, name)[1]
+
+    def read_sizes(self, stream: IO[bytes], name: str) -> tuple[Size, Size]:
+        """Width and height of what `read` returns, as it is, and with square pixels if these are wanted.
+
+        Decodes it only for square pixels, or if a frame is requested.
+        """
+        if self.frame is not None or self.square_pixels:
+            picture = self.read(stream, name)
+            return picture.size, self.square_size(picture)
+        return (read_size(stream, name, max_pixels=self.max_pixels),) * 2
+
+    def square_size(self, picture: Picture) -> Size:
+        """Width and height of a picture; if square pixels are wanted, what is left when its pixels are."""
+        return square(picture.size, picture.resolution) if self.square_pixels else picture.size
 
     def size_of(self, picture: Picture, name: str) -> Size:
         """Width and height of the output for a picture, or an `ArgumentError`."""
         try:
-            return self.size.of(picture.size)
+            return self.size.of(self.square_size(picture))
         except ArgumentError as error:
             raise type(error)(f"{name}: {error}") from None
 
@@ -229,18 +254,19 @@ class Recipe:
 
     def unscaled(self, picture: Picture, name: str) -> Picture:
         """The picture in its own size with all other changes; its metadata names no method."""
-        if self.to_srgb or self.transparency == "drop":
+        size = self.square_size(picture)
+        if self.to_srgb or self.transparency == "drop" or size != picture.size:
             transparency = "drop" if self.transparency == "drop" else "separate"
             box = replace(
                 self,
-                method="box",
+                method="box" if picture.palette is None else self.method,
                 parameters={},
                 maps={},
                 linear=False,
                 transparency=transparency,
                 record=False,
             )
-            return box.apply(picture, picture.size, name)
+            return box.apply(picture, size, name)
         if self.depth != Depth.KEEP:
             picture = self.intensities(picture)
         pixels = narrowed(widened(picture.pixels, self.depth), self.depth)
@@ -272,6 +298,8 @@ class Recipe:
             metadata, notes = scaled(picture, result, same_values=same_values)
             for note in notes:
                 warn(f"{name}: {note}")
+            if self.square_pixels:
+                metadata = with_square_pixels(metadata)
             software = self._software() if self.record else ""
             return replace(result, metadata=replace(metadata, software=software))
         result = replace(result, metadata=Metadata())

@@ -160,3 +160,9 @@ class IfSmaller(Choice):
     """What to do with inputs smaller than the requested size."""
 
     SKIP, COPY, ERROR = "skip", "copy", "error"
+
+
+class Preserve(Choice):
+    """What outputs take over from the file of their input."""
+
+    TIMES, MODE = "times", "mode"

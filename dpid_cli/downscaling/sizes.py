@@ -95,6 +95,16 @@ def by_size(source: Size, size: object) -> Size:
     return target
 
 
+def square(source: Size, resolution: tuple[float, float] | None) -> Size:
+    """What is left of a size if pixels become square: the side with more pixels per unit gets fewer.
+
+    >>> square((1728, 1075), (204, 98))  # of a fax
+    (830, 1075)
+    """
+    across, down = resolution or (1.0, 1.0)
+    return half_up(source[0] * min(1, down / across)), half_up(source[1] * min(1, across / down))
+
+
 def requested(source: Size, scale: object, size: object) -> Size:
     """Apply whichever of `scale` and `size` is not None; exactly one must be given."""
     if (scale is None) == (size is None):

@@ -32,6 +32,14 @@ _ROUNDS = 100  # attempts to find a free name while other writers come and go
 _FORGOTTEN = 60  # seconds after which nobody renames a closed draft any more
 
 
+@dataclass(frozen=True)
+class Attributes:
+    """What a file has besides content: times of access and change in nanoseconds, and permissions."""
+
+    times: tuple[int, int] | None = None
+    mode: int | None = None
+
+
 def default_name(
     stem: str, method: str | None, scale: float | None, size: tuple[int, int], extension: str
 ) -> str:
@@ -97,9 +105,13 @@ def check_folder(target: Path) -> None:
         raise FileError(f"{target}: cannot be written: there is no folder {target.parent}: create it first")
 
 
+class ExistsError(FileError):
+    """An output that exists and must not be replaced."""
+
+
 def exists_already(target: Path | str) -> FileError:
     """The error for an output that exists and must not be replaced."""
-    return FileError(f"{target}: exists already: use --overwrite, or choose another output")
+    return ExistsError(f"{target}: exists already: use --overwrite, or choose another output")
 
 
 def is_input(target: Path | str) -> FileError:
@@ -121,14 +133,16 @@ def make_folder(path: Path) -> None:
 
 
 @contextmanager
-def atomic(target: Path, overwrite: bool) -> Iterator[IO[bytes]]:
+def atomic(target: Path, overwrite: bool, attributes: Attributes | None = None) -> Iterator[IO[bytes]]:
     """A stream whose content becomes `target` when the block ends, and vanishes if the block fails.
 
     The content is flushed to the disk before it takes the target's place, so that at every moment either the
-    old file or the whole new one is there. The new file inherits the permissions of the one it replaces.
+    old file or the whole new one is there. The new file has the `attributes`, and without a mode among them
+    it inherits the permissions of the file that it replaces.
     Raises a `FileError` if the target cannot be written, or exists although `overwrite` is false.
     """
-    permissions = _permissions(target)
+    attributes = attributes or Attributes()
+    permissions = _permissions(target) if attributes.mode is None else attributes.mode
     try:
         draft = _draft(target, 0o666 if permissions is None else permissions | 0o600)
     except OSError as error:
@@ -140,6 +154,8 @@ def atomic(target: Path, overwrite: bool) -> Iterator[IO[bytes]]:
             os.fsync(draft.handle)
         if permissions is not None:
             set_permissions(draft.handle, permissions)
+        if attributes.times is not None:
+            os.utime(draft.handle if os.utime in os.supports_fd else draft.name, ns=attributes.times)
         if not RENAMES_OPEN_FILES:
             draft.close()
         if overwrite:

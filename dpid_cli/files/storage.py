@@ -9,6 +9,7 @@ import io
 import os
 import re
 import stat
+import sys
 import unicodedata
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -19,7 +20,7 @@ from typing import IO
 
 from dpid_cli.errors import ArgumentError, FileError, reason
 from dpid_cli.files import remote
-from dpid_cli.files.output import atomic, check_target, is_input, make_folder
+from dpid_cli.files.output import Attributes, atomic, check_target, is_input, make_folder
 from dpid_cli.files.streams import MOST_BYTES
 from dpid_cli.files.streams import opened as opened_here
 
@@ -113,15 +114,49 @@ def folder_id(folder: str) -> object:
     return status.st_dev, status.st_ino
 
 
-def identities(path: str, linked: bool = False) -> list[bytes]:
-    """Hashes of 16 bytes that two paths share if they lead to one file, here or where case is ignored.
+def identities(path: str, *, folded: bool, linked: bool = False) -> list[bytes]:
+    """Hashes of 16 bytes that two paths share if they lead to one file.
 
-    With `linked`, the file that a link leads to counts in addition to the link.
+    With `folded`, also paths that differ in case or in the form of accents. With `linked`, the file that a
+    link leads to counts in addition to the link.
     """
     paths = [real(path)]
     if linked and not is_address(path) and os.path.islink(path):
         paths.append(os.path.realpath(path))
-    return [_folded(path) for path in paths]
+    return [_hash(_folded(path) if folded else path) for path in paths]
+
+
+def folds_case(folder: str) -> bool:
+    """Whether names in a folder that differ only in case lead to one file.
+
+    A folder that does not exist yet is taken to be like the one that contains it.
+    """
+    if is_address(folder):
+        return False
+    folder = os.path.realpath(folder)
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    with suppress(OSError):
+        for name, _ in entries(folder):
+            if name != name.swapcase():
+                return _is_one_file(os.path.join(folder, name), os.path.join(folder, name.swapcase()))
+    above, name = os.path.split(folder)
+    if name != name.swapcase() and os.stat(above).st_dev == os.stat(folder).st_dev:
+        return _is_one_file(folder, os.path.join(above, name.swapcase()))
+    return sys.platform in ("darwin", "win32")
+
+
+def _is_one_file(path: str, other: str) -> bool:
+    try:
+        return os.path.samestat(os.lstat(path), os.lstat(other))
+    except OSError:
+        return False
+
+
+def parent(path: str) -> str:
+    """The name of the folder that contains a file."""
+    folder = path.rpartition("/")[0] if is_address(path) else os.path.dirname(spelled(path))
+    return last(folder)
 
 
 def spelled(path: str) -> str:
@@ -154,10 +189,13 @@ def _real(folder: str) -> str:
     return os.path.realpath(folder)
 
 
-def _folded(path: str) -> bytes:
-    """A hash that ignores case and the form of accents, as some file systems do."""
-    folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
-    return blake2b(folded.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+def _folded(path: str) -> str:
+    """The path without case and the form of accents, which some file systems ignore."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
+
+
+def _hash(path: str) -> bytes:
+    return blake2b(path.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def length(path: str) -> int | None:
@@ -180,6 +218,21 @@ def stamp(path: str) -> tuple[int, int]:
     except OSError:
         return 0, 0
     return status.st_size, status.st_mtime_ns
+
+
+def attributes(source: str, target: str, *, times: bool, mode: bool) -> Attributes:
+    """What an output takes over from its input; a `FileError` where one of them is an address."""
+    for path in (source, target) if times or mode else ():
+        if is_address(path):
+            raise FileError(f"{path}: addresses have no times and permissions to keep: omit --preserve")
+    try:
+        status = os.stat(source)
+    except OSError as error:
+        raise FileError(f"{source}: cannot be read: {reason(error)}: check the path") from error
+    return Attributes(
+        (status.st_atime_ns, status.st_mtime_ns) if times else None,
+        stat.S_IMODE(status.st_mode) & 0o777 if mode else None,
+    )
 
 
 def checksum(path: str) -> str:
@@ -212,21 +265,24 @@ def opened(path: str, most: int = MOST_BYTES) -> AbstractContextManager[IO[bytes
 
 
 @contextmanager
-def written(path: str, overwrite: bool) -> Iterator[IO[bytes]]:
-    """A stream whose content becomes the file, whole or not at all; creates missing folders."""
+def written(path: str, overwrite: bool, attributes: Attributes | None = None) -> Iterator[IO[bytes]]:
+    """A stream whose content becomes the file, whole or not at all; creates missing folders.
+
+    Local files get the `attributes`.
+    """
     if is_address(path):
         with remote.written(path, overwrite) as stream:
             yield stream
         return
     target = Path(path)
     if target.parent.is_dir():
-        with atomic(target, overwrite) as stream:
+        with atomic(target, overwrite, attributes) as stream:
             yield stream
         return
     buffer = io.BytesIO()  # an image that cannot be encoded creates no folder
     yield buffer
     make_folder(target.parent)
-    with atomic(target, overwrite) as stream:
+    with atomic(target, overwrite, attributes) as stream:
         stream.write(buffer.getbuffer())
 
 

@@ -201,6 +201,17 @@ def is_srgb(profile: bytes, channels: int) -> bool:
     return bool(np.abs(shown - colours).max() < 0.5 / 255)
 
 
+def title(profile: bytes) -> str:
+    """What a profile calls itself."""
+    from PIL import ImageCms
+
+    try:
+        name = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile)))
+    except (OSError, ImageCms.PyCMSError):
+        return "a damaged profile"
+    return " ".join(name.split()) or "a profile without a name"
+
+
 def fitting(profile: bytes, mode: str) -> bytes | None:
     """The profile for pixels of a mode: with colours, sRGB instead of its gray, and no other gray profile."""
     if profile[16:20] != b"GRAY" or not mode.startswith("RGB"):

@@ -177,6 +177,28 @@ def scaled(before: Picture, after: Picture, *, same_values: bool) -> tuple[Metad
     return metadata, [f"no longer valid for the output: {', '.join(removed)}: dropped"] if removed else []
 
 
+def with_square_pixels(metadata: Metadata) -> Metadata:
+    """The metadata of an image whose pixels have become square."""
+    dpi = metadata.dpi and (min(metadata.dpi),) * 2
+    return replace(metadata, dpi=dpi, density=metadata.density if metadata.stack else None)
+
+
+def contents(metadata: Metadata) -> list[str]:
+    """What an image has, in words: kinds of metadata with their amounts."""
+    tags = len(exif.loaded(metadata.exif)) if metadata.exif else 0
+    found = [f"EXIF ({tags} tags)"] if tags else []
+    found += [f"XMP ({len(metadata.xmp)} bytes)"] if metadata.xmp else []
+    found += [f"IPTC ({len(metadata.iptc)} bytes)"] if metadata.iptc else []
+    if metadata.dpi:
+        found.append("resolution {:g}x{:g} per inch".format(*metadata.dpi))
+    if metadata.density and metadata.density[0] != metadata.density[1]:
+        found.append("aspect ratio of pixels {1:g}:{0:g}".format(*metadata.density))
+    found += ["comment"] if metadata.comment else []
+    found += [f"text ({', '.join(name for name, _ in metadata.text)})"] if metadata.text else []
+    found += [_title_of_stack(metadata.stack)] if metadata.stack else []
+    return found + ["georeference"] * (metadata.georeference is not None)
+
+
 def not_stored(metadata: Metadata, codec: Codec) -> list[str]:
     """A line about what a format cannot store; what made the pixels is replaced, not lost."""
     holds = codec.metadata

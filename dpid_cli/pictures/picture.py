@@ -58,6 +58,10 @@ class Metadata:
     georeference: GeoReference | None = None
     orientation: int = 1
 
+    def of_frames(self) -> Metadata:
+        """What frames after the first need of it, for their size; the first has the metadata of all."""
+        return Metadata(dpi=self.dpi, density=self.density, orientation=self.orientation)
+
 
 @dataclass(frozen=True)
 class Palette:
@@ -129,6 +133,13 @@ class Picture:
     def size(self) -> tuple[int, int]:
         """Width and height."""
         return self.pixels.shape[1], self.pixels.shape[0]
+
+    @property
+    def resolution(self) -> tuple[float, float] | None:
+        """Pixels per some unit, horizontally and vertically, upright; None if the file does not tell."""
+        values = self.metadata.density or self.metadata.dpi
+        turned = max(self.orientation, self.metadata.orientation) > 4  # one of them is 1
+        return values[::-1] if values and turned else values
 
     @property
     def opaque(self) -> bool:

@@ -20,7 +20,7 @@ from dpid_cli.pictures.decoders import load, settings
 from dpid_cli.pictures.formats import FORMATS, format_in
 from dpid_cli.pictures.limits import MAX_FRAMES, MAX_PIXELS, Limits, RefusedError, too_large
 from dpid_cli.pictures.metadata import metadata_of
-from dpid_cli.pictures.picture import Metadata, Picture, PictureSequence
+from dpid_cli.pictures.picture import Picture, PictureSequence
 from dpid_cli.pictures.pillow import indexed, pixels_of, plain, upright
 from dpid_cli.pictures.prefetch import taken
 
@@ -396,5 +396,5 @@ class _Animation:
         alpha = image.mode in ("LA", "RGBA")
         notes, self._notes = self._notes, []
         picture = replace(self._template, pixels=pixels_of(image), alpha=alpha, duration=frame.duration)
-        self._template = replace(self._template, metadata=Metadata())  # the first frame has that of all
+        self._template = replace(self._template, metadata=self._template.metadata.of_frames())
         return picture, notes

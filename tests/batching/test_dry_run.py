@@ -71,7 +71,7 @@ def test_dry_run_tells_what_the_run_does(dpid, photos):
     (photos / "in" / "text.png").write_text("text")
     for more in ["--skip-existing"], []:
         words = ("batch", "in", "out", "-r", "--width", "4", "--if-smaller", "skip", "--json", *more)
-        dry = dpid(*words, "--dry-run")
+        dry = dpid(*words, "--dry-run", "-v")
         wet = dpid(*words, "--report", f"{len(more)}.jsonl")
         keys = ("inputs", "done", "skipped", "failed")
         assert [json.loads(dry.stdout)[key] for key in keys] == [json.loads(wet.stdout)[key] for key in keys]

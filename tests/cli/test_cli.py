@@ -165,7 +165,9 @@ def test_several_inputs_and_one_bad_among_them(dpid, photo, noise):
 
 def test_json(dpid, photo):
     result = dpid("downscale", "photo.png", "photo.png", "-s", "4", "--lambda", "2", "--json", "--overwrite")
-    found = json.loads(result.stdout)  # one object: the second has the same name and is refused
+    found, second = map(json.loads, result.stdout.splitlines())
+    assert (second["status"], second["output"], second["error"] + "\n") == ("failed", None, result.stderr)
+    assert second.keys() == found.keys()  # the second has the same name and is refused
     assert result.exit_code == 1
     assert found.pop("seconds") > 0
     assert found == {
@@ -177,6 +179,7 @@ def test_json(dpid, photo):
         "method": "dpid",
         "status": "done",
         "reason": None,
+        "error": None,
         "parameters": {
             "lambda": 2.0,
             "alpha": 0.0,

@@ -1,171 +1,70 @@
-"""What people type first, and the exact line that each of it gives."""
+"""What people type, right and wrong, and the exact line that each of it gives: the table of spellings.txt."""
 
 from __future__ import annotations
 
+import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from dpid_cli.downscaling.registry import METHODS
+from dpid_cli.pictures.formats import WRITTEN
 from dpid_cli.version import __version__
-from support.command import is_one_error_line, listing
+from support.command import is_one_error_line, listing, pixels
 
-METHODS = (
-    "dpid, dpp, s3dpp, box, max, min, extremum, subsample, mixed, gated, lp, softpool, edscw, adapool, idw, "
-    "stochastic, s3pool, spectral, nearest, bilinear, bicubic, hamming or lanczos"
+# Every line that begins with "$ dpid" is followed by what that prints. For outputs, the size follows.
+TABLE = re.findall(
+    r"^\$ dpid ?(.*)\n(.*)$", Path(__file__).with_name("spellings.txt").read_text(), re.MULTILINE
 )
-SPELLINGS = [
-    # An input where a command belongs: the command to type.
-    ("photo.png", "dpid: photo.png is not a command: type: dpid downscale photo.png -s 4"),
-    ("missing.jpg", "dpid: missing.jpg is not a command: type: dpid downscale missing.jpg -s 4"),
-    ("photo.png -s 2 -m box", "dpid: photo.png is not a command: type: dpid downscale photo.png -s 2 -m box"),
-    ("photo.png b.png", "dpid: photo.png is not a command: type: dpid downscale photo.png b.png -s 4"),
-    ("-s 2 photo.png", "dpid: -s belongs to a command: type: dpid downscale -s 2 photo.png"),
-    ("-", "dpid: - is not a command: type: dpid downscale - -s 4"),
-    ("'my photo.png'", "dpid: my photo.png is not a command: type: dpid downscale 'my photo.png' -s 4"),
-    ("'*.png'", "dpid: *.png is not a command: type: dpid downscale '*.png' -s 4"),
-    ("photos", "dpid: photos is not a command: type: dpid batch photos OUTPUT_DIR -s 4"),
-    ("photos -s 2", "dpid: photos is not a command: type: dpid batch photos OUTPUT_DIR -s 2"),
-    ("photos small", "dpid: photos is not a command: type: dpid batch photos small -s 4"),
-    ("photos small -s 2", "dpid: photos is not a command: type: dpid batch photos small -s 2"),
-    # Commands, options and methods misspelled.
-    ("downscael photo.png", "dpid: there is no command downscael: did you mean downscale?"),
-    ("upscale", "dpid: there is no command upscale: did you mean downscale?"),
-    ("Batch", "dpid: there is no command Batch: did you mean batch?"),
-    ("method", "dpid: there is no command method: did you mean methods?"),
-    ("xyzzy", "dpid: there is no command xyzzy: see 'dpid --help'"),
-    ("''", "dpid: there is no command : see 'dpid --help'"),
-    ("--versoin", "dpid: there is no option --versoin: did you mean --version?"),
-    ("-x", "dpid: there is no option -x: see 'dpid --help'"),
-    (
-        "downscale photo.png --langest 9",
-        "dpid downscale: there is no option --langest: did you mean --longest?",
-    ),
-    ("downscale photo.png -x", "dpid downscale: there is no option -x: see 'dpid downscale --help'"),
-    (
-        "downscale photo.png -s 4 -m lancos",
-        f"dpid downscale: --method must be {METHODS} (got lancos): did you mean lanczos?",
-    ),
-    (
-        "batch photos small -s 4 -m zzz",
-        f"dpid batch: --method must be {METHODS} (got zzz): see 'dpid batch --help'",
-    ),
-    (
-        "downscale photo.png --size 9x9 --fit insde",
-        "dpid downscale: --fit must be inside, cover or exact (got insde): did you mean inside?",
-    ),
-    # Values.
-    (
-        "downscale photo.png -s four",
-        "dpid downscale: --scale must be a scale like 4, 1/4 or 25% (got four): see 'dpid downscale --help'",
-    ),
-    (
-        "downscale photo.png -s ''",
-        "dpid downscale: --scale must be a scale like 4, 1/4 or 25% (got ''): see 'dpid downscale --help'",
-    ),
-    (
-        "downscale photo.png --width 2.5",
-        "dpid downscale: --width must be a whole number (got 2.5): see 'dpid downscale --help'",
-    ),
-    (
-        "downscale photo.png -s 4 --quality 0",
-        "dpid downscale: --quality must be a whole number from 1 to 100 (got 0): see 'dpid downscale --help'",
-    ),
-    (
-        "downscale photo.png --size 9y9",
-        "dpid downscale: --size must be a size like 640x480, 640 (longer side), 640x (width) or x480 "
-        "(height) (got 9y9): see 'dpid downscale --help'",
-    ),
-    (
-        "downscale photo.png --size 40x --fit cover",
-        "dpid downscale: --fit: goes with --size WxH, not with --size N: omit it: "
-        "see 'dpid downscale --help'",
-    ),
-    (
-        "downscale photo.png --size 5000",
-        "photo.png: size: 5000 would enlarge the image, which is 60x40: use at most 60",
-    ),
-    ("downscale photo.png --size 0", "size must be a finite number above 0 (got 0)"),
-    (
-        "downscale photo.png -s 4 --max-pixels 9T",
-        "dpid downscale: --max-pixels must be a number of pixels like 512000000 or 512M (got 9T): "
-        "see 'dpid downscale --help'",
-    ),
-    (
-        "batch photos small -s 4 --min-size 3y4",
-        "dpid batch: --min-size must be a size like 256 or 640x480 (got 3y4): see 'dpid batch --help'",
-    ),
-    (
-        "batch photos small -s 4 --shard 9/8",
-        "dpid batch: --shard must be a part like 1/8, 2/8 ... 8/8 (got 9/8): see 'dpid batch --help'",
-    ),
-    (
-        "batch photos small -s 4 --multiple-of 0",
-        "dpid batch: --multiple-of must be a whole number from 1 to 1000000 (got 0): see 'dpid batch --help'",
-    ),
-    (
-        "downscale photo.png -s",
-        "dpid downscale: option '-s' requires an argument: see 'dpid downscale --help'",
-    ),
-    ("downscale -s 4", "dpid downscale: missing argument 'INPUT...': see 'dpid downscale --help'"),
-    (
-        "batch photos -s 4",
-        "dpid batch: INPUT is missing: give INPUT and OUTPUT_DIR, or --from-file and OUTPUT_DIR: "
-        "see 'dpid batch --help'",
-    ),
-    # Patterns and folders.
-    (
-        "batch 'x*.png' out -s 4",
-        "INPUT: no file matches x*.png: check the folder and the pattern, or -r to include subfolders",
-    ),
-    ("batch 'x*.png' out -r -s 4", "INPUT: no file matches x*.png: check the folder and the pattern"),
-    (
-        "batch photos out -s 4",
-        "photos: contains no images: give another folder, or -r to include subfolders",
-    ),
-    ("batch photos out -r -s 4", "photos: contains no images: give another folder"),
-]
+LISTS = {
+    "{methods}": "{}, {} or {}".format(", ".join([*METHODS][:-2]), [*METHODS][-2], [*METHODS][-1]),
+    "{formats}": "{} or {}".format(", ".join([*WRITTEN][:-1]), [*WRITTEN][-1]),
+}
+NO_FILE = ("no file matches", "no such file", "is a folder", "there is no folder")  # ends with code 1
 
 
 @pytest.fixture
-def desk(photo: Path) -> Path:
-    """The current folder, with a photo in it and an empty folder of photos."""
-    (photo.parent / "photos").mkdir()
-    (photo.parent / "my photo.png").touch()
-    return photo.parent
+def desk(folder: Path) -> Path:
+    """The current folder: a photo of 80x60 pixels, a folder with another, and an empty folder."""
+    noise = np.random.default_rng(5).integers(0, 256, (60, 80, 3), np.uint8)
+    for name in "photo.png", "my photo.png", "photos/a.png":
+        Path(name).parent.mkdir(exist_ok=True)
+        Image.fromarray(noise).save(name)
+    Path("empty").mkdir()
+    return folder
 
 
-@pytest.mark.parametrize(("words", "line"), SPELLINGS)
-def test_first_tries(dpid, desk, words, line):
+def test_the_table_is_whole():
+    words = [typed for typed, _ in TABLE]
+    assert len(words) == len(set(words)) >= 80
+
+
+@pytest.mark.parametrize(("words", "line"), TABLE)
+def test_line(dpid, desk, words, line):
     before = listing(desk)
     result = dpid(*shlex.split(words))
-    assert (result.exit_code, result.stdout, result.stderr) == (2, "", line + "\n")
+    if (right := re.fullmatch(r"(\S+)  \((\d+)x(\d+)\)", line)) is not None:
+        assert (result.exit_code, result.stdout, result.stderr) == (0, right[1] + "\n", "")
+        assert pixels(right[1]).shape[1::-1] == (int(right[2]), int(right[3]))
+        return
+    for name, content in LISTS.items():
+        line = line.replace(name, content)
+    if result.exit_code == 0:
+        assert re.sub(r", in .*", "", result.stdout) == line + "\n"
+        return
+    wrong_file = any(part in line for part in NO_FILE) and not words.startswith("batch")
+    assert (result.exit_code, result.stdout, result.stderr) == (1 if wrong_file else 2, "", line + "\n")
     assert is_one_error_line(result.stderr)
     assert listing(desk) == before
 
 
-@pytest.mark.parametrize(
-    ("words", "line"),
-    [
-        ("downscale 'x*.png' -s 4", "INPUT: no file matches x*.png: check the folder and the pattern"),
-        ("compare 'x*.png' -s 4", "INPUT: no file matches x*.png: check the folder and the pattern"),
-        ("downscale x.png -s 4", "x.png: cannot be read: no such file or directory: check the path"),
-        (
-            "downscale photos -s 4",
-            "photos: is a folder: give image files, or type: dpid batch photos OUTPUT_DIR ...",
-        ),
-    ],
-)
-def test_inputs_that_are_not_there(dpid, desk, words, line):
-    result = dpid(*shlex.split(words))
-    assert (result.exit_code, result.stdout, result.stderr) == (1, "", line + "\n")
-
-
 @pytest.mark.parametrize("word", ["photo.png", "photos"])
 def test_the_command_to_type_works(dpid, desk, word):
-    (desk / "photos" / "a.png").write_bytes((desk / "photo.png").read_bytes())
     line = dpid(word).stderr.rpartition(": type: dpid ")[2].replace("OUTPUT_DIR", "small")
     assert dpid(*line.split()).exit_code == 0
 
