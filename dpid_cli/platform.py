@@ -109,6 +109,12 @@ def set_permissions(handle: int, permissions: int) -> None:
         os.fchmod(handle, permissions)
 
 
+def set_times(handle: int, name: Path | None, times: tuple[int, int]) -> None:
+    """Set when an open file was read and changed, in nanoseconds; by its name, if it has one, on Windows."""
+    by_handle = name is None or os.utime in os.supports_fd
+    os.utime(handle if by_handle else name, ns=times)
+
+
 def is_private(folder: Path) -> bool:
     """Whether only this user and the administrator can write code there that would be run."""
     if sys.platform == "win32":  # lets nobody else write into the folder of a user

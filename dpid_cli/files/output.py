@@ -24,6 +24,7 @@ from dpid_cli.platform import (
     open_nameless,
     replace,
     set_permissions,
+    set_times,
     try_lock,
 )
 
@@ -155,7 +156,7 @@ def atomic(target: Path, overwrite: bool, attributes: Attributes | None = None) 
         if permissions is not None:
             set_permissions(draft.handle, permissions)
         if attributes.times is not None:
-            os.utime(draft.handle if os.utime in os.supports_fd else draft.name, ns=attributes.times)
+            set_times(draft.handle, draft.name, attributes.times)
         if not RENAMES_OPEN_FILES:
             draft.close()
         if overwrite:
