@@ -36,7 +36,7 @@ class BatchOptions(TypedDict, total=False):
     value_range: tuple[float, float] | None
     metadata: str
     record: bool
-    encoding: Mapping[str, int]
+    encoding: Mapping[str, Any]
     max_pixels: int
     max_frames: int
     frame: int | None
@@ -119,7 +119,8 @@ def batch(
     record : bool, default True
         Record method, parameters and version in the output.
     encoding : mapping, optional
-        Options of the encoder, such as ``{"quality": 90}`` or ``{"compress_level": 9}``.
+        Options of the encoder, such as ``{"quality": 90}`` or ``{"target_size": 200_000}``: `quality`,
+        `target_size` in bytes, `lossless`, `subsampling`, `progressive`, `effort` and `colors`.
     max_pixels, max_frames : int
         Refuse inputs with more pixels in an image (512 million), or more frames or pages (10,000).
     frame : int, optional

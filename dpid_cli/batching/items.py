@@ -9,6 +9,7 @@ from typing import Any
 from dpid_cli.downscaling.sizes import Size
 
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
+_NOT_READ = ("seconds", "error", "reason", "trace", "qualities")
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ class Result:
         One for each output; None if it is not downscaled, or existed before. Empty as above.
     parameters : tuple of (dict or None)
         By the names of their options; None for an output that existed before. Empty as above.
+    qualities : tuple of (float or None)
+        One for each output: the quality that was found for ``target_size``. Empty if none was searched.
     frames : int
         Number of its frames or pages; 0 if it was not read to the end.
     seconds : float
@@ -96,6 +99,7 @@ class Result:
     output_sizes: tuple[Size | None, ...] = ()
     methods: tuple[str | None, ...] = ()
     parameters: tuple[dict[str, Any] | None, ...] = ()
+    qualities: tuple[float | None, ...] = ()
     frames: int = 0
     seconds: float = 0.0
     error: str | None = None
@@ -122,9 +126,8 @@ class Result:
     @classmethod
     def from_dict(cls, line: Mapping[str, Any]) -> Result:
         """The result in a line of a report; a `KeyError`, `TypeError` or `ValueError` if that is damaged."""
-        values = {
-            f.name: line[f.name] for f in fields(cls) if f.name not in ("seconds", "error", "reason", "trace")
-        }
+        values = {f.name: line[f.name] for f in fields(cls) if f.name not in _NOT_READ}
+        values["qualities"] = tuple(line.get("qualities", ()))  # which older reports lack
         values["input_size"] = _size(values["input_size"])
         values["output_sizes"] = map(_size, values["output_sizes"])
         for name in "outputs", "output_sizes", "methods", "parameters", "warnings", "output_bytes":

@@ -12,6 +12,7 @@ from dpid_cli.cli.sections import (
     Choice,
     Option,
     any_size,
+    byte_count,
     number,
     option,
     percent,
@@ -33,7 +34,7 @@ from dpid_cli.downscaling.choices import (
 from dpid_cli.downscaling.registry import FILTERS, METHODS, PARAMETERS, Parameter
 from dpid_cli.downscaling.sizes import SizeRequest
 from dpid_cli.errors import ArgumentError
-from dpid_cli.pictures.formats import ENCODER_OPTIONS, WRITTEN, option_default, option_help
+from dpid_cli.pictures.formats import ENCODER_OPTIONS, WRITTEN, EncoderOption, option_default, option_help
 
 SIZE_KINDS = ("scale", "percent", "width", "height", "longest", "shortest", "size")
 
@@ -86,14 +87,22 @@ PALETTE = sections(
            "-m nearest or subsample).", PaletteUse.words(), default="expand"),
 )  # fmt: skip
 
-ENCODING = sections(
-    "Output",
-    *(
-        option(f"--{one.name.replace('_', '-')} N", option_help(one), number(one.lowest, one.highest),
-               shown=option_default(one))
-        for one in ENCODER_OPTIONS.values()
-    ),
-)  # fmt: skip
+
+def _encoder_option(one: EncoderOption) -> Option:
+    names, kind = f"--{one.label}", None
+    if one.words:
+        kind = Choice(one.words, {word.replace(":", ""): word for word in one.words})
+    elif one.name in _READERS:
+        names, kind = f"{names} {_READERS[one.name][0]}", _READERS[one.name][1]
+    elif not one.flag:
+        names, kind = f"{names} {_OLDER_NAMES.get(one.name, '')} N", number(one.lowest, one.highest)
+    default = {"default": None} if one.flag else {}
+    return option(names, option_help(one), kind, name=one.name, shown=option_default(one), **default)
+
+
+_READERS = {"target_size": ("SIZE", byte_count)}
+_OLDER_NAMES = {"effort": "--compress-level"}
+ENCODING = sections("Output", *map(_encoder_option, ENCODER_OPTIONS.values()))
 
 METADATA = sections(
     "Metadata",
@@ -229,7 +238,7 @@ def method_parameters(options: dict[str, Any]) -> Mapping[str, Any]:
     return _given(options, PARAMETERS)
 
 
-def encoding(options: dict[str, Any]) -> Mapping[str, int]:
+def encoding(options: dict[str, Any]) -> Mapping[str, Any]:
     """Take the encoder's options that were given out of `options`."""
     return _given(options, ENCODER_OPTIONS)
 

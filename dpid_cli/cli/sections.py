@@ -168,6 +168,23 @@ def pixel_count(text: str) -> int:
     return int(match[1]) * {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}[match[2]]
 
 
+def byte_count(text: str) -> int:
+    """Read ``200kB``, ``1.5 MB``, ``64KiB`` or ``50000`` as bytes; kB are 1000 of them and KiB 1024.
+
+    >>> [byte_count(text) for text in ("200kB", "1.5 MB", "64KiB", "50000")]
+    [200000, 1500000, 65536, 50000]
+    """
+    from fractions import Fraction
+
+    match = re.fullmatch(r"\s*(\d{1,12}(?:\.\d{1,9})?)\s*([kmg]?)(i?)(b?|bytes)\s*", text.lower())
+    count = 0
+    if match and (match[2] or not match[3]):
+        count = int(Fraction(match[1]) * (1024 if match[3] else 1000) ** " kmg".index(match[2] or " "))
+    if not count:
+        raise wrong(text, "a size like 200kB, 1.5MB, 64KiB or 50000")
+    return count
+
+
 class Option(click.Option):
     """An option in a section of --help; its help ends with a note on its default."""
 

@@ -84,13 +84,14 @@ class Output:
 class Written:
     """A file that was written: its path, the size of its first image, and how many images it has.
 
-    `recipe` says how the first image was made; None for a copy of the input.
+    `recipe` says how the first image was made; None for a copy of the input. `quality` was searched.
     """
 
     path: str | None
     size: Size
     frames: int
     recipe: Recipe | None = None
+    quality: float | None = None
 
 
 def cropped(size: Size, multiple_of: int) -> Size:
@@ -190,8 +191,9 @@ def _rendered(
 def _write(rendering: _Rendering, sequence: PictureSequence) -> Written:
     output = rendering.output
     with output.opened() as stream:
-        write_sequence(sequence, stream, output.format, output.name)
-    return Written(output.path, rendering.sizes[0], len(rendering.sizes), rendering.recipe)
+        used = write_sequence(sequence, stream, output.format, output.name)
+    quality = None if used is output.format else round(used.options["quality"], 3)
+    return Written(output.path, rendering.sizes[0], len(rendering.sizes), rendering.recipe, quality)
 
 
 def check_outputs(stream: IO[bytes], recipe: Recipe, outputs: Sequence[Output], name: str) -> None:

@@ -46,6 +46,7 @@ class Outcome:
 
     `parameters` and, of these, `found`, those that "auto" stood for, are by the names of their options.
     `status` is "done"; or "copied" or "skipped" for an image that is too small, and `reason` says why.
+    `quality` is the one found for ``target_size``.
     """
 
     input: str
@@ -58,6 +59,7 @@ class Outcome:
     seconds: float
     status: str = "done"
     reason: str | None = None
+    quality: float | None = None
     found: Mapping[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
@@ -152,6 +154,7 @@ class Job:
             seconds=time.perf_counter() - start,
             status="done" if small is None else "copied",
             reason=None if small is None else str(small),
+            quality=written.quality,
             found={name: value for name, value in used.items() if value != asked[name]},
         )
 

@@ -20,7 +20,7 @@ from dpid_cli.downscaling.sizes import Size, SizeRequest, whole
 from dpid_cli.downscaling.value_range import ValueRange
 from dpid_cli.errors import ArgumentError, FileError, warn
 from dpid_cli.pictures import Metadata, Picture, PictureSequence, icc, read_sequence, read_size
-from dpid_cli.pictures.formats import FORMATS, Format, titles
+from dpid_cli.pictures.formats import FORMATS, Format, check_encoding, titles
 from dpid_cli.pictures.limits import MAX_FRAMES, MAX_PIXELS
 from dpid_cli.pictures.metadata import scaled
 from dpid_cli.version import __version__
@@ -43,7 +43,7 @@ class Recipe:
     threads : int or None
         None for one per available CPU.
     encoding : mapping
-        Options of the encoder: ``quality``, ``compress_level``.
+        Options of the encoder, by their names in `ENCODER_OPTIONS`.
 
     importance, guidance : str or None
         Paths of images that are maps; `checked` reads them into `maps`.
@@ -57,7 +57,7 @@ class Recipe:
     threads: int | None = None
     depth: str = "keep"
     device: str = "cpu"
-    encoding: Mapping[str, int] = field(default_factory=dict)
+    encoding: Mapping[str, Any] = field(default_factory=dict)
     metadata: str = "keep"
     record: bool = True
     max_pixels: int = MAX_PIXELS
@@ -96,6 +96,7 @@ class Recipe:
         Truncated.named("truncated", self.truncated)
         Transparency.named("transparency", self.transparency)
         self._check_palette(method)
+        check_encoding(self.encoding)
         for option, limit in (("max-pixels", self.max_pixels), ("max-frames", self.max_frames)):
             whole(option, limit)
         if self.frame is not None and (isinstance(self.frame, bool) or not isinstance(self.frame, int)):
@@ -130,6 +131,7 @@ class Recipe:
             able = either(one.name for one in METHODS.values() if one.copies)
             raise ArgumentError(f"palette: {method.name} cannot average indices: use {able}, or expand")
         colours = {
+            "colors": "colors" in self.encoding,
             "linear": self.linear,
             "to-srgb": self.to_srgb,
             "transparency": self.transparency == Transparency.DROP,
@@ -250,7 +252,8 @@ class Recipe:
     def keeps_everything(self) -> bool:
         """Whether `unscaled` changes nothing, so that the bytes of the file can be copied."""
         unchanged = self.metadata == "keep" and self.depth == "keep" and self.frame is None
-        return unchanged and not self.to_srgb and self.transparency != "drop"
+        encoded_anew = {"target_size", "colors"} & self.encoding.keys()
+        return unchanged and not (encoded_anew or self.to_srgb or self.transparency == "drop")
 
     def intensities(self, picture: Picture) -> Picture:
         """The picture with the values of `value_range`, if it has floats, mapped to [0, 1]."""
