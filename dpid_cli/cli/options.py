@@ -34,7 +34,8 @@ from dpid_cli.downscaling.choices import (
 from dpid_cli.downscaling.registry import FILTERS, METHODS, PARAMETERS, Parameter
 from dpid_cli.downscaling.sizes import SizeRequest
 from dpid_cli.errors import ArgumentError
-from dpid_cli.pictures.formats import ENCODER_OPTIONS, WRITTEN, EncoderOption, option_default, option_help
+from dpid_cli.pictures.codecs.encoder_options import EncoderOption
+from dpid_cli.pictures.formats import ENCODER_OPTIONS, WRITTEN, option_default, option_help
 
 SIZE_KINDS = ("scale", "percent", "width", "height", "longest", "shortest", "size")
 
@@ -89,18 +90,24 @@ PALETTE = sections(
 
 
 def _encoder_option(one: EncoderOption) -> Option:
-    names, kind = f"--{one.label}", None
+    names, kind = f"--{one.label}", _kind_of(one)
+    if one.name in _READERS:
+        names += " SIZE"
+    elif not one.flag and not one.words:
+        names += f" {_OLDER_NAMES.get(one.name, '')} N"
+    more = {"default": None} if one.flag else {}
+    return option(names, option_help(one), kind, name=one.name, shown=option_default(one), **more)
+
+
+def _kind_of(one: EncoderOption) -> Any:
     if one.words:
-        kind = Choice(one.words, {word.replace(":", ""): word for word in one.words})
-    elif one.name in _READERS:
-        names, kind = f"{names} {_READERS[one.name][0]}", _READERS[one.name][1]
-    elif not one.flag:
-        names, kind = f"{names} {_OLDER_NAMES.get(one.name, '')} N", number(one.lowest, one.highest)
-    default = {"default": None} if one.flag else {}
-    return option(names, option_help(one), kind, name=one.name, shown=option_default(one), **default)
+        return Choice(one.words, {word.replace(":", ""): word for word in one.words})
+    if one.name in _READERS:
+        return _READERS[one.name]
+    return None if one.flag else number(one.lowest, one.highest)
 
 
-_READERS = {"target_size": ("SIZE", byte_count)}
+_READERS = {"target_size": byte_count}
 _OLDER_NAMES = {"effort": "--compress-level"}
 ENCODING = sections("Output", *map(_encoder_option, ENCODER_OPTIONS.values()))
 

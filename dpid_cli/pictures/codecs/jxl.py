@@ -87,6 +87,7 @@ class Jxl(Codec):
     def keywords(self) -> dict[str, Any]:
         own = dict(self.options)
         del own["target_size"]
+        own["lossless"] = own["lossless"] or own["quality"] == QUALITY.highest  # which the plugin refuses
         return own | {"effort": max(own["effort"], 1)}
 
     def mode_with_options(self, mode: str) -> str:

@@ -186,12 +186,13 @@ class Png(Codec):
 
         if self.options["colors"] is not None:
             raise RefusedError(f"{self.title} animations share one palette, which is not made: use --frame N")
+        if self.options["progressive"]:  # which Pillow, for one, cannot read
+            raise RefusedError(f"{self.title} animations are not interlaced: leave --progressive out")
         first = io.BytesIO()
         animation.write_first(first, {})
 
         def encode(image: Image.Image) -> list[bytes]:
-            interlaced = self.options["progressive"]
-            return png_encoder.encoded(np.asarray(image), self.options["effort"], interlaced=interlaced)
+            return png_encoder.encoded(np.asarray(image), self.options["effort"])
 
         png_pixels.write_animation(first.getvalue(), animation, encode, stream)
 

@@ -43,6 +43,7 @@ def encoded(
 
     With `bits`, pixels are indices of so many bits: their differences mean nothing, so they are not filtered.
     """
+    rows: Any
     parts = [pixels]
     if interlaced:
         parts = [pixels[top::down, left::across] for top, down, left, across in _PASSES]
