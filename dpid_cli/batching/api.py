@@ -26,6 +26,8 @@ StrPath = str | os.PathLike[str]
 class BatchOptions(TypedDict, total=False):
     """Options of `batch`: first those of files, then the parameters of methods, as in `downscale`."""
 
+    crop: Sequence[float] | None
+    gravity: str | tuple[float, float] | None
     depth: str
     device: str
     linear: bool
@@ -84,8 +86,14 @@ def batch(
         Divide both sides by this number, at least 1. Give either `scale` or `size`.
     size : (int, int), optional
         (width, height) of the outputs.
-    fit : {"exact", "inside", "cover"}, default "exact"
-        Resize to exactly `size`, or keep the aspect ratio and fit inside it or just cover it.
+    fit : {"exact", "inside", "cover", "fill"}, default "exact"
+        Resize to exactly `size`, or keep the aspect ratio and fit inside it, just cover it, or fill it: crop
+        what does not fit.
+    gravity : str or (float, float), optional
+        For fit "fill": the part to keep, "centre" (default), "north", "northeast" and so on; "detail", where
+        ``dpid`` differs most from ``box``; or a point of the image that should lie in the middle.
+    crop : (float, float, float, float), optional
+        Use only this part of each image: left, top, width and height, as in `dpid_cli.downscale`.
     method : str, default "dpid"
         A name in `dpid_cli.METHODS`.
     executor : concurrent.futures.Executor, optional

@@ -9,7 +9,7 @@ from typing import Any
 from dpid_cli.downscaling.sizes import Size
 
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
-_NOT_READ = ("seconds", "error", "reason", "trace", "qualities")
+_NOT_READ = ("seconds", "error", "reason", "trace", "qualities", "crops")
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,8 @@ class Result:
         By the names of their options; None for an output that existed before. Empty as above.
     qualities : tuple of (float or None)
         One for each output: the quality that was found for ``target_size``. Empty if none was searched.
+    crops : tuple of ((float, float, float, float) or None)
+        One for each output: left, top, width and height of the part of the input. Empty if all is used.
     frames : int
         Number of its frames or pages; 0 if it was not read to the end.
     seconds : float
@@ -100,6 +102,7 @@ class Result:
     methods: tuple[str | None, ...] = ()
     parameters: tuple[dict[str, Any] | None, ...] = ()
     qualities: tuple[float | None, ...] = ()
+    crops: tuple[tuple[float, ...] | None, ...] = ()
     frames: int = 0
     seconds: float = 0.0
     error: str | None = None
@@ -128,6 +131,7 @@ class Result:
         """The result in a line of a report; a `KeyError`, `TypeError` or `ValueError` if that is damaged."""
         values = {f.name: line[f.name] for f in fields(cls) if f.name not in _NOT_READ}
         values["qualities"] = tuple(line.get("qualities", ()))  # which older reports lack
+        values["crops"] = tuple(line.get("crops", ()))
         values["input_size"] = _size(values["input_size"])
         values["output_sizes"] = map(_size, values["output_sizes"])
         for name in "outputs", "output_sizes", "methods", "parameters", "warnings", "output_bytes":

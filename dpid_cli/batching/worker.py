@@ -215,9 +215,16 @@ class _Conversion:
             number = self.item.targets.index(target)
             if written.recipe is not None:
                 self._note_used(number, written.recipe)
+                self._note_crop(number, written.recipe)
             if written.quality is not None:
                 known = self.facts.get("qualities") or (None,) * len(self.item.targets)
                 self._note(qualities=(*known[:number], written.quality, *known[number + 1 :]))
+
+    def _note_crop(self, number: int, recipe: Recipe) -> None:
+        """Note the part of the input that a target shows, if it is not the whole."""
+        if (crop := recipe.rectangle()) is not None:
+            known = self.facts.get("crops") or (None,) * len(self.item.targets)
+            self._note(crops=(*known[:number], crop.numbers, *known[number + 1 :]))
 
     def _note_used(self, number: int, recipe: Recipe) -> None:
         """Note the parameters of a target, unless its images keep their size."""

@@ -13,6 +13,8 @@ from dpid_cli.cli.sections import (
     Option,
     any_size,
     byte_count,
+    crop_box,
+    gravity,
     number,
     option,
     percent,
@@ -53,8 +55,12 @@ def size_options(*, several: bool = False) -> list[click.Parameter]:
         option("--shortest N", "Resize the shorter side to N pixels; keep the aspect ratio.", int),
         option("--size WxH", "Resize to W x H pixels; see --fit. 800 is the longer side, 800x the width, "
                "x600 the height.", any_size),
-        option("--fit", "With --size: fit inside it, cover it (both keep the aspect ratio), or match it.",
-               Fit.words(), shown="inside"),
+        option("--fit", "With --size: fit inside it or cover it (both keep the aspect ratio), match it, or "
+               "crop to fill it.", Fit.words(), shown="inside"),
+        option("--gravity WORD|X,Y", "With --fit fill: keep the centre, north, southeast ..., a point, or the "
+               "detail (where dpid differs most from box).", gravity, shown="centre"),
+        option("--crop X,Y,W,H", "Use only this part of the input, in pixels, which may have decimals.",
+               crop_box),
     )  # fmt: skip
 
 

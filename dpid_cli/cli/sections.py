@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from dpid_cli.cli.console import show
-from dpid_cli.downscaling.choices import either
+from dpid_cli.downscaling.choices import Gravity, either
 
 # In the order of --help; a command with few options has none of them.
 SECTIONS = (
@@ -19,6 +19,7 @@ SECTIONS = (
     "Running",
 )  # fmt: skip
 _FEW = 12
+_DECIMAL = r"\d{1,9}(?:\.\d{1,9})?"
 _SIDE, _TIMES = r"\d{1,9}", r"[xX*,\u00d7]"
 _COLUMN = 26  # where the names of options end, in every section
 
@@ -51,8 +52,12 @@ class Choice(click.Choice):  # type: ignore[type-arg]  # generic from Click 8.2 
         self._known = {_plain(name): word for name, word in (others or {}).items()}
         self._known |= {_plain(word): word for word in self.choices}
 
+    def known(self, value: str) -> str | None:
+        """The word that is meant."""
+        return self._known.get(_plain(value))
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        word = self._known.get(_plain(value))
+        word = self.known(value)
         if word is None:
             raise wrong(value, either(self.choices), did_you_mean(value.lower(), self.choices))
         return word
@@ -147,6 +152,25 @@ def least_size(text: str) -> tuple[int, int]:
     if re.fullmatch(_SIDE, text):
         return int(text), int(text)
     return width_and_height(text, "a size like 256 or 640x480")
+
+
+def crop_box(text: str) -> tuple[float, ...]:
+    """Read ``10,20.5,640,480`` as left, top, width and height."""
+    words = tuple(word.strip() for word in text.split(","))
+    if len(words) != 4 or not all(re.fullmatch(_DECIMAL, word) for word in words):
+        raise wrong(text, "left, top, width and height like 10,20.5,640,480")
+    return tuple(map(float, words))
+
+
+def gravity(text: str) -> str | tuple[float, float]:
+    """Read a word such as ``north``, or ``320,200`` as the point (320.0, 200.0)."""
+    words = [word.strip() for word in text.split(",")]
+    if len(words) == 2 and all(re.fullmatch(_DECIMAL, word) for word in words):
+        return float(words[0]), float(words[1])
+    word = Choice(Gravity.words()).known(text)
+    if word is None:
+        raise wrong(text, f"{', '.join(Gravity.words())}, or a point like 320,200")
+    return word
 
 
 def two_numbers(text: str) -> tuple[float, float]:

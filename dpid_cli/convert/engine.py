@@ -9,7 +9,7 @@ from itertools import count, repeat
 from typing import IO, TYPE_CHECKING
 
 from dpid_cli.downscaling.choices import PaletteUse
-from dpid_cli.downscaling.sizes import Size
+from dpid_cli.downscaling.sizes import Sides, Size
 from dpid_cli.files import storage
 from dpid_cli.files.streams import standard_output
 from dpid_cli.pictures import Format, Picture, PictureSequence, format_in
@@ -47,7 +47,7 @@ class Output:
     recipe: Recipe
     multiple_of: int = 1
     original: bool = False
-    keeps_size: Callable[[Size], bool] = lambda size: False
+    keeps_size: Callable[[Sides], bool] = lambda size: False
     overwrite: bool = False
     exists: bool = False
 
@@ -58,12 +58,15 @@ class Output:
 
     def render(self, picture: Picture, name: str) -> tuple[Picture, Recipe]:
         """The image to write for one image of the input, which errors call `name`, and how it was made."""
-        width, height = size = cropped(picture.size, self.multiple_of)
-        if size != picture.size:
-            picture = replace(picture, pixels=picture.pixels[:height, :width], uncropped=picture.size)
-        if self.original or self.keeps_size(size):
-            return self.recipe.unscaled(picture, name), self.recipe
-        return self.recipe.rendered(picture, self.recipe.size_of(picture, name), name)
+        recipe = self.recipe
+        if not self.keeps_size(recipe.part_size(picture.size)):
+            recipe = recipe.placed(picture, name)
+        picture, part = recipe.cut(picture, name)
+        picture = _of_multiples(picture, self.multiple_of)
+        if self.original or self.keeps_size(picture.size):
+            return recipe.unscaled(picture, name), recipe
+        source = picture.size if part is None else part.size
+        return recipe.rendered(picture, recipe.size_of(source, name), name, part)
 
     def is_copy(self, kind: str, first: Picture) -> bool:
         """Whether the file would be the input, byte for byte; pages would have to be looked at one by one."""
@@ -98,6 +101,16 @@ def cropped(size: Size, multiple_of: int) -> Size:
     """Both sides reduced to multiples of a number; 0 where a side is smaller than that."""
     width, height = size
     return width - width % multiple_of, height - height % multiple_of
+
+
+def _of_multiples(picture: Picture, multiple_of: int) -> Picture:
+    """The picture, cropped at the right and the bottom."""
+    width, height = size = cropped(picture.size, multiple_of)
+    if size == picture.size:
+        return picture
+    part = None if picture.part is None else (*picture.part[:2], width, height)
+    pixels = picture.pixels[:height, :width]
+    return replace(picture, pixels=pixels, uncropped=picture.uncropped or picture.size, part=part)
 
 
 def peek(sequence: PictureSequence) -> tuple[Picture, PictureSequence]:

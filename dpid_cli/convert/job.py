@@ -12,7 +12,7 @@ from typing import Any
 from dpid_cli.convert.engine import Output, convert, peek
 from dpid_cli.convert.recipe import Recipe
 from dpid_cli.downscaling.choices import IfSmaller
-from dpid_cli.downscaling.sizes import Size
+from dpid_cli.downscaling.sizes import Sides, Size
 from dpid_cli.errors import ArgumentError, FileError, SizeError, reason
 from dpid_cli.files.output import check_folder, check_target, default_name
 from dpid_cli.files.storage import check_local
@@ -46,7 +46,7 @@ class Outcome:
 
     `parameters` and, of these, `found`, those that "auto" stood for, are by the names of their options.
     `status` is "done"; or "copied" or "skipped" for an image that is too small, and `reason` says why.
-    `quality` is the one found for ``target_size``.
+    `quality` is the one found for ``target_size``, and `crop` the part of the input that was used.
     """
 
     input: str
@@ -60,6 +60,7 @@ class Outcome:
     status: str = "done"
     reason: str | None = None
     quality: float | None = None
+    crop: tuple[float, ...] | None = None
     found: Mapping[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
@@ -67,6 +68,11 @@ class Outcome:
         facts = vars(self) | {"seconds": round(self.seconds, 4)}
         del facts["found"]
         return facts
+
+
+def _used(recipe: Recipe) -> tuple[float, ...] | None:
+    crop = recipe.rectangle()
+    return None if crop is None else crop.numbers
 
 
 @dataclass(frozen=True)
@@ -119,10 +125,11 @@ class Job:
         name = called(source)
         with opened(source, self.recipe.most_bytes) as stream, lent(prefetched, stream):
             first, sequence = peek(self.recipe.sequence(stream, name))
-            input_size, small = first.size, self._too_small(first.size)
+            input_size, source_size = first.size, self.recipe.part_size(first.size)
+            small = self._too_small(source_size)
             if small is not None and self.if_smaller == IfSmaller.SKIP:
                 return self._left_out(source, input_size, str(small), start)
-            size = self.recipe.size_of(first, name) if small is None else input_size
+            size = self.recipe.size_of(source_size, name) if small is None else input_size
             path, format_ = self._target(source, first, size)
             del first  # only the sequence holds it
             target = None if path is None else str(path)
@@ -155,10 +162,11 @@ class Job:
             status="done" if small is None else "copied",
             reason=None if small is None else str(small),
             quality=written.quality,
+            crop=_used(written.recipe or self.recipe),
             found={name: value for name, value in used.items() if value != asked[name]},
         )
 
-    def _too_small(self, size: Size) -> SizeError | None:
+    def _too_small(self, size: Sides) -> SizeError | None:
         """Why an image of this size is not downscaled; None if it is, or if that is an error."""
         if self.if_smaller != IfSmaller.ERROR:
             try:
@@ -167,7 +175,7 @@ class Job:
                 return error
         return None
 
-    def _keeps_size(self, size: Size) -> bool:
+    def _keeps_size(self, size: Sides) -> bool:
         return self.if_smaller == IfSmaller.COPY and self._too_small(size) is not None
 
     def _left_out(self, source: str, size: Size, reason: str, start: float) -> Outcome:
@@ -190,7 +198,8 @@ class Job:
             return path, (FORMATS[self.format] if self.format else format_of(path))
         path = Path("stdin" if source == STANDARD_STREAM else source)
         extension = path.suffix if path.suffix.lower() in own.extensions else own.extensions[0]
-        method = None if self._keeps_size(picture.size) else self.recipe.method
+        keeps_size = self._keeps_size(self.recipe.part_size(picture.size))
+        method = None if keeps_size else self.recipe.method
         name = default_name(path.stem, method, self.recipe.size.scale, size, extension)
         return (path.parent if self.output is None else Path(self.output)) / name, own
 
