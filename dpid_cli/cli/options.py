@@ -57,8 +57,8 @@ def size_options(*, several: bool = False) -> list[click.Parameter]:
                "x600 the height.", any_size),
         option("--fit", "With --size: fit inside it or cover it (both keep the aspect ratio), match it, or "
                "crop to fill it.", Fit.words(), shown="inside"),
-        option("--gravity WORD|X,Y", "With --fit fill: keep the centre, north, southeast ..., a point, or the "
-               "detail (where dpid differs most from box).", gravity, shown="centre"),
+        option("--gravity WORD|X,Y", "With --fit fill: keep the centre, north, southeast ..., a point, "
+               "or the detail (where dpid differs most from box).", gravity, shown="centre"),
         option("--crop X,Y,W,H", "Use only this part of the input, in pixels, which may have decimals.",
                crop_box),
     )  # fmt: skip

@@ -46,7 +46,7 @@ class Crop(NamedTuple):
                 f"crop must be left, top, width and height, such as (10, 20.5, 640, 480) (got {value!r})"
             ) from None
         if min(crop.left, crop.top) < 0 or min(crop.width, crop.height) <= 0:
-            raise ArgumentError(f"crop: {crop} needs a corner inside the image and a size above 0")
+            raise ArgumentError(f"crop must have a corner inside the image and a size above 0 (got {crop})")
         return crop
 
     def __str__(self) -> str:

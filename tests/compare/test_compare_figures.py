@@ -151,7 +151,18 @@ def test_insets_show_the_whole_output_and_connect(dpid, large):
 def test_insets_of_a_large_output(dpid, folder):
     source = np.random.default_rng(3).integers(0, 256, (900, 1400, 3), np.uint8)
     Image.fromarray(source).save("photo.png")
-    words = ("compare", "photo.png", "-s", "1.4", "-m", "box", "--style", "inset", "--closeup", "140,70,56,56")
+    words = (
+        "compare",
+        "photo.png",
+        "-s",
+        "1.4",
+        "-m",
+        "box",
+        "--style",
+        "inset",
+        "--closeup",
+        "140,70,56,56",
+    )
     assert dpid(*words, "-o", "a.png").exit_code == 0
     output = dpid_cli.downscale(source, scale=1.4, method="box")
     assert zoom_of(pixels("a.png")[..., :3], output[50:90, 100:140]) > 1

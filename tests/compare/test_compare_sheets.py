@@ -163,7 +163,8 @@ def test_other_kinds_of_pixels(dpid, folder, noise, mode, expected):
     image = Image.fromarray(source) if mode == "I;16" else Image.fromarray(source).convert(mode)
     image.save("photo.png")
     assert (
-        dpid("compare", "photo.png", "-s", "4", "-m", "max", "--closeups", "0", "-o", "sheet.png").exit_code == 0
+        dpid("compare", "photo.png", "-s", "4", "-m", "max", "--closeups", "0", "-o", "sheet.png").exit_code
+        == 0
     )
     result = expected(dpid_cli.downscale(np.array(image), scale=4, method="max"))
     assert places(pixels("sheet.png")[..., :3], enlarged(result, 16))
@@ -173,7 +174,8 @@ def test_transparency_shows_a_checkerboard(dpid, folder, noise):
     glass = np.dstack([noise, np.zeros(noise.shape[:2], np.uint8)])
     Image.fromarray(glass).save("glass.png")
     assert (
-        dpid("compare", "glass.png", "-s", "4", "-m", "box", "--closeups", "0", "-o", "sheet.png").exit_code == 0
+        dpid("compare", "glass.png", "-s", "4", "-m", "box", "--closeups", "0", "-o", "sheet.png").exit_code
+        == 0
     )
     rows, columns = np.indices((160, 240)) // 9
     board = np.where((rows + columns) % 2, 225, 255).astype(np.uint8)

@@ -139,7 +139,18 @@ def test_a_large_input_is_exact_at_the_places(dpid, folder):
 def test_previews_are_never_smaller_than_the_output(dpid, folder):
     Image.fromarray(np.zeros((2600, 2600), np.uint8)).save("flat.png")
     for scale, size in (("1.1", 2364), ("4", 2000)):
-        words = ("-s", scale, "-m", "box", "--no-metrics", "--closeups", "0", "--overwrite", "-o", "page.html")
+        words = (
+            "-s",
+            scale,
+            "-m",
+            "box",
+            "--no-metrics",
+            "--closeups",
+            "0",
+            "--overwrite",
+            "-o",
+            "page.html",
+        )
         assert dpid("compare", "flat.png", *words).exit_code == 0
         source = data_of(Path("page.html").read_text())["input"]
         with Image.open(io.BytesIO(base64.b64decode(source["preview"].split(",")[1]))) as preview:
