@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -129,7 +130,9 @@ class Job:
             small = self._too_small(source_size)
             if small is not None and self.if_smaller == IfSmaller.SKIP:
                 return self._left_out(source, input_size, str(small), start)
-            size = self.recipe.size_of(source_size, name) if small is None else input_size
+            size = (math.ceil(source_size[0]), math.ceil(source_size[1]))
+            if small is None:
+                size = self.recipe.size_of(source_size, name)
             path, format_ = self._target(source, first, size)
             del first  # only the sequence holds it
             target = None if path is None else str(path)
