@@ -111,8 +111,7 @@ def set_permissions(handle: int, permissions: int) -> None:
 
 def set_times(handle: int, name: Path | None, times: tuple[int, int]) -> None:
     """Set when an open file was read and changed, in nanoseconds; by its name, if it has one, on Windows."""
-    by_handle = name is None or os.utime in os.supports_fd
-    os.utime(handle if by_handle else name, ns=times)
+    os.utime(handle if name is None or os.utime in os.supports_fd else name, ns=times)
 
 
 def is_private(folder: Path) -> bool:

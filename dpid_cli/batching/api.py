@@ -26,6 +26,8 @@ StrPath = str | os.PathLike[str]
 class BatchOptions(TypedDict, total=False):
     """Options of `batch`: first those of files, then the parameters of methods, as in `downscale`."""
 
+    crop: Sequence[float] | None
+    gravity: str | tuple[float, float] | None
     depth: str
     device: str
     linear: bool
@@ -38,7 +40,7 @@ class BatchOptions(TypedDict, total=False):
     record: bool
     preserve: Sequence[str]
     square_pixels: bool
-    encoding: Mapping[str, int]
+    encoding: Mapping[str, Any]
     max_pixels: int
     max_frames: int
     frame: int | None
@@ -86,8 +88,14 @@ def batch(
         Divide both sides by this number, at least 1. Give either `scale` or `size`.
     size : (int, int), optional
         (width, height) of the outputs.
-    fit : {"exact", "inside", "cover"}, default "exact"
-        Resize to exactly `size`, or keep the aspect ratio and fit inside it or just cover it.
+    fit : {"exact", "inside", "cover", "fill"}, default "exact"
+        Resize to exactly `size`, or keep the aspect ratio and fit inside it, just cover it, or fill it: crop
+        what does not fit.
+    gravity : str or (float, float), optional
+        For fit "fill": the part to keep, "centre" (default), "north", "northeast" and so on; "detail", where
+        ``dpid`` differs most from ``box``; or a point of the image that should lie in the middle.
+    crop : (float, float, float, float), optional
+        Use only this part of each image: left, top, width and height, as in `dpid_cli.downscale`.
     method : str, default "dpid"
         A name in `dpid_cli.METHODS`.
     executor : concurrent.futures.Executor, optional
@@ -126,7 +134,8 @@ def batch(
         Make pixels square by the resolution of the input. `scale` and `size` apply to the image with square
         pixels, which is the part that remains when the finer side is averaged.
     encoding : mapping, optional
-        Options of the encoder, such as ``{"quality": 90}`` or ``{"compress_level": 9}``.
+        Options of the encoder, such as ``{"quality": 90}`` or ``{"target_size": 200_000}``: `quality`,
+        `target_size` in bytes, `lossless`, `subsampling`, `progressive`, `effort` and `colors`.
     max_pixels, max_frames : int
         Refuse inputs with more pixels in an image (512 million), or more frames or pages (10,000).
     frame : int, optional

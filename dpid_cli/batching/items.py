@@ -9,6 +9,7 @@ from typing import Any
 from dpid_cli.downscaling.sizes import Size
 
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
+_NOT_READ = ("seconds", "error", "reason", "trace", "exists", "qualities", "crops")
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,10 @@ class Result:
         One for each output; None if it is not downscaled, or existed before. Empty as above.
     parameters : tuple of (dict or None)
         By the names of their options; None for an output that existed before. Empty as above.
+    qualities : tuple of (float or None)
+        One for each output: the quality that was found for ``target_size``. Empty if none was searched.
+    crops : tuple of ((float, float, float, float) or None)
+        One for each output: left, top, width and height of the part of the input. Empty if all is used.
     frames : int
         Number of its frames or pages; 0 if it was not read to the end.
     seconds : float
@@ -101,6 +106,8 @@ class Result:
     output_sizes: tuple[Size | None, ...] = ()
     methods: tuple[str | None, ...] = ()
     parameters: tuple[dict[str, Any] | None, ...] = ()
+    qualities: tuple[float | None, ...] = ()
+    crops: tuple[tuple[float, ...] | None, ...] = ()
     frames: int = 0
     seconds: float = 0.0
     error: str | None = None
@@ -128,11 +135,9 @@ class Result:
     @classmethod
     def from_dict(cls, line: Mapping[str, Any]) -> Result:
         """The result in a line of a report; a `KeyError`, `TypeError` or `ValueError` if that is damaged."""
-        values = {
-            f.name: line[f.name]
-            for f in fields(cls)
-            if f.name not in ("seconds", "error", "reason", "trace", "exists")
-        }
+        values = {f.name: line[f.name] for f in fields(cls) if f.name not in _NOT_READ}
+        values["qualities"] = tuple(line.get("qualities", ()))  # which older reports lack
+        values["crops"] = tuple(line.get("crops", ()))
         values["input_size"] = _size(values["input_size"])
         values["output_sizes"] = map(_size, values["output_sizes"])
         for name in "outputs", "output_sizes", "methods", "parameters", "warnings", "output_bytes":

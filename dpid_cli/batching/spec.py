@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -15,7 +16,7 @@ from dpid_cli.convert.names import Template
 from dpid_cli.convert.recipe import Recipe
 from dpid_cli.downscaling.choices import IfSmaller
 from dpid_cli.downscaling.filters import Filter
-from dpid_cli.downscaling.sizes import Size
+from dpid_cli.downscaling.sizes import Sides, Size, shown
 from dpid_cli.errors import ArgumentError
 from dpid_cli.files import storage
 from dpid_cli.version import __version__
@@ -68,6 +69,11 @@ class BatchSpec:
         outputs = tuple(replace(one, recipe=one.recipe.checked(self.format)) for one in self.outputs)
         self.template.check(one.recipe for one in outputs)
         IfSmaller.named("--if-smaller", self.if_smaller)
+        crops = [crop for one in outputs if (crop := one.recipe.rectangle()) is not None]
+        if not all(crop.is_whole for crop in crops) and (self.multiple_of > 1 or self.hr is not None):
+            raise ArgumentError("crop: --multiple-of and --hr need whole pixels: use whole numbers")
+        if self.hr is not None and any(one.recipe.fills for one in outputs):
+            raise ArgumentError("--hr: has no size to fill: omit it, or use another --fit")
         if self.overwrite and self.skip_existing:
             raise ArgumentError("--overwrite: contradicts --skip-existing: give only one of them")
         if any(one.recipe.square_pixels for one in outputs) and (self.multiple_of > 1 or self.hr is not None):
@@ -90,9 +96,10 @@ class BatchSpec:
         """Whether the names of outputs depend on the size of the input."""
         return self.template.needs_size
 
-    def cropped(self, size: Size) -> Size:
+    def cropped(self, size: Size) -> Sides:
         """Size of an upright input after cropping; 0 for a side shorter than the multiple."""
-        return cropped(size, self.multiple_of)
+        part = self.outputs[0].recipe.part_size(size)
+        return part if self.multiple_of == 1 else cropped((int(part[0]), int(part[1])), self.multiple_of)
 
     def targets(self, path: str, name: str, size: Size | None = None, index: int = 1) -> tuple[str, ...]:
         """The paths of all outputs of an input, that of the cropped original last.
@@ -112,11 +119,11 @@ class BatchSpec:
             paths.append(storage.joined(self.hr, relative))
         return tuple(paths)
 
-    def too_small(self, size: Size) -> str:
+    def too_small(self, size: Sides) -> str:
         """Why an input is smaller than it should be after cropping; empty if it is not."""
         width, height = size
         if self.min_size is not None and (width < self.min_size[0] or height < self.min_size[1]):
-            return f"{width}x{height} is smaller than --min-size {self.min_size[0]}x{self.min_size[1]}"
+            return f"{shown(size)} is smaller than --min-size {self.min_size[0]}x{self.min_size[1]}"
         for output in self.outputs:
             try:
                 output.recipe.size.of(size)
@@ -124,7 +131,7 @@ class BatchSpec:
                 return str(error)
         return ""
 
-    def keeps_size(self, size: Size) -> bool:
+    def keeps_size(self, size: Sides) -> bool:
         """Whether a cropped input is too small, and therefore copied in its own size."""
         return self.if_smaller == "copy" and bool(self.too_small(size))
 
@@ -138,10 +145,10 @@ class BatchSpec:
         """The parameters of each target's method, by the names of the options."""
         return (*(output.recipe.told for output in self.outputs), *self._of_original({}))
 
-    def sizes(self, size: Size) -> tuple[Size, ...]:
+    def sizes(self, size: Sides) -> tuple[Size, ...]:
         """Width and height of each target for a cropped input of this size."""
         sizes = (_output_size(output.recipe, size) for output in self.outputs)
-        return (*sizes, *self._of_original(size))
+        return (*sizes, *self._of_original((int(size[0]), int(size[1]))))
 
     def _of_original(self, value: Any) -> tuple[Any, ...]:
         return () if self.hr is None else (value,)
@@ -158,12 +165,12 @@ class BatchSpec:
         return blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
-def _output_size(recipe: Recipe, size: Size) -> Size:
+def _output_size(recipe: Recipe, size: Sides) -> Size:
     """Width and height of an output; those of the input if the requested size would enlarge it."""
     try:
         return recipe.size.of(size)
     except ArgumentError:
-        return size
+        return math.ceil(size[0]), math.ceil(size[1])
 
 
 def _content(recipe: Recipe) -> dict[str, Any]:

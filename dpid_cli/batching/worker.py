@@ -20,6 +20,7 @@ from dpid_cli.errors import ArgumentError, DpidError, FileError, collected, one_
 from dpid_cli.files import storage
 from dpid_cli.files.output import ExistsError
 from dpid_cli.pictures import FORMATS, Format, PictureSequence, check_sequence, format_of
+from dpid_cli.pictures.formats import fitting_options
 
 if TYPE_CHECKING:
     from dpid_cli.batching.spec import BatchSpec
@@ -213,8 +214,19 @@ class _Conversion:
         for written in convert(sequence, outputs, self.item.path, self._at(self.item.path)):
             target = targets[str(written.path)]
             self._note(outputs=(*self._outputs, target))
+            number = self.item.targets.index(target)
             if written.recipe is not None:
-                self._note_used(self.item.targets.index(target), written.recipe)
+                self._note_used(number, written.recipe)
+                self._note_crop(number, written.recipe)
+            if written.quality is not None:
+                known = self.facts.get("qualities") or (None,) * len(self.item.targets)
+                self._note(qualities=(*known[:number], written.quality, *known[number + 1 :]))
+
+    def _note_crop(self, number: int, recipe: Recipe) -> None:
+        """Note the part of the input that a target shows, if it is not the whole."""
+        if (crop := recipe.rectangle()) is not None:
+            known = self.facts.get("crops") or (None,) * len(self.item.targets)
+            self._note(crops=(*known[:number], crop.numbers, *known[number + 1 :]))
 
     def _note_used(self, number: int, recipe: Recipe) -> None:
         """Note the parameters of a target, unless its images keep their size."""
@@ -277,9 +289,8 @@ class _Conversion:
 
 
 def _with_options_of(format_: Format, recipe: Recipe) -> Recipe:
-    """The recipe with only those encoder options that the format has, as formats may differ by input."""
-    encoding = {key: value for key, value in recipe.encoding.items() if key in format_.options}
-    return recipe if encoding == recipe.encoding else replace(recipe, encoding=encoding)
+    """The recipe without encoder options that the format lacks, as formats may differ by input."""
+    return replace(recipe, encoding=fitting_options(format_, recipe.encoding))
 
 
 def run(

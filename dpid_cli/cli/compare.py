@@ -32,9 +32,9 @@ OPTIONS = sections(
     option("--sweep NAME=FIRST:LAST:STEP", "Show several values of a parameter, also given as "
            "NAME=VALUE,... Two sweeps make a grid.", name="sweeps", multiple=True),
     "Figure",
-    option("--crop X,Y,W,H", "Enlarge this part of the input, in pixels.", multiple=True,
+    option("--closeup X,Y,W,H", "Enlarge this part of what is compared, in pixels.", multiple=True,
            shown="where dpid differs most from box"),
-    option("--crops N", "Enlarge the N parts where dpid differs most from box.", number(0, 26),
+    option("--closeups N", "Enlarge the N parts where dpid differs most from box.", number(0, 26),
            shown="2; 1 in grids and insets"),
     *figures.FIGURE,
     option("--theme", "Set the colours around the images.", ("light", "dark"),
@@ -136,10 +136,10 @@ def _refuse_unused(options: dict[str, Any], page: bool, measured: bool, as_json:
             continue
         what = "a sheet" if name in figures.OF_SHEETS else "a figure"
         raise click.UsageError(f"--{name.replace('_', '-')} needs {what}: leave it out, or change -o")
-    if output is None and not as_json and (options["crop"] or options["crops"] is not None):
-        raise click.UsageError("--crop needs a figure: give -o PATH, or leave it out")
-    if options["crop"] and options["crops"] is not None:
-        raise click.UsageError("--crop and --crops exclude each other: leave one out")
+    if output is None and not as_json and (options["closeup"] or options["closeups"] is not None):
+        raise click.UsageError("--closeup needs a figure: give -o PATH, or leave it out")
+    if options["closeup"] and options["closeups"] is not None:
+        raise click.UsageError("--closeup and --closeups exclude each other: leave one out")
     figures.refuse_unused(options)
 
 
@@ -163,7 +163,7 @@ def _runner(inputs: tuple[str, ...], options: dict[str, Any], as_json: bool) -> 
     if metrics is None:
         metrics = page or options["output"] is None or options["csv"] is not None or bool(options["plot"])
     _refuse_unused(options, page, metrics, as_json)
-    crops, count, output, csv = (options.pop(name) for name in ("crop", "crops", "output", "csv"))
+    crops, count, output, csv = (options.pop(name) for name in ("closeup", "closeups", "output", "csv"))
     overwrite, chosen = options.pop("overwrite"), {name: options.pop(name) for name in _OF_FIGURES}
     plot = chosen["plot"]
     style = Style(width=width, **{name: value for name, value in chosen.items() if value is not None})

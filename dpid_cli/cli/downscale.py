@@ -200,5 +200,6 @@ class _Run:
             (w, h), (u, v) = outcome.input_size, outcome.output_size
             many = f"{outcome.frames} frames, " if outcome.frames > 1 else ""
             found = (f"{name} {shown(value)}" for name, value in outcome.found.items())
-            how = ", ".join([str(outcome.method), *found])
+            quality = [] if outcome.quality is None else [f"quality {outcome.quality:.4g}"]
+            how = ", ".join([str(outcome.method), *found, *quality])
             say(f"{outcome.input}: {many}{w}x{h} to {u}x{v} by {how} in {outcome.seconds:.3f} s")

@@ -56,7 +56,7 @@ def split_widths(options: dict[str, Any]) -> Length | None:
 FIGURE = [
     option("--columns N", "Show N panels in each row of a sheet.", number(1)),
     option("--zoom N", "Draw each pixel of the enlarged parts of a sheet N x N; of whole outputs with "
-           "--crops 0.", number(1, 64)),
+           "--closeups 0.", number(1, 64)),
     option("--style", "Show enlarged parts as panels, or as insets below the whole output, connected with "
            "their frames on it.", ("panels", "inset"), shown="panels"),
     option("--plot", "Plot detail kept against noise added along lambda, and mark the automatic lambda."),
@@ -73,13 +73,13 @@ def refuse_unused(options: dict[str, Any]) -> None:
     """Raise a usage error for options of sheets that another one makes useless."""
     if options["plot"]:
         _refuse_with_plot(options)
-    if options["style"] == "inset" and options["crops"] == 0:
-        raise click.UsageError("--style inset needs an enlarged part: leave --crops 0 out")
+    if options["style"] == "inset" and options["closeups"] == 0:
+        raise click.UsageError("--style inset needs an enlarged part: leave --closeups 0 out")
 
 
 def _refuse_with_plot(options: dict[str, Any]) -> None:
     """Raise a usage error for options that a plot does not use."""
-    for name in (*OF_LAYOUTS, "crop", "crops"):
+    for name in (*OF_LAYOUTS, "closeup", "closeups"):
         if options[name] not in (None, ()):
             raise click.UsageError(f"--{name} does nothing with --plot: leave one of them out")
     if len(options["sweeps"]) > 1:

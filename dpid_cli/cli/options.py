@@ -12,6 +12,9 @@ from dpid_cli.cli.sections import (
     Choice,
     Option,
     any_size,
+    byte_count,
+    crop_box,
+    gravity,
     number,
     option,
     percent,
@@ -35,6 +38,7 @@ from dpid_cli.downscaling.choices import (
 from dpid_cli.downscaling.registry import FILTERS, METHODS, PARAMETERS, Parameter
 from dpid_cli.downscaling.sizes import SizeRequest
 from dpid_cli.errors import ArgumentError
+from dpid_cli.pictures.codecs.encoder_options import EncoderOption
 from dpid_cli.pictures.formats import ENCODER_OPTIONS, WRITTEN, option_default, option_help
 
 if TYPE_CHECKING:
@@ -56,8 +60,12 @@ def size_options(*, several: bool = False) -> list[click.Parameter]:
         option("--shortest N", "Resize the shorter side to N pixels; keep the aspect ratio.", int),
         option("--size WxH", "Resize to W x H pixels; see --fit. 800 is the longer side, 800x the width, "
                "x600 the height.", any_size),
-        option("--fit", "With --size: fit inside it, cover it (both keep the aspect ratio), or match it.",
-               Fit.words(), shown="inside"),
+        option("--fit", "With --size: fit inside it or cover it (both keep the aspect ratio), match it, or "
+               "crop to fill it.", Fit.words(), shown="inside"),
+        option("--gravity WORD|X,Y", "With --fit fill: keep the centre, north, southeast ..., a point, "
+               "or the detail (where dpid differs most from box).", gravity, shown="centre"),
+        option("--crop X,Y,W,H", "Use only this part of the input, in pixels, which may have decimals.",
+               crop_box),
     )  # fmt: skip
 
 
@@ -91,14 +99,28 @@ PALETTE = sections(
            "-m nearest or subsample).", PaletteUse.words(), default="expand"),
 )  # fmt: skip
 
-ENCODING = sections(
-    "Output",
-    *(
-        option(f"--{one.name.replace('_', '-')} N", option_help(one), number(one.lowest, one.highest),
-               shown=option_default(one))
-        for one in ENCODER_OPTIONS.values()
-    ),
-)  # fmt: skip
+
+def _encoder_option(one: EncoderOption) -> Option:
+    names, kind = f"--{one.label}", _kind_of(one)
+    if one.name in _READERS:
+        names += " SIZE"
+    elif not one.flag and not one.words:
+        names += f" {_OLDER_NAMES.get(one.name, '')} N"
+    more = {"default": None} if one.flag else {}
+    return option(names, option_help(one), kind, name=one.name, shown=option_default(one), **more)
+
+
+def _kind_of(one: EncoderOption) -> Any:
+    if one.words:
+        return Choice(one.words, {word.replace(":", ""): word for word in one.words})
+    if one.name in _READERS:
+        return _READERS[one.name]
+    return None if one.flag else number(one.lowest, one.highest)
+
+
+_READERS = {"target_size": byte_count}
+_OLDER_NAMES = {"effort": "--compress-level"}
+ENCODING = sections("Output", *map(_encoder_option, ENCODER_OPTIONS.values()))
 
 METADATA = sections(
     "Metadata",
@@ -267,7 +289,7 @@ def method_parameters(options: dict[str, Any]) -> Mapping[str, Any]:
     return _given(options, PARAMETERS)
 
 
-def encoding(options: dict[str, Any]) -> Mapping[str, int]:
+def encoding(options: dict[str, Any]) -> Mapping[str, Any]:
     """Take the encoder's options that were given out of `options`."""
     return _given(options, ENCODER_OPTIONS)
 

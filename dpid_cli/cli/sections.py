@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dpid_cli.cli.console import show
-from dpid_cli.downscaling.choices import either
+from dpid_cli.downscaling.choices import Gravity, either
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -22,6 +22,7 @@ SECTIONS = (
     "Running",
 )  # fmt: skip
 _FEW = 12
+_DECIMAL = r"\d{1,9}(?:\.\d{1,9})?"
 _SIDE, _TIMES = r"\d{1,9}", r"[xX*,\u00d7]"
 # What stands for the value of an option, and what shells complete for it.
 _FILES = ("FILE", "FILE.json", "FILE.jsonl", "FILTER", "IMAGE", "LIST", "MASK", "PATH", "REPORT")
@@ -57,8 +58,12 @@ class Choice(click.Choice):  # type: ignore[type-arg]  # generic from Click 8.2 
         self._known = {_plain(name): word for name, word in (others or {}).items()}
         self._known |= {_plain(word): word for word in self.choices}
 
+    def known(self, value: str) -> str | None:
+        """The word that is meant."""
+        return self._known.get(_plain(value))
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        word = self._known.get(_plain(value))
+        word = self.known(value)
         if word is None:
             raise wrong(value, either(self.choices), did_you_mean(value.lower(), self.choices))
         return word
@@ -155,6 +160,25 @@ def least_size(text: str) -> tuple[int, int]:
     return width_and_height(text, "a size like 256 or 640x480")
 
 
+def crop_box(text: str) -> tuple[float, ...]:
+    """Read ``10,20.5,640,480`` as left, top, width and height."""
+    words = tuple(word.strip() for word in text.split(","))
+    if len(words) != 4 or not all(re.fullmatch(_DECIMAL, word) for word in words):
+        raise wrong(text, "left, top, width and height like 10,20.5,640,480")
+    return tuple(map(float, words))
+
+
+def gravity(text: str) -> str | tuple[float, float]:
+    """Read a word such as ``north``, or ``320,200`` as the point (320.0, 200.0)."""
+    words = [word.strip() for word in text.split(",")]
+    if len(words) == 2 and all(re.fullmatch(_DECIMAL, word) for word in words):
+        return float(words[0]), float(words[1])
+    word = Choice(Gravity.words()).known(text)
+    if word is None:
+        raise wrong(text, f"{', '.join(Gravity.words())}, or a point like 320,200")
+    return word
+
+
 def two_numbers(text: str) -> tuple[float, float]:
     """Read ``0,255`` as (0.0, 255.0), the smaller number first."""
     try:
@@ -184,6 +208,23 @@ def pixel_count(text: str) -> int:
     if match is None or not int(match[1]):
         raise wrong(text, "a number of pixels like 512000000 or 512M")
     return int(match[1]) * {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}[match[2]]
+
+
+def byte_count(text: str) -> int:
+    """Read ``200kB``, ``1.5 MB``, ``64KiB`` or ``50000`` as bytes; kB are 1000 of them and KiB 1024.
+
+    >>> [byte_count(text) for text in ("200kB", "1.5 MB", "64KiB", "50000")]
+    [200000, 1500000, 65536, 50000]
+    """
+    from fractions import Fraction
+
+    match = re.fullmatch(r"\s*(\d{1,12}(?:\.\d{1,9})?)\s*([kmg]?)(i?)(b?|bytes)\s*", text.lower())
+    count = 0
+    if match and (match[2] or not match[3]):
+        count = int(Fraction(match[1]) * (1024 if match[3] else 1000) ** " kmg".index(match[2] or " "))
+    if not count:
+        raise wrong(text, "a size like 200kB, 1.5MB, 64KiB or 50000")
+    return count
 
 
 class Option(click.Option):

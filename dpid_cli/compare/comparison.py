@@ -12,7 +12,7 @@ from dpid_cli.compare.metrics import Yardstick
 from dpid_cli.compare.regions import in_output, most_different
 from dpid_cli.compare.structure import structured
 from dpid_cli.convert.recipe import Recipe
-from dpid_cli.errors import FileError
+from dpid_cli.errors import ArgumentError, FileError
 from dpid_cli.files.streams import called, opened
 
 if TYPE_CHECKING:
@@ -101,7 +101,10 @@ class ComparisonSpec:
         name = called(source)
         with opened(source) as stream:
             picture = self.recipe.intensities(self.recipe.read(stream, name))
-        size = self.recipe.size_of(picture, name)
+        picture, part = self.recipe.placed(picture, name).cut(picture, name)
+        if part is not None:
+            raise ArgumentError(f"{name}: crop: compare takes whole pixels only: use whole numbers")
+        size = self.recipe.size_of(picture.size, name)
         crops = [in_output(crop, picture.size, size) for crop in self.crops]
         try:
             return self._compared(source, picture, crops, size)

@@ -58,11 +58,11 @@ def crop_of(word: str) -> Region:
     match = re.fullmatch(r"\s*(\d{1,9})\s*,\s*(\d{1,9})\s*,\s*(\d{1,9})\s*,\s*(\d{1,9})\s*", word)
     if match is None:
         raise ArgumentError(
-            f"--crop: {word!r} is not X,Y,W,H: give left, top, width and height in pixels, such as 0,0,64,64"
+            f"--closeup: {word!r} is not X,Y,W,H: give left, top, width and height, such as 0,0,64,64"
         )
     left, top, width, height = map(int, match.groups())
     if not (width and height):
-        raise ArgumentError(f"--crop: {word!r} is empty: give a width and height of 1 or more")
+        raise ArgumentError(f"--closeup: {word!r} is empty: give a width and height of 1 or more")
     return Region(left, top, left + width, top + height)
 
 
@@ -76,7 +76,7 @@ def in_output(crop: Region, source: Size, size: Size) -> Region:
     """
     if crop.right > source[0] or crop.bottom > source[1]:
         raise ArgumentError(
-            f"--crop {crop.left},{crop.top},{crop.size[0]},{crop.size[1]}: exceeds the image, which has "
+            f"--closeup {crop.left},{crop.top},{crop.size[0]},{crop.size[1]}: exceeds the image, which has "
             f"{source[0]}x{source[1]} pixels: give a region inside it"
         )
 

@@ -86,7 +86,7 @@ class ComparisonRunner:
         check_local("--csv", self.csv)
         self.spec.check()
         if max(len(self.spec.crops), self.spec.count) > len(LETTERS):
-            raise ArgumentError(f"--crop: more than {len(LETTERS)} regions: give fewer")
+            raise ArgumentError(f"--closeup: more than {len(LETTERS)} regions: give fewer")
         if self.output is not None:
             self._check_output(Path(self.output))
         if self.style.style == "inset" and any(len(variant.swept) == 2 for variant in self.spec.variants):

@@ -9,7 +9,7 @@ from itertools import count, repeat
 from typing import IO, TYPE_CHECKING
 
 from dpid_cli.downscaling.choices import PaletteUse, Preserve
-from dpid_cli.downscaling.sizes import Size
+from dpid_cli.downscaling.sizes import Sides, Size
 from dpid_cli.files import storage
 from dpid_cli.files.streams import standard_output
 from dpid_cli.pictures import Format, Picture, PictureSequence, format_in
@@ -47,7 +47,7 @@ class Output:
     recipe: Recipe
     multiple_of: int = 1
     original: bool = False
-    keeps_size: Callable[[Size], bool] = lambda size: False
+    keeps_size: Callable[[Sides], bool] = lambda size: False
     overwrite: bool = False
     exists: bool = False
 
@@ -58,12 +58,16 @@ class Output:
 
     def render(self, picture: Picture, name: str) -> tuple[Picture, Recipe]:
         """The image to write for one image of the input, which errors call `name`, and how it was made."""
-        width, height = size = cropped(picture.size, self.multiple_of)
-        if size != picture.size:
-            picture = replace(picture, pixels=picture.pixels[:height, :width], uncropped=picture.size)
-        if self.original or self.keeps_size(self.recipe.square_size(picture)):
-            return self.recipe.unscaled(picture, name), self.recipe
-        return self.recipe.rendered(picture, self.recipe.size_of(picture, name), name)
+        recipe = self.recipe
+        if not self.keeps_size(recipe.used_size(picture)):
+            recipe = recipe.placed(picture, name)
+        picture, part = recipe.cut(picture, name)
+        picture = _of_multiples(picture, self.multiple_of)
+        whole = recipe.square_size(picture)
+        if self.original or self.keeps_size(whole):
+            return recipe.unscaled(picture, name), recipe
+        source = whole if part is None else part.size
+        return recipe.rendered(picture, recipe.size_of(source, name), name, part)
 
     def is_copy(self, kind: str, first: Picture) -> bool:
         """Whether the file would be the input, byte for byte; pages would have to be looked at one by one."""
@@ -95,19 +99,30 @@ class Output:
 class Written:
     """A file that was written: its path, the size of its first image, and how many images it has.
 
-    `recipe` says how the first image was made; None for a copy of the input.
+    `recipe` says how the first image was made; None for a copy of the input. `quality` was searched.
     """
 
     path: str | None
     size: Size
     frames: int
     recipe: Recipe | None = None
+    quality: float | None = None
 
 
 def cropped(size: Size, multiple_of: int) -> Size:
     """Both sides reduced to multiples of a number; 0 where a side is smaller than that."""
     width, height = size
     return width - width % multiple_of, height - height % multiple_of
+
+
+def _of_multiples(picture: Picture, multiple_of: int) -> Picture:
+    """The picture, cropped at the right and the bottom."""
+    width, height = size = cropped(picture.size, multiple_of)
+    if size == picture.size:
+        return picture
+    part = None if picture.part is None else (*picture.part[:2], width, height)
+    pixels = picture.pixels[:height, :width]
+    return replace(picture, pixels=pixels, uncropped=picture.uncropped or picture.size, part=part)
 
 
 def peek(sequence: PictureSequence) -> tuple[Picture, PictureSequence]:
@@ -202,8 +217,9 @@ def _rendered(
 def _write(rendering: _Rendering, sequence: PictureSequence, source: str) -> Written:
     output = rendering.output
     with output.opened(source) as stream:
-        write_sequence(sequence, stream, output.format, output.name)
-    return Written(output.path, rendering.sizes[0], len(rendering.sizes), rendering.recipe)
+        used = write_sequence(sequence, stream, output.format, output.name)
+    quality = None if used is output.format else round(used.options["quality"], 3)
+    return Written(output.path, rendering.sizes[0], len(rendering.sizes), rendering.recipe, quality)
 
 
 def check_outputs(stream: IO[bytes], recipe: Recipe, outputs: Sequence[Output], name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -13,7 +14,7 @@ from dpid_cli.convert.engine import Output, Written, check_outputs, convert, pee
 from dpid_cli.convert.names import Template
 from dpid_cli.convert.recipe import Recipe
 from dpid_cli.downscaling.choices import IfSmaller
-from dpid_cli.downscaling.sizes import Size
+from dpid_cli.downscaling.sizes import Sides, Size
 from dpid_cli.errors import ArgumentError, DpidError, FileError, SizeError, reason
 from dpid_cli.files.output import check_folder, check_target, default_name
 from dpid_cli.files.storage import check_local
@@ -47,7 +48,8 @@ class Outcome:
 
     `parameters` and, of these, `found`, those that "auto" stood for, are by the names of their options.
     `status` is "done", or "planned" where nothing is to be written; "copied" or "skipped" for an image that
-    is too small, and `reason` says why; or "failed", and `error` says why.
+    is too small, and `reason` says why; or "failed", and `error` says why. `quality` is the one found for
+    ``target_size``, and `crop` the part of the input that was used.
     """
 
     input: str
@@ -61,6 +63,8 @@ class Outcome:
     status: str = "done"
     reason: str | None = None
     error: str | None = None
+    quality: float | None = None
+    crop: tuple[float, ...] | None = None
     found: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -73,6 +77,11 @@ class Outcome:
         facts = vars(self) | {"seconds": round(self.seconds, 4)}
         del facts["found"]
         return facts
+
+
+def _used(recipe: Recipe) -> tuple[float, ...] | None:
+    crop = recipe.rectangle()
+    return None if crop is None else crop.numbers
 
 
 @dataclass(frozen=True)
@@ -135,11 +144,13 @@ class Job:
         name = called(source)
         with opened(source, self.recipe.most_bytes) as stream, lent(prefetched, stream):
             first, sequence = peek(self.recipe.sequence(stream, name))
-            input_size, square = first.size, self.recipe.square_size(first)
-            small = self._too_small(square)
+            input_size, source_size = first.size, self.recipe.used_size(first)
+            small = self._too_small(source_size)
             if small is not None and self.if_smaller == IfSmaller.SKIP:
                 return self._left_out(source, input_size, str(small), start)
-            size = self.recipe.size_of(first, name) if small is None else square
+            size = (math.ceil(source_size[0]), math.ceil(source_size[1]))
+            if small is None:
+                size = self.recipe.size_of(source_size, name)
             path, format_ = self._target(source, first, size)
             del first  # only the sequence holds it
             target = None if path is None else str(path)
@@ -177,10 +188,12 @@ class Job:
             seconds=time.perf_counter() - start,
             status="planned" if self.dry else "done" if small is None else "copied",
             reason=None if small is None else str(small),
+            quality=written.quality,
+            crop=_used(written.recipe or self.recipe),
             found={name: value for name, value in used.items() if value != asked[name]},
         )
 
-    def _too_small(self, size: Size) -> SizeError | None:
+    def _too_small(self, size: Sides) -> SizeError | None:
         """Why an image of this size is not downscaled; None if it is, or if that is an error."""
         if self.if_smaller != IfSmaller.ERROR:
             try:
@@ -189,7 +202,7 @@ class Job:
                 return error
         return None
 
-    def _keeps_size(self, size: Size) -> bool:
+    def _keeps_size(self, size: Sides) -> bool:
         return self.if_smaller == IfSmaller.COPY and self._too_small(size) is not None
 
     def _left_out(self, source: str, size: Size, reason: str, start: float) -> Outcome:
@@ -217,7 +230,7 @@ class Job:
             values = self.template.values(self.recipe, source, size, self.inputs.index(source) + 1)
             path = folder / self.template.name(path.name, self.format, values | {"ext": extension})
             return path, (FORMATS[self.format] if self.format else format_of(path))
-        method = None if self._keeps_size(self.recipe.square_size(picture)) else self.recipe.method
+        method = None if self._keeps_size(self.recipe.used_size(picture)) else self.recipe.method
         name = default_name(path.stem, method, self.recipe.size.scale, size, extension)
         return folder / name, own
 

@@ -5,33 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from dpid_cli.convert import maps
+from dpid_cli.convert import checks, maps
 from dpid_cli.convert.rendering import narrowed, rendered, widened, with_colours
 from dpid_cli.downscaling.choices import (
     Depth,
+    Fit,
+    Gravity,
     MetadataPolicy,
     PaletteUse,
     Preserve,
     Transparency,
     Truncated,
-    either,
 )
 from dpid_cli.downscaling.devices import device_for, thread_count
 from dpid_cli.downscaling.filters import resolved
 from dpid_cli.downscaling.parameters import shown
-from dpid_cli.downscaling.registry import METHODS, PARAMETERS, Method, method_named
-from dpid_cli.downscaling.sizes import Size, SizeRequest, square, whole
+from dpid_cli.downscaling.registry import PARAMETERS, Method, method_named
+from dpid_cli.downscaling.sizes import Sides, Size, SizeRequest, by_size, square, whole
 from dpid_cli.downscaling.value_range import ValueRange
 from dpid_cli.errors import ArgumentError, FileError, warn
 from dpid_cli.pictures import Metadata, Picture, PictureSequence, icc, read_sequence, read_size
-from dpid_cli.pictures.formats import FORMATS, Format, titles
+from dpid_cli.pictures.formats import FORMATS, Format, check_encoding, titles
 from dpid_cli.pictures.limits import MAX_FRAMES, MAX_PIXELS
 from dpid_cli.pictures.metadata import scaled, with_square_pixels
 from dpid_cli.version import __version__
+
+if TYPE_CHECKING:
+    from dpid_cli.downscaling.cropping import Crop
 
 _FEWEST_BYTES = 64_000_000
 # What `rendered` takes of a recipe besides parameters.
@@ -45,13 +49,17 @@ class Recipe:
     Attributes
     ----------
     size : SizeRequest
+    crop : four numbers or None
+        Left, top, width and height of the part to use.
+    gravity : str, (float, float) or None
+        Which part fills the size, for the fit ``fill``; None means ``centre``.
     method : str
     parameters : mapping
         Parameters of the method that differ from its defaults, by Python name.
     threads : int or None
         None for one per available CPU.
     encoding : mapping
-        Options of the encoder: ``quality``, ``compress_level``.
+        Options of the encoder, by their names in `ENCODER_OPTIONS`.
 
     importance, guidance : str or None
         Paths of images that are maps; `checked` reads them into `maps`.
@@ -65,7 +73,7 @@ class Recipe:
     threads: int | None = None
     depth: str = "keep"
     device: str = "cpu"
-    encoding: Mapping[str, int] = field(default_factory=dict)
+    encoding: Mapping[str, Any] = field(default_factory=dict)
     metadata: str = "keep"
     record: bool = True
     preserve: Sequence[str] | None = None
@@ -82,6 +90,8 @@ class Recipe:
     value_range: tuple[float, float] | None = None
     importance: str | None = None
     guidance: str | None = None
+    crop: Sequence[float] | None = None
+    gravity: str | tuple[float, float] | None = None
     maps: Mapping[str, Any] = field(default_factory=dict)
 
     def checked(self, format_: str | None = None) -> Recipe:
@@ -108,7 +118,9 @@ class Recipe:
             raise ArgumentError(f"preserve must be a list of words (got {self.preserve!r})")
         preserve = tuple(Preserve.named("preserve", word) for word in self.preserve or ())
         Transparency.named("transparency", self.transparency)
-        self._check_palette(method)
+        checks.check_part(self, method)
+        checks.check_palette(self, method)
+        check_encoding(self.encoding)
         for option, limit in (("max-pixels", self.max_pixels), ("max-frames", self.max_frames)):
             whole(option, limit)
         if self.frame is not None and (isinstance(self.frame, bool) or not isinstance(self.frame, int)):
@@ -122,6 +134,50 @@ class Recipe:
             self.check_format(FORMATS[format_])
         return replace(self, parameters=parameters, maps=self._maps(method), preserve=preserve)
 
+    def rectangle(self) -> Crop | None:
+        """The crop, if there is one, or an `ArgumentError` if it is wrong."""
+        if self.crop is None:
+            return None
+        from dpid_cli.downscaling.cropping import Crop  # which imports fractions
+
+        return Crop.of(self.crop)
+
+    @property
+    def fills(self) -> bool:
+        """Whether outputs have the requested size exactly, and images lose what does not fit into it."""
+        return self.size.kind == "size" and self.size.fit == Fit.FILL
+
+    def part_size(self, size: Size) -> Sides:
+        """Width and height of the crop of an image, or of the image; fractions if the crop has some."""
+        crop = self.rectangle()
+        return size if crop is None else crop.size
+
+    def placed(self, picture: Picture, name: str) -> Recipe:
+        """The recipe with the crop that fills the requested size of a picture, if it has to be found."""
+        if not self.fills:
+            return self
+        from dpid_cli.convert import cropping
+
+        try:
+            size = by_size(self.part_size(picture.size), self.size.value)
+            crop = cropping.placed(picture, self.rectangle(), size, self.gravity or Gravity.CENTRE)
+        except ArgumentError as error:
+            raise type(error)(f"{name}: {error}") from None
+        exact = replace(self.size, fit=Fit.EXACT)
+        return replace(self, crop=crop.numbers, size=exact, gravity=None)
+
+    def cut(self, picture: Picture, name: str) -> tuple[Picture, Crop | None]:
+        """The pixels of the crop, and the crop within them if it has parts of pixels."""
+        crop = self.rectangle()
+        if crop is None:
+            return picture, None
+        from dpid_cli.convert import cropping
+
+        try:
+            return cropping.cut(picture, crop)
+        except ArgumentError as error:
+            raise ArgumentError(f"{name}: {error}") from None
+
     def _maps(self, method: Method) -> dict[str, Any]:
         """The maps, read from their files."""
         found = {}
@@ -134,24 +190,6 @@ class Recipe:
                 raise ArgumentError(f"guidance: method {method.name} takes no image: leave it out")
             found["guidance"] = maps.read_guidance(self.guidance, self.max_pixels)
         return found
-
-    def _check_palette(self, method: Method) -> None:
-        """Raise an `ArgumentError` if indices are to be kept and this recipe computes with their values."""
-        if PaletteUse.named("palette", self.palette) == PaletteUse.EXPAND:
-            return
-        if not method.copies:
-            able = either(one.name for one in METHODS.values() if one.copies)
-            raise ArgumentError(f"palette: {method.name} cannot average indices: use {able}, or expand")
-        colours = {
-            "linear": self.linear,
-            "to-srgb": self.to_srgb,
-            "transparency": self.transparency == Transparency.DROP,
-            "depth": self.depth == Depth.SIXTEEN,
-        }
-        if wrong := [option for option, used in colours.items() if used]:
-            raise ArgumentError(
-                f"{wrong[0]}: cannot be used with palette keep: omit it, or use palette expand"
-            )
 
     def check_format(self, format_: Format) -> None:
         """Raise an `ArgumentError` if the format cannot store any output of this recipe."""
@@ -211,10 +249,14 @@ class Recipe:
         """Width and height of a picture; if square pixels are wanted, what is left when its pixels are."""
         return square(picture.size, picture.resolution) if self.square_pixels else picture.size
 
-    def size_of(self, picture: Picture, name: str) -> Size:
-        """Width and height of the output for a picture, or an `ArgumentError`."""
+    def used_size(self, picture: Picture) -> Sides:
+        """Width and height of what is downscaled: a part of the picture, or all of it with square pixels."""
+        return self.square_size(picture) if self.square_pixels else self.part_size(picture.size)
+
+    def size_of(self, size: Sides, name: str) -> Size:
+        """Width and height of the output for a picture, or a part, of a size, or an `ArgumentError`."""
         try:
-            return self.size.of(self.square_size(picture))
+            return self.size.of(size)
         except ArgumentError as error:
             raise type(error)(f"{name}: {error}") from None
 
@@ -230,12 +272,16 @@ class Recipe:
         """Downscale a picture; the result has the metadata to write."""
         return self.rendered(picture, size, name)[0]
 
-    def rendered(self, picture: Picture, size: Size, name: str) -> tuple[Picture, Recipe]:
-        """`apply`, and the recipe with the numbers that "auto" stood for."""
+    def rendered(
+        self, picture: Picture, size: Size, name: str, part: Crop | None = None
+    ) -> tuple[Picture, Recipe]:
+        """`apply` to a part, and the recipe with the numbers that "auto" stood for."""
         try:
             span = self._range_of(picture)
             options = {option: getattr(self, option) for option in _RENDERING}
-            wide, given = picture, dict(self.maps)
+            wide, given = picture, self._maps_of(picture)
+            if part is not None:
+                options["crop"] = part
             if span is not None:
                 wide, options["value_range"] = with_colours(picture, span.intensities), (0, 1)
                 if "guidance" in given and given["guidance"].dtype.kind == "f":
@@ -251,6 +297,15 @@ class Recipe:
         settled = replace(self, parameters={**self.parameters, **found}) if found else self
         result = replace(result, pixels=narrowed(result.pixels, self.depth))
         return settled._described(result, picture, name), settled
+
+    def _maps_of(self, picture: Picture) -> dict[str, Any]:
+        """The maps, that of importance cropped like the picture."""
+        found, crop = dict(self.maps), self.rectangle()
+        if crop is not None and "importance" in found:
+            width, height = picture.uncropped or picture.size
+            if found["importance"].shape[:2] == (height, width):
+                found["importance"] = found["importance"][crop.outer]
+        return found
 
     def unscaled(self, picture: Picture, name: str) -> Picture:
         """The picture in its own size with all other changes; its metadata names no method."""
@@ -276,7 +331,9 @@ class Recipe:
     def keeps_everything(self) -> bool:
         """Whether `unscaled` changes nothing, so that the bytes of the file can be copied."""
         unchanged = self.metadata == "keep" and self.depth == "keep" and self.frame is None
-        return unchanged and not self.to_srgb and self.transparency != "drop"
+        unchanged = unchanged and self.crop is None
+        encoded_anew = {"target_size", "colors"} & self.encoding.keys()
+        return unchanged and not (encoded_anew or self.to_srgb or self.transparency == "drop")
 
     def intensities(self, picture: Picture) -> Picture:
         """The picture with the values of `value_range`, if it has floats, mapped to [0, 1]."""
@@ -311,6 +368,8 @@ class Recipe:
         """Version, method and options for the Software tag of the output."""
         words = [f"{name}={shown(value)}" for name, value in self.told.items() if value is not None]
         words += [name for name, used in (("linear", self.linear), ("to-srgb", self.to_srgb)) if used]
+        if (crop := self.rectangle()) is not None:
+            words.append(f"crop={crop}")
         if self.value_range is not None:
             words.append("value-range={:g},{:g}".format(*self.value_range))
         if self.transparency != "premultiply":

@@ -183,7 +183,7 @@ def _guidance_for(picture: Picture, apart: bool, options: Mapping[str, Any]) -> 
     opacity = guidance[..., -1:] if has_alpha else None
     if opacity is None:
         own = picture.pixels[..., -1:] / np.float32(full_scale(picture.pixels.dtype))
-        opacity = downscale(own, size=options["size"], method="box")
+        opacity = downscale(own, size=options["size"], method="box", crop=options.get("crop"))
     channels = picture.pixels.shape[2] - 1
     if colours.shape[2] == 1:
         colours = colours.repeat(channels, axis=2)
@@ -198,6 +198,6 @@ def _found(pixels: NDArray[Any], linear: bool | Transfer, options: Mapping[str, 
     """What "auto" stands for among the options of `downscale`."""
     from dpid_cli.downscaling.api import automatic
 
-    others = {"threads", "device", "importance"} | _maps_of_windows(options)
+    others = {"threads", "device", "importance", "crop"} | _maps_of_windows(options)
     kept = {name: value for name, value in options.items() if name not in others}
     return automatic(pixels, linear=linear, **kept)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,7 @@ def downscale(
     linear: bool | Transfer = False,
     value_range: tuple[float, float] | None = None,
     importance: ArrayLike | None = None,
+    crop: tuple[float, float, float, float] | None = None,
     threads: int | None = None,
     device: str = "cpu",
     stream: Any = None,
@@ -125,6 +127,9 @@ def downscale(
     importance : (H, W) array_like, optional
         How much each pixel counts, 0 or more, for ``dpid``, ``dpp`` and ``box``: its coverage is multiplied
         by it. Only ratios matter. A window without any importance becomes its guidance, from plain means.
+    crop : (float, float, float, float), optional
+        Use only this part: left, top, width, height. ``dpid``, ``dpp``, ``box``, ``max`` and ``min`` take
+        fractions: pixels at the edges count by the part inside.
     threads : int, optional
         Most threads to use, by default one for each available CPU; small images need one. The result does
         not depend on it.
@@ -182,6 +187,8 @@ def downscale(
     >>> int(dpid_cli.downscale(night, scale=8, lambda_=1).max())
     204
     """
+    if crop is not None:
+        return downscale(**import_module("dpid_cli.downscaling.cropping").applied(locals(), automatic))
     arguments = {name: value for name, value in locals().items() if name in PARAMETERS}
     check_source(image)
     count = devices.thread_count(threads)
@@ -305,8 +312,7 @@ def automatic(
     scale, size, method, linear, value_range
         As in `downscale`; parts of the image are downscaled in order to find lambda.
     **parameters
-        Those of the method, by Python name. The other arguments of `downscale` change nothing: maps do not
-        count.
+        Those of the method, by Python name. Other arguments of `downscale`, such as maps, change nothing.
 
     Returns
     -------

@@ -15,7 +15,7 @@ class Choice(StrEnum):
     Examples
     --------
     >>> Fit.words()
-    ('inside', 'cover', 'exact')
+    ('inside', 'cover', 'exact', 'fill')
     >>> Fit.named("fit", "cover")
     <Fit.COVER: 'cover'>
     """
@@ -105,7 +105,15 @@ class LinearLight(Choice):
 class Fit(Choice):
     """How an output fits a requested width and height."""
 
-    INSIDE, COVER, EXACT = "inside", "cover", "exact"
+    INSIDE, COVER, EXACT, FILL = "inside", "cover", "exact", "fill"
+
+
+class Gravity(Choice):
+    """Which part of an image fills a size; ``detail`` is where ``dpid`` differs most from ``box``."""
+
+    CENTRE, DETAIL = "centre", "detail"
+    NORTH, EAST, SOUTH, WEST = "north", "east", "south", "west"
+    NORTHEAST, SOUTHEAST, SOUTHWEST, NORTHWEST = "northeast", "southeast", "southwest", "northwest"
 
 
 class Device(Choice):

@@ -5,12 +5,25 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from numbers import Integral
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from dpid_cli.downscaling.choices import Fit
 from dpid_cli.errors import ArgumentError, SizeError
 
+if TYPE_CHECKING:
+    from fractions import Fraction
+
 Size = tuple[int, int]
+Sides = tuple["int | Fraction", "int | Fraction"]  # of parts of images
+
+
+def shown(size: Sides) -> str:
+    """A size for messages; that of a part of an image may have fractions.
+
+    >>> shown((640, 427))
+    '640x427'
+    """
+    return "x".join(f"{float(side):.10g}" for side in size)
 
 
 def positive(name: str, value: object) -> float:
@@ -44,7 +57,7 @@ def half_up(value: float) -> int:
     return max(1, math.floor(value + 0.5))
 
 
-def by_scale(source: Size, scale: object) -> Size:
+def by_scale(source: Sides, scale: object) -> Size:
     """Divide both sides by `scale`.
 
     >>> by_scale((640, 427), 2)
@@ -59,7 +72,7 @@ def by_scale(source: Size, scale: object) -> Size:
     return half_up(source[0] / factor + 1e-9), half_up(source[1] / factor + 1e-9)
 
 
-def by_percent(source: Size, percent: object) -> Size:
+def by_percent(source: Sides, percent: object) -> Size:
     """Resize both sides to `percent` %."""
     share = positive("percent", percent)
     if share > 100:
@@ -67,20 +80,20 @@ def by_percent(source: Size, percent: object) -> Size:
     return half_up(source[0] * share / 100), half_up(source[1] * share / 100)
 
 
-def by_side(source: Size, name: str, value: object, side: int) -> Size:
+def by_side(source: Sides, name: str, value: object, side: int) -> Size:
     """Resize one side (0 the width, 1 the height) to `value`, and the other to keep the aspect ratio."""
     length = pixels(name, value)
     if length > source[side]:
         raise SizeError(
-            f"{name}: {length} would enlarge the image, which is {source[0]}x{source[1]}: "
-            f"use at most {source[side]}"
+            f"{name}: {length} would enlarge the image, which is {shown(source)}: "
+            f"use at most {math.floor(source[side])}"
         )
     # Integers round half up without the error of a float ratio.
     other = max(1, (2 * source[1 - side] * length + source[side]) // (2 * source[side]))
     return (length, other) if side == 0 else (other, length)
 
 
-def by_size(source: Size, size: object) -> Size:
+def by_size(source: Sides, size: object) -> Size:
     """Check that `size` is a (width, height) no larger than `source`."""
     try:
         width, height = cast(tuple[object, object], size)
@@ -90,7 +103,7 @@ def by_size(source: Size, size: object) -> Size:
     if target[0] > source[0] or target[1] > source[1]:
         raise SizeError(
             f"size: {target[0]}x{target[1]} would enlarge the image, which is "
-            f"{source[0]}x{source[1]}: use at most its own size"
+            f"{shown(source)}: use at most its own size"
         )
     return target
 
@@ -105,14 +118,14 @@ def square(source: Size, resolution: tuple[float, float] | None) -> Size:
     return half_up(source[0] * min(1, down / across)), half_up(source[1] * min(1, across / down))
 
 
-def requested(source: Size, scale: object, size: object) -> Size:
+def requested(source: Sides, scale: object, size: object) -> Size:
     """Apply whichever of `scale` and `size` is not None; exactly one must be given."""
     if (scale is None) == (size is None):
         raise ArgumentError("size: give either scale or size, not both or neither")
     return by_size(source, size) if scale is None else by_scale(source, scale)
 
 
-def by_box(source: Size, size: Size, fit: str) -> Size:
+def by_box(source: Sides, size: Size, fit: str) -> Size:
     """Keep the aspect ratio: the largest size inside `size`, or the smallest that covers it."""
     by_width = (source[0] * size[1] >= source[1] * size[0]) == (fit == Fit.INSIDE)
     return by_side(source, "size", size[0], 0) if by_width else by_side(source, "size", size[1], 1)
@@ -157,7 +170,7 @@ class SizeRequest:
             case side:
                 pixels(self.name or side, self.value)
 
-    def of(self, source: Size) -> Size:
+    def of(self, source: Sides) -> Size:
         """Return width and height of the output for an image of this width and height."""
         match self.kind:
             case "scale":
@@ -170,7 +183,7 @@ class SizeRequest:
                 return by_side(source, self.name or "longest", self.value, int(source[1] > source[0]))
             case "shortest":
                 return by_side(source, "shortest", self.value, int(source[1] < source[0]))
-            case _ if self.fit == Fit.EXACT:
+            case _ if self.fit in (Fit.EXACT, Fit.FILL):
                 return by_size(source, self.value)
             case _:
                 return by_box(source, self.value, self.fit)  # type: ignore[arg-type]

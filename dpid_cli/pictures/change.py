@@ -8,23 +8,26 @@ from fractions import Fraction
 
 @dataclass(frozen=True)
 class Change:
-    """An image that was turned upright, then cropped at the right and the bottom, then scaled.
+    """An image that was turned upright, then cropped, then scaled.
 
     Attributes
     ----------
     upright : (int, int)
         Width and height of the whole image, upright.
     cropped : (int, int)
-        The part that was scaled; its upper left corner is that of the image.
+        The part that was scaled; of both sides, as of `offset`, there may be fractions.
     output : (int, int)
     orientation : int
         How the file stores the image, 1 to 8 as in EXIF.
+    offset : (int, int)
+        Where the part begins, from the left and the top of the upright image.
     """
 
     upright: tuple[int, int]
-    cropped: tuple[int, int]
+    cropped: tuple[int | Fraction, int | Fraction]
     output: tuple[int, int]
     orientation: int = 1
+    offset: tuple[int | Fraction, int | Fraction] = (0, 0)
 
     @property
     def swaps_sides(self) -> bool:
@@ -59,4 +62,8 @@ class Change:
     def placed(self, x: float, y: float) -> tuple[float, float]:
         """A point of the output, outside of 0 to 1 where it was cropped away, for one of the stored image."""
         x, y = self.turned(x, y)
-        return x * self.upright[0] / self.cropped[0], y * self.upright[1] / self.cropped[1]
+        across, down = (
+            (at * length - float(start)) / float(side)
+            for at, length, start, side in zip((x, y), self.upright, self.offset, self.cropped, strict=True)
+        )
+        return across, down

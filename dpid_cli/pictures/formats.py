@@ -6,13 +6,14 @@ It imports neither NumPy nor Pillow, so that the command line can list formats a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import PurePath
-from typing import IO
+from typing import IO, Any
 
 from dpid_cli.errors import ArgumentError
 from dpid_cli.pictures.codecs.avif import Avif
-from dpid_cli.pictures.codecs.base import Codec, EncoderOption
+from dpid_cli.pictures.codecs.base import Codec
+from dpid_cli.pictures.codecs.encoder_options import EncoderOption, normalized
 from dpid_cli.pictures.codecs.gif import Gif
 from dpid_cli.pictures.codecs.heif import Heif
 from dpid_cli.pictures.codecs.jp2 import Jp2
@@ -65,6 +66,24 @@ def titles(test: Callable[[Codec], object]) -> str:
     return " or ".join(codec.title for codec in FORMATS.values() if test(codec))
 
 
+def check_encoding(encoding: Mapping[str, Any]) -> None:
+    """Raise an `ArgumentError` for options of encoders that fit no format."""
+    for name, value in normalized(encoding).items():
+        if (option := ENCODER_OPTIONS.get(name)) is None:
+            raise ArgumentError(f"encoding: {name} is not known: use {', '.join(ENCODER_OPTIONS)}")
+        option.check(value)
+
+
+def fitting_options(format_: Codec, encoding: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of encoders without those that a format lacks; promises stay, so that it refuses them."""
+    own = {option.name for option in format_.encoder_options}
+    return {
+        name: value
+        for name, value in normalized(encoding).items()
+        if name in own or name not in ENCODER_OPTIONS or ENCODER_OPTIONS[name].promise
+    }
+
+
 def option_help(option: EncoderOption) -> str:
     """What an encoder option does, with the formats that take it."""
     *others, last = (codec.title for codec in FORMATS.values() if option in codec.encoder_options)
@@ -72,10 +91,14 @@ def option_help(option: EncoderOption) -> str:
 
 
 def option_default(option: EncoderOption) -> str:
-    """Its default, with the formats of other defaults."""
-    owners: dict[int, list[str]] = {}
+    """Its default, with the formats of other defaults; empty if it is not used by default."""
+    owners: dict[Any, list[str]] = {}
     for codec in FORMATS.values():
         if option in codec.encoder_options:
             owners.setdefault(codec.defaults[option.name], []).append(codec.title)
+    if option.flag or owners.keys() == {None}:
+        return ""
     usual, *others = owners
+    if usual is None:
+        return ", ".join(f"{value} for {', '.join(owners[value])}" for value in others)
     return ", ".join([f"{usual}", *(f"{value} ({', '.join(owners[value])})" for value in others)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from dpid_cli.pictures.change import Change
@@ -80,32 +80,35 @@ class GeoReference:
 
     def _moved(self, tag: int, values: tuple[float, ...], change: Change) -> tuple[float, ...]:
         # Pixels of the input per pixel of the output
-        ratios = [old / new for old, new in zip(change.cropped, change.output, strict=True)]
+        ratios = [float(old / new) for old, new in zip(change.cropped, change.output, strict=True)]
+        starts = [float(start) for start in change.offset]
         half = 0.5 if self._centred else 0.0
         if tag == PIXEL_SCALE:
             return (values[0] * ratios[0], values[1] * ratios[1], *values[2:])
         if tag == TIEPOINTS:
             moved = list(values)
             for axis, ratio in enumerate(ratios):
-                moved[axis::6] = [(value + half) / ratio - half for value in values[axis::6]]
+                moved[axis::6] = [(value + half - starts[axis]) / ratio - half for value in values[axis::6]]
             return tuple(moved)
         if tag == TRANSFORMATION:
-            return tuple(_stretched(values, ratios, half))
+            return tuple(_stretched(values, ratios, starts, half))
         if tag == POLYNOMIALS:  # of centres of pixels
             moved = list(values)
-            for (offset, scale), ratio in zip((_SAMPLE, _LINE), ratios, strict=True):
-                moved[offset] = (values[offset] + 0.5) / ratio - 0.5
+            for (offset, scale), ratio, start in zip((_SAMPLE, _LINE), ratios, starts, strict=True):
+                moved[offset] = (values[offset] + 0.5 - start) / ratio - 0.5
                 moved[scale] = values[scale] / ratio
             return tuple(moved)
         return values
 
 
-def _stretched(matrix: tuple[float, ...], ratios: Iterable[float], half: float) -> list[float]:
+def _stretched(
+    matrix: tuple[float, ...], ratios: Iterable[float], starts: Sequence[float], half: float
+) -> list[float]:
     """A 4 x 4 matrix, row by row, for coordinates of the output instead of the input."""
     result = list(matrix)
     for axis, ratio in enumerate(ratios):
         for row in range(0, 16, 4):
-            result[row + 3] += matrix[row + axis] * half * (ratio - 1)
+            result[row + 3] += matrix[row + axis] * (half * (ratio - 1) + starts[axis])
             result[row + axis] = matrix[row + axis] * ratio
     return result
 

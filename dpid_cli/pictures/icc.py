@@ -214,7 +214,7 @@ def title(profile: bytes) -> str:
 
 def fitting(profile: bytes, mode: str) -> bytes | None:
     """The profile for pixels of a mode: with colours, sRGB instead of its gray, and no other gray profile."""
-    if profile[16:20] != b"GRAY" or not mode.startswith("RGB"):
+    if profile[16:20] != b"GRAY" or not mode.startswith(("RGB", "P")):
         return profile
     return srgb() if profile == srgb_gray() else None
 

@@ -145,7 +145,10 @@ def scaled(before: Picture, after: Picture, *, same_values: bool) -> tuple[Metad
     from dpid_cli.pictures.change import Change
 
     orientation = max(before.orientation, metadata.orientation)  # one of them is 1
-    change = Change(before.uncropped or before.size, before.size, after.size, orientation)
+    left, top, *sides = before.part or (0, 0, *before.size)
+    change = Change(
+        before.uncropped or before.size, (sides[0], sides[1]), after.size, orientation, (left, top)
+    )
     removed: list[str] = []
     if packet:
         from dpid_cli.pictures import xmp

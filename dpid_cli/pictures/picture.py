@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from dpid_cli.pictures.cicp import Cicp
     from dpid_cli.pictures.georeference import GeoReference
 
@@ -99,7 +101,10 @@ class Picture:
     orientation : int
         How the file stores it, 1 to 8 as in EXIF.
     uncropped : (int, int) or None
-        Width and height of the upright image, if it was cropped at the right or the bottom.
+        Width and height of the upright image, if it was cropped.
+    part : tuple of four numbers or None
+        Left, top, width and height of what is left of it, if it was cropped elsewhere than at the right and
+        the bottom. `pixels` has the whole pixels that it touches.
     pages : int
         How many pages of its file are read.
     palette : Palette or None
@@ -119,6 +124,7 @@ class Picture:
     duration: float | None = None
     orientation: int = 1
     uncropped: tuple[int, int] | None = None
+    part: tuple[int | Fraction, ...] | None = None
     pages: int = 1
     palette: Palette | None = None
     cicp: Cicp | None = None

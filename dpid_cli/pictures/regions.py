@@ -116,7 +116,7 @@ def _structure(document: Document, element: Element, change: Change) -> list[str
             document.remove(element)
             return ["regions of an image of another shape"]
         # Some programs count from the corner that is shown at the upper left.
-        change = Change(change.upright, change.cropped, change.output)
+        change = Change(change.upright, change.cropped, change.output, offset=change.offset)
     removed = []
     for region in _regions(nodes):
         parts = fields(region)
@@ -166,9 +166,9 @@ def _area(
         _write(document, nodes, extent, frame.written([right - left, bottom - top]))
     if diameter := _numbers(nodes, [space + "d"]):
         # A share of the shorter side
-        factor = min(change.upright) / min(change.cropped)
+        factor = min(change.upright) / float(min(change.cropped))
         if frame != _Frame():
-            factor = frame.after[0] / change.cropped[0] * max(change.stored) / max(frame.before)
+            factor = frame.after[0] / float(change.cropped[0]) * max(change.stored) / max(frame.before)
         _write(document, nodes, [space + "d"], [diameter[0] * factor])
     return True
 
@@ -212,7 +212,7 @@ def _iptc_region(document: Document, item: Element, change: Change) -> list[str]
     elif place is not None:
         _move_point(document, nodes, corner, frame, change)
     if radius := _numbers(nodes, [_IPTC + "rbRx"]):  # a share of the width
-        factor = change.stored[0] / change.cropped[0]
+        factor = change.stored[0] / float(change.cropped[0])
         (across,) = frame.read(radius)
         _write(document, nodes, [_IPTC + "rbRx"], frame.written([across * factor]))
     return []

@@ -88,7 +88,8 @@ def _scaled_lines(description: bytes, change: Change, pages: int, same_values: b
             origin = number(value.decode("latin-1").strip())
             if origin is None:
                 return b""
-            value = decimal(origin * change.scale[_ORIGINS.index(key)]).encode()
+            axis = _ORIGINS.index(key)
+            value = decimal((origin - change.offset[axis]) * change.scale[axis]).encode()
         if same_values or key not in _RANGE:
             result.append(key + mark + value)
     return b"\n".join(result)

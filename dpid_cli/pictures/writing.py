@@ -38,7 +38,11 @@ def write(picture: Picture, stream: IO[bytes], format_: Codec, name: str) -> Non
 def _write(picture: Picture, stream: IO[bytes], format_: Codec, name: str, extra: Mapping[str, Any]) -> None:
     picture, mode = _storable(picture, format_, name)
     picture = _with_storable_profile(picture, mode, format_, name)
-    options = {**format_.options, **extra}
+    if mode in INDICES and picture.palette is None:
+        from dpid_cli.pictures.quantizing import with_palette
+
+        picture = with_palette(picture, format_.options["colors"])
+    options = {**format_.keywords(), **extra}
     if picture.cicp and format_.cicp:
         options["cicp"] = picture.cicp
     if format_.depths != Codec.depths and picture.pixels.dtype == np.uint16:
@@ -131,7 +135,7 @@ def _storable(picture: Picture, format_: Codec, name: str) -> tuple[Picture, str
         )
     mode = _mode_in(picture, format_, name)
     with _refusals(name):
-        format_.check_options(mode)
+        mode = format_.mode_with_options(mode)
         if picture.palette is not None:
             format_.check_palette(picture.palette)
     return picture, mode
@@ -167,13 +171,17 @@ def check_sequence(sequence: PictureSequence, format_: Codec, name: str) -> None
     )
 
 
-def write_sequence(sequence: PictureSequence, stream: IO[bytes], format_: Codec, name: str) -> None:
+def write_sequence(sequence: PictureSequence, stream: IO[bytes], format_: Codec, name: str) -> Codec:
     """Encode all images of a sequence, which the format must be able to store.
 
     Pages are written one by one. The frames of an animation get one mode, and the metadata of the first.
 
+    Returns the format with the options that were used: with ``target_size``, the quality is searched.
+
     Raises a `FileError` as `write` does for each.
     """
+    if format_.options.get("target_size") is not None:
+        return _write_in_size(sequence, stream, format_, name)
     if sequence.kind == "still":
         write(next(sequence.pictures), stream, format_, name)
     elif sequence.kind == "pages":
@@ -183,6 +191,32 @@ def write_sequence(sequence: PictureSequence, stream: IO[bytes], format_: Codec,
         if any(frame.pixels.dtype != np.uint8 for frame in frames):
             raise FileError(f"{name}: animations are written with 8 bits only: use --depth 8, or --frame N")
         _write_animation(_in_one_mode(frames), sequence.plays, stream, format_, name)
+    return format_
+
+
+def _write_in_size(sequence: PictureSequence, stream: IO[bytes], format_: Codec, name: str) -> Codec:
+    """Encode with the best quality for a file as large as ``target_size``."""
+    from dpid_cli.pictures import target_size
+
+    pictures = list(sequence.pictures)
+    warnings: list[str] = []
+    with _refusals(name):
+        for picture in pictures:
+            format_.mode_with_options(picture.mode)
+
+    def encode(other: Codec) -> bytes:
+        buffer = io.BytesIO()
+        plain = replace(other, options={**other.options, "target_size": None})
+        with collected() as notes:
+            write_sequence(replace(sequence, pictures=iter(pictures)), buffer, plain, name)
+        warnings[:] = notes
+        return buffer.getvalue()
+
+    best = target_size.found(format_, encode, name)
+    for note in warnings:
+        warn(note)
+    stream.write(best.data)
+    return best.format
 
 
 def _encoded_pages(pictures: Iterator[Picture], format_: Codec, name: str) -> Iterator[bytes]:

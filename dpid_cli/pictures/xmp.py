@@ -166,15 +166,16 @@ def _scale_panorama(found: _Packet, change: Change) -> None:
         output, stated = change.output[axis], found.number(own)
         factor = float(change.scale[axis])
         if stated:  # which another program may not have changed
-            factor = output * change.upright[axis] / (stated * change.cropped[axis])
+            factor = output * change.upright[axis] / (stated * float(change.cropped[axis]))
         full = found.number(_PANORAMA + f"FullPano{side}Pixels")
         full = None if full is None else max(round(full * factor), output)
         first = found.number(_PANORAMA + f"CroppedArea{start}Pixels")
-        first = None if first is None else max(round(first * factor), 0)
+        moved = float(change.offset[axis] * change.scale[axis])
+        first = None if first is None else max(round(first * factor + moved), 0)
         if full is not None and first is not None:
             first = min(first, full - output)
         inner = found.number(_PANORAMA + f"LargestValidInteriorRect{start}")
-        inner = None if inner is None else min(max(round(inner * factor), 0), output)
+        inner = None if inner is None else min(max(round(inner * factor - moved), 0), output)
         length = found.number(_PANORAMA + f"LargestValidInteriorRect{side}")
         length = None if length is None else max(round(length * factor), 0)
         if length is not None:

@@ -73,7 +73,7 @@ def by_dpid(case: Case, level: int) -> bytes:
     stream = io.BytesIO()
     alpha = case.pixels.ndim == 3 and case.pixels.shape[2] in (2, 4)
     picture = Picture(case.pixels, alpha, None, palette=case.palette)
-    write(picture, stream, PNG.tuned({"compress_level": level}), "image")
+    write(picture, stream, PNG.tuned({"effort": level}), "image")
     return stream.getvalue()
 
 
@@ -91,7 +91,7 @@ def by_pillow(case: Case, level: int) -> bytes:
 
 def encoding(plan: Plan) -> Section:
     """Every kind of image at the default level; all of them at some other levels."""
-    chosen, default = cases(), PNG.options["compress_level"]
+    chosen, default = cases(), PNG.options["effort"]
     rows, facts = _compared(chosen, default, plan.rounds(9))
     header = ["image", "dpid ms", "Pillow ms", "times faster", "dpid kB", "Pillow kB", "ratio of sizes"]
     totals = [[f"level {default}, all", *rows.pop()[1:]]]

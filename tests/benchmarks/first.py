@@ -69,7 +69,7 @@ class Workshop:
                 *("-o", page, "--overwrite"),
             ],
             "learn, 2 crops, 3 iterations": [
-                *(DPID, "learn", self.rgb, f"{inputs}/1.jpg", "-s", "4", "--crops", "2"),
+                *(DPID, "learn", self.rgb, f"{inputs}/1.jpg", "-s", "4", "--patches", "2"),
                 *("--iterations", "3", "-o", filter_, "--overwrite"),
             ],
         }

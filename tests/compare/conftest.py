@@ -38,7 +38,7 @@ def written(tmp_path_factory, source) -> Path:
 
     folder = tmp_path_factory.mktemp("page")
     Image.fromarray(source).save(folder / "photo.png")
-    words = ("-m", "box", "-m", "dpid", "-m", "max", "--sweep", "lambda=0:1:0.5", "--crop", "40,40,80,80")
+    words = ("-m", "box", "-m", "dpid", "-m", "max", "--sweep", "lambda=0:1:0.5", "--closeup", "40,40,80,80")
     target = folder / "page.html"
     done = CliRunner().invoke(
         main, ["compare", str(folder / "photo.png"), "-s", str(SCALE), *words, "-o", str(target)]

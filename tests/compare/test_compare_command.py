@@ -76,7 +76,7 @@ def test_the_size_of_what_was_written(dpid, photo, noise):
 def test_large_outputs_are_named(dpid, folder):
     noise = np.random.default_rng(0).integers(0, 256, (2700, 2700, 3), np.uint8)
     Image.fromarray(noise).save("large.png", compress_level=0)
-    words = ("compare", "large.png", "-s", "1", "-m", "nearest", "--crops", "0", "-o", "a.png")
+    words = ("compare", "large.png", "-s", "1", "-m", "nearest", "--closeups", "0", "-o", "a.png")
     result = dpid(*words)
     assert Path("a.png").stat().st_size > 20_000_000
     assert re.fullmatch(r"a.png: 2\d\.\d MB, much for mail and browsers: .*\n", result.stderr)
@@ -84,7 +84,7 @@ def test_large_outputs_are_named(dpid, folder):
 
 
 def test_json(dpid, photo):
-    words = ("-m", "dpid:lambda=0.5", "-m", "box", "--crop", "0,0,8,8", "--json", "-o", "a.html")
+    words = ("-m", "dpid:lambda=0.5", "-m", "box", "--closeup", "0,0,8,8", "--json", "-o", "a.html")
     result = dpid("compare", "photo.png", "-s", "4", *words)
     told = json.loads(result.stdout)
     assert (told["input"], told["output"]) == ("photo.png", "a.html")
@@ -106,7 +106,7 @@ def test_numbers_of_places_in_json(dpid, folder):
     noise = np.random.default_rng(5).integers(0, 256, (160, 160), np.uint8)
     noise[:80, :80] = 100 + noise[:80, :80] // 8
     Image.fromarray(noise).save("photo.png")
-    words = ("-m", "dpid", "--crop", "0,0,80,80", "--crop", "80,80,80,80", "--json")
+    words = ("-m", "dpid", "--closeup", "0,0,80,80", "--closeup", "80,80,80,80", "--json")
     (result,) = json.loads(dpid("compare", "photo.png", "-s", "4", *words).stdout)["results"]
     quiet, loud = result["places"]
     assert quiet.keys() == loud.keys() == {"detail_kept", "noise_added", "likeness"}
@@ -228,9 +228,9 @@ def test_standard_input(photo):
         ("photo.png -s 4 -m dpid:guidance=none -o a.png", "guidance: 'none' is not known"),
         ("photo.png -s 4 --sweep power=1,2 -o a.png", "applies to no method"),
         ("photo.png -s 4 --sweep lambda=-1:1:1 -o a.png", "lambda must be"),
-        ("photo.png -s 4 --crop 1,2,3 -o a.png", "is not X,Y,W,H"),
-        ("photo.png -s 4 --crop 55,0,10,10 -o a.png", "exceeds the image, which has 60x40 pixels"),
-        ("photo.png -s 4 --crop 0,0,9,9 --crops 3 -o a.png", "leave one out"),
+        ("photo.png -s 4 --closeup 1,2,3 -o a.png", "is not X,Y,W,H"),
+        ("photo.png -s 4 --closeup 55,0,10,10 -o a.png", "exceeds the image, which has 60x40 pixels"),
+        ("photo.png -s 4 --closeup 0,0,9,9 --closeups 3 -o a.png", "leave one out"),
         ("photo.png -s 4 --no-metrics", "nothing to do"),
         ("photo.png -s 4 --no-timing -o a.png", "--no-timing needs metrics"),
         ("photo.png -s 4 --columns 3 -o a.html", "--columns needs a sheet"),
@@ -240,7 +240,7 @@ def test_standard_input(photo):
         ("photo.png -s 4 --ground white -o a.html", "--ground needs a sheet"),
         ("photo.png -s 4 --plot", "--plot needs a sheet"),
         ("photo.png -s 4 --plot --columns 3 -o a.png", "--columns does nothing with --plot"),
-        ("photo.png -s 4 --plot --crop 0,0,8,8 -o a.png", "--crop does nothing with --plot"),
+        ("photo.png -s 4 --plot --closeup 0,0,8,8 -o a.png", "--closeup does nothing with --plot"),
         ("photo.png -s 4 --plot --sweep lambda=0,1 --sweep alpha=0,1 -o a.png", "--plot shows one sweep"),
         ("photo.png -s 4 --width 252pt", "--width with a unit needs a sheet"),
         ("photo.png -s 4 --width 252pt -o a.html", "--width with a unit needs a sheet"),
@@ -254,9 +254,9 @@ def test_standard_input(photo):
         ("photo.png -s 4 --font STIXGeneral -o a.tex", "has the font of its document"),
         ("photo.png -s 4 --style inset --sweep lambda=0,1 --sweep alpha=0,1 -m dpp -o a.png", "leave one"),
         ("photo.png -s 4 --style inlay -o a.png", "--style"),
-        ("photo.png -s 4 --style inset --crops 0 -o a.png", "--style inset needs an enlarged part"),
-        ("photo.png -s 1 --crops 0 --zoom 64 --columns 5 -o a.webp", "too many for a webp file"),
-        ("photo.png -s 4 --crops 3", "--crop needs a figure"),
+        ("photo.png -s 4 --style inset --closeups 0 -o a.png", "--style inset needs an enlarged part"),
+        ("photo.png -s 1 --closeups 0 --zoom 64 --columns 5 -o a.webp", "too many for a webp file"),
+        ("photo.png -s 4 --closeups 3", "--closeup needs a figure"),
         ("photo.png -s 4 --no-metrics --csv a.csv -o a.html", "there are no numbers"),
         ("photo.png -s 0.5 -o a.png", "would enlarge the image"),
         ("photo.png -s 4 --zoom 0 -o a.png", "--zoom"),

@@ -94,7 +94,7 @@ def test_widths_of_pixels_are_exact(dpid, large):
 
 
 def test_figures_of_paper_width_have_many_pixels(dpid, large):
-    words = ("-m", "dpid", "--crop", "40,80,80,64")
+    words = ("-m", "dpid", "--closeup", "40,80,80,64")
     assert dpid(*HERE, *words, "--width", "252pt", "-o", "a.png").exit_code == 0
     with Image.open("a.png") as sheet:
         assert sheet.width / 3.5 == pytest.approx(sheet.info["dpi"][0], rel=1e-3)
@@ -121,7 +121,7 @@ def test_fonts(dpid, large):
 
 
 def test_insets_show_the_whole_output_and_connect(dpid, large):
-    words = ("-m", "dpid", "--style", "inset", "--crop", "40,80,80,64")
+    words = ("-m", "dpid", "--style", "inset", "--closeup", "40,80,80,64")
     assert (
         dpid(*HERE, *words, "-o", "a.png").exit_code == 0
         and dpid(*HERE, *words, "-o", "a.svg").exit_code == 0
@@ -151,7 +151,18 @@ def test_insets_show_the_whole_output_and_connect(dpid, large):
 def test_insets_of_a_large_output(dpid, folder):
     source = np.random.default_rng(3).integers(0, 256, (900, 1400, 3), np.uint8)
     Image.fromarray(source).save("photo.png")
-    words = ("compare", "photo.png", "-s", "1.4", "-m", "box", "--style", "inset", "--crop", "140,70,56,56")
+    words = (
+        "compare",
+        "photo.png",
+        "-s",
+        "1.4",
+        "-m",
+        "box",
+        "--style",
+        "inset",
+        "--closeup",
+        "140,70,56,56",
+    )
     assert dpid(*words, "-o", "a.png").exit_code == 0
     output = dpid_cli.downscale(source, scale=1.4, method="box")
     assert zoom_of(pixels("a.png")[..., :3], output[50:90, 100:140]) > 1
@@ -220,7 +231,7 @@ def tex_of(dpid, *words: str) -> str:
 
 
 def test_latex_files(dpid, large):
-    tex = tex_of(dpid, "-m", "box", "-m", "dpid:lambda=0.5", "-m", "dpp", "--crop", "40,80,80,64")
+    tex = tex_of(dpid, "-m", "box", "-m", "dpid:lambda=0.5", "-m", "dpp", "--closeup", "40,80,80,64")
     names = re.findall(r"\\includegraphics\[[^]]*\]\{([^}]*)\}", tex)
     assert listing(Path()).keys() == {"photo.png", "figure.tex", "figure.bib", *names}
     crop = dpid_cli.downscale(large, scale=4, lambda_=0.5)[20:36, 10:30]
@@ -271,7 +282,7 @@ def test_latex_replaces_nothing_unasked(dpid, large):
 @pytest.mark.parametrize(
     "words",
     [
-        ["--style", "inset", "--crops", "2"],
+        ["--style", "inset", "--closeups", "2"],
         ["--metrics", "--no-timing", "--title", '50 % of {a_b} \\input{x} #1 $x^2$ ~ & <é> "漢"'],
         ["--plot"],
         ["-m", "dpp", "--sweep", "lambda=0,1", "--sweep", "alpha=0,0.1", "--theme", "dark"],
@@ -295,7 +306,7 @@ def test_latex_compiles(dpid, large, words):
     reason="pdflatex (texlive-latex-base) or pdftoppm (poppler-utils) is not installed",
 )
 def test_latex_shows_every_pixel(dpid, large):
-    tex = tex_of(dpid, "-m", "dpid", "--crop", "40,80,80,64")
+    tex = tex_of(dpid, "-m", "dpid", "--closeup", "40,80,80,64")
     subprocess.run(["pdflatex", "-interaction=nonstopmode", "figure.tex"], capture_output=True, check=True)
     command = ["pdftoppm", "-r", "300", "-png", "-singlefile", "figure.pdf", "page"]
     subprocess.run(command, check=True)

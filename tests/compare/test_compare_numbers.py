@@ -159,7 +159,7 @@ def test_crops():
     assert in_output(Region(0, 0, 100, 100), (100, 100), (7, 9)) == Region(0, 0, 7, 9)
     assert Region(1, 2, 5, 10).on((25, 25), (100, 100)) == Region(4, 8, 20, 40)
     for word in ("1,2,3", "a,b,c,d", "0,0,0,5", "-1,0,4,4", "1.5,0,4,4"):
-        with pytest.raises(dpid_cli.DpidError, match="--crop"):
+        with pytest.raises(dpid_cli.DpidError, match="--closeup"):
             crop_of(word)
     with pytest.raises(dpid_cli.DpidError, match="exceeds the image, which has 100x100 pixels"):
         in_output(Region(90, 0, 101, 5), (100, 100), (25, 25))

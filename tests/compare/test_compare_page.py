@@ -37,7 +37,7 @@ def test_box_against_dpid_at_a_place_comes_first(page, results):
 
 def test_places_at_the_border_leave_no_gap(opened, paged):
     image = np.random.default_rng(2).integers(0, 256, (400, 800, 3), np.uint8)
-    page = opened(paged(image, "-s 2 -m box -m max --no-metrics --crop 0,0,40,40 --crop 760,360,40,40"))
+    page = opened(paged(image, "-s 2 -m box -m max --no-metrics --closeup 0,0,40,40 --closeup 760,360,40,40"))
     for letter, corner in (("A", (0, 0)), ("B", (400, 200))):
         page.click(f"#regions button >> text={letter}")
         left, top, right, bottom = page.evaluate("View.visible()")
@@ -296,7 +296,7 @@ def test_svg_is_drawn_pixel_for_pixel(browser, written, results):
     from dpid_cli.cli import main
 
     target = written.with_name("sheet.svg")
-    words = ["compare", str(written.with_name("photo.png")), "-s", str(SCALE), "-m", "max", "--crops", "0"]
+    words = ["compare", str(written.with_name("photo.png")), "-s", str(SCALE), "-m", "max", "--closeups", "0"]
     assert CliRunner().invoke(main, [*words, "-o", str(target)]).exit_code == 0
     page = browser.new_page(viewport={"width": 1000, "height": 600})
     page.goto(target.as_uri())

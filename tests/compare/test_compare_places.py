@@ -34,7 +34,7 @@ def first_place(dpid, *words: str) -> dict:
         "-s",
         str(SCALE),
         *words,
-        "--crops",
+        "--closeups",
         "1",
         "--no-metrics",
         "--json",

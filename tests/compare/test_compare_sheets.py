@@ -62,7 +62,7 @@ def draw(dpid, name: str, *words: str) -> None:
         "-s",
         str(SCALE),
         *chosen,
-        "--crop",
+        "--closeup",
         crop,
         "--zoom",
         str(ZOOM),
@@ -163,7 +163,8 @@ def test_other_kinds_of_pixels(dpid, folder, noise, mode, expected):
     image = Image.fromarray(source) if mode == "I;16" else Image.fromarray(source).convert(mode)
     image.save("photo.png")
     assert (
-        dpid("compare", "photo.png", "-s", "4", "-m", "max", "--crops", "0", "-o", "sheet.png").exit_code == 0
+        dpid("compare", "photo.png", "-s", "4", "-m", "max", "--closeups", "0", "-o", "sheet.png").exit_code
+        == 0
     )
     result = expected(dpid_cli.downscale(np.array(image), scale=4, method="max"))
     assert places(pixels("sheet.png")[..., :3], enlarged(result, 16))
@@ -173,7 +174,8 @@ def test_transparency_shows_a_checkerboard(dpid, folder, noise):
     glass = np.dstack([noise, np.zeros(noise.shape[:2], np.uint8)])
     Image.fromarray(glass).save("glass.png")
     assert (
-        dpid("compare", "glass.png", "-s", "4", "-m", "box", "--crops", "0", "-o", "sheet.png").exit_code == 0
+        dpid("compare", "glass.png", "-s", "4", "-m", "box", "--closeups", "0", "-o", "sheet.png").exit_code
+        == 0
     )
     rows, columns = np.indices((160, 240)) // 9
     board = np.where((rows + columns) % 2, 225, 255).astype(np.uint8)
@@ -386,7 +388,7 @@ def test_frames_lie_around_crops_and_on_the_overview(dpid, folder):
     """Black images on a black sheet would hide black frames, white ones white frames."""
     for level in 0, 255:
         Image.fromarray(np.full((160, 240, 3), level, np.uint8)).save("flat.png")
-        words = ("-s", "4", "-m", "box", "--crop", "80,40,64,64", "--overwrite", "-o", "sheet.png")
+        words = ("-s", "4", "-m", "box", "--closeup", "80,40,64,64", "--overwrite", "-o", "sheet.png")
         assert dpid("compare", "flat.png", *words).exit_code == 0
         sheet = pixels("sheet.png")[..., :3].astype(int)
         coloured = (np.abs(sheet - list(bytes.fromhex(COLOURS[0][1:]))).max(axis=2) == 0).any(axis=0)
@@ -415,7 +417,7 @@ def test_the_input_is_shown_exactly(dpid, folder):
     """With a scale of nearly 4, as of rocket.jpg, its crops were a fifth smaller than those of outputs."""
     pixel = np.random.default_rng(1).integers(0, 256, (427, 640, 3), np.uint8)
     Image.fromarray(pixel).save("photo.png")
-    dpid("compare", "photo.png", "-s", "4", "-m", "box", "--crop", "200,100,120,80", "-o", "sheet.png")
+    dpid("compare", "photo.png", "-s", "4", "-m", "box", "--closeup", "200,100,120,80", "-o", "sheet.png")
     sheet = pixels("sheet.png")[..., :3]
     dpid("downscale", "photo.png", "-s", "4", "-m", "box", "-o", "small.png")
     output = pixels("small.png")[25:45, 50:80]
@@ -429,7 +431,7 @@ def test_the_input_is_shown_exactly(dpid, folder):
 @pytest.mark.parametrize("zoom", [2, 3, 5, 7, 8, 9, 14, 16])
 def test_the_checkerboard_is_no_pixel_grid(dpid, folder, noise, zoom):
     Image.fromarray(np.dstack([noise, np.zeros(noise.shape[:2], np.uint8)])).save("glass.png")
-    words = ("-s", "2", "-m", "box", "--crops", "0", "--zoom", str(zoom), "-o", "sheet.png")
+    words = ("-s", "2", "-m", "box", "--closeups", "0", "--zoom", str(zoom), "-o", "sheet.png")
     assert dpid("compare", "glass.png", *words).exit_code == 0
     sheet = pixels("sheet.png")[..., 0]
     row = next(row for row in sheet if (row == 225).sum() > 20)
@@ -443,7 +445,7 @@ def test_the_checkerboard_is_no_pixel_grid(dpid, folder, noise, zoom):
 def test_grounds(dpid, folder, noise, ground, level):
     alpha = np.random.default_rng(2).integers(0, 256, noise.shape[:2], np.uint8)
     Image.fromarray(np.dstack([noise, alpha])).save("glass.png")
-    words = ("compare", "glass.png", "-s", "1", "-m", "nearest", "--crops", "0", "--zoom", "2")
+    words = ("compare", "glass.png", "-s", "1", "-m", "nearest", "--closeups", "0", "--zoom", "2")
     assert dpid(*words, "--ground", ground, "-o", "sheet.png").exit_code == 0
     part = alpha[..., None] / 255
     expected = np.floor(noise * part + level * (1 - part) + 0.5).astype(np.uint8)

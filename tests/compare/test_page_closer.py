@@ -107,7 +107,7 @@ def test_the_weights_of_a_window(opened, paged):
     """One bright pixel in a dark window has nearly all of DPID's weight."""
     image = np.full((40, 40, 3), 40, np.uint8)
     image[18, 21] = 220
-    page = opened(paged(image, "-s 4 -m dpid -m box --no-metrics --crop 0,0,40,40"))
+    page = opened(paged(image, "-s 4 -m dpid -m box --no-metrics --closeup 0,0,40,40"))
     point_at(page, 5, 4)
     seen = dots(page, 4)
     assert np.unravel_index(seen.argmax(), seen.shape) == (2, 1) and seen.max() > 0.4
@@ -139,7 +139,7 @@ def test_weights_sum_up_to_the_output(opened, paged, source):
 
 def test_the_input_is_shown_exactly_at_the_places(opened, paged):
     large = np.random.default_rng(5).integers(0, 256, (1200, 1500, 3), np.uint8)
-    page = opened(paged(large, "-s 3 -m box --no-metrics --crop 300,600,90,60"))
+    page = opened(paged(large, "-s 3 -m box --no-metrics --closeup 300,600,90,60"))
     choose(page, "input", "input")
     page.evaluate("View.setSplit(0)")
     now = state(page)
@@ -165,7 +165,7 @@ def glass(paged):
     """A page of an image whose left half is transparent."""
     pixels = np.full((40, 80, 4), 255, np.uint8)
     pixels[:, :40, 3] = 0
-    return paged(pixels, "-s 4 -m nearest --no-metrics --crops 0")
+    return paged(pixels, "-s 4 -m nearest --no-metrics --closeups 0")
 
 
 def runs(line: np.ndarray) -> set[int]:
@@ -209,7 +209,7 @@ def test_frames_stand_out_from_any_ground(opened, paged):
     for level in (0, 128, 255):
         image = np.full((80, 80, 3), level, np.uint8)
         image[40, 40] = 255 - level
-        page = opened(paged(image, "-s 2 -m box --no-metrics --crop 20,20,40,40", str(level)))
+        page = opened(paged(image, "-s 2 -m box --no-metrics --closeup 20,20,40,40", str(level)))
         seen = screenshot(page.locator("#overview"))
         colours = {tuple(colour) for colour in seen.reshape(-1, 3)}
         assert {(0, 0, 0), (255, 255, 255)} <= colours

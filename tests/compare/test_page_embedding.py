@@ -120,7 +120,7 @@ def test_a_large_input_is_exact_at_the_places(dpid, folder):
     rng = np.random.default_rng(5)
     large = rng.integers(0, 256, (1200, 1500, 3), np.uint8)
     Image.fromarray(large).save("large.png", compress_level=1)
-    words = ("-s", "3", "-m", "box", "--no-metrics", "--crop", "300,600,90,60", "--crop", "0,0,30,30")
+    words = ("-s", "3", "-m", "box", "--no-metrics", "--closeup", "300,600,90,60", "--closeup", "0,0,30,30")
     assert dpid("compare", "large.png", *words, "-o", "page.html").exit_code == 0
     page = Path("page.html").read_text()
     source = data_of(page)["input"]
@@ -139,7 +139,18 @@ def test_a_large_input_is_exact_at_the_places(dpid, folder):
 def test_previews_are_never_smaller_than_the_output(dpid, folder):
     Image.fromarray(np.zeros((2600, 2600), np.uint8)).save("flat.png")
     for scale, size in (("1.1", 2364), ("4", 2000)):
-        words = ("-s", scale, "-m", "box", "--no-metrics", "--crops", "0", "--overwrite", "-o", "page.html")
+        words = (
+            "-s",
+            scale,
+            "-m",
+            "box",
+            "--no-metrics",
+            "--closeups",
+            "0",
+            "--overwrite",
+            "-o",
+            "page.html",
+        )
         assert dpid("compare", "flat.png", *words).exit_code == 0
         source = data_of(Path("page.html").read_text())["input"]
         with Image.open(io.BytesIO(base64.b64decode(source["preview"].split(",")[1]))) as preview:

@@ -13,7 +13,7 @@ from PIL import Image
 def told(dpid, tmp_path, source):
     """The numbers of a page by variant, and the page's path."""
     Image.fromarray(source).save(tmp_path / "photo.png")
-    words = "-s 4 -m max -m box -m dpid -m nearest --crop 40,40,120,80 --no-timing --json"
+    words = "-s 4 -m max -m box -m dpid -m nearest --closeup 40,40,120,80 --no-timing --json"
     result = dpid("compare", str(tmp_path / "photo.png"), *words.split(), "-o", str(tmp_path / "a.html"))
     assert result.exit_code == 0
     results = json.loads(result.stdout)["results"]
@@ -81,7 +81,7 @@ def test_numbers_of_a_place_are_those_of_the_record(told, opened, dpid, tmp_path
     page = opened(told[1])
     page.click("button[data-table=A]")
     assert not page.is_visible("[data-scope=everywhere]")
-    words = "-s 4 -m max -m box -m dpid -m nearest --crop 40,40,120,80 --json"
+    words = "-s 4 -m max -m box -m dpid -m nearest --closeup 40,40,120,80 --json"
     result = dpid("compare", str(tmp_path / "photo.png"), *words.split())
     wanted = [one["places"][0] for one in json.loads(result.stdout)["results"]]
     for row, one in zip(rows(page, "A")[1:], wanted, strict=True):

@@ -48,10 +48,12 @@ def test_help_tells_formats_and_defaults(dpid):
     assert quality == {"jpeg": 95, "webp": 95, "avif": 90, "heif": 90, "jxl": 95}
     assert option_default(ENCODER_OPTIONS["quality"]) == "95, 90 (AVIF, HEIF)"
     assert "quality of JPEG, WebP, AVIF, HEIF and JPEG XL, " in option_help(ENCODER_OPTIONS["quality"])
-    assert option_default(ENCODER_OPTIONS["compress_level"]) == str(FORMATS["png"].options["compress_level"])
+    assert option_default(ENCODER_OPTIONS["effort"]) == "4, 6 (WebP), 7 (JPEG XL)"
+    assert option_default(ENCODER_OPTIONS["colors"]) == "256 for GIF"
     shown = " ".join(dpid("downscale", "--help").stdout.split())
     for option in ENCODER_OPTIONS.values():
-        assert option_help(option) in shown and f"[default: {option_default(option)}" in shown
+        default = option_default(option)
+        assert option_help(option) + (f" [default: {default}" if default else "") in shown
 
 
 def test_every_declared_option_has_a_default():
@@ -59,7 +61,8 @@ def test_every_declared_option_has_a_default():
         declared = {option.name for option in format_.encoder_options}
         assert declared == ENCODER_OPTIONS.keys() & format_.options.keys()
         for option in format_.encoder_options:
-            assert option.lowest <= format_.options[option.name] <= option.highest
+            if format_.options[option.name] is not None:
+                option.check(format_.options[option.name])
 
 
 @pytest.mark.parametrize(
@@ -76,6 +79,33 @@ def test_every_declared_option_has_a_default():
         "--quality 101 -o out.jpg",
         "--compress-level -1",
         "--compress-level 10",
+        "-o out.jpg --effort 5",
+        "-o out.tif --effort 5",
+        "-o out.webp --effort 10",
+        "-o out.jpg --lossless",
+        "-o out.heic --lossless",
+        "-o out.gif --lossless",
+        "-o out.webp --lossless --quality 90",
+        "-o out.avif --lossless --subsampling 4:2:0",
+        "-o out.webp --lossless --target-size 9kB",
+        "-o out.png --lossless --colors 9",
+        "-o out.webp --subsampling 4:2:0",
+        "-o out.png --subsampling 4:4:4",
+        "-o out.jpg --subsampling 4:1:1",
+        "-o out.webp --progressive",
+        "-o out.jxl --progressive",
+        "-o out.png --target-size 9kB",
+        "-o out.gif --target-size 9kB",
+        "-o out.jpg --target-size 9kB --quality 90",
+        "-o out.jpg --target-size 0",
+        "-o out.jpg --target-size -1",
+        "-o out.jpg --target-size 9kX",
+        "-o out.jpg --target-size 9iB",
+        "-o out.jpg --target-size kB",
+        "-o out.jpg --colors 9",
+        "-o out.png --colors 1",
+        "-o out.png --colors 257",
+        "-o out.png --colors 9 --palette keep -m nearest",
     ],
 )
 def test_known_before_reading(dpid, photo, words):

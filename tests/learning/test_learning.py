@@ -333,7 +333,7 @@ def files(folder):
     return folder
 
 
-QUICK = ["--crops", "1", "--crop", "60", "--iterations", "4", "-j", "1"]
+QUICK = ["--patches", "1", "--patch", "60", "--iterations", "4", "-j", "1"]
 
 
 def test_command_equals_library(dpid, files):
@@ -409,7 +409,7 @@ def test_command_errors(dpid, files, words, code, told):
 
 def test_ctrl_c_keeps_the_best(files):
     """The signal arrives while the search runs, which takes long because of its many crops."""
-    words = [DPID, "learn", "large", "-s", "3", "-o", "best.json", "-v", "--crops", "400", "-j", "1"]
+    words = [DPID, "learn", "large", "-s", "3", "-o", "best.json", "-v", "--patches", "400", "-j", "1"]
     streams = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
 
     def hear_signals():

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterable, Mapping
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
-from dpid_cli.pictures.codecs.base import QUALITY, TAGS, Animation
+from dpid_cli.pictures.codecs.base import HIGH_DEPTH, TAGS, Animation
+from dpid_cli.pictures.codecs.encoder_options import EFFORT, LOSSLESS, QUALITY, SUBSAMPLING, TARGET_SIZE
 from dpid_cli.pictures.codecs.isobmff import BRANDS, box, boxes, without_exif
 from dpid_cli.pictures.codecs.isobmff_items import BoxedCodec, Item, with_metadata, written
 from dpid_cli.pictures.limits import RefusedError
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
         Samples,
     )
 
-_SPEED = 6  # as Pillow has it
+_FASTEST = 10  # speed; the encoder counts the other way round
+_RGB_MATRIX = 0  # none, which alone is without loss
 _XMP = b"application/rdf+xml"
 
 
@@ -39,8 +42,15 @@ class Avif(BoxedCodec):
     metadata = TAGS
     several = "animation"
     max_side = 32768
-    defaults: ClassVar = {"quality": 90, "subsampling": "4:4:4"}
-    encoder_options = (QUALITY,)
+    defaults: ClassVar = {
+        "quality": 90,
+        "target_size": None,
+        "lossless": False,
+        "subsampling": "4:4:4",
+        "effort": 4,
+    }
+    encoder_options = (QUALITY, TARGET_SIZE, LOSSLESS, SUBSAMPLING, EFFORT)
+    finer = tuple({"effort": effort} for effort in (3, 2, 1, 0, 5))
     partial = False
     repairable = True
     stores_plays = False
@@ -58,9 +68,32 @@ class Avif(BoxedCodec):
     def without_metadata(self, data: bytes) -> Iterable[bytes]:
         return [without_exif(data)]
 
+    def keywords(self) -> dict[str, Any]:
+        own = dict(self.options)
+        del own["target_size"]
+        own["speed"] = _FASTEST - own.pop("effort")
+        fraction, whole = math.modf(own["quality"])
+        own["quality"] = int(whole)
+        if fraction:  # less of what it adds to even parts of the next quality, and some to all
+            own |= {"quality": int(whole) + 1, "advanced": {"deltaq-strength": str(round(100 * fraction))}}
+        return own
+
+    def mode_with_options(self, mode: str) -> str:
+        if mode in HIGH_DEPTH and self.options["lossless"]:
+            raise RefusedError(
+                f"{self.title} stores at most 12 of 16 bits: leave --lossless out, or use --depth 8"
+            )
+        return mode
+
     def encode(self, pixels: Pixels, mode: str, stream: IO[bytes], options: Mapping[str, Any]) -> None:
-        """Encode by Pillow, but for code points and more than 8 bits."""
-        if pixels.itemsize == 1 and "cicp" not in options:
+        """Encode by Pillow, but for code points, more than 8 bits, and without loss."""
+        options = dict(options)
+        lossless = options.pop("lossless")
+        if lossless and "save_all" in options:
+            raise RefusedError(f"{self.title} animations are not written without loss: use --frame N")
+        if lossless:
+            stream.write(self.high_depth_file(pixels, mode, options | {"lossless": True}))
+        elif pixels.itemsize == 1 and "cicp" not in options:
             super().encode(pixels, mode, stream, options)
         elif "save_all" not in options:
             stream.write(self.high_depth_file(pixels, mode, options))
@@ -78,16 +111,16 @@ class Avif(BoxedCodec):
         from dpid_cli.pictures.codecs.images import compressed, with_channels
 
         cicp, matrix = written(options)
-        bits = options.get("bits", 8)
+        bits, lossless = options.get("bits", 8), options.get("lossless", False)
         file = avif_encode(
             compressed(with_channels(pixels, mode), bits),
-            level=options["quality"],
-            speed=_SPEED,
+            level=100 if lossless else options["quality"],
+            speed=options["speed"],
             bitspersample=bits,
-            pixelformat="444",
+            pixelformat=options["subsampling"].replace(":", ""),
             primaries=cicp.primaries,
             transfer=cicp.transfer,
-            matrix=matrix,
+            matrix=_RGB_MATRIX if lossless else matrix,
         )
         items = []
         if "exif" in options:

@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from dpid_cli.errors import ArgumentError
+from dpid_cli.pictures.codecs.encoder_options import EncoderOption, normalized
 from dpid_cli.pictures.limits import RefusedError
 
 if TYPE_CHECKING:
@@ -38,18 +39,6 @@ TAGS = frozenset({"exif", "xmp"})
 GAIN_MAP = "its HDR gain map is dropped"
 _PIXELS_PER_BYTE = 4096  # Huffman codes hold 512 at most, LZW 2730
 _HARMLESS = 2**24  # pixels, whatever the file
-
-
-class EncoderOption(NamedTuple):
-    """An option of encoders on the command line: a whole number; ``{}`` in `help` stands for formats."""
-
-    name: str
-    lowest: int
-    highest: int
-    help: str
-
-
-QUALITY = EncoderOption("quality", 1, 100, "Set the quality of {}, from 1 (small) to 100 (best).")
 
 
 class Animation(NamedTuple):
@@ -88,8 +77,12 @@ class Codec:
     several: ClassVar[str] = ""  # whether several images are an 'animation' or 'pages'
     max_side: ClassVar[int] = 2**31 - 1
     max_iptc: ClassVar[float] = math.inf  # bytes
-    defaults: ClassVar[Mapping[str, Any]] = {}  # keywords of Pillow's ``save``
+    defaults: ClassVar[
+        Mapping[str, Any]
+    ] = {}  # of `encoder_options`, and other keywords of Pillow's ``save``
     encoder_options: ClassVar[tuple[EncoderOption, ...]] = ()  # those of `defaults` that users may change
+    always_lossless: ClassVar[bool] = False
+    finer: ClassVar[tuple[Mapping[str, Any], ...]] = ()  # options for file sizes between those of qualities
     partial: ClassVar[bool] = True  # whether part of a truncated file can be decoded
     repairable: ClassVar[bool] = False  # whether `without_metadata` knows variants
     stores_plays: ClassVar[bool] = True  # whether it stores how often an animation is played
@@ -110,14 +103,33 @@ class Codec:
         """Whether it stores 16 bits a channel."""
         return bool(self.modes & HIGH_DEPTH)
 
-    def tuned(self, encoding: Mapping[str, int]) -> Codec:
-        """The same with other options of the encoder, or an `ArgumentError` if it lacks one of them."""
-        for option in encoding.keys() - self.options.keys():
-            able = " or ".join(other.title for other in self.table.values() if option in other.options)
-            raise ArgumentError(
-                f"{option.replace('_', '-')}: {self.title} has no such option: leave it out, or write {able}"
-            )
-        return replace(self, options={**self.options, **encoding})
+    def tuned(self, encoding: Mapping[str, Any]) -> Codec:
+        """The same with other options of the encoder.
+
+        Raises an `ArgumentError` if it lacks one of them, or for a value that is not allowed.
+        """
+        options = normalized(encoding)
+        if self.always_lossless and options.get("lossless") is True:
+            del options["lossless"]
+        known = {option.name: option for option in self.encoder_options}
+        for name, value in options.items():
+            if name not in known:
+                raise ArgumentError(f"{name.replace('_', '-')}: {self._lacks(name)}")
+            known[name].check(value)
+        return replace(self, options={**self.options, **options})
+
+    def _lacks(self, name: str) -> str:
+        """Why an option of encoders is refused, and what to do."""
+        if name == "lossless" and self.always_lossless:
+            return f"{self.title} is always lossless: leave it out"
+        able = [c.title for c in self.table.values() if any(name == o.name for o in c.encoder_options)]
+        if not able:
+            return "is no option of encoders: leave it out"
+        return f"{self.title} has no such option: leave it out, or write {' or '.join(able)}"
+
+    def keywords(self) -> dict[str, Any]:
+        """Keywords of Pillow's ``save``, or of `encode`, for `options`; the quality may be a fraction."""
+        return dict(self.options)
 
     def recognizes(self, stream: IO[bytes], name: str) -> bool:
         """Whether a file without a known signature is of this format; `name` is that of the file."""
@@ -235,8 +247,12 @@ class Codec:
 
     # Writing
 
-    def check_options(self, mode: str) -> None:
-        """Raise a `RefusedError` for options that pixels of this mode cannot be written with."""
+    def mode_with_options(self, mode: str) -> str:
+        """The mode that pixels of a mode are written in: ``P`` if they get a palette.
+
+        Raises a `RefusedError` for options that they cannot be written with.
+        """
+        return mode
 
     def check_palette(self, palette: Palette) -> None:
         """Raise a `RefusedError` for a palette that this format, which stores some, cannot store."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from functools import partial
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from dpid_cli.pictures.codecs.base import INDICES, Animation, Codec, check_expansion
+from dpid_cli.pictures.codecs.encoder_options import COLORS, PROGRESSIVE
 
 if TYPE_CHECKING:
     from dpid_cli.pictures.codecs.annotations import Frames, Image, Limits, Pixels
@@ -24,6 +25,8 @@ class Gif(Codec):
     metadata = frozenset({"comment"})
     several = "animation"
     max_side = 65535
+    defaults: ClassVar = {"colors": 256, "progressive": False}
+    encoder_options = (COLORS, PROGRESSIVE)
 
     def open_image(self, stream: IO[bytes], limits: Limits) -> Image.Image:
         image = super().open_image(stream, limits)
@@ -47,8 +50,9 @@ class Gif(Codec):
         from dpid_cli.pictures.codecs import gif_frames
 
         image, options = self.image_to_save(pixels, mode, options)
+        colors, options["interlace"] = options.pop("colors"), options.pop("progressive")
         if mode not in INDICES:
-            image = gif_frames.with_palette(image)
+            image = gif_frames.with_palette(image, colors)
         elif "transparency" in options:
             options["transparency"] = len(options["transparency"]) - 1
         image.save(stream, self.pillow, **options, **({"optimize": False} if mode in INDICES else {}))
@@ -57,4 +61,4 @@ class Gif(Codec):
         from dpid_cli.pictures.codecs import gif_frames
 
         animation.write_first(io.BytesIO(), {})  # for its warnings
-        gif_frames.write(animation, stream)
+        gif_frames.write(animation, stream, self.options["colors"], self.options["progressive"])

@@ -10,7 +10,7 @@ import io
 import struct
 from dataclasses import dataclass
 from functools import partial
-from typing import IO
+from typing import IO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,11 @@ from PIL import Image
 
 from dpid_cli.pictures.codecs.base import Animation
 from dpid_cli.pictures.codecs.images import Patch, Patches
+from dpid_cli.pictures.quantizing import quantized
 
 _DISPOSALS = ("keep", "keep", "background", "previous")  # 0 says nothing
 _LOOPS = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
+_INTERLACED = 0x40  # a bit of the flags of a frame
 _HALF = 128  # the alpha from which on a pixel is opaque
 
 
@@ -128,7 +130,7 @@ def _still(size: tuple[int, int], palette: bytes, interlaced: bool, transparent:
     parts = [struct.pack("<6s2H3B", b"GIF89a", *size, flags, 0, 0), palette]
     if transparent is not None:
         parts.append(_control_block(0, 0, transparent))
-    parts.append(struct.pack("<s4HB", b",", 0, 0, *size, 64 * interlaced))
+    parts.append(struct.pack("<s4HB", b",", 0, 0, *size, _INTERLACED * interlaced))
     return b"".join(parts)
 
 
@@ -137,22 +139,22 @@ def _control_block(disposal: int, hundredths: int, transparent: int | None) -> b
     return struct.pack("<2s2BH2B", b"!\xf9", 4, flags, hundredths, transparent or 0, 0)
 
 
-def with_palette(image: Image.Image) -> Image.Image:
-    """An image in P with its own colours, or the best 256 if it has more.
+def with_palette(image: Image.Image, most: int) -> Image.Image:
+    """An image in P with its own colours, or the best ones if it has more than `most`.
 
     Pixels that are less than half opaque become transparent.
     """
-    if image.mode == "L":
+    if image.mode == "L" and most == 256:
         return image
     pixels = np.asarray(image.convert("RGBA"))
     visible = pixels[..., 3] >= _HALF
-    return _indexed(pixels[..., :3], visible)
+    return _indexed(pixels[..., :3], visible, most)
 
 
-def _indexed(colours: NDArray[np.uint8], painted: NDArray[np.bool_]) -> Image.Image:
+def _indexed(colours: NDArray[np.uint8], painted: NDArray[np.bool_], most: int) -> Image.Image:
     """Colours in P where something is painted; elsewhere an index behind theirs, which is transparent."""
     everywhere = bool(painted.all())
-    palette, indices = _quantized(colours[painted], 256 if everywhere else 255)
+    palette, indices = quantized(colours[painted], most if everywhere else most - 1)
     result = np.full(painted.shape, len(palette) % 256, np.uint8)
     result[painted] = indices
     image = Image.fromarray(result)
@@ -162,24 +164,8 @@ def _indexed(colours: NDArray[np.uint8], painted: NDArray[np.bool_]) -> Image.Im
     return image
 
 
-def _quantized(colours: NDArray[np.uint8], most: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """A palette (k, 3) of at most so many colours for n colours (n, 3), and an index for each of these."""
-    if not len(colours):
-        return np.zeros((0, 3), np.uint8), np.zeros(0, np.uint8)
-    line = Image.fromarray(colours[np.newaxis])
-    if line.getcolors(most) is not None:
-        packed, indices = np.unique(colours @ np.array([1 << 16, 1 << 8, 1]), return_inverse=True)
-        palette = np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=1).astype(np.uint8)
-        return palette, indices.astype(np.uint8)
-    # k-means until 2 % of the pixels change takes 15 % off a photo's error. Dithering adds, and flickers.
-    changes = max(1, len(colours) // 50)
-    image = line.quantize(most, Image.Quantize.MEDIANCUT, kmeans=changes, dither=Image.Dither.NONE)
-    palette = np.array(image.getpalette(), np.uint8).reshape(-1, 3)[:most]
-    return palette, np.asarray(image).ravel()
-
-
-def write(animation: Animation, stream: IO[bytes]) -> None:
-    """Write an animation.
+def write(animation: Animation, stream: IO[bytes], most: int, interlaced: bool) -> None:
+    """Write an animation of at most so many colours a frame.
 
     Of opaque frames only what differs from the frame before is painted, so that each palette serves few
     colours and still parts do not flicker. Where pixels are transparent, frames are painted whole and removed
@@ -201,29 +187,40 @@ def write(animation: Animation, stream: IO[bytes]) -> None:
         painted = pixels[..., 3] >= _HALF
         if not clear and before is not None:
             painted = (pixels != before).any(axis=2)
-        _write_frame(pixels[..., :3], painted, "background" if clear else "keep", duration, stream)
+        frame = _Painted(pixels[..., :3], painted, "background" if clear else "keep", duration)
+        _write_frame(frame, most, interlaced, stream)
         before = pixels
     stream.write(b";")
 
 
-def _write_frame(
-    colours: NDArray[np.uint8], painted: NDArray[np.bool_], disposal: str, duration: float, stream: IO[bytes]
-) -> None:
+class _Painted(NamedTuple):
+    """What a frame paints of its colours."""
+
+    colours: NDArray[np.uint8]
+    painted: NDArray[np.bool_]
+    disposal: str
+    duration: float
+
+
+def _write_frame(frame: _Painted, most: int, interlaced: bool, stream: IO[bytes]) -> None:
+    colours, painted, disposal, duration = frame
     rows, columns = (np.flatnonzero(painted.any(axis=axis)) for axis in (1, 0))
     top, bottom = (rows[0], rows[-1] + 1) if rows.size else (0, 1)
     left, right = (columns[0], columns[-1] + 1) if columns.size else (0, 1)
-    image = _indexed(colours[top:bottom, left:right], painted[top:bottom, left:right])
+    image = _indexed(colours[top:bottom, left:right], painted[top:bottom, left:right], most)
     transparent = image.info.pop("transparency", None)
     buffer = io.BytesIO()
-    image.save(buffer, "GIF", optimize=False, interlace=0)
+    image.save(buffer, "GIF", optimize=False, interlace=interlaced)
     buffer.seek(0)
     flags = struct.unpack("<10xB2x", buffer.read(13))[0]
     palette = buffer.read(_table(flags))
     while buffer.read(1) == b"!":
         buffer.read(1)
         _skip(buffer)
-    buffer.seek(9, io.SEEK_CUR)
+    is_interlaced = struct.unpack("<8xB", buffer.read(9))[0] & _INTERLACED
     hundredths = min(max(round(duration / 10), int(duration > 0)), 65535)
     stream.write(_control_block(_DISPOSALS.index(disposal, 1), hundredths, transparent))
-    place = struct.pack("<s4HB", b",", left, top, right - left, bottom - top, 0x80 | flags & 7)
+    place = struct.pack(
+        "<s4HB", b",", left, top, right - left, bottom - top, 0x80 | is_interlaced | flags & 7
+    )
     stream.write(place + palette + buffer.read().removesuffix(b";"))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterable, Mapping
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
-from dpid_cli.pictures.codecs.base import QUALITY, TAGS
+from dpid_cli.pictures.codecs.base import TAGS
+from dpid_cli.pictures.codecs.encoder_options import QUALITY, SUBSAMPLING, TARGET_SIZE
 from dpid_cli.pictures.codecs.isobmff import BRANDS, without_exif
 from dpid_cli.pictures.codecs.isobmff_items import BoxedCodec, written
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
         Pixels,
         Samples,
     )
+
+_MOST_ADAPTIVE = 2  # added to the strength of adaptive quantisation, which is 1
 
 
 class Heif(BoxedCodec):
@@ -34,8 +38,8 @@ class Heif(BoxedCodec):
     profile = True
     metadata = TAGS
     max_side = 16384
-    defaults: ClassVar = {"quality": 90, "chroma": "444"}
-    encoder_options = (QUALITY,)
+    defaults: ClassVar = {"quality": 90, "target_size": None, "subsampling": "4:4:4"}
+    encoder_options = (QUALITY, TARGET_SIZE, SUBSAMPLING)
     repairable = True
 
     def load_plugin(self) -> None:
@@ -59,6 +63,14 @@ class Heif(BoxedCodec):
         count = getattr(header, "n_frames", 1)
         notes = [f"{count} images, of which only the main one is read"] if count > 1 else []
         return notes + super().left_out(image, stream)
+
+    def keywords(self) -> dict[str, Any]:
+        fraction, whole = math.modf(self.options["quality"])
+        own: dict[str, Any] = {"quality": int(whole), "chroma": self.options["subsampling"].replace(":", "")}
+        if fraction:  # the next quality, with fewer bits for even parts
+            strength = 1 + _MOST_ADAPTIVE * (1 - fraction)
+            own |= {"quality": int(whole) + 1, "enc_params": {"x265:aq-strength": f"{strength:.3f}"}}
+        return own
 
     def encode(self, pixels: Pixels, mode: str, stream: IO[bytes], options: Mapping[str, Any]) -> None:
         """Encode by Pillow, but for code points and more than 8 bits."""

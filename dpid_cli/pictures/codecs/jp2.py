@@ -31,6 +31,7 @@ class Jp2(Codec):
     profile = True
     metadata = TAGS | {"iptc", "dpi", "comment"}
     defaults: ClassVar = {"mct": 1}
+    always_lossless = True
 
     def open(self, stream: IO[bytes], limits: Limits) -> Opened:
         image = self.open_image(stream, limits)

@@ -13,12 +13,17 @@ from dpid_cli.pictures import iptc
 from dpid_cli.pictures.codecs.base import (
     COLOUR,
     GAIN_MAP,
-    QUALITY,
     TAGS,
     Codec,
-    EncoderOption,
     as_ratio,
     check_expansion,
+)
+from dpid_cli.pictures.codecs.encoder_options import (
+    PROGRESSIVE,
+    QUALITY,
+    SUBSAMPLING,
+    TARGET_SIZE,
+    EncoderOption,
 )
 
 if TYPE_CHECKING:
@@ -60,8 +65,8 @@ class Jpeg(Codec):
     max_side = 65500
     max_iptc = iptc.LONGEST_RESOURCE
     # Small images are looked at closely: little loss, and no chroma subsampling.
-    defaults: ClassVar = {"quality": 95, "subsampling": 0}
-    encoder_options: ClassVar[tuple[EncoderOption, ...]] = (QUALITY,)
+    defaults: ClassVar = {"quality": 95, "target_size": None, "subsampling": "4:4:4", "progressive": False}
+    encoder_options: ClassVar[tuple[EncoderOption, ...]] = (QUALITY, TARGET_SIZE, SUBSAMPLING, PROGRESSIVE)
     repairable = True
     prefetched = True
 
@@ -126,6 +131,16 @@ class Jpeg(Codec):
             rest = exif.sized(replace(metadata, exif=b""), self.metadata, size)
             options |= {"exif": rest.tobytes()} if len(rest) else {}
         return options, lost
+
+    def keywords(self) -> dict[str, Any]:
+        from dpid_cli.pictures.codecs import jpeg_tables
+
+        own = dict(self.options)
+        del own["target_size"]
+        if isinstance(quality := own["quality"], float):
+            del own["quality"]
+            own["qtables"] = jpeg_tables.between(quality)
+        return own
 
     def encode(self, pixels: Pixels, mode: str, stream: IO[bytes], options: Mapping[str, Any]) -> None:
         plain = dict(options)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from dpid_cli.pictures.cicp import HLG, PQ, Cicp
-from dpid_cli.pictures.codecs.base import ALPHA, COLOUR, GAIN_MAP, HIGH_DEPTH, QUALITY, TAGS, Codec
+from dpid_cli.pictures.codecs.base import ALPHA, COLOUR, GAIN_MAP, HIGH_DEPTH, TAGS, Codec
+from dpid_cli.pictures.codecs.encoder_options import EFFORT, LOSSLESS, QUALITY, TARGET_SIZE
 from dpid_cli.pictures.codecs.isobmff import box, box_places, boxes, metadata_in
 from dpid_cli.pictures.limits import RefusedError
 
@@ -22,7 +23,7 @@ _METADATA = (("exif", b"Exif"), ("xmp", b"xml "))
 _SRGB_NAMES = (b"sRGB", b"Gra_D65_Rel_SRG")
 _HDR_NAMES = {PQ: b"_Rel_PeQ", HLG: b"_Rel_HLG"}
 _BT2020 = 9
-_EFFORT = 3  # as small as 5 and 7, in a fifth and a fifteenth of the time
+_EFFORT = 3  # of 16 bits: as small as 5 and 7, in a fifth and a fifteenth of the time
 _BYTES = 64  # which hold all of this
 _SIGNATURE = b"\xff\x0a"
 _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
@@ -50,8 +51,9 @@ class Jxl(Codec):
     modes = COLOUR | ALPHA | HIGH_DEPTH
     slow = True
     metadata = TAGS
-    defaults: ClassVar = {"quality": 95}
-    encoder_options = (QUALITY,)
+    defaults: ClassVar = {"quality": 95, "target_size": None, "lossless": False, "effort": 7}
+    encoder_options = (QUALITY, TARGET_SIZE, LOSSLESS, EFFORT)
+    finer = tuple({"effort": effort} for effort in (8, 6, 5, 4, 3))
     partial = False
     repairable = True
 
@@ -82,9 +84,20 @@ class Jxl(Codec):
         if data[4:8] == b"JXL ":
             yield b"".join(box(kind, content) for kind, content in boxes(data) if kind in _KEPT)
 
-    def check_options(self, mode: str) -> None:
-        if mode in HIGH_DEPTH and self.options["quality"] != self.defaults["quality"]:
-            raise RefusedError(f"{self.title} of 16 bits is lossless: leave --quality out, or use --depth 8")
+    def keywords(self) -> dict[str, Any]:
+        own = dict(self.options)
+        del own["target_size"]
+        own["lossless"] = own["lossless"] or own["quality"] == QUALITY.highest  # which the plugin refuses
+        return own | {"effort": max(own["effort"], 1)}
+
+    def mode_with_options(self, mode: str) -> str:
+        for name in ("quality", "target_size"):
+            if mode in HIGH_DEPTH and self.options[name] != self.defaults[name]:
+                label = name.replace("_", "-")
+                raise RefusedError(
+                    f"{self.title} of 16 bits is lossless: leave --{label} out, or use --depth 8"
+                )
+        return mode
 
     def stored_exif(self, tags: Image.Exif) -> Any:
         return bytes(4) + tags.tobytes()[6:]  # an offset instead of a label
@@ -92,7 +105,8 @@ class Jxl(Codec):
     def high_depth_file(self, pixels: Pixels, mode: str, options: Mapping[str, Any]) -> bytes:
         from imagecodecs import jpegxl_encode
 
-        file = bytes(jpegxl_encode(pixels, lossless=True, effort=_EFFORT, usecontainer=True))
+        effort = _EFFORT if options["effort"] == self.defaults["effort"] else options["effort"]
+        file = bytes(jpegxl_encode(pixels, lossless=True, effort=effort, usecontainer=True))
         parts = [(kind, _in_srgb(code) if kind == b"jxlc" else code) for kind, code in boxes(file)]
         parts += [(kind, options[key]) for key, kind in _METADATA if key in options]
         return b"".join(box(*part) for part in parts)

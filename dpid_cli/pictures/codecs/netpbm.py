@@ -26,6 +26,7 @@ class Ppm(Codec):
     signature = rb"P[0-6fFy]"
     plugin = "PIL.PpmImagePlugin"
     modes = COLOUR | {"L;16", "RGB;16"}
+    always_lossless = True
 
     def open(self, stream: IO[bytes], limits: Limits) -> Opened:
         head = stream.read(2)

@@ -26,6 +26,7 @@ class Bmp(Codec):
     plugin = "PIL.BmpImagePlugin"
     modes = COLOUR | INDICES
     metadata = frozenset({"dpi"})
+    always_lossless = True
 
     def is_high_depth(self, image: Image.Image) -> bool:
         return False  # 16 bits are those of a pixel
@@ -43,6 +44,7 @@ class Tga(Codec):
     plugin = "PIL.TgaImagePlugin"
     modes = COLOUR | ALPHA
     defaults: ClassVar = {"compression": "tga_rle"}
+    always_lossless = True
     max_side = 65535
 
     def recognizes(self, stream: IO[bytes], name: str) -> bool:
@@ -84,6 +86,7 @@ class Qoi(Codec):
     signature = rb"qoif"
     plugin = "PIL.QoiImagePlugin"
     modes = frozenset({"RGB", "RGBA"})
+    always_lossless = True
     partial = False
 
 
@@ -95,6 +98,7 @@ class Ico(Codec):
     signature = rb"\x00\x00\x01\x00"
     plugin = "PIL.IcoImagePlugin"
     modes = frozenset({"RGBA"})
+    always_lossless = True
     max_side = 256
 
     def encode(self, pixels: Pixels, mode: str, stream: IO[bytes], options: Mapping[str, Any]) -> None:

@@ -19,16 +19,14 @@ from dpid_cli.pictures.codecs.base import (
     TAGS,
     Animation,
     Codec,
-    EncoderOption,
     as_ratio,
 )
+from dpid_cli.pictures.codecs.encoder_options import COLORS, EFFORT, PROGRESSIVE
+from dpid_cli.pictures.limits import RefusedError
 
 if TYPE_CHECKING:
     from dpid_cli.pictures.codecs.annotations import Colours, Frames, Image, Limits, Metadata, Opened, Pixels
 
-COMPRESSION = EncoderOption(
-    "compress_level", 0, 9, "Set the compression of {}, from 0 (fast) to 9 (small); always lossless."
-)
 _XMP_KEYWORD = "XML:com.adobe.xmp"
 _RAW_PROFILE = "Raw profile type"  # how ImageMagick stores binary metadata as text
 _IPTC_KEYWORDS = tuple(f"{_RAW_PROFILE} {kind}" for kind in ("iptc", "8bim", "APP13"))
@@ -50,8 +48,9 @@ class Png(Codec):
     metadata = TAGS | {"iptc", "dpi", "text", "density"}
     several = "animation"
     max_iptc = png_chunks.LONGEST_TEXT * 4 // 9  # as digits, in lines
-    defaults: ClassVar = {"compress_level": 4}
-    encoder_options = (COMPRESSION,)
+    defaults: ClassVar = {"effort": 4, "progressive": False, "colors": None}
+    encoder_options = (EFFORT, PROGRESSIVE, COLORS)
+    always_lossless = True
     repairable = True
 
     def open(self, stream: IO[bytes], limits: Limits) -> Opened:
@@ -134,6 +133,13 @@ class Png(Codec):
     def density(self, image: Image.Image) -> tuple[float, float] | None:
         return image.info.get("aspect")
 
+    def mode_with_options(self, mode: str) -> str:
+        if self.options["colors"] is None or mode in INDICES:
+            return mode
+        if mode in HIGH_DEPTH:
+            raise RefusedError(f"palettes of {self.title} have 8 bits: leave --colors out, or use --depth 8")
+        return "P"
+
     def save_options(self, metadata: Metadata, size: tuple[int, int]) -> tuple[dict[str, Any], list[str]]:
         options, lost = super().save_options(metadata, size)
         xmp, records = options.pop("xmp", b""), options.pop("iptc", b"")
@@ -147,6 +153,7 @@ class Png(Codec):
         height, width = pixels.shape[:2]
         plain = dict(options)
         cicp, density = plain.pop("cicp", None), plain.pop("density", None)
+        effort, interlaced, _ = (plain.pop(name) for name in ("effort", "progressive", "colors"))
         # Pillow writes everything but the pixels: the same file with one pixel of 8 bits a channel.
         one = pixels[:1, :1].astype("uint8")
         file = self.by_pillow(*self.image_to_save(one, mode.removesuffix(";16"), plain))
@@ -159,7 +166,9 @@ class Png(Codec):
         if pixels.itemsize == 2:
             png_pixels.check_sides(height, width)
             header = header._replace(depth=16)
-        rows = png_encoder.encoded(pixels, plain["compress_level"], header.depth if mode == "P" else None)
+        header = header._replace(passes=int(interlaced))
+        bits = header.depth if mode == "P" else None
+        rows = png_encoder.encoded(pixels, effort, bits, interlaced=interlaced)
         for part in png_chunks.with_pixels(file, header, rows):
             stream.write(part)
 
@@ -175,11 +184,15 @@ class Png(Codec):
 
         from dpid_cli.pictures.codecs import png_encoder, png_pixels
 
+        if self.options["colors"] is not None:
+            raise RefusedError(f"{self.title} animations share one palette, which is not made: use --frame N")
+        if self.options["progressive"]:  # which Pillow, for one, cannot read
+            raise RefusedError(f"{self.title} animations are not interlaced: leave --progressive out")
         first = io.BytesIO()
         animation.write_first(first, {})
 
         def encode(image: Image.Image) -> list[bytes]:
-            return png_encoder.encoded(np.asarray(image), self.options["compress_level"])
+            return png_encoder.encoded(np.asarray(image), self.options["effort"])
 
         png_pixels.write_animation(first.getvalue(), animation, encode, stream)
 

@@ -24,19 +24,35 @@ _FASTEST, _SEARCHING = 1, 7
 _SMALL = 2**16  # bytes that zlib compresses in less time than it takes to import imagecodecs
 _STRIP_BYTES = 2**18  # which caches hold, twice
 _CHUNK_BYTES = 2**20
+# Where the pixels of each pass of an interlaced image begin, and how far apart they are: rows, then columns.
+_PASSES = (
+    (0, 8, 0, 8),
+    (0, 8, 4, 8),
+    (4, 8, 0, 4),
+    (0, 4, 2, 4),
+    (2, 4, 0, 2),
+    (0, 2, 1, 2),
+    (1, 2, 0, 1),
+)
 
 
-def encoded(pixels: NDArray[Any], level: int, bits: int | None = None) -> list[bytes]:
+def encoded(
+    pixels: NDArray[Any], level: int, bits: int | None = None, *, interlaced: bool = False
+) -> list[bytes]:
     """The rows of uint8 or uint16 pixels (H, W[, C]), filtered and compressed, as contents of chunks.
 
     With `bits`, pixels are indices of so many bits: their differences mean nothing, so they are not filtered.
     """
     rows: Any
+    parts = [pixels]
+    if interlaced:
+        parts = [pixels[top::down, left::across] for top, down, left, across in _PASSES]
+        parts = [np.ascontiguousarray(part) for part in parts if part.size]
     efforts = [_LEVELS[level]]
     if bits is not None or not level:
-        rows = _unfiltered(pixels, bits or 8 * pixels.itemsize)
+        rows = _joined([_unfiltered(part, bits or 8 * pixels.itemsize) for part in parts])
     else:
-        rows = _filtered(pixels)
+        rows = _joined([_filtered(part) for part in parts])
         zeros = 1 - np.count_nonzero(rows) / rows.size
         if zeros < _FEW_ZEROS and level < 9:
             efforts = [_FASTEST, *(effort for effort in efforts if effort >= _SEARCHING)]
@@ -44,6 +60,10 @@ def encoded(pixels: NDArray[Any], level: int, bits: int | None = None) -> list[b
         return [zlib.compress(rows, level)]
     packed = _compressed(rows, efforts)
     return [packed[start : start + _CHUNK_BYTES] for start in range(0, len(packed), _CHUNK_BYTES)]
+
+
+def _joined(parts: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    return parts[0] if len(parts) == 1 else np.concatenate([part.ravel() for part in parts])
 
 
 def _compressed(rows: Any, efforts: list[int]) -> bytes:

@@ -42,6 +42,7 @@ class Tiff(Codec):
     metadata = TAGS | {"iptc", "dpi", "density", "stack", "georeference"}
     several = "pages"
     defaults: ClassVar = {"compression": "tiff_adobe_deflate"}
+    always_lossless = True
     turned_by_pillow = True
 
     def open(self, stream: IO[bytes], limits: Limits) -> Opened:
