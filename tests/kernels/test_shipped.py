@@ -12,7 +12,7 @@ import pytest
 from dpid_cli.cli.ahead import pack
 from dpid_cli.kernels import cache
 
-SHIPPED = [level for level in cache.LEVELS if level == "x86-64-v3" or cache.archive(level).exists()]
+SHIPPED = list(cache.LEVELS)
 HERE = pytest.mark.skipif(
     cache.archive_here() not in map(cache.archive, SHIPPED), reason="this machine compiles its own kernels"
 )
