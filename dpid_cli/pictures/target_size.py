@@ -105,7 +105,7 @@ def found(format_: Codec, encode: Callable[[Codec], bytes], name: str) -> Attemp
     if best is None:
         raise FileError(
             f"{name}: quality {_WORST} takes {search.least} bytes, more than the {most} of --target-size: "
-            "use a smaller size, or more bytes"
+            "use a larger one, a smaller image, or --metadata strip"
         )
     if not search.filled:
         why = "this is the best quality" if best.quality == _BEST else "no quality comes closer"
