@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from dpid_cli.downscaling.choices import Depth, PaletteUse, Transparency, either
+import numpy as np
+
+from dpid_cli.downscaling.choices import Depth, Gravity, PaletteUse, Transparency, either
 from dpid_cli.downscaling.filters import resolved
 from dpid_cli.downscaling.registry import METHODS, Method
 from dpid_cli.errors import ArgumentError
@@ -22,11 +25,9 @@ def check_part(recipe: Recipe, method: Method) -> None:
 
         check_parts(method, method.parameters(resolved(method, recipe.parameters)), recipe.device)
     if recipe.gravity is not None:
-        from dpid_cli.convert import cropping
-
         if not recipe.fills:
             raise ArgumentError("gravity: goes with fit fill: omit it, or set both")
-        cropping.check_gravity(recipe.gravity)
+        _check_gravity(recipe.gravity)
 
 
 def check_palette(recipe: Recipe, method: Method) -> None:
@@ -45,3 +46,17 @@ def check_palette(recipe: Recipe, method: Method) -> None:
     }
     if wrong := [option for option, used in colours.items() if used]:
         raise ArgumentError(f"{wrong[0]}: cannot be used with palette keep: omit it, or use palette expand")
+
+
+def _check_gravity(gravity: Any) -> None:
+    """Raise an `ArgumentError` for what is neither a word nor a point."""
+    if isinstance(gravity, str):
+        if gravity in Gravity.words():
+            return
+    elif isinstance(gravity, Sequence) and len(gravity) == 2 and all(map(_is_number, gravity)):
+        return
+    raise ArgumentError(f"gravity must be {either(Gravity.words())}, or a point (x, y) (got {gravity!r})")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))

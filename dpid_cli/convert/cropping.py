@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpid_cli.convert.alpha import premultiply
-from dpid_cli.downscaling.choices import Gravity, either
+from dpid_cli.downscaling.choices import Gravity
 from dpid_cli.downscaling.cropping import Crop
 from dpid_cli.downscaling.raster import full_scale
 from dpid_cli.downscaling.sizes import Sides, Size, by_size
@@ -18,20 +17,6 @@ from dpid_cli.errors import ArgumentError
 from dpid_cli.pictures import Picture
 
 _COARSE = 512  # the longer side of what `detail` looks at
-
-
-def check_gravity(gravity: Any) -> None:
-    """Raise an `ArgumentError` for what is neither a word nor a point."""
-    if isinstance(gravity, str):
-        if gravity in Gravity.words():
-            return
-    elif isinstance(gravity, Sequence) and len(gravity) == 2 and all(map(_is_number, gravity)):
-        return
-    raise ArgumentError(f"gravity must be {either(Gravity.words())}, or a point (x, y) (got {gravity!r})")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
 
 
 def cut(picture: Picture, crop: Crop) -> tuple[Picture, Crop | None]:

@@ -63,10 +63,10 @@ def test_folder_of_horrors(dpid, folder, monkeypatch):
 def test_unforeseen_errors_are_failures_of_their_image(dpid, photos, monkeypatch):
     rendered = Recipe.rendered
 
-    def broken(self, picture, size, name):
+    def broken(self, picture, size, name, part=None):
         if "b.jpg" in name:
             raise ZeroDivisionError("oops")
-        return rendered(self, picture, size, name)
+        return rendered(self, picture, size, name, part)
 
     monkeypatch.setattr(Recipe, "rendered", broken)
     result = dpid("batch", "in", "out", "-r", "-s", "2", "-m", "box")

@@ -180,6 +180,8 @@ def test_json(dpid, photo):
         "status": "done",
         "reason": None,
         "error": None,
+        "quality": None,
+        "crop": None,
         "parameters": {
             "lambda": 2.0,
             "alpha": 0.0,

@@ -189,7 +189,7 @@ def test_filters_are_what_their_schema_says(dpid, folder):
     for name in "photo", "stars", "text":
         check("filter", json.dumps(json.loads((ROOT / f"dpid_cli/downscaling/data/{name}.json").read_text())))
     inputs = [str(make(name, (96, 96))) for name in ("a.png", "b.png")]
-    words = ("-s", "2", "--crop", "48", "--iterations", "1", "-o", "f.json", "--json", "--per-channel")
+    words = ("-s", "2", "--patch", "48", "--iterations", "1", "-o", "f.json", "--json", "--per-channel")
     for grid in ("output",), ("input", "--overwrite"):
         check("filter", dpid("learn", *inputs, *words, "--grid", *grid).stdout)
         check("filter", json.dumps(json.loads(Path("f.json").read_text())))

@@ -119,7 +119,7 @@ def test_warmup(folder, columns):
 def test_learn(folder):
     for name in "a.png", "b.png":
         make(name, (96, 96))
-    words = ["learn", "a.png", "b.png", "-s", "2", "--crop", "48", "--iterations", "3", "-o", "f.json"]
+    words = ["learn", "a.png", "b.png", "-s", "2", "--patch", "48", "--iterations", "3", "-o", "f.json"]
     done = session(*words, columns=60, before=STEPS)
     assert done.code == 0
     bars = [screen.splitlines()[-1] for screen in done.screens if "loss 0." in screen.splitlines()[-1]]
