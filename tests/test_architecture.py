@@ -148,10 +148,11 @@ def test_kernels_stand_alone(module):
     assert outside - {"dpid_cli"} == set()
 
 
-def test_only_pictures_and_reference_filters_know_codecs():
+def test_only_pictures_reference_filters_and_images_know_pillow_and_codecs():
     users = importers("PIL") | importers("imagecodecs") | importers("tifffile")
     assert {module for module in users if not within(module, "dpid_cli.pictures")} == {
-        "dpid_cli.downscaling.methods.resample"
+        "dpid_cli.downscaling.images",
+        "dpid_cli.downscaling.methods.resample",
     }
 
 
