@@ -19,6 +19,7 @@ FLOORS = (
     ("downscaling", "pictures"),
     ("convert",),
     ("batching", "compare", "learning"),
+    ("torch",),
     ("cli",),
     ("__init__", "__main__"),
 )
@@ -91,7 +92,7 @@ def chain(module: str, above: tuple[str, ...] = ()) -> tuple[str, ...]:
 def test_entries():
     entries = {path.name for path in ROOT.iterdir() if path.suffix == ".py" or any(path.glob("*.py"))}
     entries -= {"__init__.py", "__main__.py"}
-    assert len(entries) <= 12
+    assert len(entries) <= 13
     assert {entry.removesuffix(".py") for entry in entries} <= set(HEIGHT)
 
 
@@ -159,6 +160,14 @@ def test_only_pictures_reference_filters_and_images_know_pillow_and_codecs():
 def test_only_learning_and_metrics_import_scipy_and_scikit_image():
     users = importers("scipy") | importers("skimage")
     assert all(within(module, "dpid_cli.learning", "dpid_cli.compare.metrics") for module in users)
+
+
+def test_pytorch_stays_in_its_package_which_no_other_imports():
+    inside = {module for module in TREES if within(module, "dpid_cli.torch")}
+    assert inside and importers("torch") | importers("torchvision") <= inside
+    assert importers("dpid_cli.torch") <= inside
+    below = {name.split(".")[1] for module in inside for name in USED[module] if name != "dpid_cli"}
+    assert below <= {"torch", "downscaling", "errors"}
 
 
 def test_only_the_drawing_imports_matplotlib():
