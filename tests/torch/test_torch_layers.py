@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 import dpid_cli.torch as layers
-from dpid_cli import ArgumentError
+from dpid_cli import ArgumentError, Filter
 from support import oracle
 from support.layers import array_of, assert_smooth, images, jittered, sample
 
@@ -169,10 +169,8 @@ def test_full_pooling_begins_as_lite_and_learns_the_filter_of_the_released_code(
     full, lite = (layers.DetailPreservingPool2d(3, guidance=g).double() for g in ("learned", "box"))
     torch.testing.assert_close(full(x), lite(x))
     full = jittered(full)
-    filter_ = dict(grid="input", scale=2, offset=(-1, -1), padding="zero")
-    import dpid_cli
-
-    learned = dpid_cli.Filter(full.weight[:, 0].detach().numpy(), bias=full.bias.tolist(), **filter_)
+    filter_ = {"grid": "input", "scale": 2, "offset": (-1, -1), "padding": "zero"}
+    learned = Filter(full.weight[:, 0].detach().numpy(), bias=full.bias.tolist(), **filter_)
     for j in range(3):
         rule = {"lambda_": full.lambda_[j].item(), "alpha": full.alpha[j].item(), "guidance": learned}
         exact = oracle.downscale(array_of(x), (5, 4), "dpp", **rule)
@@ -244,7 +242,7 @@ def test_rows_and_columns_are_drawn_in_cells(layer):
         and (draws == draws[..., :1]).all()
         and draws[..., 0].unique(dim=0).shape[0] > 5
     )
-    assert (draws.diff(dim=1) > 0).all()
+    assert (draws.diff(dim=1) >= 0).all()
     assert (draws[:, :4] <= 13).all() and (draws[:, 4:] >= 12).all()
 
 
@@ -283,7 +281,7 @@ def test_no_weight_decay_for_lambda_and_alpha():
         (lambda: layers.SoftPool2d(3, padding=2)(torch.zeros(1, 3, 9, 9)), "padding must be at most half"),
         (
             lambda: layers.AdaptiveDetailPreservingPool2d(3, 9)(torch.zeros(1, 3, 8, 9)),
-            "9x9 would enlarge 8x9",
+            "9x9 would enlarge",
         ),
         (lambda: layers.AdaptiveDetailPreservingPool2d(3, 9, guidance="learned"), "use box or gaussian"),
         (lambda: layers.S3DetailPreservingPool2d(3, guidance="gaussian"), "guidance must be box"),
