@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -42,30 +42,25 @@ class Taps:
         For each layer, the pixel of each window.
     cover : tuple of tuples of float
         How much of it belongs to the window, from 0 to 1; 0 if the window has no such pixel.
+    is_full, has_gaps : bool
+        Whether all pixels belong to their windows wholly; whether windows differ in the number of pixels.
     """
 
     index: tuple[tuple[int, ...], ...]
     cover: tuple[tuple[float, ...], ...]
+    is_full: bool
+    has_gaps: bool
 
     @classmethod
     def of(cls, index: list[list[int]], cover: list[list[float]]) -> Taps:
         """Take lists."""
-        return cls(tuple(map(tuple, index)), tuple(map(tuple, cover)))
+        parts = {part for layer in cover for part in layer}
+        return cls(tuple(map(tuple, index)), tuple(map(tuple, cover)), parts == {1.0}, 0.0 in parts)
 
     @property
     def count(self) -> int:
         """The number of windows."""
         return len(self.index[0])
-
-    @cached_property
-    def is_full(self) -> bool:
-        """Whether all pixels belong to their windows wholly."""
-        return all(part == 1 for layer in self.cover for part in layer)
-
-    @cached_property
-    def has_gaps(self) -> bool:
-        """Whether windows differ in the number of their pixels."""
-        return any(part == 0 for layer in self.cover for part in layer)
 
 
 @lru_cache(maxsize=256)

@@ -224,6 +224,14 @@ def swapped(model: nn.Module, **options):
     return layers.replace_pooling(model, layers.DetailPreservingPool2d, torch.zeros(1, 3, 32, 32), **options)
 
 
+def test_compile():
+    """Into one graph, without a compiler for its code."""
+    layer = layers.DetailPreservingPool2d(4, 3, 2, 1)
+    x = images((1, 4, 8, 8), dtype=torch.float32)
+    compiled = torch.compile(layer, backend="eager", fullgraph=True)
+    torch.testing.assert_close(compiled(x), layer(x))
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
