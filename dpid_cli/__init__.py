@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from dpid_cli.batching.items import Result as Result
     from dpid_cli.downscaling.api import automatic as automatic
     from dpid_cli.downscaling.api import downscale as downscale
+    from dpid_cli.downscaling.conventions import dpid_resize as dpid_resize
+    from dpid_cli.downscaling.conventions import rescale as rescale
     from dpid_cli.downscaling.filters import Filter as Filter
+    from dpid_cli.downscaling.names import MethodName as MethodName
     from dpid_cli.downscaling.transfer import SRGB as SRGB
     from dpid_cli.downscaling.transfer import Transfer as Transfer
     from dpid_cli.learning.fit import learn as learn
@@ -35,6 +38,7 @@ __all__ = [
     "FileError",
     "Filter",
     "Gradients",
+    "MethodName",
     "Result",
     "SizeError",
     "Transfer",
@@ -42,22 +46,27 @@ __all__ = [
     "automatic",
     "batch",
     "downscale",
+    "dpid_resize",
     "gradients",
     "learn",
+    "rescale",
 ]
 
 # Modules that are imported when their names are first used, because they import NumPy or kernels.
 _LAZY = {
     "Filter": "downscaling.filters",
     "Gradients": "learning.gradients",
+    "MethodName": "downscaling.names",
     "Result": "batching.items",
     "SRGB": "downscaling.transfer",
     "Transfer": "downscaling.transfer",
     "automatic": "downscaling.api",
     "batch": "batching.api",
     "downscale": "downscaling.api",
+    "dpid_resize": "downscaling.conventions",
     "gradients": "learning.gradients",
     "learn": "learning.fit",
+    "rescale": "downscaling.conventions",
 }
 
 

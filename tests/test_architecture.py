@@ -19,6 +19,7 @@ FLOORS = (
     ("downscaling", "pictures"),
     ("convert",),
     ("batching", "compare", "learning"),
+    ("torch",),
     ("cli",),
     ("__init__", "__main__"),
 )
@@ -157,16 +158,25 @@ def test_kernels_stand_alone(module):
     assert outside - {"dpid_cli"} == set()
 
 
-def test_only_pictures_and_reference_filters_know_codecs():
+def test_only_pictures_reference_filters_and_images_know_pillow_and_codecs():
     users = importers("PIL") | importers("imagecodecs") | importers("tifffile")
     assert {module for module in users if not within(module, "dpid_cli.pictures")} == {
-        "dpid_cli.downscaling.methods.resample"
+        "dpid_cli.downscaling.images",
+        "dpid_cli.downscaling.methods.resample",
     }
 
 
 def test_only_learning_and_metrics_import_scipy_and_scikit_image():
     users = importers("scipy") | importers("skimage")
     assert all(within(module, "dpid_cli.learning", "dpid_cli.compare.metrics") for module in users)
+
+
+def test_pytorch_stays_in_its_package_which_no_other_imports():
+    inside = {module for module in TREES if within(module, "dpid_cli.torch")}
+    assert inside and importers("torch") | importers("torchvision") <= inside
+    assert importers("dpid_cli.torch") <= inside
+    below = {name.split(".")[1] for module in inside for name in USED[module] if name != "dpid_cli"}
+    assert below <= {"torch", "downscaling", "errors"}
 
 
 def test_only_the_drawing_imports_matplotlib():

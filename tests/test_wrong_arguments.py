@@ -124,8 +124,3 @@ def test_what_to_do(call, message):
 def test_masked_arrays_without_masked_values_are_arrays():
     image = np.ma.array(IMAGE)
     np.testing.assert_array_equal(downscale(image, scale=2), downscale(IMAGE, scale=2))
-
-
-def test_images_of_pillow_are_arrays():
-    pixels = np.random.default_rng(1).integers(0, 256, (12, 8, 3), np.uint8)
-    np.testing.assert_array_equal(downscale(Image.fromarray(pixels), scale=2), downscale(pixels, scale=2))

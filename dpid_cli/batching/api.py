@@ -12,6 +12,7 @@ from dpid_cli.batching.items import Item, Result
 from dpid_cli.batching.spec import BatchSpec, OutputSpec
 from dpid_cli.batching.worker import run
 from dpid_cli.convert.recipe import Recipe
+from dpid_cli.downscaling import names
 from dpid_cli.downscaling.devices import thread_count
 from dpid_cli.downscaling.filters import Filter
 from dpid_cli.downscaling.registry import PARAMETERS
@@ -28,15 +29,15 @@ class BatchOptions(TypedDict, total=False):
 
     crop: Sequence[float] | None
     gravity: str | tuple[float, float] | None
-    depth: str
-    device: str
+    depth: names.DepthName
+    device: names.DeviceName
     linear: bool
     to_srgb: bool
-    transparency: str
+    transparency: names.TransparencyName
     background: str | None
-    palette: str
+    palette: names.PaletteName
     value_range: tuple[float, float] | None
-    metadata: str
+    metadata: names.MetadataName
     record: bool
     preserve: Sequence[str]
     square_pixels: bool
@@ -44,22 +45,22 @@ class BatchOptions(TypedDict, total=False):
     max_pixels: int
     max_frames: int
     frame: int | None
-    truncated: str
+    truncated: names.TruncatedName
 
-    lambda_: float | str
+    lambda_: float | names.Auto
     alpha: float
     epsilon: float
-    variant: str
-    guidance: StrPath | Filter
-    normalize: str
-    noise: float | str | Sequence[float]
+    variant: names.VariantName
+    guidance: names.GuidanceName | StrPath | Filter
+    normalize: names.NormalizeName
+    noise: float | names.Auto | Sequence[float]
     window: int | None
     beta: float
     power: float
-    form: str
+    form: names.FormName
     seed: int
     cell: int | None
-    position: str
+    position: names.PositionName
     gate: StrPath | Filter | None
 
 
@@ -68,8 +69,8 @@ def batch(
     *,
     scale: float | None = None,
     size: tuple[int, int] | None = None,
-    fit: str = "exact",
-    method: str = "dpid",
+    fit: names.FitName = "exact",
+    method: names.MethodName = "dpid",
     executor: Executor | None = None,
     workers: int | None = None,
     pending: int | None = None,

@@ -13,7 +13,6 @@ from dpid_cli.downscaling.choices import Gravity
 from dpid_cli.downscaling.cropping import Crop
 from dpid_cli.downscaling.raster import full_scale
 from dpid_cli.downscaling.sizes import Sides, Size, by_size
-from dpid_cli.errors import ArgumentError
 from dpid_cli.pictures import Picture
 
 _COARSE = 512  # the longer side of what `detail` looks at

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dpid_cli.convert import alpha
+from dpid_cli.downscaling import alpha
 from dpid_cli.downscaling.choices import Depth
 from dpid_cli.downscaling.devices import thread_count
 from dpid_cli.downscaling.raster import full_scale

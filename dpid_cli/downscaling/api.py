@@ -3,74 +3,91 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dpid_cli.downscaling import devices, strips
+from dpid_cli.downscaling import computing, devices, images
 from dpid_cli.downscaling.automatic import is_automatic, settled
-from dpid_cli.downscaling.choices import Device, FilterGrid
+from dpid_cli.downscaling.choices import Device
 from dpid_cli.downscaling.filters import Filter, resolved
-from dpid_cli.downscaling.grid import Grid
 from dpid_cli.downscaling.maps import Maps
-from dpid_cli.downscaling.parameters import PARAMETERS, Parameters
-from dpid_cli.downscaling.raster import Raster, as_array, check_source
+from dpid_cli.downscaling.names import (
+    Auto,
+    DeviceName,
+    FormName,
+    GuidanceName,
+    MethodName,
+    NormalizeName,
+    PositionName,
+    VariantName,
+)
+from dpid_cli.downscaling.parameters import PARAMETERS
+from dpid_cli.downscaling.pixel_types import PixelType
+from dpid_cli.downscaling.raster import Array, Raster, as_array, channels_back, channels_last, check_source
 from dpid_cli.downscaling.registry import METHODS, Method, equivalent, method_named
 from dpid_cli.downscaling.sizes import Size, requested
-from dpid_cli.downscaling.transfer import Light, Transfer, transfer_of
+from dpid_cli.downscaling.transfer import Transfer, transfer_of
 from dpid_cli.downscaling.value_range import ValueRange, check_intensities
 from dpid_cli.errors import ArgumentError
 
-# Squares of differences between smaller floats could leave the range of float32.
-_DARK = 2.0**-8
+if TYPE_CHECKING:
+    from dpid_cli.downscaling.images import PillowImage
+    from dpid_cli.downscaling.options import Options
 
 
+@overload
+def downscale(image: PillowImage, **options: Unpack[Options]) -> PillowImage: ...
+@overload
+def downscale(image: ArrayLike, **options: Unpack[Options]) -> NDArray[Any]: ...
 def downscale(
-    image: ArrayLike,
+    image: ArrayLike | PillowImage,
     *,
     scale: float | None = None,
     size: tuple[int, int] | None = None,
-    method: str = "dpid",
-    lambda_: float | str | None = None,
+    method: MethodName = "dpid",
+    lambda_: float | Auto | None = None,
     alpha: float | None = None,
     epsilon: float | None = None,
-    variant: str | None = None,
-    guidance: str | os.PathLike[str] | Filter | NDArray[Any] | None = None,
-    normalize: str | None = None,
-    noise: float | str | Sequence[float] | None = None,
+    variant: VariantName | None = None,
+    guidance: GuidanceName | str | os.PathLike[str] | Filter | NDArray[Any] | PillowImage | None = None,
+    normalize: NormalizeName | None = None,
+    noise: float | Auto | Sequence[float] | None = None,
     window: int | None = None,
     beta: float | None = None,
     power: float | None = None,
-    form: str | None = None,
+    form: FormName | None = None,
     seed: int | None = None,
     cell: int | None = None,
-    position: str | None = None,
+    position: PositionName | None = None,
     gate: ArrayLike | str | os.PathLike[str] | Filter | None = None,
     linear: bool | Transfer = False,
     value_range: tuple[float, float] | None = None,
-    importance: ArrayLike | None = None,
+    importance: ArrayLike | PillowImage | None = None,
     crop: tuple[float, float, float, float] | None = None,
+    channel_axis: int | None = None,
     threads: int | None = None,
-    device: str = "cpu",
+    device: DeviceName = "cpu",
     stream: Any = None,
-) -> NDArray[Any]:
+) -> NDArray[Any] | PillowImage:
     """Downscale an image so that small details survive.
 
     Parameters
     ----------
-    image : (H, W[, C]) array_like
-        C from 1 to 4, all channels treated alike; uint8, uint16, or float32 / float64 with
-        intensities in [0, 1]. Values somewhat outside are computed unchanged; floats below -1 or above 2 only
-        if the result does not depend on which value is white, else they need `value_range`.
+    image : (H, W[, C]) array_like, or an image of Pillow
+        An array with any number of channels, all treated alike: uint8, uint16, bool, or floats with
+        intensities in [0, 1]. Values somewhat outside are computed unchanged; floats below -1 or above 2, and
+        other integers, only if the result does not depend on which value is white, else they need
+        `value_range`. An image of Pillow has colours and alpha: transparent colours do not count.
     scale : float, optional
         How many times smaller each side becomes, any real number >= 1. Output sides are rounded half up,
         at least 1. Give either `scale` or `size`.
     size : (int, int), optional
-        (width, height) of the output, each at least 1 and at most the image's own.
+        (width, height) of the output, each at least 1 and at most the image's own. The shape of arrays, and
+        scikit-image's ``output_shape``, is (rows, columns): (height, width).
     method : str, default "dpid"
         A name in `dpid_cli.METHODS`. Each of the following parameters belongs to some methods, `lambda_` to
         `normalize` to ``dpid``, ``dpp`` and ``s3dpp``. None stands for the method's default; a parameter that
@@ -122,14 +139,17 @@ def downscale(
         Average in linear light, by the curve of sRGB or another `Transfer`. Weights still use the encoded
         values. Methods that pick pixels give the same result with and without. See Notes.
     value_range : (float, float), optional
-        The values of black and white in an image of floats, such as (0, 255) or (-430.0, 8849.0). They are
-        mapped to [0, 1] before, and the output is mapped back. (0, 1) computes any values unchanged.
+        The values of black and white in an image of floats, or of integers other than uint8 and uint16, such
+        as (0, 255) or (-430.0, 8849.0). They are mapped to [0, 1] before, and the output is mapped back.
+        (0, 1) computes any values unchanged.
     importance : (H, W) array_like, optional
         How much each pixel counts, 0 or more, for ``dpid``, ``dpp`` and ``box``: its coverage is multiplied
         by it. Only ratios matter. A window without any importance becomes its guidance, from plain means.
     crop : (float, float, float, float), optional
         Use only this part: left, top, width, height. ``dpid``, ``dpp``, ``box``, ``max`` and ``min`` take
         fractions: pixels at the edges count by the part inside.
+    channel_axis : int, optional
+        Which axis of a 3-D array has the channels; by default the last. The output has them there, too.
     threads : int, optional
         Most threads to use, by default one for each available CPU; small images need one. The result does
         not depend on it.
@@ -144,11 +164,11 @@ def downscale(
 
     Returns
     -------
-    (h, w[, C]) ndarray
-        Same dtype and channels as `image`; integers are rounded to nearest, halves up. For an image in GPU
-        memory (CuPy, PyTorch: anything with ``__cuda_array_interface__`` or ``__dlpack__``) it is an array
-        there, with ``__cuda_array_interface__``, that the stream will fill. Nothing is copied to CPU memory,
-        and floats are not checked.
+    (h, w[, C]) ndarray, or an image of Pillow
+        Same dtype and channels as `image`, or its mode and `info`; integers and bool are rounded to nearest,
+        halves up. For an image in GPU memory (CuPy, PyTorch: anything with ``__cuda_array_interface__`` or
+        ``__dlpack__``) it is an array there, with ``__cuda_array_interface__``, that the stream will fill.
+        Nothing is copied to CPU memory, and floats are not checked.
 
     Raises
     ------
@@ -166,7 +186,7 @@ def downscale(
     where d is the distance I - G, over all channels together in ``dpid`` [1]_, per channel in ``dpp``
     [2]_. With noise, whose variances add up to v over the n channels of a distance,
     ``max(d**2 - t v, 0) + v`` replaces ``d**2``, where ``t = 2 + 4 / n``. This, and "auto", are our own
-    rules. Computed in float32, or in float64 for float64 images.
+    rules. Computed in float32, or in float64 for float64 images and integers beyond 65536.
 
     With `linear`, I in the numerator is decoded to light, and O is encoded again; w and G use the encoded
     values. `METHODS` says what each method averages (`Method.linear`).
@@ -186,19 +206,57 @@ def downscale(
     4
     >>> int(dpid_cli.downscale(night, scale=8, lambda_=1).max())
     204
+
+    An image of Pillow becomes one:
+
+    >>> from PIL import Image
+    >>> dpid_cli.downscale(Image.new("RGBA", (640, 480)), size=(160, 120)).mode
+    'RGBA'
     """
+    options = dict(locals())
+    del options["image"]
+    if images.is_pillow(guidance):
+        options["guidance"] = as_array(guidance, "guidance")
+    if images.is_pillow(image):
+        return images.downscaled(image, downscale, options)
     if crop is not None:
-        return downscale(**import_module("dpid_cli.downscaling.cropping").applied(locals(), automatic))
-    arguments = {name: value for name, value in locals().items() if name in PARAMETERS}
+        cropping = import_module("dpid_cli.downscaling.cropping")
+        output = downscale(**cropping.applied(options | {"image": image}, automatic))
+        return channels_back(output, channel_axis)
+    del options["crop"]
+    arguments = {name: value for name, value in options.items() if name in PARAMETERS}
+    return _of_array(image, arguments, **{n: value for n, value in options.items() if n not in arguments})
+
+
+def _of_array(
+    image: Any,
+    arguments: dict[str, Any],
+    *,
+    scale: float | None,
+    size: tuple[int, int] | None,
+    method: str,
+    linear: bool | Transfer,
+    value_range: tuple[float, float] | None,
+    importance: Any,
+    channel_axis: int | None,
+    threads: int | None,
+    device: str,
+    stream: Any,
+) -> NDArray[Any]:
+    """`downscale` for an array; `arguments` are the parameters of the method."""
     check_source(image)
     count = devices.thread_count(threads)
     chosen = method_named(method)
     transfer = transfer_of(linear)
-    own = arguments.pop("guidance") if isinstance(guidance, np.ndarray) else None
+    own = arguments.pop("guidance") if isinstance(arguments["guidance"], np.ndarray) else None
     if own is not None and not chosen.takes_filter:
         raise ArgumentError(f"guidance: method {method} takes no image: leave it out")
     resident = devices.lies_on_gpu(image)
-    pixels: Any = image if resident else as_array(image)
+    if resident and channel_axis is not None:
+        raise ArgumentError("channel_axis: is for images in the memory of the CPU: leave it out")
+    original: Any = image if resident else channels_last(as_array(image), channel_axis)
+    kind = None if resident else PixelType.of(original, value_range is not None)
+    pixels: Any = original if kind is None else kind.converted(original)
     mapped = importance is not None or own is not None
     device = Device.CPU if mapped and device == Device.AUTO and not resident else device
     on_gpu = devices.device_for(device, chosen, pixels, linear=transfer is not None) == Device.CUDA
@@ -207,91 +265,36 @@ def downscale(
     span = ValueRange.of(value_range, None if resident else pixels.dtype)
     if on_gpu and mapped:
         raise ArgumentError("importance, guidance: maps work on the CPU only: use device cpu")
-    if resident:
-        result: NDArray[Any] = _resident(pixels, chosen, parameters, scale, size, stream)
+    if kind is None:
+        result: NDArray[Any] = computing.resident(pixels, chosen, parameters, scale, size, stream)
         return result
     if stream is not None:
         raise ArgumentError("stream: is for images in GPU memory only: leave it out")
-    raster = Raster.of(pixels if span is None else span.intensities(pixels))
+    raster = Raster.of(pixels if span is None else span.intensities(pixels), last=channel_axis is not None)
     target = requested(raster.size, scale, size)
     if target != raster.size and is_automatic(given):
-        given |= automatic(
-            pixels, size=target, method=method, linear=linear, value_range=value_range, **given
-        )
+        given |= _automatic(pixels, target, chosen, given, linear, span)
         parameters = chosen.parameters(given)
-    grid = _grid(raster, target, parameters)
+    grid = computing.grid_of(raster, target, parameters)
     chosen, parameters = equivalent(chosen, parameters)
-    own = span.intensities(own) if span is not None and own is not None and own.dtype.kind == "f" else own
+    own = _guiding(own, kind, span)
     if grid.size == raster.size and grid.window is None:
         Maps.of(importance, own, raster, target)
-        return np.array(pixels, raster.dtype)
+        return channels_back(np.array(original, original.dtype.newbyteorder("=")), channel_axis)
     if span is None and chosen.needs_intensities(parameters, transfer is not None):
+        kind.check_range()
         check_intensities(raster)
-    output = _computed(raster, grid, chosen, parameters, transfer, (importance, own), count, on_gpu)
-    return (output if span is None else span.values(output)).reshape(*grid.size[::-1], *pixels.shape[2:])
+    output = computing.computed(raster, grid, chosen, parameters, transfer, (importance, own), count, on_gpu)
+    output = kind.restored(output if span is None else span.values(output))
+    return channels_back(output.reshape(*grid.size[::-1], *pixels.shape[2:]), channel_axis)
 
 
-def _grid(raster: Raster, target: Size, parameters: Parameters) -> Grid:
-    """The windows of the output, which a filter may not fit."""
-    if parameters.filter is not None:
-        parameters.filter.check_fit(raster.size, target, raster.channels)
-    return Grid.of(raster.size, target, raster.real, getattr(parameters, "window", None))
-
-
-def _reads_pixels(parameters: Parameters) -> bool:
-    """Whether the guidance is a filter over single channels of pixels."""
-    return parameters.filter is not None and parameters.filter.grid == FilterGrid.INPUT
-
-
-def _resident(
-    image: Any,
-    method: Method,
-    parameters: Parameters,
-    scale: float | None,
-    size: tuple[int, int] | None,
-    stream: Any,
-) -> Any:
-    """`downscale` for an image in GPU memory."""
-    from dpid_cli.downscaling.gpu import arrays, launch
-
-    if is_automatic(parameters.as_dict()):
-        raise ArgumentError("auto: needs an image in CPU memory: copy it, or give a number")
-    stream = arrays.stream_for(image, stream)
-    raster = arrays.resident(image, stream, not _reads_pixels(parameters))
-    grid = _grid(raster, requested(raster.size, scale, size), parameters)
-    shape = (*grid.size[::-1], *image.shape[2:])
-    method, parameters = equivalent(method, parameters)
-    return launch.downscale_resident(raster, grid, method.name, parameters, shape, stream)
-
-
-def _computed(
-    raster: Raster,
-    grid: Grid,
-    method: Method,
-    parameters: Parameters,
-    transfer: Transfer | None,
-    given: tuple[Any, Any],
-    threads: int,
-    on_gpu: bool,
-) -> NDArray[Any]:
-    """The output, (h, w * C); `given` are importance and guidance, or None."""
-    if method.family == "detail" and getattr(parameters, "epsilon", _DARK) < _DARK:
-        raster = raster.enlarged(_DARK)
-    if _reads_pixels(parameters) or not (on_gpu or (method.packed and grid.window is None)):
-        raster = raster.unpacked()
-    output = np.empty((grid.ys.target, grid.xs.target * raster.channels), raster.dtype)
-    light = None if transfer is None else Light(transfer, raster)
-    if on_gpu:
-        from dpid_cli.downscaling.gpu import launch
-
-        launch.downscale(output, raster, grid, method.name, parameters, light)
-    else:
-        maps = Maps.of(*given, raster, grid.size)
-        maps.check(method, parameters, raster)
-        _on_cpu(output, raster, grid, method, parameters, light, maps, threads)
-    if raster.scaling != 1:
-        output /= raster.dtype.type(raster.scaling)
-    return output
+def _guiding(own: Array | None, kind: PixelType, span: ValueRange | None) -> Array | None:
+    """A given guidance as intensities, or integers that stand for them."""
+    if own is None:
+        return None
+    own = kind.guiding(own)
+    return span.intensities(own) if span is not None and own.dtype.kind == "f" else own
 
 
 def automatic(
@@ -299,9 +302,10 @@ def automatic(
     *,
     scale: float | None = None,
     size: tuple[int, int] | None = None,
-    method: str = "dpid",
+    method: MethodName = "dpid",
     linear: bool | Transfer = False,
     value_range: tuple[float, float] | None = None,
+    channel_axis: int | None = None,
     **parameters: Any,
 ) -> dict[str, Any]:
     """Find the numbers that "auto" stands for in `downscale` with the same arguments.
@@ -309,7 +313,7 @@ def automatic(
     Parameters
     ----------
     image : (H, W[, C]) array_like
-    scale, size, method, linear, value_range
+    scale, size, method, linear, value_range, channel_axis
         As in `downscale`; parts of the image are downscaled in order to find lambda.
     **parameters
         Those of the method, by Python name. Other arguments of `downscale`, such as maps, change nothing.
@@ -349,51 +353,34 @@ def automatic(
     if isinstance(parameters.get("guidance"), np.ndarray):
         del parameters["guidance"]
     given = resolved(chosen, parameters)
-    settings = chosen.parameters(given).as_dict()
-    if not is_automatic(settings):
+    if not is_automatic(chosen.parameters(given).as_dict()):
         return {}
-    pixels = as_array(image)
-    span = ValueRange.of(value_range, pixels.dtype)
+    pixels = channels_last(as_array(image), channel_axis)
+    pixels = PixelType.of(pixels, value_range is not None).converted(pixels)
+    target = requested(Raster.of(pixels, last=channel_axis is not None).size, scale, size)
+    return _automatic(pixels, target, chosen, given, linear, ValueRange.of(value_range, pixels.dtype))
+
+
+def _automatic(
+    pixels: Array,
+    target: Size,
+    method: Method,
+    given: Mapping[str, Any],
+    linear: bool | Transfer,
+    span: ValueRange | None,
+) -> dict[str, Any]:
+    """`automatic` for pixels as kernels read them, apart from their range of values."""
+    settings = method.parameters(given).as_dict()
     pixels = pixels if span is None else span.intensities(pixels)
-    raster = Raster.of(pixels)
     # Draws would only disturb.
     plain = {name: value for name, value in settings.items() if name in METHODS["dpp"].defaults}
-    simple = chosen.name if chosen.name == "dpid" else "dpp"
+    simple: MethodName = "dpid" if method.name == "dpid" else "dpp"
 
     def shrink(part: NDArray[Any], to: Size, settings: Mapping[str, Any]) -> NDArray[Any]:
-        return downscale(part, size=to, method=simple, linear=linear, threads=1, **settings)
+        axis = -1 if part.ndim == 3 else None
+        return downscale(
+            part, size=to, method=simple, linear=linear, threads=1, channel_axis=axis, **settings
+        )
 
-    found = settled(plain, pixels, requested(raster.size, scale, size), shrink)
+    found = settled(plain, pixels, target, shrink)
     return {name: value for name, value in found.items() if value != plain[name]}
-
-
-def _on_cpu(
-    output: NDArray[Any],
-    raster: Raster,
-    grid: Grid,
-    method: Method,
-    parameters: Parameters,
-    light: Light | None,
-    maps: Maps,
-    threads: int,
-) -> None:
-    """Fill `output`, (h, w * C), strip by strip."""
-    family = method.load()
-    if hasattr(family, "prepare"):
-        parameters = family.prepare(raster, grid, parameters)
-    of_thread = threading.local()
-
-    def render(start: int, stop: int) -> None:
-        if not hasattr(of_thread, "workspace"):
-            of_thread.workspace = strips.Workspace()
-        strip = strips.Strip(raster, grid, start, stop, of_thread.workspace, light, maps)
-        family.fill(output[start:stop], method.name, strip, parameters)
-
-    rows, threads = grid.ys.target, strips.worthwhile(threads, raster.rows.nbytes)
-    parts = [(0, rows)]
-    bytes_per_row = raster.rows.nbytes / rows
-    if method.family == "detail" and family.rolls(raster, grid, parameters, light, maps):
-        parts = strips.shares(rows, bytes_per_row, threads, copied=raster.packs)
-    elif method.divisible:
-        parts = strips.strips(rows, bytes_per_row, threads, method.neighbours)
-    strips.run(render, parts, threads)

@@ -17,7 +17,7 @@ from dpid_cli.downscaling.choices import Device, FilterGrid
 from dpid_cli.downscaling.devices import lies_on_gpu
 from dpid_cli.downscaling.filters import resolved
 from dpid_cli.downscaling.parameters import PARAMETERS, Parameters
-from dpid_cli.downscaling.raster import as_array, check_kind
+from dpid_cli.downscaling.raster import Raster, as_array, channels_last
 from dpid_cli.downscaling.registry import Method, method_named
 from dpid_cli.downscaling.sizes import requested
 from dpid_cli.errors import ArgumentError
@@ -88,15 +88,17 @@ class Crop(NamedTuple):
 
 
 def applied(arguments: Mapping[str, Any], automatic: Callable[..., dict[str, Any]]) -> dict[str, Any]:
-    """The arguments of `downscale` for an image that is the crop alone.
+    """The arguments of `downscale` for an image that is the crop alone, with its channels on the last axis.
 
     `automatic` finds the numbers that "auto" stands for.
     """
-    result = dict(arguments) | {"crop": None, "scale": None}
+    axis = arguments["channel_axis"]
+    result = dict(arguments) | {"crop": None, "scale": None, "channel_axis": None if axis is None else -1}
     if lies_on_gpu(arguments["image"]):
         raise ArgumentError("crop: needs an image in CPU memory: copy it, or slice it first")
-    pixels = as_array(arguments["image"])
-    check_kind(pixels.shape, pixels.dtype)
+    pixels = channels_last(as_array(arguments["image"]), axis)
+    if pixels.ndim not in (2, 3):
+        Raster.of(pixels)  # says what is wrong
     crop, shape = Crop.of(arguments["crop"]), pixels.shape[:2]
     crop.check_inside((shape[1], shape[0]))
     target = requested(crop.size, arguments["scale"], arguments["size"])

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dpid_cli.downscaling.choices import Device, LinearLight
-from dpid_cli.downscaling.raster import unreadable
+from dpid_cli.downscaling.raster import MOST_CHANNELS, unreadable
 from dpid_cli.downscaling.registry import METHODS, Method
 from dpid_cli.errors import ArgumentError
 from dpid_cli.platform import cpus
@@ -53,6 +53,8 @@ def device_for(device: object, method: Method, image: Any = None, *, linear: boo
     if not method.gpu:
         able = ", ".join(m.name for m in METHODS.values() if m.gpu)
         raise ArgumentError(f"device: {method.name} runs on the CPU only: use device cpu, or one of {able}")
+    if _has_many_channels(image):
+        raise ArgumentError(f"device: more than {MOST_CHANNELS} channels run on the CPU only: use device cpu")
     if (trouble := gpu_trouble()) is not None:
         raise ArgumentError(f"device: no GPU can be used: {trouble}")
     return Device.CUDA
@@ -60,7 +62,13 @@ def device_for(device: object, method: Method, image: Any = None, *, linear: boo
 
 def _suits(method: Method, image: Any) -> bool:
     """Whether there is a GPU and it can compute this."""
-    return method.gpu and getattr(image, "dtype", None) != "float64" and gpu_trouble() is None
+    fits = getattr(image, "dtype", None) != "float64" and not _has_many_channels(image)
+    return method.gpu and fits and gpu_trouble() is None
+
+
+def _has_many_channels(image: Any) -> bool:
+    shape: tuple[int, ...] = getattr(image, "shape", ())
+    return len(shape) == 3 and shape[2] > MOST_CHANNELS
 
 
 def lies_on_gpu(image: Any) -> bool:

@@ -107,3 +107,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return value.tolist()
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def shape_of(values: Any) -> tuple[int, ...]:
+    """The shape of an array or of nested lists of equal lengths; () for anything else."""
+    try:
+        return np.shape(values if isinstance(values, np.ndarray) else np.asarray(values, dtype=object))
+    except Exception:  # other libraries raise whatever they like
+        return ()

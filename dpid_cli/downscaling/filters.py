@@ -9,16 +9,20 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dpid_cli.downscaling import borders, filter_files
 from dpid_cli.downscaling.choices import FilterGrid, Guidance, Padding, either
-from dpid_cli.downscaling.filter_files import check_path, short
-from dpid_cli.downscaling.registry import FILTERS, PARAMETERS, Method
+from dpid_cli.downscaling.filter_files import check_path, shape_of, short
+from dpid_cli.downscaling.names import FILTERS
+from dpid_cli.downscaling.parameters import PARAMETERS
 from dpid_cli.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from dpid_cli.downscaling.registry import Method
 
 # Parameters of the methods that a filter can set, as defaults.
 TUNED = ("lambda_", "alpha", "epsilon", "variant", "normalize")
@@ -144,11 +148,11 @@ class Filter:
         on_output = self.grid == FilterGrid.OUTPUT
         sides = (3,) if on_output else range(1, _LARGEST_SIDE + 1)
         numbers = "3 x 3 numbers" if on_output else f"K x K numbers, K from 1 to {_LARGEST_SIDE}"
-        shape = _shape(self.kernel)
-        one, many = len(shape) == 2, len(shape) == 3 and 1 <= shape[0] <= 4
+        shape = shape_of(self.kernel)
+        one, many = len(shape) == 2, len(shape) == 3 and shape[0] >= 1
         fits = (one or many) and shape[-1] == shape[-2] and shape[-1] in sides
         found = f"{' x '.join(map(str, shape))} values" if shape else None
-        self._require("kernel", fits, f"{numbers}, or as many for each of up to 4 channels", found)
+        self._require("kernel", fits, f"{numbers}, or as many for each channel", found)
         values = np.ravel(np.asarray(self.kernel, dtype=object))
         wrong = next((value for value in values if not _is_number(value)), 0)
         self._require("kernel", _is_number(wrong), f"finite numbers up to {_LARGEST_VALUE:g}", short(wrong))
@@ -286,6 +290,13 @@ class Filter:
         """The bias of each channel: (C,)."""
         return np.broadcast_to(np.asarray(self.bias, np.float64), (channels,))
 
+    def part(self, channels: slice) -> Self:
+        """The filter for some of the channels."""
+        if self.kernel.ndim == 2:
+            return self
+        bias = self.bias[channels] if isinstance(self.bias, tuple) else self.bias
+        return replace(self, kernel=self.kernel[channels], bias=bias)
+
     @cached_property
     def at_borders(self) -> NDArray[np.float64]:
         """The kernels used on the output grid, (C or 1, 4, 4, 3, 3); see `borders.at_borders`."""
@@ -370,14 +381,6 @@ def _is_number(value: object) -> bool:
 
 def _is_integer(value: object, low: int, high: int) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool) and low <= int(value) <= high
-
-
-def _shape(values: Any) -> tuple[int, ...]:
-    """The shape of an array or of nested lists of equal lengths; () for anything else."""
-    try:
-        return np.shape(values if isinstance(values, np.ndarray) else np.asarray(values, dtype=object))
-    except Exception:  # other libraries raise whatever they like
-        return ()
 
 
 # The guidances that have names, as filters on the output grid.

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from dpid_cli.downscaling.parameters import DetailParameters, Parameters
 from dpid_cli.downscaling.raster import (
     FLOAT_LIMIT,
     Array,
@@ -17,8 +16,6 @@ from dpid_cli.downscaling.raster import (
     full_scale,
     read_only,
 )
-from dpid_cli.downscaling.registry import METHODS, Method
-from dpid_cli.downscaling.rewards import is_scaled
 from dpid_cli.downscaling.sizes import Size
 from dpid_cli.errors import ArgumentError
 
@@ -49,22 +46,6 @@ class Maps:
             None if guidance is None else _guidance(guidance, raster, target),
         )
 
-    def check(self, method: Method, parameters: Parameters, raster: Raster) -> None:
-        """Raise an `ArgumentError` if a method cannot use them."""
-        if not self:
-            return
-        if method.family != "detail":
-            able = ", ".join(m.name for m in METHODS.values() if m.family == "detail")
-            raise ArgumentError(f"importance: method {method.name} takes none: use {able}")
-        if getattr(parameters, "window", None) is not None:
-            raise ArgumentError("importance: works without window only: omit one of them")
-        scaled = isinstance(parameters, DetailParameters) and is_scaled(parameters, raster)
-        if scaled and self.importance is not None:
-            raise ArgumentError(
-                "importance, or a crop within pixels: works with lambda up to 4 (floats 1.9), epsilon up to 1, "
-                "no normalize: change it"
-            )
-
 
 NONE = Maps()
 
@@ -76,7 +57,11 @@ def _importance(values: Any, raster: Raster) -> Array:
         raise ArgumentError(
             f"importance must have the shape of the image, {(height, width)} (got {array.shape})"
         )
-    values = _intensities(array.reshape(height, width), "importance", np.float64)
+    if array.dtype.kind not in "biuf":
+        raise ArgumentError(f"importance must be an array of numbers (got {array.dtype})")
+    values = array.reshape(height, width).astype(np.float64)  # only ratios matter
+    if not np.isfinite(values).all():
+        raise ArgumentError("importance must have finite values")
     if values.min() < 0:
         raise ArgumentError("importance must have finite values, 0 or more")
     largest = values.max()  # so that no product overflows

@@ -7,6 +7,7 @@ import os
 import sys
 from dataclasses import dataclass, replace
 from functools import cached_property
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,9 @@ FLOAT_LIMIT = 65536.0
 
 # The squares of the largest scalings, by bytes of a float, are within its range.
 _MOST_OCTAVES = {4: 60, 8: 500}
-_DTYPES = ("uint8", "uint16", "float32", "float64")
+KERNEL_TYPES = ("uint8", "uint16", "float32", "float64")
+# Kernels that know the number of channels know up to so many.
+MOST_CHANNELS = 4
 
 
 def full_scale(dtype: DTypeLike) -> float:
@@ -45,7 +48,7 @@ class Raster:
     rows : (H, W * C) ndarray, or (H, W) if packed
         Read-only, contiguous; uint8, uint16, float32 or float64; uint32 if packed.
     channels : int
-        C, from 1 to 4.
+        C.
     packed : bool
         Whether each pixel is one number, with the first channel in its lowest byte.
     scaling : float
@@ -118,6 +121,17 @@ class Raster:
         pixels = self.rows.view(np.uint8).reshape(height, width, 4)[..., : self.channels]
         return Raster(read_only(pixels.reshape(height, -1)), self.channels)
 
+    @cached_property
+    def groups(self) -> list[tuple[slice, Raster]]:
+        """The channels in groups of at most four: which ones, and copies of their pixels."""
+        pixels = self.rows.reshape(len(self.rows), -1, self.channels)
+        chosen = [slice(j, j + MOST_CHANNELS) for j in range(0, self.channels, MOST_CHANNELS)]
+        return [
+            (group, replace(self, rows=read_only(part.reshape(len(part), -1)), channels=part.shape[2]))
+            for group in chosen
+            for part in [np.ascontiguousarray(pixels[..., group])]
+        ]
+
     def part(self, top: int, bottom: int) -> Raster:
         """Return the rows top .. bottom-1."""
         return replace(self, rows=self.rows[top:bottom])
@@ -127,14 +141,15 @@ class Raster:
         return np.floor(np.clip(values, 0, self.limit) + 0.5) if self.limit else values
 
     @classmethod
-    def of(cls, image: Any) -> Raster:
+    def of(cls, image: Any, *, most: int | None = None, last: bool = False) -> Raster:
         """Check an image, (H, W) or (H, W, C); copy it only if it is neither contiguous nor packed.
 
-        Arrays with 3 or 4 channels and 4 bytes per pixel become packed.
+        Arrays with 3 or 4 channels and 4 bytes per pixel become packed. `most` and `last` are those of
+        `check_kind`.
         """
         array = as_array(image)
-        channels = check_kind(array.shape, array.dtype)
-        if array.dtype == np.uint8 and channels > 2:
+        channels = check_kind(array.shape, array.dtype, most=most, last=last)
+        if array.dtype == np.uint8 and channels in (3, 4):
             packed = _packed(array)
             if packed is None and channels == 4:
                 packed = _packed(array.copy())
@@ -156,6 +171,24 @@ def as_array(image: Any, name: str = "image") -> Array:
         raise unreadable(error, name) from error
 
 
+def channels_last(array: Array, axis: object) -> Array:
+    """A view with the channels on the last axis; they are on `axis`, or there already if that is None."""
+    if axis is None:
+        return array
+    if isinstance(axis, bool) or not isinstance(axis, Integral) or not -3 <= int(axis) <= 2:
+        raise ArgumentError(f"channel_axis must be a whole number from -3 to 2, or None (got {axis!r})")
+    if array.ndim != 3:
+        raise ArgumentError(
+            f"channel_axis: is for arrays with three axes (got shape {array.shape}): leave it out"
+        )
+    return np.moveaxis(array, int(axis), -1)
+
+
+def channels_back(array: Array, axis: int | None) -> Array:
+    """Undo `channels_last` for an output, whose pixels then lie side by side."""
+    return array if axis is None else np.ascontiguousarray(np.moveaxis(array, -1, int(axis)))
+
+
 def check_source(image: object, name: str = "image") -> None:
     """Raise an `ArgumentError` for paths, indices, masked values, and tensors that must be detached first."""
     if isinstance(image, str | bytes | os.PathLike):
@@ -163,7 +196,11 @@ def check_source(image: object, name: str = "image") -> None:
             f"{name}: {image!r} is a path, not pixels: read the file first, or use dpid_cli.batch for files"
         )
     if getattr(image, "mode", None) in ("P", "PA"):  # one of Pillow's
-        raise ArgumentError(f'{name}: has a palette, and its values are indices: give {name}.convert("RGB")')
+        clear = image.mode == "PA" or "transparency" in image.info  # type: ignore[attr-defined]
+        raise ArgumentError(
+            f"{name}: has a palette, and its values are indices: "
+            f'give {name}.convert("{"RGBA" if clear else "RGB"}")'
+        )
     if isinstance(image, np.ndarray) and type(image) is not np.ndarray and np.ma.is_masked(image):
         raise ArgumentError(f"{name}: has masked values: replace them first, such as by {name}.filled(0)")
     if getattr(image, "requires_grad", False) is True:
@@ -177,20 +214,35 @@ def unreadable(error: Exception, name: str = "image") -> ArgumentError:
     )
 
 
-def check_kind(shape: tuple[int, ...], dtype: np.dtype[Any], name: str = "image") -> int:
-    """Return the number of channels of an image, or raise an `ArgumentError` if its kind is not supported."""
-    if len(shape) == 3 and 1 <= shape[0] <= 4 < min(shape[1:]):
+def check_kind(
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    name: str = "image",
+    *,
+    most: int | None = None,
+    last: bool = False,
+) -> int:
+    """Return the number of channels of an image, or raise an `ArgumentError` if its kind is not supported.
+
+    `most` channels are allowed, if it is given. `last` says that the channels surely are on the last axis.
+    """
+    if not last and len(shape) == 3 and 1 <= shape[0] <= 4 < min(shape[1:]):
         raise ArgumentError(
             f"{name}: shape {shape} looks channels-first: transpose it to {(*shape[1:], shape[0])}, "
-            "such as by transpose(1, 2, 0)"
+            "such as by transpose(1, 2, 0), or say which axis has the channels by channel_axis"
         )
-    if len(shape) not in (2, 3) or (len(shape) == 3 and not 1 <= shape[2] <= 4):
-        raise ArgumentError(f"{name} must have shape (H, W) or (H, W, C) with C from 1 to 4 (got {shape})")
+    if len(shape) not in (2, 3):
+        raise ArgumentError(f"{name} must have shape (H, W) or (H, W, C) (got {shape})")
     if 0 in shape:
-        raise ArgumentError(f"{name} must have at least one pixel (got shape {shape})")
-    if dtype.name not in _DTYPES:
-        raise ArgumentError(f"{name} dtype must be {', '.join(_DTYPES)}, floats in [0, 1] (got {dtype})")
-    return shape[2] if len(shape) == 3 else 1
+        raise ArgumentError(f"{name} must have at least one pixel and one channel (got shape {shape})")
+    channels = shape[2] if len(shape) == 3 else 1
+    if most is not None and channels > most:
+        raise ArgumentError(f"{name} must have at most {most} channels here (got {shape})")
+    if dtype.name not in KERNEL_TYPES:
+        raise ArgumentError(
+            f"{name} dtype must be {', '.join(KERNEL_TYPES)}, floats in [0, 1] (got {dtype}): convert it"
+        )
+    return channels
 
 
 def read_only(rows: Array) -> Array:

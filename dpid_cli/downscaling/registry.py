@@ -11,13 +11,11 @@ from typing import Any
 
 from dpid_cli.downscaling import parameters as sets
 from dpid_cli.downscaling.choices import LinearLight
+from dpid_cli.downscaling.names import FILTERS, MethodName
 from dpid_cli.downscaling.parameters import PARAMETERS, Parameter, Parameters, WindowParameters
 from dpid_cli.errors import ArgumentError
 
 __all__ = ["FILTERS", "METHODS", "PARAMETERS", "Method", "Parameter", "equivalent", "method_named"]
-
-# Learned guidance that comes with the package, in `dpid_cli/downscaling/data`.
-FILTERS = ("photo", "stars", "text")
 
 Settings = tuple[Mapping[str, Any], ...]
 
@@ -62,7 +60,7 @@ class Method:
     ({'window': None}, False)
     """
 
-    name: str
+    name: MethodName
     summary: str
     source: str
     family: str
@@ -150,14 +148,14 @@ _BOX_EXTRAS = tuple(("uint8", channels, _LINEAR) for channels in (1, 3))
 _EXPECTED = {"form": "expected"}
 
 
-def _detail(name: str, summary: str, source: str, takes: type[Parameters], **facts: Any) -> Method:
+def _detail(name: MethodName, summary: str, source: str, takes: type[Parameters], **facts: Any) -> Method:
     return Method(
         name, summary, source, "detail", takes, neighbours=True, packed=True, gpu=True, differentiable=True,
         by_channels=True, settings=_POWERS, **facts,
     )  # fmt: skip
 
 
-def _order(name: str, summary: str, source: str) -> Method:
+def _order(name: MethodName, summary: str, source: str) -> Method:
     picked = LinearLight.PICKED
     return Method(
         name, summary, source, "picking", WindowParameters, linear=picked, gpu=True, settings=_PLAIN
@@ -165,7 +163,7 @@ def _order(name: str, summary: str, source: str) -> Method:
 
 
 def _pooling(
-    name: str, summary: str, source: str, takes: type[Parameters] = WindowParameters, *,
+    name: MethodName, summary: str, source: str, takes: type[Parameters] = WindowParameters, *,
     linear: LinearLight = LinearLight.WEIGHED, settings: Settings = _PLAIN, absolute: bool = False,
 ) -> Method:  # fmt: skip
     extras = (("uint8", 1, _LINEAR),) if linear == LinearLight.WEIGHED else ()
@@ -176,7 +174,7 @@ def _pooling(
 
 
 def _pillow(
-    name: str, summary: str, *, linear: LinearLight = LinearLight.MEAN, copies: bool = False
+    name: MethodName, summary: str, *, linear: LinearLight = LinearLight.MEAN, copies: bool = False
 ) -> Method:
     return Method(name, summary, "Pillow", "resample", divisible=False, linear=linear, copies=copies)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from dpid_cli.downscaling.grid import Grid
 from dpid_cli.downscaling.maps import NONE, Maps
-from dpid_cli.downscaling.raster import Array, Raster
+from dpid_cli.downscaling.raster import MOST_CHANNELS, Array, Raster
 from dpid_cli.downscaling.transfer import Light
 
 # Source bytes per strip, so that a second pass finds them in the cache; and the fewest rows, because each
@@ -67,6 +67,15 @@ class Strip:
     def with_neighbours(self) -> Strip:
         """Return the strip with the output rows above and below it, where they exist."""
         return replace(self, start=max(self.start - 1, 0), stop=min(self.stop + 1, self.grid.ys.target))
+
+    def by_groups(self, function: Callable[[Strip], Array]) -> Array:
+        """Call a function, from at most four channels to (rows, C, w), for all channels."""
+        if self.raster.channels <= MOST_CHANNELS:
+            return function(self)
+        out = self.workspace.array("of groups", self.shape, self.raster.real)
+        for group, part in self.raster.groups:
+            out[:, group] = function(replace(self, raster=part))
+        return out
 
     def pixels(self, averages: Array) -> Array:
         """Convert means, of light or of values on the scale of the pixels, to what their type stores."""

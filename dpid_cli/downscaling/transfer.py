@@ -51,6 +51,19 @@ class Transfer:
             if not callable(function := getattr(self, name)):
                 raise ArgumentError(f"{name} must be a function of arrays (got {function!r})")
 
+    def part(self, group: slice, channels: int) -> Transfer:
+        """The transfer of some of the channels, if it is separable."""
+
+        def through(convert: Callable[[Array], Array]) -> Callable[[Array], Array]:
+            def converted(values: Array) -> Array:
+                every = np.zeros((len(values), channels), values.dtype)
+                every[:, group] = values
+                return convert(every)[:, group]
+
+            return converted
+
+        return Transfer(through(self.decode), through(self.encode))
+
 
 def _srgb_to_light(encoded: Array) -> Array:
     size = np.abs(encoded)

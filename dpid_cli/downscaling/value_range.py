@@ -1,4 +1,4 @@
-"""The values that stand for black and white in images of floats."""
+"""The values that stand for black and white in images of floats, and of integers without a known white."""
 
 from __future__ import annotations
 
@@ -32,12 +32,15 @@ class ValueRange:
     def of(cls, value: object, dtype: np.dtype[Any] | None) -> ValueRange | None:
         """The range for the argument `value_range`, or an `ArgumentError`; None if it is not given.
 
-        `dtype` is that of the image; None if it is in GPU memory.
+        `dtype` is that in which the image is computed; None if it is in GPU memory.
         """
         if value is None:
             return None
         if dtype is None or dtype.kind != "f":
-            raise ArgumentError("value_range: is for images of floats in the memory of the CPU: leave it out")
+            raise ArgumentError(
+                "value_range: is for images in the memory of the CPU, of floats or of integers other than "
+                "uint8 and uint16: leave it out"
+            )
         is_list = isinstance(value, Sequence) or (isinstance(value, np.ndarray) and value.ndim == 1)
         numbers: list[Any] = list(value) if is_list else []  # type: ignore[call-overload]
         is_range = len(numbers) == 2 and all(

@@ -47,8 +47,9 @@ class Case:
     def compile(self) -> None:
         """Compile the kernels of this case, or load them from disk; they are the same for every size."""
         pixels = np.zeros((4, 4, 4), self.dtype)[..., : self.channels]  # as in files
+        options: dict[str, Any] = {"method": self.method, "device": self.device, **self.arguments}
         for image in (pixels, pixels.copy()) if self.channels == 3 else (pixels,):
-            downscale(image, scale=2, method=self.method, device=self.device, **self.arguments)
+            downscale(image, scale=2, **options)
 
 
 def compile_all(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dpid_cli.downscaling.filters import Filter
-from dpid_cli.downscaling.raster import Raster
+from dpid_cli.downscaling.raster import MOST_CHANNELS, Raster
 from dpid_cli.downscaling.sizes import Size, by_scale
 from dpid_cli.errors import ArgumentError
 
@@ -42,8 +42,8 @@ def crops_of(
     far a window sees. Raises an `ArgumentError` if image, target and filter do not fit each other, or crops
     are too small.
     """
-    whole = Raster.of(image).unpacked()
-    result = None if target is None else Raster.of(target).unpacked()
+    whole = Raster.of(image, most=MOST_CHANNELS).unpacked()
+    result = None if target is None else Raster.of(target, most=MOST_CHANNELS).unpacked()
     columns, rows = _spans(whole, result, scale, side)
     size = columns.target, rows.target
     filter_.check_fit((columns.source, rows.source), size, whole.channels)

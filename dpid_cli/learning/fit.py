@@ -15,6 +15,14 @@ from numpy.typing import ArrayLike, NDArray
 from dpid_cli.downscaling.api import downscale
 from dpid_cli.downscaling.devices import thread_count
 from dpid_cli.downscaling.filters import TUNED, Filter
+from dpid_cli.downscaling.names import (
+    DifferentiableName,
+    EnlargementName,
+    GuidanceName,
+    NormalizeName,
+    ObjectiveName,
+    VariantName,
+)
 from dpid_cli.errors import ArgumentError
 from dpid_cli.learning.crops import Crop, crops_of
 from dpid_cli.learning.gradients import gradients
@@ -44,15 +52,15 @@ def learn(
     *,
     scale: float,
     targets: Sequence[ArrayLike] | None = None,
-    objective: str = "ssim",
-    enlargement: str | None = None,
-    method: str = "dpid",
-    guidance: str | os.PathLike[str] | Filter | None = None,
+    objective: ObjectiveName = "ssim",
+    enlargement: EnlargementName | None = None,
+    method: DifferentiableName = "dpid",
+    guidance: GuidanceName | str | os.PathLike[str] | Filter | None = None,
     lambda_: float | None = None,
     alpha: float | None = None,
     epsilon: float | None = None,
-    variant: str | None = None,
-    normalize: str | None = None,
+    variant: VariantName | None = None,
+    normalize: NormalizeName | None = None,
     per_channel: bool = False,
     hold: Collection[str] = (),
     crop: int | None = None,

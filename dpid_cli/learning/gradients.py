@@ -17,8 +17,9 @@ from dpid_cli.downscaling.choices import FilterGrid, Normalize, Variant
 from dpid_cli.downscaling.filters import TUNED, Filter, as_filter, resolved
 from dpid_cli.downscaling.grid import Grid
 from dpid_cli.downscaling.methods.detail import means_and_guide
+from dpid_cli.downscaling.names import DifferentiableName, GuidanceName, NormalizeName, VariantName
 from dpid_cli.downscaling.parameters import DetailParameters
-from dpid_cli.downscaling.raster import Raster, as_array
+from dpid_cli.downscaling.raster import MOST_CHANNELS, Raster, as_array
 from dpid_cli.downscaling.registry import METHODS, method_named
 from dpid_cli.downscaling.rewards import offset_and_floor
 from dpid_cli.downscaling.sizes import requested
@@ -69,13 +70,13 @@ def gradients(
     *,
     scale: float | None = None,
     size: tuple[int, int] | None = None,
-    method: str = "dpp",
+    method: DifferentiableName = "dpp",
     lambda_: float | None = None,
     alpha: float | None = None,
     epsilon: float | None = None,
-    variant: str | None = None,
-    guidance: str | os.PathLike[str] | Filter | None = None,
-    normalize: str | None = None,
+    variant: VariantName | None = None,
+    guidance: GuidanceName | str | os.PathLike[str] | Filter | None = None,
+    normalize: NormalizeName | None = None,
     noise: float | Sequence[float] | None = None,
 ) -> Gradients:
     """Differentiate a loss of the downscaled image (the backward pass of `downscale`).
@@ -138,7 +139,7 @@ def gradients(
     parameters = cast(DetailParameters, chosen.parameters(resolved(chosen, given)))
     if is_automatic(parameters.as_dict()):
         raise ArgumentError("auto: has no derivative: give a number, such as that of dpid_cli.automatic")
-    raster = Raster.of(image).unpacked()
+    raster = Raster.of(image, most=MOST_CHANNELS).unpacked()
     rows = raster.rows / np.float64(raster.unit)
     rows.flags.writeable = False
     raster = Raster(rows, raster.channels)

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from dpid_cli.downscaling.choices import Enlargement, Objective, either
 from dpid_cli.downscaling.devices import thread_count
 from dpid_cli.downscaling.filters import Filter, as_filter, resolved
+from dpid_cli.downscaling.names import DifferentiableName
 from dpid_cli.downscaling.raster import check_source
 from dpid_cli.downscaling.registry import METHODS, method_named
 from dpid_cli.downscaling.sizes import by_scale, pixels, positive
@@ -43,7 +44,7 @@ class Plan:
     scale: float
     objective: str = "ssim"
     enlargement: str | None = None  # "both" by default; the objective pairs does not enlarge
-    method: str = "dpid"
+    method: DifferentiableName = "dpid"
     hold: Collection[str] = ()
     crop: int | None = None
     crops: int = 8

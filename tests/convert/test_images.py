@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from dpid_cli.convert import alpha
+from dpid_cli.downscaling import alpha
 from dpid_cli.errors import DpidWarning, FileError
 from dpid_cli.pictures import FORMATS, WRITTEN, Picture, read, write
 from support.command import is_one_error_line, listing, pixels

@@ -8,8 +8,8 @@ from PIL import Image
 
 import dpid_cli
 from dpid_cli import METHODS
-from dpid_cli.convert import alpha
 from dpid_cli.convert.rendering import downscale_picture
+from dpid_cli.downscaling import alpha
 from dpid_cli.downscaling.transfer import SRGB, interpolated
 from dpid_cli.pictures import Picture, icc
 from support.command import is_one_error_line, listing, pixels

@@ -13,8 +13,12 @@ import dpid_cli
 
 MODULES = [module.name for module in pkgutil.walk_packages(dpid_cli.__path__, "dpid_cli.")]
 # Only extras install these.
-OPTIONAL = ("cuda", "distributed", "fsspec", "numba.cuda", "paramiko")
-DOCUMENTED = [name for name in dpid_cli.__all__ if callable(getattr(dpid_cli, name))]
+OPTIONAL = ("cuda", "distributed", "fsspec", "numba.cuda", "paramiko", "torch")
+DOCUMENTED = [
+    name
+    for name in dpid_cli.__all__
+    if inspect.isfunction(getattr(dpid_cli, name)) or inspect.isclass(getattr(dpid_cli, name))
+]
 
 
 def imported(name: str):

@@ -249,7 +249,7 @@ BAD = [
     ({"kernel": []}, "kernel", "3 x 3"),
     ({"kernel": [[1]]}, "kernel", "3 x 3"),
     ({"kernel": [[1, 2, 3], [1, 2]]}, "kernel", "3 x 3"),
-    ({"kernel": [[[1] * 3] * 3] * 5}, "kernel", "up to 4 channels"),
+    ({"kernel": [[[[1] * 3] * 3] * 2] * 2}, "kernel", "for each channel"),
     ({"kernel": [["1"] * 3] * 3}, "kernel", "finite numbers"),
     ({"kernel": [[True] * 3] * 3}, "kernel", "finite numbers"),
     ({"kernel": [[None] * 3] * 3}, "kernel", "finite numbers"),

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dpid_cli.downscaling.raster import Raster, check_kind
+from dpid_cli.downscaling.raster import MOST_CHANNELS, Raster, check_kind
 from dpid_cli.errors import ArgumentError, DpidError
 from dpid_cli.kernels.cuda.target import SIMULATED, cuda, from_dlpack
 
@@ -21,7 +21,7 @@ def resident(image: Any, stream: Any, packed: bool = True) -> Raster:
     kernels cannot read its shape or type, or it is not contiguous.
     """
     array = _view(image, stream)
-    channels = check_kind(array.shape, array.dtype)
+    channels = check_kind(array.shape, array.dtype, most=MOST_CHANNELS)
     if not array.is_c_contiguous():
         raise ArgumentError("image: the array on the GPU is not contiguous: give a contiguous copy")
     rows = array.reshape(array.shape[0], array.shape[1] * channels)

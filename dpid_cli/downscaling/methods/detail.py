@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from dpid_cli.downscaling.methods.sweeps import (
     window_means,
 )
 from dpid_cli.downscaling.parameters import DetailParameters, Parameters
-from dpid_cli.downscaling.raster import Array, Raster
+from dpid_cli.downscaling.raster import MOST_CHANNELS, Array, Raster
 from dpid_cli.downscaling.strips import Strip
 from dpid_cli.downscaling.transfer import Light
 from dpid_cli.kernels.rewards import DETAIL, RANGE, SCALED_DETAIL
@@ -51,7 +52,7 @@ def fill(out: Array, name: str, strip: Strip, parameters: Parameters) -> None:
 
 def rolls(raster: Raster, grid: Grid, parameters: Parameters, light: Light | None, maps: Maps) -> bool:
     """Whether one pass over the image is enough, without arrays for all rows of a strip."""
-    if maps or grid.window is not None:
+    if maps or grid.window is not None or raster.channels > MOST_CHANNELS:
         return False
     if not _is_looked_up(light, getattr(parameters, "variant", Variant.SYM)):
         return False
@@ -97,6 +98,11 @@ def _filter(guidance: Guidance | Filter) -> Filter | None:
 
 def _means(strip: Strip) -> Array:
     """Means of windows, (rows, C, w); where no pixel is important, of all."""
+    return strip.by_groups(_means_of_few)
+
+
+def _means_of_few(strip: Strip) -> Array:
+    """`_means` for up to four channels."""
     if strip.maps.importance is None:
         return window_means(strip)
     means = linear_light.box(strip, None)
@@ -127,7 +133,8 @@ def reward_differences(
     factor, base = None, np.array(strip.raster.unit**2)
     if rewards.is_scaled(parameters, strip.raster):
         factor, base = _factor_of_u(strip, reward, guide, rewards.is_normalised(parameters))
-    if strip.light is not None or strip.maps.importance is not None:
+    shared = strip.raster.channels > MOST_CHANNELS
+    if strip.light is not None or strip.maps.importance is not None or shared:
         out[:] = strip.pixels(_weighed(strip, reward, parameters.alpha, guide, factor, base))
         return
     total, weight = sweep(strip, DETAIL if factor is None else SCALED_DETAIL, reward, guide, factor)
@@ -171,11 +178,17 @@ def _weighed(
     constant = np.zeros(())
     if alpha > 0:
         constant = rewards.constant_of(rewards.octaves_of(alpha), base, reward.exponent, _LARGEST_ALPHA)
-    least = 0 if reward.asymmetric else np.finfo(np.float32).min
     numbers = reward.of(DETAIL, real)
-    scalars = real(least), real(most), numbers.exponent, numbers.offset, numbers.floor, numbers.power
+    scalars = (
+        _least(reward, real), real(most), numbers.exponent, numbers.offset, numbers.floor, numbers.power
+    )  # fmt: skip
     alphas = np.broadcast_to(constant, factor.shape)
     return linear_light.detail(strip, strip.light, scalars, guide, factor, alphas)
+
+
+def _least(reward: Reward, real: type[np.floating[Any]]) -> Any:
+    """The least difference that counts."""
+    return real(0 if reward.asymmetric else np.finfo(np.float32).min)
 
 
 def _factor_of_u(strip: Strip, reward: Reward, guide: Array, normalised: bool) -> tuple[Array, Array]:
@@ -185,7 +198,12 @@ def _factor_of_u(strip: Strip, reward: Reward, guide: Array, normalised: bool) -
     of two rewards stays the same, but alpha, which is added to them, must follow: multiply it by the second
     factor to the power of the exponent.
     """
-    u, largest = sweep(strip, RANGE, reward, guide)
+    if strip.raster.channels > MOST_CHANNELS:
+        numbers = reward.of(RANGE, strip.raster.real)
+        least = _least(reward, strip.raster.real)
+        u, largest = linear_light.joint_range(strip, least, numbers.offset, numbers.floor, guide)
+    else:
+        u, largest = sweep(strip, RANGE, reward, guide)
     # Below 1e-37 the reciprocal overflows, and no reward matters next to alpha.
     rewarded = largest > 1e-37
     factor = np.divide(

@@ -1,6 +1,7 @@
 """Calls of the kernels for linear light: means of light, with weights from encoded values.
 
-They also serve for images with an importance q of each pixel, whose means are ``sum(c w q L) / sum(c w q)``.
+They also serve for images with an importance q of each pixel, whose means are ``sum(c w q L) / sum(c w q)``,
+and for more than four channels that share a distance.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from dpid_cli.downscaling.raster import Array
+from dpid_cli.downscaling.raster import MOST_CHANNELS, Array
 from dpid_cli.downscaling.strips import Strip
 from dpid_cli.downscaling.transfer import Light
+from dpid_cli.kernels import joint
 from dpid_cli.kernels import light as kernels
 from dpid_cli.kernels.flags import Flag, flag
 from dpid_cli.kernels.rewards import LINEAR
+from dpid_cli.kernels.tiles import PLANE
 
 # Arguments of `kernels.add_light`: `least`, `most`, `exponent`, `offset`, `floor`, `power`.
 Four = tuple[Any, Any, Any, Any]
@@ -100,15 +103,43 @@ def _sums(
     weight = array(f"{name} weight", (rows, weights, columns), real)
     total[:] = weight[:] = 0
     scratch = array("light scratch", (kernels.SCRATCH,), real)
+    shared = weights == 1 and c > MOST_CHANNELS
+    own = (_planes_of_sums(strip, "guides"), _planes_of_sums(strip, "sums")) if shared else ()
+    add: Any = joint.weigh_rows if shared else kernels.add_light
     for top, bottom, first, last in _chunks(strip, max(1, _PLANES // (2 * c * length * scratch.itemsize))):
         of_windows = slice(first - strip.start, last - strip.start)
         lit = averaged(top, bottom, length)
-        kernels.add_light(
+        add(
             _planes(strip, strip.raster.rows[top:bottom], "values", length) if weights else lit,
             lit, top, ys, xs, first, last, guide[of_windows], factor[of_windows], alpha[of_windows],
-            *scalars, scratch, total[of_windows], weight[of_windows],
+            *scalars, scratch, *own, total[of_windows], weight[of_windows],
         )  # fmt: skip
     return total, weight
+
+
+def joint_range(strip: Strip, least: Any, offset: Four, floor: Four, guide: Array) -> tuple[Array, Array]:
+    """Sum and largest value of u in every window, (rows, 1, w) each, for channels that share a distance.
+
+    The scalars are those of `joint.range_rows`.
+    """
+    ys, xs, real = strip.grid.ys, strip.grid.xs, strip.raster.real
+    rows, c, columns = strip.shape
+    length = xs.source + (xs.target if strip.grid.cuts_columns else 0)
+    scratch = strip.workspace.array("light scratch", (kernels.SCRATCH,), real)
+    guides = _planes_of_sums(strip, "guides")
+    total, largest = np.zeros((2, rows, 1, columns), real)
+    for top, bottom, first, last in _chunks(strip, max(1, _PLANES // (c * length * scratch.itemsize))):
+        of_windows = slice(first - strip.start, last - strip.start)
+        joint.range_rows(
+            _planes(strip, strip.raster.rows[top:bottom], "values", length), top, ys, xs, first, last,
+            guide[of_windows], least, offset, floor, scratch, guides, total[of_windows], largest[of_windows],
+        )  # fmt: skip
+    return total, largest
+
+
+def _planes_of_sums(strip: Strip, name: str) -> Array:
+    """Working memory of kernels: a plane for each channel."""
+    return strip.workspace.array(name, (strip.raster.channels * PLANE,), strip.raster.real)
 
 
 def _chunks(strip: Strip, height: int) -> Iterator[tuple[int, int, int, int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dpid_cli.convert import alpha
+from dpid_cli.downscaling import alpha
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])
