@@ -61,8 +61,8 @@ class Maps:
         scaled = isinstance(parameters, DetailParameters) and is_scaled(parameters, raster)
         if scaled and self.importance is not None:
             raise ArgumentError(
-                "importance, and parts of pixels at edges of a crop: work with lambda up to 4 (floats 1.9), "
-                "epsilon up to 1 and no normalize: change them"
+                "importance: works with lambda up to 4 (floats 1.9), epsilon up to 1, no normalize, "
+                "and so do parts of pixels in a crop: change it"
             )
 
 
