@@ -103,8 +103,8 @@ def _check_maps(maps: Maps, method: Method, parameters: Parameters, raster: Rast
     scaled = isinstance(parameters, DetailParameters) and is_scaled(parameters, raster)
     if scaled and maps.importance is not None:
         raise ArgumentError(
-            "importance, or a crop within pixels: works with lambda up to 4 (floats 1.9), epsilon up to 1, "
-            "no normalize: change it"
+            "importance: works with lambda up to 4 (floats 1.9), epsilon up to 1, no normalize, "
+            "and so do parts of pixels in a crop: change it"
         )
 
 

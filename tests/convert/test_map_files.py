@@ -76,7 +76,7 @@ def test_guidance(dpid, noise, photo):
         ("--importance none.png", "--importance: none.png: "),
         ("--importance small.png", "importance must have the shape of the image, (40, 60) (got (10, 15))"),
         ("--importance mask.png -m max", "importance: method max takes none"),
-        ("--importance mask.png --lambda 9", "works with lambda up to"),
+        ("--importance mask.png --lambda 9", "importance: works with lambda up to"),
         ("--importance photo.txt", "--importance: photo.txt: "),
         ("--importance mask.png --max-pixels 2399", "--importance: mask.png: "),
         ("--guidance mask.png", "guidance must have the shape of the output, (10, 15, 3) (got (40, 60"),
