@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 SCRIPTS = (
     "base.js", "unpack.js", "layers.js", "view.js", "paint.js", "difference.js", "stage.js", "weights.js",
     "readout.js", "worker.js", "live.js", "sliders.js", "strip.js", "overview.js", "choices.js", "hands.js",
-    "keys.js", "address.js", "table.js", "start.js",
+    "keys.js", "address.js", "table.js", "engine/png.js", "engine/canvas.js", "raster.js", "figure.js",
+    "archive.js", "tikz.js", "download.js", "shell.js", "command.js", "results.js", "start.js",
 )  # fmt: skip
 
 

@@ -97,5 +97,5 @@ const Address = (() => {
     View.onChange(write);
   }
 
-  return { listen, read };
+  return { copy, listen, read };
 })();

@@ -50,6 +50,7 @@
     if (kind === "move") return;
     Choices.show();
     Sliders.show();
+    Results.show();
     Strip.show();
     showPlace();
     Readout.again();
@@ -83,7 +84,7 @@
     View.onChange(onChange);
     showFirst();
     Table.listen();
-    for (const part of [Choices, Hands, Keys, Overview]) part.listen();
+    for (const part of [Choices, Hands, Keys, Overview, Results]) part.listen();
     Choices.setTheme(document.documentElement.dataset.theme);
     Choices.setMode("swipe");
     Address.read();
