@@ -84,9 +84,10 @@
     View.onChange(onChange);
     showFirst();
     Table.listen();
-    for (const part of [Choices, Hands, Keys, Overview, Results]) part.listen();
+    for (const part of [Choices, Hands, Keys, Overview, Results, Trial]) part.listen();
     Choices.setTheme(document.documentElement.dataset.theme);
     Choices.setMode("swipe");
+    Trial.openLinked();
     Address.read();
     Address.listen();
     addEventListener("resize", Overview.draw);

@@ -164,7 +164,7 @@ const View = (() => {
   }
 
   return {
-    canvas, centre, changed, choose, fit, goTo, hold, middle, move, next, onChange, paneWidth, pixelAt, pointAt, resize, setMode, setSplit, state,
+    PLACE_ZOOM, canvas, centre, changed, choose, fit, goTo, hold, middle, move, next, onChange, paneWidth, pixelAt, pointAt, resize, setMode, setSplit, state,
     swap, visible, zoomTo,
   };
 })();
