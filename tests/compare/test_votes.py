@@ -38,7 +38,7 @@ def write_json(path: str, *words: str, **facts: str) -> None:
 
 
 def write_csv(path: str, *words: str, **facts: str) -> None:
-    with open(path, "w", newline="", encoding="utf-8") as stream:
+    with Path(path).open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, HEADINGS, extrasaction="ignore")
         writer.writeheader()
         writer.writerows({**FACTS, **facts, **vote} for vote in answers(*words))
@@ -61,8 +61,9 @@ def test_wins_ties_and_pairs_of_several_people(dpid, folder):
     assert (first["variant"], first["wins"], first["ties"], first["pairs"]) == ("dpid", 3, 1, 5)
     assert (second["variant"], second["wins"], second["ties"], second["pairs"]) == ("box", 1, 1, 5)
     assert first["share"] == 0.7 and second["share"] == pytest.approx(0.3)
-    # Wilson's formula for 3.5 of 5, worked out by hand; the interval of box is its mirror.
-    assert (first["low"], first["high"]) == pytest.approx((0.2878, 0.9322), abs=1e-4)
+    # Wilson's bounds are those shares from which 3.5 of 5 differ by 1.96 of their standard deviations.
+    for bound in (first["low"], first["high"]):
+        assert abs(0.7 - bound) == pytest.approx(1.959964 * (bound * (1 - bound) / 5) ** 0.5)
     assert second["low"] == pytest.approx(1 - first["high"])
     assert told["pairs"] == [told["variants"]]
 

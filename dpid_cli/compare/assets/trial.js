@@ -110,7 +110,7 @@ const Trial = (() => {
   // The largest zoom in whole pixels at which a region fits.
   function zoomFor([left, top, right, bottom], wide, high) {
     const zoom = Math.min(wide / (right - left), high / (bottom - top), View.PLACE_ZOOM * Base.ratio());
-    return zoom >= 1 ? Math.floor(zoom) : 1 / Math.ceil(1 / zoom);
+    return zoom >= 1 ? View.evenly(Math.floor(zoom)) : 1 / Math.ceil(1 / zoom);
   }
 
   function draw() {
