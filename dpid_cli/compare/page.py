@@ -29,7 +29,7 @@ SCRIPTS = (
     "readout.js", "worker.js", "live.js", "sliders.js", "strip.js", "overview.js", "choices.js", "hands.js",
     "keys.js", "address.js", "table.js", "engine/png.js", "engine/canvas.js", "raster.js", "figure.js",
     "archive.js", "tikz.js", "download.js", "shell.js", "command.js", "results.js", "votes.js",
-    "trial.js", "start.js",
+    "trial.js", "screen.js", "start.js",
 )  # fmt: skip
 
 

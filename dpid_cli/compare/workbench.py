@@ -16,7 +16,7 @@ _ENGINE = (
     "single", "grid", "sums", "filters", "weights", "quick", "order", "alpha", "automatic", "layout", "task",
     "png", "pngread", "canvas", "open", "helpers", "serve",
 )  # fmt: skip
-_SHARED = ("worker.js", "download.js", "shell.js")  # with pages of comparisons
+_SHARED = ("worker.js", "screen.js", "download.js", "shell.js")  # with pages of comparisons
 _PAGE = ("state", "settings", "pixels", "view", "files", "hands")  # the parts of the page's own script
 
 

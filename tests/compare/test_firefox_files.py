@@ -128,7 +128,7 @@ def test_an_image_is_opened_shown_and_saved(bench, browsing, tmp_path, source, d
     assert saved.name == words[-1]
     np.testing.assert_array_equal(pixels(saved), wanted)
     assert dpid(*words[1:]).exit_code == 0
-    np.testing.assert_array_equal(pixels(folder / saved.name), wanted)
+    np.testing.assert_array_equal(pixels(folder / words[-1]), wanted)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 4])
@@ -141,7 +141,7 @@ def test_all_kinds_of_pngs_are_exact(bench, browsing, folder, channels, dpid):
     words = shlex.split(text(bench, "#command"))
     saved = browsing[1].next(lambda: bench.click("#save"))
     assert dpid(*words[1:]).exit_code == 0
-    np.testing.assert_array_equal(pixels(saved), pixels(folder / saved.name))
+    np.testing.assert_array_equal(pixels(saved), pixels(folder / words[-1]))
 
 
 def test_photographs_are_exact_or_refused(bench, browsing, folder, source):
