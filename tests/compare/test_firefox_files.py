@@ -74,7 +74,7 @@ def bench(browsing, tmp_path):
 
 
 @pytest.fixture
-def source() -> np.ndarray:
+def photo() -> np.ndarray:
     return random_image(np.random.default_rng(3), 120, 180, 3)
 
 
@@ -110,8 +110,8 @@ def fill(page, field: str, value: object) -> None:
     )
 
 
-def test_an_image_is_opened_shown_and_saved(bench, browsing, tmp_path, source, dpid, folder):
-    Image.fromarray(source).save(folder / "photo.png")
+def test_an_image_is_opened_shown_and_saved(bench, browsing, tmp_path, photo, dpid, folder):
+    Image.fromarray(photo).save(folder / "photo.png")
     open_image(bench, folder / "photo.png")
     assert text(bench, "#name") == "photo.png" and "180×120 → 45×30" in text(bench, "#facts")
     fill(bench, "lambda", 0.6)
@@ -120,7 +120,7 @@ def test_an_image_is_opened_shown_and_saved(bench, browsing, tmp_path, source, d
     for _ in range(10):
         bench.press("[")  # the line goes to the left end
     bench.run("for (const part of document.querySelectorAll('#line, .caption')) part.hidden = true")
-    wanted = dpid_cli.downscale(source, scale=4, lambda_=0.6)
+    wanted = dpid_cli.downscale(photo, scale=4, lambda_=0.6)
     zoom = zoom_of(bench)
     assert len(places(bench.screenshot(), np.kron(wanted, np.ones((zoom, zoom, 1), np.uint8)))) == 1
     words = shlex.split(text(bench, "#command"))
@@ -144,9 +144,9 @@ def test_all_kinds_of_pngs_are_exact(bench, browsing, folder, channels, dpid):
     np.testing.assert_array_equal(pixels(saved), pixels(folder / words[-1]))
 
 
-def test_photographs_are_exact_or_refused(bench, browsing, folder, source):
+def test_photographs_are_exact_or_refused(bench, browsing, folder, photo):
     """A JPEG is read by the browser, which tells the truth or is not asked."""
-    Image.fromarray(source).save(folder / "photo.jpg", quality=95, subsampling=0)
+    Image.fromarray(photo).save(folder / "photo.jpg", quality=95, subsampling=0)
     open_image(bench, folder / "photo.jpg")
     error = text(bench, "#error")
     if error:
@@ -157,11 +157,11 @@ def test_photographs_are_exact_or_refused(bench, browsing, folder, source):
     assert np.abs(pixels(saved).astype(int) - wanted).max() <= 2  # decoders round in their own ways
 
 
-def test_keys_errors_and_the_automatic_lambda(bench, folder, source):
-    Image.fromarray(source).save(folder / "photo.png")
+def test_keys_errors_and_the_automatic_lambda(bench, folder, photo):
+    Image.fromarray(photo).save(folder / "photo.png")
     open_image(bench, folder / "photo.png")
     bench.click("#auto")
-    wanted = dpid_cli.automatic(source, scale=4, lambda_="auto")["lambda_"]
+    wanted = dpid_cli.automatic(photo, scale=4, lambda_="auto")["lambda_"]
     bench.until(f"return Number(document.getElementById('lambda-number').value) === {wanted}")
     bench.run("document.getElementById('picture').focus()")
     before = zoom_of(bench)
@@ -186,7 +186,9 @@ def compared(browsing, written):
     running.call("WebDriver:Navigate", url="about:blank")
     running.open(written.as_uri())
     yield running
-    assert running.complaints(written.as_uri()) == []
+    # A protected browser says that it changes what is read from a canvas; the page has asked whether it does.
+    said = [line for line in running.complaints(written.as_uri()) if "extracting canvas data" not in line]
+    assert said == []
 
 
 def view_saved(page, downloads: Downloads, kind: str) -> Path:
@@ -201,14 +203,11 @@ def test_a_view_and_an_output_are_saved(compared, browsing, results):
     compared.choose("#right", "max")
     saved = pixels(view_saved(compared, downloads, "png"))
     zoom = zoom_of(compared)
-    divider, wide = compared.run(
-        "return [document.getElementById('divider').style.left, document.getElementById('view').width]"
-    )
-    at = round(float(divider.removesuffix("%")) / 100 * wide) - (wide - 60 * zoom) // 2
-    wanted = np.kron(results["max"], np.ones((zoom, zoom, 1), np.uint8))
-    wanted[:, at - 2 : at + 2], wanted[:, at - 1 : at + 1] = 0, 255
-    strip = saved.shape[0] - wanted.shape[0]
-    np.testing.assert_array_equal(saved[strip:], wanted)
+    output = np.kron(results["max"], np.ones((zoom, zoom, 1), np.uint8))
+    strip = saved.shape[0] - output.shape[0]
+    (divider,) = (saved[strip:] != output).any(axis=(0, 2)).nonzero()
+    assert (np.diff(divider) == 1).all() and abs(divider.mean() + 0.5 - output.shape[1] / 2) <= zoom
+    assert saved[strip:, divider].mean(axis=(0, 2)).tolist() == [0, 255, 255, 0]
     said = text(compared, "#alert") if compared.run("return !document.getElementById('alert').hidden") else ""
     if protected:
         assert strip == 0 and "the labels are missing" in said

@@ -113,21 +113,27 @@ const Trial = (() => {
     return zoom >= 1 ? View.evenly(Math.floor(zoom)) : 1 / Math.ceil(1 / zoom);
   }
 
+  // The pair side by side; the input between them, or above where the screen is tall.
   function draw() {
     context.clearRect(0, 0, canvas.width, canvas.height);
     if (!test || test.votes.length >= asked.length) return;
     const { region, left, right } = asked[test.votes.length];
-    const shown = [left, ...(asksLikeness() ? ["input"] : []), right].map((key) => Layers.all[Layers.indexOf(key)]);
+    const isTall = asksLikeness() && canvas.height > canvas.width;
+    const [columns, rows] = [asksLikeness() && !isTall ? 3 : 2, isTall ? 2 : 1];
     const gap = Math.round(GAP * Base.ratio());
-    const between = (shown.length - 1) * gap;
-    zoom = zoomFor(region, Math.floor((canvas.width - between) / shown.length), canvas.height);
+    const rest = (length, count) => length - (count - 1) * gap;
+    zoom = zoomFor(region, rest(canvas.width, columns) / columns, rest(canvas.height, rows) / rows);
     const [wide, high] = [Math.ceil((region[2] - region[0]) * zoom), Math.ceil((region[3] - region[1]) * zoom)];
-    const [start, y] = [(canvas.width - shown.length * wide - between) >> 1, (canvas.height - high) >> 1];
-    shown.forEach((layer, k) => {
-      const x = start + k * (wide + gap);
-      const at = { x: x - Math.round(region[0] * zoom), y: y - Math.round(region[1] * zoom), zoom };
-      Paint.layer(context, layer, at, [x, y, x + wide, y + high]);
-    });
+    const [x, y] = [rest(canvas.width - columns * wide, columns) >> 1, rest(canvas.height - rows * high, rows) >> 1];
+    const below = y + (rows - 1) * (high + gap);
+    put(left, region, x, below, wide, high);
+    put(right, region, x + (columns - 1) * (wide + gap), below, wide, high);
+    if (asksLikeness()) put("input", region, (canvas.width - wide) >> 1, y, wide, high);
+  }
+
+  function put(key, [left, top], x, y, wide, high) {
+    const at = { x: x - Math.round(left * zoom), y: y - Math.round(top * zoom), zoom };
+    Paint.layer(context, Layers.all[Layers.indexOf(key)], at, [x, y, x + wide, y + high]);
   }
 
   function fit() {
@@ -153,10 +159,10 @@ const Trial = (() => {
   function finish() {
     showPart("end");
     const rows = Votes.tallied(test.votes);
-    const percent = (share) => `${Math.round(100 * share)} %`;
+    const percent = (share) => Math.round(100 * share);
     const heading = ["variant", "wins", "ties", "pairs", "share", "95 % interval"].map((textContent) => Base.element("th", { textContent, scope: "col" }));
     const body = rows.map(({ key, wins, ties, pairs: count, share, low, high }) =>
-      Base.element("tr", {}, ...[labelOf(key), wins, ties, count, percent(share), `${percent(low)} to ${percent(high)}`].map((textContent, k) => Base.element(k ? "td" : "th", { textContent })))
+      Base.element("tr", {}, ...[labelOf(key), wins, ties, count, `${percent(share)} %`, `${percent(low)}–${percent(high)} %`].map((textContent, k) => Base.element(k ? "td" : "th", { textContent })))
     );
     $("trial-table").replaceChildren(Base.element("thead", {}, Base.element("tr", {}, ...heading)), Base.element("tbody", {}, ...body));
     const count = test.votes.length;
