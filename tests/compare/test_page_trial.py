@@ -136,7 +136,7 @@ def test_the_end_tells_what_the_command_tells(page, dpid, folder):
             wanted.add((tally["wins"], tally["ties"], tally["pairs"], *percents))
         seen = set()
         for row in rows:
-            numbers = [*row[1:4], row[4].removesuffix(" %"), *row[5].removesuffix(" %").split("–")]
+            numbers = [*row[1:4], row[4].removesuffix(" %"), *row[5].removesuffix(" %").split("\u2013")]
             seen.add(tuple(map(int, numbers)))
         assert seen == wanted and len(rows) == 5
     assert rows[0][0] in ("box", "max", "dpid, λ = 0", "dpid, λ = 0.5", "dpid, λ = 1")  # names again
