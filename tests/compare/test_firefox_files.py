@@ -216,7 +216,7 @@ def test_a_view_and_an_output_are_saved(compared, browsing, results):
         assert strip > 15 and said == ""
     svg = ElementTree.parse(view_saved(compared, downloads, "svg")).getroot()
     assert [one.text for one in svg.iter("{http://www.w3.org/2000/svg}text")] == ["max", "max"]
-    compared.press("v")
+    compared.press("v")  # the image has the focus again
     output = downloads.next(lambda: compared.click("#save-output"))
     np.testing.assert_array_equal(pixels(output), results["max"])
 

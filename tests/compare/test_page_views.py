@@ -303,6 +303,10 @@ def test_the_menu_opens_and_closes_by_keys_and_clicks(page):
     assert page.evaluate("document.activeElement.textContent") == "PNG"
     page.keyboard.press("Escape")
     assert not page.is_visible("[data-view=png]")
+    assert page.evaluate("document.activeElement.id") == "view"
+    page.focus("#save summary")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
     assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
     page.keyboard.press("Enter")
     assert page.is_visible("[data-view=png]")

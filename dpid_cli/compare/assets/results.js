@@ -13,6 +13,8 @@ const Results = (() => {
     tikz: async (figure, notes, stem) => [await Tikz.zipped(figure, stem, notes), "zip"],
   };
 
+  let opener = null;
+
   function tell(text) {
     $("alert").textContent = text;
     $("alert").hidden = !text;
@@ -53,8 +55,15 @@ const Results = (() => {
     download(await Png.encoded(layer), `${Command.nameOf(layer)}.png`);
   }
 
-  async function save(act) {
+  // Close the menu, and go back to what had the focus before a key opened it.
+  function closeMenu() {
     $("save").open = false;
+    (opener ?? $("save").querySelector("summary")).focus();
+    opener = null;
+  }
+
+  async function save(act) {
+    closeMenu();
     tell("");
     try {
       await act();
@@ -77,6 +86,7 @@ const Results = (() => {
   }
 
   function openMenu() {
+    opener = document.activeElement;
     $("save").open = true;
     $("save").querySelector("button").focus();
   }
@@ -86,10 +96,9 @@ const Results = (() => {
     $("save-output").addEventListener("click", () => save(saveOutput));
     $("copy-command").addEventListener("click", () => Address.copy($("command").textContent, $("copy-command")));
     document.addEventListener("pointerdown", (event) => $("save").contains(event.target) || ($("save").open = false));
+    $("save").addEventListener("toggle", () => $("save").open || (opener = null));
     $("save").addEventListener("keydown", (event) => {
-      if (event.key !== "Escape" || !$("save").open) return;
-      $("save").open = false;
-      $("save").querySelector("summary").focus();
+      if (event.key === "Escape" && $("save").open) closeMenu();
     });
   }
 
