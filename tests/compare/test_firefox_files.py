@@ -209,7 +209,9 @@ def test_a_view_and_an_output_are_saved(compared, browsing, results):
     assert (np.diff(divider) == 1).all()
     assert abs(divider.mean() + 0.5 - 20 * zoom) <= 1  # in the middle of the place
     assert saved[strip:, divider].mean(axis=(0, 2)).tolist() == [0, 255, 255, 0]
-    said = text(compared, "#alert") if compared.run("return !document.getElementById('alert').hidden") else ""
+    said = (
+        text(compared, "#notice") if compared.run("return !document.getElementById('notice').hidden") else ""
+    )
     if protected:
         assert strip == 0 and "the labels are missing" in said
     else:

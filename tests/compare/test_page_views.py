@@ -320,5 +320,5 @@ def test_nothing_visible_is_said(page):
     page.focus("#view")
     page.keyboard.press("v")
     page.click("[data-view=png]")
-    until(page, "!$('alert').hidden")
-    assert page.inner_text("#alert") == "Cannot save it: no image is visible: press 0 to fit it"
+    until(page, "!$('notice').hidden")
+    assert page.inner_text("#notice") == "Cannot save it: no image is visible: press 0 to fit it"

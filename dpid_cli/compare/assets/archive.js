@@ -20,7 +20,9 @@ const Archive = (() => {
   }
 
   // What the local and the central header of a file have in common.
-  const facts = ({ name, content }) => [[2, UTF8], [2, 0], [2, 0], [2, FIRST_DAY], [4, Png.checksum(content)], [4, content.length], [4, content.length], [2, name.length], [2, 0]];
+  const facts = ({ name, content }) => [
+    [2, UTF8], [2, 0], [2, 0], [2, FIRST_DAY], [4, Png.checksum(content)], [4, content.length], [4, content.length], [2, name.length], [2, 0],
+  ];
 
   // `files`: names and contents as bytes.
   function zipped(files) {

@@ -132,7 +132,10 @@ const Figure = (() => {
     const { panels, labels, width, height } = figure;
     const size = [width, height].map((side) => Base.rounded(side / unit(), 3));
     const images = await Promise.all(
-      panels.map(async ({ image, x, y }) => `<image x="${x}" y="${y}" width="${image.width}" height="${image.height}" style="image-rendering:pixelated" href="${await addressOf(image)}"/>`)
+      panels.map(async ({ image, x, y }) => {
+        const place = `x="${x}" y="${y}" width="${image.width}" height="${image.height}"`;
+        return `<image ${place} style="image-rendering:pixelated" href="${await addressOf(image)}"/>`;
+      })
     );
     const lines = dividerOf(figure).map(([colour, x, y, wide, high]) => `<rect fill="${colour}" x="${x}" y="${y}" width="${wide}" height="${high}"/>`);
     const texts = labels.map(({ text, at, baseline, ends }) => `<text x="${at}" y="${baseline}"${ends ? ' text-anchor="end"' : ""}>${xml(text)}</text>`);

@@ -16,8 +16,8 @@ const Results = (() => {
   let opener = null;
 
   function tell(text) {
-    $("alert").textContent = text;
-    $("alert").hidden = !text;
+    $("notice").textContent = text;
+    $("notice").hidden = !text;
   }
 
   // The output that is saved and has a command: the right one, or the left one if the input is on the right.
@@ -32,10 +32,11 @@ const Results = (() => {
     const [left, top, right, bottom] = View.visible();
     const { zoom } = View.state;
     const layers = [...new Set(panels.map(({ layer }) => layer))];
+    const times = zoom < 1 ? `reduced ${Math.round(1 / zoom)}` : `enlarged ${zoom}`;
     const part = `output pixels ${left} to ${right - 1} across and ${top} to ${bottom - 1} down`;
     return [
       `${data.name}: ${panels.map(({ label }) => label).join(" | ")}`,
-      `${data.source.join("×")} pixels, downscaled to ${data.size.join("×")}; ${part}, ${zoom < 1 ? `reduced ${Math.round(1 / zoom)}` : `enlarged ${zoom}`} times.`,
+      `${data.source.join("×")} pixels, downscaled to ${data.size.join("×")}; ${part}, ${times} times.`,
       ...layers.filter((layer) => !layer.isInput).map(Command.of),
       `Made by dpid-cli ${data.version}.`,
     ];

@@ -20,7 +20,10 @@ const Tikz = (() => {
     const width = last.x + last.image.width;
     const high = height - top;
     const colours = { "#000000": "black", "#ffffff": "white" };
-    const nodes = panels.map(({ image, x }, k) => `\\node[anchor=north west] at (${x},0) {\\includegraphics[width=${image.width}\\dpidpixel,height=${high}\\dpidpixel]{${names[k]}}};`);
+    const nodes = panels.map(({ image, x }, k) => {
+      const size = `width=${image.width}\\dpidpixel,height=${high}\\dpidpixel`;
+      return `\\node[anchor=north west] at (${x},0) {\\includegraphics[${size}]{${names[k]}}};`;
+    });
     const lines = Figure.dividerOf(figure).map(([colour, x, , wide]) => `\\fill[${colours[colour]}] (${x},0) rectangle (${x + wide},${high});`);
     return [
       ...notes.map(comment),

@@ -161,9 +161,10 @@ const Trial = (() => {
     const rows = Votes.tallied(test.votes);
     const percent = (share) => Math.round(100 * share);
     const heading = ["variant", "wins", "ties", "pairs", "share", "95 % interval"].map((textContent) => Base.element("th", { textContent, scope: "col" }));
-    const body = rows.map(({ key, wins, ties, pairs: count, share, low, high }) =>
-      Base.element("tr", {}, ...[labelOf(key), wins, ties, count, `${percent(share)} %`, `${percent(low)}–${percent(high)} %`].map((textContent, k) => Base.element(k ? "td" : "th", { textContent })))
-    );
+    const body = rows.map(({ key, wins, ties, pairs: count, share, low, high }) => {
+      const texts = [labelOf(key), wins, ties, count, `${percent(share)} %`, `${percent(low)}–${percent(high)} %`];
+      return Base.element("tr", {}, ...texts.map((textContent, k) => Base.element(k ? "td" : "th", { textContent })));
+    });
     $("trial-table").replaceChildren(Base.element("thead", {}, Base.element("tr", {}, ...heading)), Base.element("tbody", {}, ...body));
     const count = test.votes.length;
     $("trial-summary").textContent = `${count} ${count === 1 ? "answer" : "answers"} to: ${$("trial-question").selectedOptions[0].textContent}`;

@@ -75,7 +75,10 @@ const Votes = (() => {
     return { ...test, ...vote, place_x: left, place_y: top, place_width: right - left, place_height: bottom - top };
   }
 
-  const json = (test) => new Blob([JSON.stringify({ format: "dpid votes", ...test, votes: test.votes.map((vote) => rowOf({}, vote)) }, null, 1), "\n"], { type: "application/json" });
+  function json(test) {
+    const content = { format: "dpid votes", ...test, votes: test.votes.map((vote) => rowOf({}, vote)) };
+    return new Blob([JSON.stringify(content, null, 1), "\n"], { type: "application/json" });
+  }
 
   function csv(test) {
     const cell = (value) => (/[",\r\n]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : value);
