@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _OF_FIGURES = ("title", "theme", *figures.OF_SHEETS)
 _OF_EMPTY_PAGES = ("page", "theme", "overwrite", "quiet", "debug")
+_OF_VOTES = ("votes", "inputs", "as_json", "quiet", "debug")
 
 
 OPTIONS = sections(
@@ -51,6 +52,8 @@ OPTIONS = sections(
     option("--csv PATH", "Write the metrics as CSV.", click.Path()),
     option("--page PATH", "Write a page in which you open an image of your own and change lambda. Takes no "
            "INPUT.", click.Path()),
+    option("--votes", "Count the votes of preference tests in pages. INPUT are the CSV or JSON files that "
+           "these save."),
     shared.OVERWRITE,
     *shared.INPUT_LIMITS,
     "Running",
@@ -68,6 +71,7 @@ def compare_command(
     /,
     inputs: tuple[str, ...],
     page: str | None,
+    votes: bool,
     as_json: bool,
     quiet: bool,
     debug: bool,
@@ -86,12 +90,18 @@ def compare_command(
       dpid compare photo.jpg -s 4 -m dpp --sweep lambda=0:2:1 --sweep alpha=0,1
       dpid compare photos/ -s 4 -o report.html
       dpid compare --page dpid.html
+      dpid compare --votes *.json
     """
+    if votes:
+        _refuse_all_but(ctx, "--votes", _OF_VOTES)
     if page is not None:
         _write_empty_page(ctx, page, options["theme"] or "auto", options["overwrite"], quiet)
         return
     if not inputs:
         raise click.MissingParameter(ctx=ctx, param=ctx.command.params[0])
+    if votes:
+        _count_votes(inputs, as_json, quiet)
+        return
     runner = _runner(inputs, options, as_json)
     runner.check()
 
@@ -108,20 +118,41 @@ def compare_command(
         ctx.exit(2 if len(runner.paths) == 1 and isinstance(failures[0], ArgumentError) else 1)
 
 
-def _write_empty_page(ctx: click.Context, page: str, theme: str, overwrite: bool, quiet: bool) -> None:
-    """Write the page without an image; raise a usage error for what it does not use."""
+def _refuse_all_but(ctx: click.Context, option_: str, used: tuple[str, ...]) -> None:
+    """Raise a usage error for what an option does not use."""
     from click.core import ParameterSource
-
-    from dpid_cli.compare.workbench import write_page
 
     for parameter in ctx.command.params:
         name = parameter.name or ""
-        if name not in _OF_EMPTY_PAGES and ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE:
+        if name not in used and ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE:
             label = "INPUT" if name == "inputs" else max(parameter.opts, key=len)
-            raise click.UsageError(f"{label} does nothing with --page: leave one of them out")
+            raise click.UsageError(f"{label} does nothing with {option_}: leave one of them out")
+
+
+def _write_empty_page(ctx: click.Context, page: str, theme: str, overwrite: bool, quiet: bool) -> None:
+    """Write the page without an image."""
+    from dpid_cli.compare.workbench import write_page
+
+    _refuse_all_but(ctx, "--page", _OF_EMPTY_PAGES)
     write_page(page, theme, overwrite)
     if not quiet:
         echo_path(page)
+
+
+def _count_votes(inputs: tuple[str, ...], as_json: bool, quiet: bool) -> None:
+    """Print how often each variant won in files of votes."""
+    from dpid_cli.compare import votes
+
+    merged = votes.merged(inputs)
+    if quiet:
+        return
+    if merged.repeated:
+        say(f"--votes: {merged.repeated} votes are in several files: counted once")
+    if as_json:
+        click.echo(json.dumps(votes.as_json(merged)))
+        return
+    say(votes.summary_of(merged))
+    click.echo("\n".join(map(printable, votes.lines_of(merged))))
 
 
 def _refuse_unused(options: dict[str, Any], page: bool, measured: bool, as_json: bool) -> None:

@@ -26,7 +26,7 @@ _POINTS = {
     "cm": 722.7 / 25.4,
     "in": 72.27,
 }  # of TeX, which has 72.27 in an inch
-_SPECIAL = {
+SPECIAL = {c: rf"\{c}" for c in "#$%&_{}"} | {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
     ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''",
     "λ": r"$\lambda$", "α": r"$\alpha$", "ε": r"$\epsilon$", "β": r"$\beta$", "×": r"$\times$",
@@ -39,10 +39,11 @@ _PREAMBLE = r"""\makeatletter
   \IfFileExists{lmodern.sty}{\usepackage[T1]{fontenc}\usepackage{lmodern}}{\usepackage{fix-cm}}
   \usepackage[margin=2cm]{geometry}
   \begin{document}
-  \def\dpidend{\bibliographystyle{plain}\bibliography{@STEM@}\end{document}}
+  \def\dpidend{@END@\end{document}}
 \fi
 \makeatother
 """
+_BIBLIOGRAPHY = r"\bibliographystyle{plain}\bibliography{@STEM@}"
 
 
 def files_of(sheet: Sheet, comparison: Comparison, stem: str, title: str) -> dict[str, bytes]:
@@ -58,6 +59,11 @@ def files_of(sheet: Sheet, comparison: Comparison, stem: str, title: str) -> dic
     return files
 
 
+def preamble(end: str = "") -> str:
+    """Code that lets a figure be compiled alone, too; `end` comes last in such a document."""
+    return _PREAMBLE.replace("@END@", end)
+
+
 def _plain(stem: str) -> str:
     """A file name that needs no care in LaTeX."""
     return re.sub(r"[^A-Za-z0-9.-]+", "-", stem).strip("-.") or "figure"
@@ -69,9 +75,7 @@ def escaped(text: str) -> str:
     >>> escaped("50 % of λ_1")
     '50 \\% of $\\lambda$\\_1'
     """
-    return "".join(
-        _SPECIAL.get(c) or (rf"\{c}" if c in "#$%&_{}" else c if _is_known(c) else "?") for c in text
-    )
+    return "".join(SPECIAL.get(c) or (c if _is_known(c) else "?") for c in text)
 
 
 def _is_known(character: str) -> bool:
@@ -81,7 +85,7 @@ def _is_known(character: str) -> bool:
 def _document(sheet: Sheet, comparison: Comparison, stem: str, title: str, names: list[str]) -> Iterator[str]:
     yield "% Compile this file, or \\input it into a document that has \\usepackage{tikz}.\n"
     yield "% From another folder: \\usepackage{import} and \\import{folder/}{" + _plain(stem) + ".tex}.\n"
-    yield _PREAMBLE.replace("@STEM@", _plain(stem))
+    yield preamble(_BIBLIOGRAPHY.replace("@STEM@", _plain(stem)))
     point = _point(sheet)
     yield "\\begin{figure}\n\\centering\n"
     yield f"\\begin{{tikzpicture}}[x={point:.6f}pt,y=-{point:.6f}pt,inner sep=0pt,outer sep=0pt]\n"

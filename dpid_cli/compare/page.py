@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 SCRIPTS = (
     "base.js", "unpack.js", "layers.js", "view.js", "paint.js", "difference.js", "stage.js", "weights.js",
     "readout.js", "worker.js", "live.js", "sliders.js", "strip.js", "overview.js", "choices.js", "hands.js",
-    "keys.js", "address.js", "table.js", "start.js",
+    "keys.js", "address.js", "table.js", "engine/png.js", "engine/canvas.js", "raster.js", "figure.js",
+    "archive.js", "tikz.js", "download.js", "shell.js", "command.js", "results.js", "votes.js",
+    "trial.js", "screen.js", "start.js",
 )  # fmt: skip
 
 
@@ -47,14 +49,14 @@ def script() -> str:
     return "\n".join(line for line in lines if line and not line.startswith("//"))
 
 
-def style() -> str:
-    """The style of pages, in one line."""
-    return " ".join(asset("page.css").split())
+def style(*names: str) -> str:
+    """The style of pages, and more of it from these files, in one line."""
+    return " ".join("".join(map(asset, ("page.css", *names))).split())
 
 
 def page_of(data: PageData, title: str, theme: str, back: str = "") -> str:
     """The page of one image; it opens in `theme` (auto, light or dark), and links to the index at `back`."""
-    css, loader, js = style(), asset("loader.js"), script()
+    css, loader, js = style("trial.css"), asset("loader.js"), script()
     text, length = compressed(js)
     (width, height), (small_width, small_height) = data.values["source"], data.values["size"]
     scale = f"{width / small_width:.3g}× smaller"
@@ -69,6 +71,7 @@ def page_of(data: PageData, title: str, theme: str, back: str = "") -> str:
         footnote=escape(data.footnote),
         version=__version__,
         css=css,
+        trial=asset("trial.html"),
         engine=_engine() if data.values["live"] else "",
         loader=loader,
         js=text,

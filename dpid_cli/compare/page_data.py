@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dpid_cli.compare import latex
 from dpid_cli.compare.embedding import packed, preview
 from dpid_cli.compare.intensities import Bytes, as_bytes, looks_like_srgb
 from dpid_cli.compare.page_table import Row, Table
@@ -24,6 +25,7 @@ from dpid_cli.downscaling.parameters import shown
 from dpid_cli.downscaling.registry import PARAMETERS, method_named
 from dpid_cli.files.streams import called
 from dpid_cli.pictures import Picture, icc
+from dpid_cli.version import __version__
 
 if TYPE_CHECKING:
     from dpid_cli.compare.comparison import Comparison, VariantResult
@@ -65,8 +67,8 @@ def is_plain(recipe: Recipe) -> bool:
     return not (treated or recipe.importance or recipe.guidance or recipe.maps)
 
 
-def data_of(comparison: Comparison, plain: bool) -> PageData:
-    """Collect the data of a comparison; `plain` is that of `is_plain`."""
+def data_of(comparison: Comparison, plain: bool, command: str) -> PageData:
+    """Collect the data of a comparison; `plain` is that of `is_plain`, and `command` begins all commands."""
     embedded = _Embedded(comparison)
     layers = embedded.layers()
     first = _first(layers)
@@ -82,6 +84,9 @@ def data_of(comparison: Comparison, plain: bool) -> PageData:
         "ranges": _RANGES,
         "choices": {name: PARAMETERS[name].choices for name in ("variant", "guidance")},
         "first": first,
+        "command": command,
+        "tex": {"special": latex.SPECIAL, "preamble": latex.preamble()},
+        "version": __version__,
         "live": plain and embedded.is_computable and embedded.is_whole,
     }
     return PageData(values, _lead(first, layers), embedded.footnote(), _tables(comparison))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from dpid_cli.compare import documents, drawing
+from dpid_cli.compare.command import command_of
 from dpid_cli.compare.comparison import Comparison, ComparisonSpec
 from dpid_cli.compare.fitting import sheet_of
 from dpid_cli.compare.intensities import looks_like_srgb
@@ -170,10 +172,18 @@ class ComparisonRunner:
     def _title(self, comparison: Comparison) -> str:
         return self.style.title or Path(called(comparison.source)).name
 
+    def _command(self, comparison: Comparison) -> str:
+        """The command of an image's outputs, without folders, for pages that others read."""
+        source = comparison.source
+        return shlex.join(
+            command_of(self.spec.recipe, source if source == STANDARD_STREAM else name_of(source))
+        )
+
     def _write_page(self, comparison: Comparison) -> None:
         if comparison.box.only_by_code:
             _warn_of_profile(comparison, self.output_of(comparison.source))
-        index, data = Path(str(self.output)), data_of(comparison, is_plain(self.spec.recipe))
+        index, recipe = Path(str(self.output)), self.spec.recipe
+        data = data_of(comparison, is_plain(recipe), self._command(comparison))
         if not self.is_index:
             self._write(index, page_of(data, self._title(comparison), self.theme))
             return

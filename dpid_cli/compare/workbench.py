@@ -14,8 +14,9 @@ from dpid_cli.version import __version__
 # The parts of the worker, each after those that it uses: downscaling, files, and messages.
 _ENGINE = (
     "single", "grid", "sums", "filters", "weights", "quick", "order", "alpha", "automatic", "layout", "task",
-    "png", "pngread", "open", "helpers", "serve",
+    "png", "pngread", "canvas", "open", "helpers", "serve",
 )  # fmt: skip
+_SHARED = ("worker.js", "screen.js", "download.js", "shell.js")  # with pages of comparisons
 _PAGE = ("state", "settings", "pixels", "view", "files", "hands")  # the parts of the page's own script
 
 
@@ -31,7 +32,7 @@ def engine() -> str:
 def page(theme: str = "auto") -> str:
     """The page, which opens in `theme`: auto, light or dark."""
     css = asset("page.css") + asset("workbench/page.css")
-    js = "\n".join([asset("worker.js"), *(asset(f"workbench/{name}.js") for name in _PAGE)])
+    js = "\n".join(map(asset, [*_SHARED, *(f"workbench/{name}.js" for name in _PAGE)]))
     return Template(asset("workbench/page.html")).substitute(
         theme=theme, policy=policy(css, js), css=css, js=js, engine=engine(), version=__version__
     )

@@ -15,7 +15,7 @@ const Address = (() => {
       const chosen = [...$(name).options].find((option) => option.defaultSelected) ?? $(name).options[0];
       if ($(name).value !== chosen.value) values[name] = $(name).value;
     }
-    return new URLSearchParams(values).toString();
+    return new URLSearchParams({ ...values, ...Trial.address() }).toString();
   }
 
   function write() {
@@ -97,5 +97,5 @@ const Address = (() => {
     View.onChange(write);
   }
 
-  return { listen, read };
+  return { copy, listen, read };
 })();

@@ -26,7 +26,7 @@ const Difference = (() => {
   const gain = () => Number($("gain").value);
   const right = () => Layers.all[View.state.right];
 
-  // A canvas of differences, of values from -1 to 1 or from 0 to 1.
+  // A canvas of differences and its pixels, of values from -1 to 1 or from 0 to 1.
   function drawn(columns, rows, valueAt) {
     const [canvas, context] = Base.canvasOf(columns, rows);
     const image = new ImageData(columns, rows);
@@ -38,18 +38,18 @@ const Difference = (() => {
       }
     }
     context.putImageData(image, 0, 0);
-    return canvas;
+    return { image: canvas, pixels: image.data, width: columns, height: rows, channels: 4 };
   }
 
   function fromBox(layer) {
     const box = Layers.box();
     const { channels } = layer;
     const factor = gain() / 255;
-    const canvas = drawn(Layers.width, Layers.height, (x, y) => {
+    const image = drawn(Layers.width, Layers.height, (x, y) => {
       const at = (y * Layers.width + x) * channels;
       return factor * (lightness(layer.pixels, at, channels) - lightness(box.pixels, at, channels));
     });
-    return [{ image: canvas, left: 0, top: 0, scaleX: 1, scaleY: 1 }];
+    return [{ ...image, left: 0, top: 0, scaleX: 1, scaleY: 1 }];
   }
 
   // Each pixel of the input against the output's pixel that covers it, where the input is exact.
@@ -66,7 +66,7 @@ const Difference = (() => {
         if (layer.isInput) return 0;
         return factor * Math.abs(own - lightness(layer.pixels, (row * Layers.width + column) * layer.channels, layer.channels));
       });
-      return { image, left: part.left * scaleX, top: part.top * scaleY, scaleX, scaleY };
+      return { ...image, left: part.left * scaleX, top: part.top * scaleY, scaleX, scaleY };
     });
   }
 
@@ -112,5 +112,5 @@ const Difference = (() => {
     $("legend-unit").textContent = isSigned() ? "darker … brighter than box, levels of lightness" : "levels of lightness";
   }
 
-  return { layer: () => ({ difference: true, paint }), legend, lightness, title };
+  return { layer: () => ({ difference: true, paint }), legend, lightness, parts, title };
 })();

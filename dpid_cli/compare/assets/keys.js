@@ -27,6 +27,8 @@ const Keys = (() => {
     i: (event) => View.choose(side(event), Layers.indexOf("input")),
     k: () => Choices.setMode("blink"),
     s: () => Choices.setMode("swipe"),
+    t: () => Trial.open(),
+    v: () => Results.openMenu(),
     x: () => View.swap(),
   };
 

@@ -27,35 +27,11 @@ const Layers = (() => {
     return colours;
   }
 
-  // Means of n by n pixels, to show an image smaller than it is; colours are weighted by alpha.
+  // Means of n by n pixels, to show an image smaller than it is.
   function reduced(layer, n) {
     layer.smaller ??= new Map();
-    if (!layer.smaller.has(n)) layer.smaller.set(n, canvasOf(means(layer, n)));
+    if (!layer.smaller.has(n)) layer.smaller.set(n, canvasOf(Raster.reduced(layer, n)));
     return layer.smaller.get(n);
-  }
-
-  function means({ pixels, width: across, height: down, channels }, n) {
-    const [columns, rows] = [Math.ceil(across / n), Math.ceil(down / n)];
-    const means = new Uint8Array(columns * rows * channels);
-    const sums = new Float64Array(channels + 1);
-    for (let row = 0; row < rows; row++) {
-      for (let column = 0; column < columns; column++) {
-        sums.fill(0);
-        for (let y = row * n; y < Math.min(down, row * n + n); y++) {
-          for (let x = column * n; x < Math.min(across, column * n + n); x++) {
-            const at = (y * across + x) * channels;
-            const weight = channels === 4 ? pixels[at + 3] : 1;
-            for (let c = 0; c < Math.min(3, channels); c++) sums[c] += weight * pixels[at + c];
-            sums[channels] += weight;
-            if (channels === 4) sums[3] += 1;
-          }
-        }
-        const at = (row * columns + column) * channels;
-        for (let c = 0; c < Math.min(3, channels); c++) means[at + c] = Math.round(sums[c] / (sums[channels] || 1));
-        if (channels === 4) means[at + 3] = Math.round(sums[4] / sums[3]);
-      }
-    }
-    return { pixels: means, width: columns, height: rows, channels };
   }
 
   async function decoded(source) {

@@ -40,12 +40,14 @@ const Live = (() => {
     return pixels;
   }
 
-  async function request(target, region, later) {
+  async function compute(target, region, later) {
     const { key, method, parameters } = target;
     const lane = `${Layers.all.indexOf(target)} ${later ? "rest" : "visible"}`;
-    const pixels = await live({ method, ...parameters }, region, lane, later).catch(tell);
+    const pixels = await live({ method, ...parameters }, region, lane, later);
     if (pixels && key === target.key) patch(target, pixels, region ?? WHOLE);
   }
+
+  const request = (...what) => compute(...what).catch(tell);
 
   function tell(error) {
     $("alert").textContent = `Cannot compute this output: ${error.message}`;
@@ -67,6 +69,14 @@ const Live = (() => {
 
   function isDone({ done }, [left, top, right, bottom]) {
     return done && done[0] <= left && done[1] <= top && done[2] >= right && done[3] >= bottom;
+  }
+
+  // Wait until all of an output is computed; nothing to do for those in the page.
+  async function finish(target) {
+    while (target.isLive && !isDone(target, WHOLE)) {
+      clearTimeout(target.timer);
+      await compute(target, null, true);
+    }
   }
 
   // Whether some of the output that was set last is still that of other parameters.
@@ -120,5 +130,5 @@ const Live = (() => {
 
   const layer = () => last;
 
-  return { isPending, isPossible, layer, prepare, show, written };
+  return { finish, isPending, isPossible, layer, prepare, show, written };
 })();

@@ -12,9 +12,10 @@ const Paint = (() => {
     return side;
   }
 
+  const groundColours = () => GROUNDS[$("ground").value] ?? [Base.colour("--square"), Base.colour("--squares")];
+
   function ground(context, [left, top, right, bottom], zoom) {
-    const kind = $("ground").value;
-    const [light, dark] = GROUNDS[kind] ?? [Base.colour("--square"), Base.colour("--squares")];
+    const [light, dark] = groundColours();
     context.fillStyle = light;
     context.fillRect(left, top, right - left, bottom - top);
     if (light === dark) return;
@@ -29,12 +30,32 @@ const Paint = (() => {
     }
   }
 
+  // Three bytes of a colour like #fff or #d9dee4.
+  function bytesOf(colour) {
+    const digits = colour.slice(1).replace(/^(.)(.)(.)$/, "$1$1$2$2$3$3");
+    return [0, 2, 4].map((at) => parseInt(digits.slice(at, at + 2), 16));
+  }
+
+  // Fill RGB pixels of a rectangle of the view with the ground.
+  function groundPixels(pixels, [left, top, right, bottom], zoom) {
+    const colours = groundColours().map(bytesOf);
+    const side = squareFor(zoom);
+    for (let y = top, q = 0; y < bottom; y++) {
+      for (let x = left; x < right; x++, q += 3) pixels.set(colours[(Math.floor(x / side) + Math.floor(y / side)) % 2], q);
+    }
+  }
+
+  // The part of a rectangle in which an image lies; null if there is none.
+  function visible({ x, y, zoom }, [left, top, right, bottom]) {
+    const [wide, high] = [Layers.width * zoom, Layers.height * zoom];
+    const inside = [Math.max(left, x), Math.max(top, y), Math.min(right, Math.ceil(x + wide)), Math.min(bottom, Math.ceil(y + high))];
+    return inside[2] > inside[0] && inside[3] > inside[1] ? inside : null;
+  }
+
   // The part of an image that lies within a rectangle; at.x, at.y is its corner, at.zoom its enlargement.
-  function layer(context, layer, at, [left, top, right, bottom]) {
-    if (right <= left || bottom <= top) return;
-    const [wide, high] = [Layers.width * at.zoom, Layers.height * at.zoom];
-    const inside = [Math.max(left, at.x), Math.max(top, at.y), Math.min(right, Math.ceil(at.x + wide)), Math.min(bottom, Math.ceil(at.y + high))];
-    if (inside[2] <= inside[0] || inside[3] <= inside[1]) return;
+  function layer(context, layer, at, rectangle) {
+    const inside = visible(at, rectangle);
+    if (!inside) return;
     context.save();
     context.beginPath();
     context.rect(inside[0], inside[1], inside[2] - inside[0], inside[3] - inside[1]);
@@ -84,5 +105,5 @@ const Paint = (() => {
     }
   }
 
-  return { frame, ground, layer };
+  return { frame, ground, groundPixels, layer, visible };
 })();

@@ -44,12 +44,14 @@ const Stage = (() => {
     context.fillRect(at - 1, 0, 2, canvas.height);
   }
 
+  function titleOf({ isInput, label, note, pixels }) {
+    const more = isInput && !pixels ? " (preview outside of the places)" : note ? `, ${note}` : "";
+    return `${label}${more}`;
+  }
+
   function tag(side, number) {
     const layer = Layers.all[View.state[side]];
-    if (!layer) return [];
-    const badge = Base.element("b", { textContent: number });
-    const note = layer.isInput && !layer.pixels ? " (preview outside of the places)" : layer.note ? `, ${layer.note}` : "";
-    return [badge, ` ${layer.label}${note}`];
+    return layer ? [Base.element("b", { textContent: number }), ` ${titleOf(layer)}`] : [];
   }
 
   function label() {
@@ -67,5 +69,5 @@ const Stage = (() => {
     divider.style.left = `${100 * View.state.split}%`;
   }
 
-  return { draw };
+  return { draw, titleOf };
 })();

@@ -3,24 +3,13 @@
 // Load the images, show the first pair, and keep all parts of the page in step.
 
 (() => {
-  function fitCanvas(entry) {
-    const box = entry.devicePixelContentBoxSize?.[0];
-    const [columns, rows] = box
-      ? [box.inlineSize, box.blockSize]
-      : [View.canvas.clientWidth, View.canvas.clientHeight].map((side) => Math.round(side * devicePixelRatio));
-    Base.measure(columns, entry.contentRect.width);
-    View.resize(columns, rows);
-  }
-
   // Give the canvas as many pixels as it has on the screen, now and whenever that changes.
   function sized() {
     return new Promise((resolve) => {
-      const observer = new ResizeObserver(([entry]) => resolve(fitCanvas(entry)));
-      try {
-        observer.observe(View.canvas, { box: "device-pixel-content-box" });
-      } catch {
-        observer.observe(View.canvas); // this browser reports rounded sizes only
-      }
+      onScreenPixels(View.canvas, (columns, rows, width) => {
+        Base.measure(columns, width);
+        resolve(View.resize(columns, rows));
+      });
     });
   }
 
@@ -50,6 +39,7 @@
     if (kind === "move") return;
     Choices.show();
     Sliders.show();
+    Results.show();
     Strip.show();
     showPlace();
     Readout.again();
@@ -83,9 +73,10 @@
     View.onChange(onChange);
     showFirst();
     Table.listen();
-    for (const part of [Choices, Hands, Keys, Overview]) part.listen();
+    for (const part of [Choices, Hands, Keys, Overview, Results, Trial]) part.listen();
     Choices.setTheme(document.documentElement.dataset.theme);
     Choices.setMode("swipe");
+    Trial.openLinked();
     Address.read();
     Address.listen();
     addEventListener("resize", Overview.draw);

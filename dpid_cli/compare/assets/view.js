@@ -85,10 +85,14 @@ const View = (() => {
     centre(Layers.width / 2, Layers.height / 2, below(Math.min(paneWidth() / Layers.width, canvas.height / Layers.height)));
   }
 
-  // A zoom at which a region fits into the view; its input, too, in whole pixels if that is near.
+  // A zoom at which a region fits into the view.
   function zoomFor([left, top, right, bottom]) {
     const fitting = Math.min((0.96 * paneWidth()) / (right - left), (0.96 * canvas.height) / (bottom - top));
-    const zoom = below(Math.min(fitting, PLACE_ZOOM * Base.ratio()));
+    return evenly(below(Math.min(fitting, PLACE_ZOOM * Base.ratio())));
+  }
+
+  // A zoom, or one not far below it at which the input's pixels are whole, too.
+  function evenly(zoom) {
     const scale = Layers.sourceWidth / Layers.width;
     const even = zoom - (zoom % scale);
     return Number.isInteger(scale) && even >= 0.75 * zoom ? even : zoom;
@@ -164,7 +168,7 @@ const View = (() => {
   }
 
   return {
-    canvas, centre, changed, choose, fit, goTo, hold, middle, move, next, onChange, paneWidth, pixelAt, pointAt, resize, setMode, setSplit, state,
+    PLACE_ZOOM, canvas, centre, changed, choose, evenly, fit, goTo, hold, middle, move, next, onChange, paneWidth, pixelAt, pointAt, resize, setMode, setSplit, state,
     swap, visible, zoomTo,
   };
 })();

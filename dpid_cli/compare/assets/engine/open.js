@@ -5,7 +5,7 @@
 
 const Opener = (() => {
   const MOST_PIXELS = 64e6;
-  const [ORIENTATION, SIDE] = [0x0112, 64]; // EXIF's tag, and the side of the pattern that tests a canvas
+  const ORIENTATION = 0x0112; // EXIF's tag
   const TURNS = [[1, 6, 3, 8], [2, 5, 4, 7]]; // as EXIF numbers them, by quarters, without and with a flip
   const JPEG_PROFILE = "ICC_PROFILE\0";
 
@@ -112,32 +112,11 @@ const Opener = (() => {
     }
   }
 
-  function canvasOf(width, height) {
-    const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
-    if (!context) throw new Refused("this browser cannot draw it: open another file, or use dpid downscale");
-    return context;
-  }
-
-  // Whether a canvas returns what was put into it.
-  function isCanvasHonest() {
-    const context = canvasOf(SIDE, SIDE);
-    const pattern = new ImageData(SIDE, SIDE);
-    for (let k = 0, seed = 1; k < pattern.data.length; k++) {
-      seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
-      pattern.data[k] = k % 4 === 3 ? 255 : seed >>> 24;
-    }
-    context.putImageData(pattern, 0, 0);
-    const { data } = context.getImageData(0, 0, SIDE, SIDE);
-    return data.every((value, k) => value === pattern.data[k]);
-  }
-
   function readByCanvas(bitmap) {
-    if (!isCanvasHonest()) {
-      throw new Refused("this browser protects against fingerprinting and changes its pixels: open a PNG instead");
-    }
-    const context = canvasOf(bitmap.width, bitmap.height);
-    context.drawImage(bitmap, 0, 0);
-    return new Uint8Array(context.getImageData(0, 0, bitmap.width, bitmap.height).data.buffer);
+    const { width, height } = bitmap;
+    const pixels = Canvases.pixelsOf(width, height, (context) => context.drawImage(bitmap, 0, 0));
+    if (pixels) return pixels;
+    throw new Refused("this browser protects against fingerprinting and changes its pixels: open a PNG instead");
   }
 
   // RGBA without what says nothing: alpha that is opaque, and colours of a gray image.

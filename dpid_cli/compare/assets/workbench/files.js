@@ -32,11 +32,7 @@ async function save() {
     if (error) say(error);
     return;
   }
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(png);
-  link.download = `${stem()}.png`;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+  download(png, `${stem()}.png`);
 }
 
 async function chooseAutomatic() {

@@ -105,7 +105,6 @@ $("theme").onclick = () => {
   draw();
 };
 
-new ResizeObserver(fitCanvas).observe(view);
+onScreenPixels(view, fitCanvas);
 $("bench").classList.add("empty");
-fitCanvas();
 settingsChanged();

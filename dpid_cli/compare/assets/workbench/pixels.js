@@ -102,7 +102,7 @@ function drawSide(side, from, to) {
 }
 
 function drawSquares(x, y, width, height) {
-  const side = Math.round(SQUARES * (window.devicePixelRatio || 1)) + (SQUARES % state.zoom === 0 ? 1 : 0);
+  const side = Math.round((SQUARES * view.width) / view.clientWidth) + (SQUARES % state.zoom === 0 ? 1 : 0);
   const style = getComputedStyle(view);
   context.save();
   context.beginPath();

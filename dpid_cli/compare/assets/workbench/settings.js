@@ -35,12 +35,6 @@ function settings() {
   return chosen;
 }
 
-// In single quotes if the shell would read more in it than a word.
-function quoted(word) {
-  const safe = word.startsWith("-") ? `./${word}` : word;
-  return /^[\w@%+=:,./-]+$/.test(safe) ? safe : `'${safe.replaceAll("'", "'\\''")}'`;
-}
-
 function stem() {
   const size = state.by === "scale" ? `x${scale()}` : state.size.join("x");
   return `${state.image.name.replace(/\.[^.]*$/, "")}_${$("method").value}_${size}`;

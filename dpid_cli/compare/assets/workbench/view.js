@@ -39,11 +39,9 @@ function setSplit(split) {
   draw();
 }
 
-function fitCanvas() {
-  const ratio = window.devicePixelRatio || 1;
-  const [columns, rows] = [view.clientWidth, view.clientHeight].map((side) => Math.max(1, Math.round(side * ratio)));
+function fitCanvas(columns, rows) {
   if (columns === view.width && rows === view.height) return;
-  [view.width, view.height] = [columns, rows];
+  [view.width, view.height] = [Math.max(1, columns), Math.max(1, rows)];
   if (!state.image) return;
   fit();
   refresh();

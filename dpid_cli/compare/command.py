@@ -1,0 +1,46 @@
+"""The command that downscales an image as a comparison does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dpid_cli.convert.recipe import Recipe
+from dpid_cli.downscaling.parameters import shown
+
+if TYPE_CHECKING:
+    from dpid_cli.downscaling.sizes import SizeRequest
+
+# Fields of recipes that change pixels, with options of the same names.
+_OPTIONS = (
+    "depth", "linear", "to_srgb", "transparency", "background", "value_range", "max_pixels", "max_frames",
+    "frame", "truncated",
+)  # fmt: skip
+
+
+def command_of(recipe: Recipe, name: str) -> list[str]:
+    """The words of ``dpid downscale`` for an image, without method, parameters and output.
+
+    >>> from dpid_cli.downscaling.sizes import SizeRequest
+    >>> " ".join(command_of(Recipe(SizeRequest("scale", 4.0), linear=True), "photo.jpg"))
+    'dpid downscale photo.jpg -s 4 --linear'
+    """
+    usual = Recipe(recipe.size)
+    words = ["dpid", "downscale", f"./{name}" if name.startswith("-") and name != "-" else name]
+    words += _size(recipe.size)
+    for option in _OPTIONS:
+        value = getattr(recipe, option)
+        if value != getattr(usual, option):
+            words += _option(option.replace("_", "-"), value)
+    return words
+
+
+def _size(size: SizeRequest) -> list[str]:
+    value = "x".join(map(shown, size.value)) if isinstance(size.value, tuple) else shown(size.value)
+    words = ["-s" if size.kind == "scale" else f"--{size.kind}", value]
+    return words + (["--fit", size.fit] if size.kind == "size" and size.fit != "inside" else [])
+
+
+def _option(name: str, value: Any) -> list[str]:
+    if value is True:
+        return [f"--{name}"]
+    return [f"--{name}", ",".join(map(shown, value)) if isinstance(value, tuple) else shown(value)]
