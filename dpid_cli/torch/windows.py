@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -63,7 +62,6 @@ class Taps:
         return len(self.index[0])
 
 
-@lru_cache(maxsize=256)
 def fractional(source: int, target: int) -> Taps:
     """Divide `source` pixels into `target` windows of equal length, with exact shares of pixels.
 
@@ -84,7 +82,6 @@ def fractional(source: int, target: int) -> Taps:
     return Taps.of(index, cover)
 
 
-@lru_cache(maxsize=256)
 def between(low: float, high: float, source: int, target: int) -> Taps:
     """Divide the part of an axis from `low` to `high` into `target` windows, with shares of pixels.
 
@@ -106,7 +103,6 @@ def between(low: float, high: float, source: int, target: int) -> Taps:
     return Taps.of(index, cover)
 
 
-@lru_cache(maxsize=256)
 def strided(source: int, kernel: int, stride: int, padding: int = 0, ceil_mode: bool = False) -> Taps:
     """Lay windows of `kernel` pixels every `stride` pixels, as the poolings of PyTorch do.
 
