@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -116,3 +116,13 @@ def _in_a_folder() -> bool:
 def one_line(error: BaseException) -> str:
     """The message of another library's error, in one line."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def either(words: Iterable[str]) -> str:
+    """Join alternatives for a message.
+
+    >>> either(["skip", "copy", "error"])
+    'skip, copy or error'
+    """
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last

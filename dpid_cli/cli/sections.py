@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dpid_cli.cli.console import show
-from dpid_cli.downscaling.choices import Gravity, either
+from dpid_cli.downscaling.choices import Gravity
+from dpid_cli.errors import either
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

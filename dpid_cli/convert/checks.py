@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dpid_cli.downscaling.choices import Depth, Gravity, PaletteUse, Transparency, either
+from dpid_cli.downscaling.choices import Depth, Gravity, PaletteUse, Transparency
 from dpid_cli.downscaling.filters import resolved
 from dpid_cli.downscaling.registry import METHODS, Method
-from dpid_cli.errors import ArgumentError
+from dpid_cli.errors import ArgumentError, either
 
 if TYPE_CHECKING:
     from dpid_cli.convert.recipe import Recipe

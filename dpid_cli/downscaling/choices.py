@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from enum import StrEnum
 from typing import Self
 
-from dpid_cli.errors import ArgumentError
+from dpid_cli.errors import ArgumentError, either
 
 
 class Choice(StrEnum):
@@ -32,16 +31,6 @@ class Choice(StrEnum):
             return cls(value)  # type: ignore[arg-type]  # which may be anything
         except ValueError:
             raise ArgumentError(f"{name} must be {either(cls.words())} (got {value!r})") from None
-
-
-def either(words: Iterable[str]) -> str:
-    """Join alternatives for a message.
-
-    >>> either(["skip", "copy", "error"])
-    'skip, copy or error'
-    """
-    *others, last = words
-    return f"{', '.join(others)} or {last}" if others else last
 
 
 class Automatic(Choice):

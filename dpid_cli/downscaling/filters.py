@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpid_cli.downscaling import borders, filter_files
-from dpid_cli.downscaling.choices import FilterGrid, Guidance, Padding, either
+from dpid_cli.downscaling.choices import FilterGrid, Guidance, Padding
 from dpid_cli.downscaling.filter_files import check_path, shape_of, short
 from dpid_cli.downscaling.names import FILTERS
 from dpid_cli.downscaling.parameters import PARAMETERS
-from dpid_cli.errors import ArgumentError
+from dpid_cli.errors import ArgumentError, either
 
 if TYPE_CHECKING:
     from dpid_cli.downscaling.registry import Method

@@ -22,9 +22,8 @@ from dpid_cli.downscaling.choices import (
     Normalize,
     Position,
     Variant,
-    either,
 )
-from dpid_cli.errors import ArgumentError
+from dpid_cli.errors import ArgumentError, either
 
 if TYPE_CHECKING:
     from dpid_cli.downscaling.filters import Filter

@@ -24,7 +24,7 @@ from dpid_cli.downscaling.registry import METHODS, method_named
 from dpid_cli.downscaling.rewards import offset_and_floor
 from dpid_cli.downscaling.sizes import requested
 from dpid_cli.downscaling.strips import Strip, Workspace
-from dpid_cli.errors import ArgumentError
+from dpid_cli.errors import ArgumentError, either
 from dpid_cli.kernels import filters
 from dpid_cli.kernels import gradients as kernels
 from dpid_cli.kernels.rewards import EXACT_POWER, reward_of
@@ -134,7 +134,7 @@ def gradients(
     given = {name: value for name, value in locals().items() if name in (*TUNED, "guidance", "noise")}
     chosen = method_named(method)
     if not chosen.differentiable:
-        able = " or ".join(m.name for m in METHODS.values() if m.differentiable)
+        able = either(m.name for m in METHODS.values() if m.differentiable)
         raise ArgumentError(f"method: {method} has no gradients: use {able}")
     parameters = cast(DetailParameters, chosen.parameters(resolved(chosen, given)))
     if is_automatic(parameters.as_dict()):

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dpid_cli.downscaling.choices import Enlargement, Objective, either
+from dpid_cli.downscaling.choices import Enlargement, Objective
 from dpid_cli.downscaling.devices import thread_count
 from dpid_cli.downscaling.filters import Filter, as_filter, resolved
 from dpid_cli.downscaling.names import DifferentiableName
 from dpid_cli.downscaling.raster import check_source
 from dpid_cli.downscaling.registry import METHODS, method_named
 from dpid_cli.downscaling.sizes import by_scale, pixels, positive
-from dpid_cli.errors import ArgumentError
+from dpid_cli.errors import ArgumentError, either
 from dpid_cli.learning.losses import SMALLEST_SIDE, USUAL_SIDE
 
 # What can be fitted, in the order of the vector of the search.

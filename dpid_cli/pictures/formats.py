@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from typing import IO, Any
 
-from dpid_cli.errors import ArgumentError
+from dpid_cli.errors import ArgumentError, either
 from dpid_cli.pictures.codecs.avif import Avif
 from dpid_cli.pictures.codecs.base import Codec
 from dpid_cli.pictures.codecs.encoder_options import EncoderOption, normalized
@@ -63,7 +63,8 @@ def format_in(stream: IO[bytes], name: str) -> Codec | None:
 
 def titles(test: Callable[[Codec], object]) -> str:
     """The formats for which a test holds, for messages."""
-    return " or ".join(codec.title for codec in FORMATS.values() if test(codec))
+    able = [codec.title for codec in FORMATS.values() if test(codec)]
+    return either(able) if able else ""
 
 
 def check_encoding(encoding: Mapping[str, Any]) -> None:

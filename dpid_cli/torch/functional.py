@@ -15,7 +15,7 @@ from dpid_cli.downscaling.names import DifferentiableName, GuidanceName, Normali
 from dpid_cli.downscaling.parameters import DetailParameters
 from dpid_cli.downscaling.registry import METHODS, method_named
 from dpid_cli.downscaling.sizes import requested
-from dpid_cli.errors import ArgumentError
+from dpid_cli.errors import ArgumentError, either
 from dpid_cli.torch.guidance import by_filter, over_means, smoothed
 from dpid_cli.torch.rewards import Reward
 from dpid_cli.torch.windows import Windows, check_images, covered_mean, fractional, widened
@@ -88,7 +88,7 @@ def downscale(
     check_images(x)
     chosen = method_named(method)
     if not chosen.differentiable:
-        able = " or ".join(m.name for m in METHODS.values() if m.differentiable)
+        able = either(m.name for m in METHODS.values() if m.differentiable)
         raise ArgumentError(f"method: {method} has no gradients: use {able}")
     tensors = {name: value for name, value in given.items() if isinstance(value, Tensor)}
     words = {name: value for name, value in given.items() if name not in tensors}
@@ -143,7 +143,7 @@ def _by_channel(name: str, value: Tensor, x: Tensor, joint: bool) -> Tensor:
     """A tensor as it is broadcast to windows: a number, or (C, 1, 1)."""
     allowed = [()] if joint and name != "alpha" else [(), (x.shape[1],)]
     if tuple(value.shape) not in allowed:
-        shapes = " or ".join(map(str, allowed))
+        shapes = either(map(str, allowed))
         raise ArgumentError(f"{name.rstrip('_')} must have the shape {shapes} (got {tuple(value.shape)})")
     value = value.to(x.dtype)
     return value.reshape(-1, 1, 1) if value.ndim else value

@@ -14,8 +14,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from dpid_cli.downscaling.choices import either
-from dpid_cli.errors import ArgumentError
+from dpid_cli.errors import ArgumentError, either
 from dpid_cli.torch.functional import downscale
 
 _RESAMPLERS = ("bilinear", "bicubic")

@@ -124,7 +124,7 @@ def test_known_by_file(dpid, photo, noise, options):
     assert Path(result.stdout.strip()).name == "other_dpid_x2.jpg"
     assert is_one_error_line(result.stderr)
     assert result.stderr.startswith("photo.png: quality: PNG has no such option: ")
-    assert "JPEG or WebP or AVIF" in result.stderr
+    assert "JPEG, WebP, AVIF" in result.stderr
     assert dpid("downscale", "photo.png", "-s", "2", "--quality", "50", *options).exit_code == 1
 
 

@@ -256,26 +256,26 @@ CLEAR = OPAQUE // 2
 @pytest.mark.parametrize(
     ("pixels", "has_alpha", "name", "able"),
     [
-        (CLEAR, True, "jpeg", "transparency: write PNG or WebP or TIFF or GIF or AVIF or JPEG 2000"),
-        (CLEAR, True, "bmp", "transparency: write PNG or WebP or TIFF or GIF or AVIF or JPEG 2000"),
-        (CLEAR[..., :2], True, "ppm", "transparency: write PNG or TIFF or JPEG 2000 or TGA or JPEG XL"),
+        (CLEAR, True, "jpeg", "transparency: write PNG, WebP, TIFF, GIF, AVIF, JPEG 2000"),
+        (CLEAR, True, "bmp", "transparency: write PNG, WebP, TIFF, GIF, AVIF, JPEG 2000"),
+        (CLEAR[..., :2], True, "ppm", "transparency: write PNG, TIFF, JPEG 2000, TGA or JPEG XL"),
         (
             CLEAR[..., 0].astype(np.uint16),
             False,
             "webp",
-            "16 bits: write PNG or TIFF or PPM or PGM or JPEG",
+            "16 bits: write PNG, TIFF, PPM, PGM, JPEG",
         ),
         (CLEAR[..., 0].astype(np.float32), False, "png", "floating point: write TIFF"),
         (
             CLEAR[..., :3],
             False,
             "pgm",
-            "colour: write PNG or JPEG or WebP or TIFF or BMP or PPM or GIF or AVIF",
+            "colour: write PNG, JPEG, WebP, TIFF, BMP, PPM, GIF, AVIF",
         ),
-        (np.zeros((1, 16384), np.uint8), False, "webp", "at most 16383 pixels a side: write PNG or JPEG"),
-        (np.zeros((65501, 1), np.uint8), False, "jpeg", "at most 65500 pixels a side: write PNG or TIFF"),
-        (np.zeros((1, 65536), np.uint8), False, "gif", "at most 65535 pixels a side: write PNG or TIFF"),
-        (np.zeros((1, 32769), np.uint8), False, "avif", "at most 32768 pixels a side: write PNG or JPEG"),
+        (np.zeros((1, 16384), np.uint8), False, "webp", "at most 16383 pixels a side: write PNG, JPEG"),
+        (np.zeros((65501, 1), np.uint8), False, "jpeg", "at most 65500 pixels a side: write PNG, TIFF"),
+        (np.zeros((1, 65536), np.uint8), False, "gif", "at most 65535 pixels a side: write PNG, TIFF"),
+        (np.zeros((1, 32769), np.uint8), False, "avif", "at most 32768 pixels a side: write PNG, JPEG"),
     ],
 )
 def test_what_a_format_cannot_hold_is_refused(pixels, has_alpha, name, able):

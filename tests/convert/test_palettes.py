@@ -124,7 +124,7 @@ def test_without_the_option_masks_become_colours(dpid, folder):
 @pytest.mark.parametrize(
     ("target", "options", "problem"),
     [
-        ("b.jpg", (), "JPEG cannot store palettes: write PNG or TIFF or BMP or GIF"),
+        ("b.jpg", (), "JPEG cannot store palettes: write PNG, TIFF, BMP or GIF"),
         ("b.png", ("-m", "dpid"), "palette: dpid cannot average indices: use subsample or nearest"),
         ("b.png", ("--to-srgb",), "to-srgb: cannot be used with palette keep"),
         ("b.png", ("--linear",), "linear: cannot be used with palette keep"),

@@ -14,8 +14,9 @@ import pytest
 
 import dpid_cli
 from dpid_cli import METHODS, ArgumentError, downscale
-from dpid_cli.downscaling.choices import Choice, either
+from dpid_cli.downscaling.choices import Choice
 from dpid_cli.downscaling.registry import PARAMETERS, equivalent
+from dpid_cli.errors import either
 
 LISTS = Choice.__subclasses__()
 MODULES = [

@@ -221,7 +221,7 @@ def test_depth_that_a_format_has_not(dpid, folder):
     result = dpid("downscale", "a.png", "-s", "2", "-m", "box", "-o", "b.jpg")
     assert (result.exit_code, result.stdout) == (1, "") and is_one_error_line(result.stderr)
     assert (
-        "JPEG cannot store 16 bits: write PNG or TIFF or PPM or AVIF or JPEG 2000 or HEIF or JPEG XL, or use"
+        "JPEG cannot store 16 bits: write PNG, TIFF, PPM, AVIF, JPEG 2000, HEIF or JPEG XL, or use"
         in result.stderr
     )
     for options in (["-o", "b.jpg"], ["--format", "webp"]):

@@ -120,7 +120,7 @@ def test_one_page(dpid, pages, number, same):
     np.testing.assert_array_equal(pixels("b.png"), expected)
 
 
-ANIMATED = "this is an animation: write PNG or WebP or GIF or AVIF"
+ANIMATED = "this is an animation: write PNG, WebP, GIF or AVIF"
 
 
 @pytest.mark.parametrize(

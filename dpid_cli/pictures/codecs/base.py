@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from dpid_cli.errors import ArgumentError
+from dpid_cli.errors import ArgumentError, either
 from dpid_cli.pictures.codecs.encoder_options import EncoderOption, normalized
 from dpid_cli.pictures.limits import RefusedError
 
@@ -125,7 +125,7 @@ class Codec:
         able = [c.title for c in self.table.values() if any(name == o.name for o in c.encoder_options)]
         if not able:
             return "is no option of encoders: leave it out"
-        return f"{self.title} has no such option: leave it out, or write {' or '.join(able)}"
+        return f"{self.title} has no such option: leave it out, or write {either(able)}"
 
     def keywords(self) -> dict[str, Any]:
         """Keywords of Pillow's ``save``, or of `encode`, for `options`; the quality may be a fraction."""
