@@ -67,8 +67,8 @@ def is_plain(recipe: Recipe) -> bool:
     return not (treated or recipe.importance or recipe.guidance or recipe.maps)
 
 
-def data_of(comparison: Comparison, plain: bool, command: str) -> PageData:
-    """Collect the data of a comparison; `plain` is that of `is_plain`, and `command` begins all commands."""
+def data_of(comparison: Comparison, plain: bool, command: Mapping[str, str]) -> PageData:
+    """Collect the data of a comparison; `plain` is that of `is_plain`, and `command` that of `command_of`."""
     embedded = _Embedded(comparison)
     layers = embedded.layers()
     first = _first(layers)

@@ -86,8 +86,9 @@ def test_two_hundred_images():
         results[format_].append(check([array], format_, float(np.exp(rng.uniform(np.log(0.4), np.log(6))))))
     assert sum(map(len, results.values())) == 200
     assert "between" not in results["jpeg"]
-    assert sum(each.count("between") for each in results.values()) <= 10
-    assert all(each.count("filled") > len(each) / 3 for each in results.values())
+    coarse = results.pop("heif")  # whose steps are large in images as small as these
+    assert sum(each.count("between") for each in results.values()) <= 6
+    assert all(each.count("filled") > len(each) / 3 for each in (coarse, *results.values()))
 
 
 @pytest.mark.parametrize("format_", LOSSY)
