@@ -88,7 +88,7 @@ def outcome(data: bytes) -> str:
             for picture in sequence.pictures:
                 width, height = picture.size
                 assert 0 < width * height <= PIXELS and picture.mode and picture.format in FORMATS
-                result = recipe.apply(picture, recipe.size_of(picture, "file"), "file")
+                result = recipe.apply(picture, recipe.size_of(picture.size, "file"), "file")
             for name in {picture.format, "png", "tiff"} & {n for n, f in FORMATS.items() if f.modes}:
                 try:
                     write(result, io.BytesIO(), FORMATS[name], "file")
