@@ -24,7 +24,7 @@ TransparencyName = Literal["premultiply", "separate", "drop"]
 PaletteName = Literal["expand", "keep"]
 MetadataName = Literal["keep", "colour", "strip"]
 TruncatedName = Literal["error", "accept"]
-FitName = Literal["exact", "inside", "cover"]
+FitName = Literal["exact", "inside", "cover", "fill"]
 Auto = Literal["auto"]
 
 # Learned guidance that comes with the package, in `dpid_cli/downscaling/data`.

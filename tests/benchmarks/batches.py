@@ -102,7 +102,7 @@ def _all_done_from_the_start(pairs: Pairs, workers: int) -> None:
 def _result(recipe: Recipe, source: str) -> Picture:
     with storage.opened(source) as stream:
         picture = recipe.read(stream, source)
-    result = recipe.apply(picture, recipe.size_of(picture, source), source)
+    result = recipe.apply(picture, recipe.size_of(picture.size, source), source)
     return replace(result, pixels=result.pixels.copy())
 
 
