@@ -14,6 +14,17 @@ def asset(name: str) -> str:
     return (files("dpid_cli.compare") / "assets" / name).read_text(encoding="utf-8")
 
 
+def script_of(*names: str) -> str:
+    """The parts of a script, one after the other, without indentation and comments."""
+    lines = (line.strip() for name in names for line in asset(name).splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
+
+
+def style_of(*names: str) -> str:
+    """The parts of a style, in one line."""
+    return " ".join(word for name in names for word in asset(name).split())
+
+
 def policy(css: str, *scripts: str) -> str:
     """What a page may do: use this style, run these scripts and their workers, and load nothing."""
     rules = ["default-src 'none'", "img-src data:", f"style-src {_hash(css)}"]

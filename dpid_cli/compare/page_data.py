@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 BOX = "box"  # key of the plain box filter among the layers
 # Pixels: embed the input without loss up to, its places up to, and a preview of at least.
 _EXACT_INPUT, _EXACT_PLACES, _LARGEST_PREVIEW = 1_000_000, 4_000_000, 4_000_000
-_THUMBNAIL = 240  # longer side, in pixels
+_THUMBNAIL = 128  # longer side, in pixels
 _RANGES = {"lambda": (0, 2), "alpha": (0, 1), "epsilon": (0, 0.2)}  # of sliders that compute
 
 

@@ -83,7 +83,7 @@
     View.onChange(onChange);
     showFirst();
     Table.listen();
-    for (const part of [Choices, Hands, Keys, Overview]) part.listen();
+    for (const part of [Choices, Hands, Keys, Neighbours, Overview]) part.listen();
     Choices.setTheme(document.documentElement.dataset.theme);
     Choices.setMode("swipe");
     Address.read();
