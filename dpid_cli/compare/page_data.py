@@ -151,20 +151,23 @@ class _Embedded:
         return pixels
 
     def layers(self) -> list[dict[str, Any]]:
-        """The outputs, box first, each as its difference from the one before, modulo 256.
+        """The outputs, box first, each as its difference from another one, modulo 256.
 
-        Neighbours of a sweep differ little, so their differences take a fraction of the bytes.
+        Similar outputs differ little, so their differences take a fraction of the bytes.
         """
         pairs = list(zip(self.comparison.results, self.pictures, strict=True))
         known = [(_layer(result.variant, result.parameters), picture) for result, picture in pairs]
         plain = [pair for pair in known if pair[0]["key"] == BOX]
         others = [pair for pair in known if pair[0]["key"] != BOX]
         plain = plain or [(_layer(Variant(BOX), method_named(BOX).defaults), self.box)]
-        before, layers = None, []
-        for layer, picture in plain + others:
+        ordered = plain + others
+        layers = [layer for layer, _ in ordered]
+        for layer, (_, picture), base in zip(layers, ordered, _bases(layers), strict=True):
             pixels = self.bytes_of(picture)
-            layers.append(layer | {"packed": packed(pixels if before is None else pixels - before)})
-            before = pixels
+            if base is not None:
+                pixels = pixels - self.bytes_of(ordered[base][1])
+                layer["from"] = base
+            layer["packed"] = packed(pixels)
         return layers
 
     def input(self) -> dict[str, Any]:
@@ -250,6 +253,22 @@ def _layer(variant: Variant, parameters: Mapping[str, Any]) -> dict[str, Any]:
         "parameters": labelled(parameters),
         "defaults": labelled(method_named(variant.method).defaults),
     }
+
+
+def _bases(layers: Sequence[Mapping[str, Any]]) -> list[int | None]:
+    """Of each output, the index of the one from which it is embedded as the difference; none for box.
+
+    In a sweep that is the next one towards the first pair, else box. So the first pair needs no other output.
+    """
+    right = _first(layers)["right"]
+    first = next(i for i, layer in enumerate(layers) if layer["key"] == right)
+
+    def base(i: int) -> int | None:
+        near = i + 1 if i < first else i - 1
+        is_swept = i != first and near > 0 and layers[i]["swept"] and layers[near]["swept"]
+        return near if is_swept and layers[i]["family"] == layers[near]["family"] else 0
+
+    return [base(i) if i else None for i in range(len(layers))]
 
 
 def _sweeps(variants: Sequence[Variant]) -> dict[str, dict[str, Any]]:

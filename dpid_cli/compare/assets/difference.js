@@ -72,9 +72,9 @@ const Difference = (() => {
 
   function parts() {
     const layer = right();
-    const key = [layer.key, layer.version, $("against").value, gain()].join(" ");
+    const key = [layer.key, layer.version, Layers.box().version, Layers.source().version, $("against").value, gain()].join(" ");
     if (cached.key !== key) {
-      const comparable = isSigned() ? layer.pixels && !layer.isInput && Layers.box() : layer.pixels || layer.isInput;
+      const comparable = isSigned() ? layer.pixels && !layer.isInput && Layers.box().pixels : layer.pixels || layer.isInput;
       cached = { key, parts: comparable ? (isSigned() ? fromBox(layer) : fromInput(layer)) : [] };
     }
     return cached.parts;

@@ -10,7 +10,7 @@ const Live = (() => {
   let [worker, image, number] = [null, null, 0];
   let last = null; // the output that was set last
 
-  const isPossible = () => typeof dpidWorker === "function" && data.live && Boolean(Layers.source().pixels);
+  const isPossible = () => typeof dpidWorker === "function" && data.live;
   const layers = () => Layers.all.filter((layer) => layer.isLive);
   const shownOn = (side) => Layers.all[View.state[side]];
   const isShown = (layer) => layer === shownOn("left") || layer === shownOn("right");
@@ -21,19 +21,20 @@ const Live = (() => {
     return new Promise((resolve) => answers.set(number, resolve));
   }
 
-  function start() {
+  async function start() {
+    await Layers.want(Layers.source(), true);
     const { pixels, width, height, channels } = Layers.source();
     worker = dpidWorker();
     worker.onmessage = ({ data: reply }) => {
       answers.get(reply.id)?.(reply);
       answers.delete(reply.id);
     };
-    image = ask({ image: { pixels, width, height, channels } });
+    return ask({ image: { pixels, width, height, channels } });
   }
 
   // The pixels of a region of the output, null for all of it; undefined if a newer request overtook this one.
   async function live(parameters, region, lane, later) {
-    if (!worker) start();
+    image ??= start();
     const { image: known } = await image;
     const { pixels, error } = await ask({ image: known, size: data.size, region, later, lane, ...parameters });
     if (error) throw new Error(error);
@@ -60,7 +61,6 @@ const Live = (() => {
       target.pixels.set(pixels.subarray((y - top) * length, (y - top + 1) * length), (y * Layers.width + left) * channels);
     }
     target.done = region;
-    target.version += 1;
     Layers.place(target, target);
     View.changed("pixels");
   }
@@ -87,8 +87,9 @@ const Live = (() => {
     const [here, other] = [shownOn(side), shownOn(side === "left" ? "right" : "left")];
     const target = here.isLive && here !== other ? here : layers().find((layer) => layer !== other);
     if (!target.pixels) {
-      const { width, height, channels } = base;
-      Layers.place(target, { pixels: base.pixels.slice(), width, height, channels });
+      const { width, height } = Layers;
+      const { channels } = Layers.box().packed;
+      Layers.place(target, { pixels: base.pixels?.slice() ?? new Uint8Array(width * height * channels), width, height, channels });
     }
     const detail = describe(base, parameters);
     const settings = Object.entries(parameters).filter(([name, value]) => base.defaults[name] !== value || name === "lambda");
@@ -114,7 +115,7 @@ const Live = (() => {
 
   function prepare() {
     if (!isPossible()) return;
-    for (let i = 0; i < 2; i++) Layers.all.push({ key: "", label: "", isLive: true, version: 0 });
+    for (let i = 0; i < 2; i++) Layers.add({ key: "", label: "", isLive: true });
     View.onChange((kind) => kind !== "pixels" && refresh());
   }
 

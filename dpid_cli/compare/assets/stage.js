@@ -48,6 +48,7 @@ const Stage = (() => {
     const layer = Layers.all[View.state[side]];
     if (!layer) return [];
     const badge = Base.element("b", { textContent: number });
+    if (!(layer.pixels || layer.preview)) return [badge, ` ${layer.label} (loading)`];
     const note = layer.isInput && !layer.pixels ? " (preview outside of the places)" : layer.note ? `, ${layer.note}` : "";
     return [badge, ` ${layer.label}${note}`];
   }

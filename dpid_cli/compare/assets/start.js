@@ -67,15 +67,20 @@
     $("alert").hidden = false;
   }
 
+  // What both sides show, before anything else.
+  function wantPair() {
+    const pair = [View.state.left, View.state.right].map((index) => Layers.all[index]);
+    return Promise.all(pair.filter((layer) => !layer.isLive).map((layer) => Layers.want(layer, true)));
+  }
+
+  function onLoad() {
+    warn();
+    View.changed("look");
+  }
+
   async function start() {
-    let isShown = false;
-    View.state.left = View.state.right = -1;
     await sized();
-    await Layers.load(() => {
-      if (isShown || ![data.first.left, data.first.right].every((key) => Layers.all[Layers.indexOf(key)]?.image)) return;
-      isShown = true;
-      showFirst();
-    });
+    Layers.prepare(onLoad);
     Live.prepare();
     Choices.build();
     Strip.build();
@@ -89,14 +94,22 @@
     Address.read();
     Address.listen();
     addEventListener("resize", Overview.draw);
-    warn();
+    await wantPair();
+    performance.mark("pair shown");
+    View.onChange((kind) => kind === "look" && wantPair().catch(tell));
+    View.state.hasPair = true;
     View.changed("look");
+    await Promise.all(Layers.all.filter((layer) => !layer.isLive).map((layer) => Layers.want(layer, false)));
     document.documentElement.dataset.ready = "";
   }
 
-  start().catch((error) => {
+  function tell(error) {
     $("alert").textContent = `Cannot show the images: ${error.message}`;
     $("alert").hidden = false;
+  }
+
+  start().catch((error) => {
+    tell(error);
     throw error;
   });
 })();

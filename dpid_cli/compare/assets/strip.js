@@ -78,7 +78,11 @@ const Strip = (() => {
     for (const button of $("strip").children) {
       const layer = Layers.all[Number(button.dataset.index)];
       const version = [place(), layer.version, Base.ratio(), $("ground").value, document.documentElement.dataset.theme].join(" ");
-      if (drawn.get(button) === version || !(layer.image || layer.preview)) continue;
+      if (drawn.get(button) === version) continue;
+      if (!(layer.pixels || layer.preview)) {
+        if (!layer.isLive && View.state.hasPair) Layers.want(layer, false).catch(() => {}); // told at the start
+        continue;
+      }
       drawn.set(button, version);
       picture(layer, button.querySelector("canvas"));
     }
