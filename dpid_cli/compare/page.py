@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 # The parts of the script in the order in which they run: each uses those before it when it loads, and all
 # others when it is called.
 SCRIPTS = (
-    "base.js", "unpack.js", "decoding.js", "layers.js", "view.js", "paint.js", "difference.js", "stage.js", "weights.js",
-    "readout.js", "worker.js", "live.js", "sliders.js", "strip.js", "overview.js", "choices.js", "hands.js",
-    "keys.js", "address.js", "neighbours.js", "table.js", "start.js",
+    "base.js", "unpack.js", "decoding.js", "layers.js", "view.js", "paint.js", "difference.js", "stage.js",
+    "weights.js", "readout.js", "worker.js", "live.js", "scale.js", "sliders.js", "strip.js", "overview.js",
+    "choices.js", "hands.js", "keys.js", "address.js", "neighbours.js", "table.js", "start.js",
 )  # fmt: skip
 _DECODER = ("packed.js", "unpack.js", "decoder.js")  # the parts of the worker that decodes pixels
 

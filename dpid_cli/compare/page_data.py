@@ -82,9 +82,12 @@ def data_of(comparison: Comparison, plain: bool) -> PageData:
         "ranges": _RANGES,
         "choices": {name: PARAMETERS[name].choices for name in ("variant", "guidance")},
         "first": first,
-        "live": plain and embedded.is_computable and embedded.is_whole,
+        "live": not (reason := embedded.reason(plain)),
     }
-    return PageData(values, _lead(first, layers), embedded.footnote(), _tables(comparison))
+    footnote = embedded.footnote() + (
+        f" The page computes no other outputs, because {reason}." if reason else ""
+    )
+    return PageData(values, _lead(first, layers), footnote, _tables(comparison))
 
 
 def _tables(comparison: Comparison) -> list[Table]:
@@ -131,11 +134,21 @@ class _Embedded:
         self.is_gray = not self.has_alpha and all(icc.colours_of(picture).shape[2] == 1 for picture in every)
         self.parts = self._parts()
 
-    @property
-    def is_computable(self) -> bool:
-        """Whether the script can compute outputs: it does so with 8 bits, and gray only without alpha."""
+    def reason(self, plain: bool) -> str:
+        """Why the script cannot compute outputs with the bytes of the command; empty if it can."""
         pixels = self.comparison.picture.pixels
-        return pixels.dtype == np.uint8 and not self.converted and pixels.shape[2:] != (2,)
+        if self.converted:
+            # Outputs would be exact, but not their colours: only LittleCMS rounds as it does.
+            return (
+                "its script cannot convert colours from the input's profile exactly: --to-srgb does so before"
+            )
+        if not plain:
+            return "it does not know the options for colour, depth, transparency and maps that were used"
+        if pixels.dtype != np.uint8:
+            return "it computes with 8 bits only"
+        if pixels.shape[2:] == (2,):
+            return "it computes gray images without alpha only"
+        return "" if self.is_whole else "it contains inputs of up to 1 megapixel only"
 
     @property
     def is_whole(self) -> bool:
@@ -162,11 +175,11 @@ class _Embedded:
         plain = plain or [(_layer(Variant(BOX), method_named(BOX).defaults), self.box)]
         ordered = plain + others
         layers = [layer for layer, _ in ordered]
-        for layer, (_, picture), base in zip(layers, ordered, _bases(layers), strict=True):
-            pixels = self.bytes_of(picture)
+        every = [self.bytes_of(picture) for _, picture in ordered]
+        for layer, pixels, base in zip(layers, every, _bases(layers), strict=True):
             if base is not None:
-                pixels = pixels - self.bytes_of(ordered[base][1])
-                layer["from"] = base
+                layer["from"] = 0 if np.array_equal(pixels, every[0]) else base
+                pixels = pixels - every[layer["from"]]  # noqa: PLW2901
             layer["packed"] = packed(pixels)
         return layers
 

@@ -11,6 +11,7 @@ const Address = (() => {
     const [x, y] = View.middle().map((at) => Base.rounded(at, 3));
     const values = { left: Layers.all[left].key, right: Layers.all[right].key, mode, split: Base.rounded(split, 3), zoom: Base.rounded(zoom, 6), at: `${x},${y}` };
     if (Strip.places.length) values.place = Strip.letter(place);
+    if (!Scale.isOwn()) values.scale = Scale.text();
     for (const name of ["ground", "against", "gain"]) {
       const chosen = [...$(name).options].find((option) => option.defaultSelected) ?? $(name).options[0];
       if ($(name).value !== chosen.value) values[name] = $(name).value;
@@ -26,9 +27,10 @@ const Address = (() => {
   }
 
   // Values that fit nothing here are left out.
-  function read() {
+  async function read() {
     const values = new URLSearchParams(location.hash.slice(1));
     if (!values.size && !location.hash.includes("=")) return false;
+    if (Live.isPossible()) await (values.get("scale") >= 1 ? Scale.set(Number(values.get("scale"))) : Scale.reset());
     for (const name of ["ground", "against", "gain"]) {
       if ([...$(name).options].some((option) => option.value === values.get(name))) $(name).value = values.get(name);
     }

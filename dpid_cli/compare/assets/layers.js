@@ -3,7 +3,8 @@
 // The images that can be shown: the outputs, the input, and what is computed while a slider moves.
 
 const Layers = (() => {
-  const [width, height] = data.size;
+  let [width, height] = data.size;
+  let generation = 0; // of pixels: those of another size are dropped
   const [sourceWidth, sourceHeight] = data.source;
   const all = []; // outputs in the order of the strip, then the input, then what is computed for each side
   const damaged = [];
@@ -127,13 +128,40 @@ const Layers = (() => {
 
   // Each output is stored as its difference from another one, modulo 256.
   async function loadOutput(layer, isUrgent) {
+    const before = generation;
     const unpacked = await exact(layer.packed, layer.label, isUrgent);
     const base = all[layer.from];
     if (base) {
-      while (!base.pixels) await want(base, isUrgent);
+      while (!base.pixels && before === generation) await want(base, isUrgent);
+      if (before !== generation) return;
       for (let i = 0; i < unpacked.pixels.length; i++) unpacked.pixels[i] += base.pixels[i];
     }
-    place(layer, unpacked);
+    if (before === generation) place(layer, unpacked);
+  }
+
+  async function compute(layer) {
+    const [before, { key }] = [generation, layer];
+    const pixels = await Live.computed(layer, [width, height]);
+    if (before !== generation || key !== layer.key) return;
+    if (pixels) settle(layer, pixels);
+    else layer.loading = null; // overtaken
+  }
+
+  // Give an output all of its pixels, at the size of now.
+  function settle(layer, pixels) {
+    const { channels } = box().packed;
+    place(layer, { pixels, width, height, channels });
+    Object.assign(layer, { loading: Promise.resolve(), done: [0, 0, width, height] });
+  }
+
+  // Outputs of another size: none has pixels yet.
+  function resize(...next) {
+    [width, height] = next;
+    generation += 1;
+    for (const layer of all) {
+      if (!layer.isInput) Object.assign(layer, { pixels: undefined, canvas: undefined, smaller: undefined, loading: null, done: null });
+    }
+    for (const kept of [used, drawn]) kept.clear();
   }
 
   // The input: all of it if it is small, else a preview, and what lies below the marked places.
@@ -157,8 +185,9 @@ const Layers = (() => {
   function want(layer, isUrgent) {
     if (layer.pixels && !layer.isInput) use(layer);
     else if (isUrgent) hurry(layer);
-    layer.loading ??= (layer.isInput ? loadInput : loadOutput)(layer, isUrgent).then(() => {
-      if (!layer.isInput) trim(layer);
+    const load = layer.isInput ? loadInput : layer.packed && Scale.isOwn() ? loadOutput : compute;
+    layer.loading ??= load(layer, isUrgent).then(() => {
+      if (!layer.isInput && layer.pixels) trim(layer);
       loaded(layer);
     });
     return layer.loading;
@@ -196,5 +225,13 @@ const Layers = (() => {
     };
   }
 
-  return { add, all, box, cut, damaged, height, indexOf, inputAt, isShown, named, place, prepare, reduced, source, sourceHeight, sourceWidth, want, width };
+  return {
+    add, all, box, cut, damaged, indexOf, inputAt, isShown, named, place, prepare, reduced, resize, settle, source, sourceHeight, sourceWidth, want,
+    get height() {
+      return height;
+    },
+    get width() {
+      return width;
+    },
+  };
 })();

@@ -5,7 +5,6 @@
 
 const Live = (() => {
   const IDLE = 150; // milliseconds without a change after which the rest of the image is computed
-  const WHOLE = [0, 0, Layers.width, Layers.height];
   const answers = new Map();
   let [worker, image, number] = [null, null, 0];
   let last = null; // the output that was set last
@@ -13,6 +12,7 @@ const Live = (() => {
   const isPossible = () => typeof dpidWorker === "function" && data.live;
   const layers = () => Layers.all.filter((layer) => layer.isLive);
   const shownOn = (side) => Layers.all[View.state[side]];
+  const whole = () => [0, 0, Layers.width, Layers.height];
   const isShown = (layer) => layer === shownOn("left") || layer === shownOn("right");
 
   function ask(message) {
@@ -33,10 +33,10 @@ const Live = (() => {
   }
 
   // The pixels of a region of the output, null for all of it; undefined if a newer request overtook this one.
-  async function live(parameters, region, lane, later) {
+  async function live(parameters, size, region, lane, later) {
     image ??= start();
     const { image: known } = await image;
-    const { pixels, error } = await ask({ image: known, size: data.size, region, later, lane, ...parameters });
+    const { pixels, error } = await ask({ image: known, size, region, later, lane, ...parameters });
     if (error) throw new Error(error);
     return pixels;
   }
@@ -44,8 +44,15 @@ const Live = (() => {
   async function request(target, region, later) {
     const { key, method, parameters } = target;
     const lane = `${Layers.all.indexOf(target)} ${later ? "rest" : "visible"}`;
-    const pixels = await live({ method, ...parameters }, region, lane, later).catch(tell);
-    if (pixels && key === target.key) patch(target, pixels, region ?? WHOLE);
+    const size = [Layers.width, Layers.height];
+    const pixels = await live({ method, ...parameters }, size, region, lane, later).catch(tell);
+    const isCurrent = key === target.key && size[0] === Layers.width && size[1] === Layers.height;
+    if (pixels && isCurrent) patch(target, pixels, region ?? whole());
+  }
+
+  // All of an output at any size; undefined if a newer request for it overtook this one.
+  function computed(layer, size) {
+    return live({ method: layer.method, ...layer.parameters }, size, null, `${Layers.all.indexOf(layer)} whole`, false);
   }
 
   function tell(error) {
@@ -70,15 +77,15 @@ const Live = (() => {
   }
 
   // Whether some of the output that was set last is still that of other parameters.
-  const isPending = () => Boolean(last) && !isDone(last, WHOLE);
+  const isPending = () => Boolean(last) && !isDone(last, whole());
 
   // Compute what is visible now, and everything once nothing changes any more.
   function refresh() {
-    for (const target of layers().filter((layer) => layer.method && isShown(layer))) {
+    for (const target of layers().filter((layer) => layer.pixels && isShown(layer))) {
       const visible = View.visible();
       if (!isDone(target, visible)) request(target, visible, false);
       clearTimeout(target.timer);
-      target.timer = setTimeout(() => isDone(target, WHOLE) || request(target, null, true), IDLE);
+      target.timer = setTimeout(() => isDone(target, whole()) || request(target, null, true), IDLE);
     }
   }
 
@@ -95,7 +102,7 @@ const Live = (() => {
     const settings = Object.entries(parameters).filter(([name, value]) => base.defaults[name] !== value || name === "lambda");
     const words = settings.map(([name, value]) => `${name}=${written(value)}`).join(",");
     const { method, defaults } = base;
-    Object.assign(target, { method, defaults, parameters, detail, label: `${method}, ${detail}`, key: `${method}:${words}`, done: null });
+    Object.assign(target, { method, defaults, parameters, detail, label: `${method}, ${detail}`, key: `${method}:${words}`, done: null, loading: Promise.resolve() });
     last = target;
     View.choose(side, Layers.all.indexOf(target));
   }
@@ -121,5 +128,5 @@ const Live = (() => {
 
   const layer = () => last;
 
-  return { isPending, isPossible, layer, prepare, show, written };
+  return { computed, isPending, isPossible, layer, prepare, show, tell, written };
 })();

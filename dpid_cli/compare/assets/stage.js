@@ -50,7 +50,7 @@ const Stage = (() => {
     const badge = Base.element("b", { textContent: number });
     if (!(layer.pixels || layer.preview)) return [badge, ` ${layer.label} (loading)`];
     const note = layer.isInput && !layer.pixels ? " (preview outside of the places)" : layer.note ? `, ${layer.note}` : "";
-    return [badge, ` ${layer.label}${note}`];
+    return [badge, ` ${Scale.label(layer)}${note}`];
   }
 
   function label() {

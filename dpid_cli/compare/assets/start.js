@@ -30,7 +30,7 @@
     Table.mark(...keys);
     const scope = Strip.places.length && place < data.regions.length ? Strip.letter(place) : "everywhere";
     const numbers = Table.at(scope, keys);
-    $("at").hidden = !numbers.length;
+    $("at").hidden = !numbers.length || !Scale.isOwn();
     const head = (text, className = "") => {
       const cell = Base.element("th", { textContent: text, className, scope: "col" });
       return cell;
@@ -70,7 +70,7 @@
   // What both sides show, before anything else.
   function wantPair() {
     const pair = [View.state.left, View.state.right].map((index) => Layers.all[index]);
-    return Promise.all(pair.filter((layer) => !layer.isLive).map((layer) => Layers.want(layer, true)));
+    return Promise.all(pair.filter((layer) => layer && !(layer.isLive && layer.pixels)).map((layer) => Layers.want(layer, true)));
   }
 
   function onLoad() {
@@ -82,6 +82,7 @@
     await sized();
     Layers.prepare(onLoad);
     Live.prepare();
+    Scale.build();
     Choices.build();
     Strip.build();
     Overview.describe();
@@ -91,7 +92,7 @@
     for (const part of [Choices, Hands, Keys, Neighbours, Overview]) part.listen();
     Choices.setTheme(document.documentElement.dataset.theme);
     Choices.setMode("swipe");
-    Address.read();
+    await Address.read();
     Address.listen();
     addEventListener("resize", Overview.draw);
     await wantPair();
@@ -99,7 +100,8 @@
     View.onChange((kind) => kind === "look" && wantPair().catch(tell));
     View.state.hasPair = true;
     View.changed("look");
-    await Promise.all(Layers.all.filter((layer) => !layer.isLive).map((layer) => Layers.want(layer, false)));
+    const others = Layers.all.filter((layer) => !layer.isLive && Scale.has(layer));
+    await Promise.all(others.map((layer) => Layers.want(layer, false)));
     document.documentElement.dataset.ready = "";
   }
 

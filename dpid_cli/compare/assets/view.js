@@ -134,7 +134,7 @@ const View = (() => {
   }
 
   function choose(side, index) {
-    if (index < 0 || index >= Layers.all.length) return;
+    if (!Layers.all[index] || !Scale.has(Layers.all[index])) return;
     state[side] = index;
     changed("look");
   }
