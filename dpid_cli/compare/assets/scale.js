@@ -17,7 +17,13 @@ const Scale = (() => {
   const size = () => [Layers.width, Layers.height];
   const equal = (one, other) => one[0] === other[0] && one[1] === other[1];
   const isOwn = () => equal(size(), data.size);
-  const text = () => Base.rounded(ratio(size()), 3);
+  const text = () => brief(size());
+
+  // The shortest number that leads to a size.
+  function brief(size) {
+    const digits = [1, 2, 3, 4, 5].find((digits) => equal(sizeAt(Number(ratio(size).toPrecision(digits))), size));
+    return String(Number(ratio(size).toPrecision(digits ?? 6)));
+  }
 
   // As dpid_cli/downscaling/sizes.py rounds.
   function sizeAt(scale) {
@@ -90,7 +96,7 @@ const Scale = (() => {
     if (document.activeElement !== $("slider-scale")) $("slider-scale").value = (STEPS * Math.log(now)) / Math.log(most());
     if (document.activeElement !== $("scale-number")) $("scale-number").value = text();
     $("slider-scale").setAttribute("aria-valuetext", `${text()} times smaller`);
-    const note = isOwn() ? "" : `; numbers are those at ${Base.rounded(own, 3)}×`;
+    const note = isOwn() ? "" : `; numbers are those at ${brief(data.size)}×`;
     $("facts").textContent = `${Layers.sourceWidth}×${Layers.sourceHeight} → ${Layers.width}×${Layers.height} pixels, ${text()}× smaller${note}`;
   }
 
@@ -98,8 +104,8 @@ const Scale = (() => {
     if (!Live.isPossible() || most() <= 1) return;
     const slider = Base.element("input", { type: "range", id: "slider-scale", min: 0, max: STEPS, step: 1 });
     const number = Base.element("input", { type: "number", id: "scale-number", min: 1, step: "any" });
-    number.setAttribute("aria-label", "Times smaller, as a number");
-    const name = Base.element("label", { htmlFor: slider.id, textContent: "times smaller" });
+    number.setAttribute("aria-label", "Scale as a number: so many times smaller");
+    const name = Base.element("label", { htmlFor: slider.id, textContent: "scale 1 /" });
     slider.addEventListener("input", () => set(Number((most() ** (slider.value / STEPS)).toPrecision(3))));
     number.addEventListener("input", () => number.value >= 1 && set(Number(number.value)));
     $("sliders").append(Base.element("div", { className: "group", id: "group-scale" }, name, " ", slider, " ", number));
