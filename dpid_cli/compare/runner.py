@@ -187,7 +187,7 @@ class ComparisonRunner:
     def _navigation(self, number: int, before: IndexEntry | None, after: str | None) -> str:
         """The links of the page of an image, to those before and after it that have a page."""
         index = f"../{_address(Path(str(self.output)))}"
-        previous = before and before.address.partition("/")[2]
+        previous = _page_of(before)
         return navigation(index, number, len(self.paths), previous, after)
 
     def _mend_links(self) -> None:
@@ -196,11 +196,11 @@ class ComparisonRunner:
         befores, afters = [None, *self._entries], [*self._entries[1:], None]
         for before, entry, after in zip(befores, self._entries, afters, strict=False):
             planned = _address(pages[entry.number]) if entry.number < len(pages) else None
-            actual = after and after.address.partition("/")[2]
+            actual = _page_of(after)
             if planned != actual:
                 path = pages[entry.number - 1]
-                links = [self._navigation(entry.number, before, address) for address in (planned, actual)]
-                text = path.read_text(encoding="utf-8").replace(*links, 1)
+                old, new = (self._navigation(entry.number, before, address) for address in (planned, actual))
+                text = path.read_text(encoding="utf-8").replace(old, new, 1)
                 with atomic(path, True) as stream:
                     stream.write(text.encode())
 
@@ -276,6 +276,11 @@ def _warn_of_profile(comparison: Comparison, target: object) -> None:
         warn(f"{target}: cannot store colours in {cicp.title}, so they look wrong")
     elif not looks_like_srgb(comparison.box, called(comparison.source)):
         warn(f"{target}: cannot store the input's colour profile, so colours look wrong: add --to-srgb")
+
+
+def _page_of(entry: IndexEntry | None) -> str | None:
+    """The address of a page for its neighbours in the same folder."""
+    return entry.address.partition("/")[2] if entry else None
 
 
 def _counted_bytes(size: int) -> str:

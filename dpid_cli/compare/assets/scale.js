@@ -69,6 +69,7 @@ const Scale = (() => {
     outputs.forEach((layer, k) => Layers.settle(layer, pixels[k]));
     [state.left, state.right] = pair.map((layer) => Layers.all.indexOf(layer));
     Strip.fit();
+    Readout.show(null); // the pixel that was pointed at is another one now
     View.centre(middle[0] * next[0], middle[1] * next[1], Math.max(1 / 64, extent / next[0]));
     kept = { zoom: state.zoom, extent };
     show();
