@@ -18,7 +18,7 @@ const Decoding = (() => {
       worker.onerror = (event) => {
         event.preventDefault();
         isHere = true;
-        if (worker.job) decodeHere(worker.job);
+        for (const job of [worker.job, ...waiting.splice(0)]) if (job) decodeHere(job);
       };
       idle.push(worker);
     } catch {
