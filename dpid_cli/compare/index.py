@@ -10,15 +10,14 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from dpid_cli.compare.documents import asset, policy, script_of, style_of
-from dpid_cli.compare.embedding import exact_url
-from dpid_cli.compare.intensities import as_bytes
-from dpid_cli.compare.page_data import BOX, in_srgb, name_of, thumbnail
+from dpid_cli.compare.documents import asset, name_of, policy, script_of, style_of
+from dpid_cli.compare.embedding import exact_url, preview
+from dpid_cli.compare.intensities import as_bytes, in_srgb, shrunk
 from dpid_cli.compare.page_table import Row, summary_of
 from dpid_cli.compare.regions import Region
 from dpid_cli.compare.sheet import LETTERS
 from dpid_cli.compare.table import HEADINGS, PLAIN, best_of, cells_of, summary
-from dpid_cli.compare.variants import Variant
+from dpid_cli.compare.variants import BOX, Variant
 from dpid_cli.files.streams import called
 from dpid_cli.version import __version__
 
@@ -73,11 +72,20 @@ def entry_of(comparison: Comparison, number: int, address: str) -> IndexEntry:
         name_of(comparison.source),
         comparison.picture.size,
         comparison.size,
-        thumbnail(comparison),
+        _thumbnail(comparison),
         LETTERS[0] if regions else "",
         part.size,
         [Crop(variant, _crop(picture, part, name), numbers) for variant, picture, numbers in outputs],
     )
+
+
+def _thumbnail(comparison: Comparison) -> tuple[str, Size]:
+    """A thumbnail of the input as a data URL, and its size."""
+    width, height = comparison.picture.size
+    part = min(1.0, _ON_SCREEN / max(width, height))
+    size = max(1, round(width * part)), max(1, round(height * part))
+    small = in_srgb(shrunk(comparison.picture, size), called(comparison.source))
+    return preview(as_bytes(small)), size
 
 
 def _crop(picture: Picture, part: Region, name: str) -> str:

@@ -6,20 +6,19 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dpid_cli.compare.documents import name_of
 from dpid_cli.compare.embedding import packed, preview
-from dpid_cli.compare.intensities import Bytes, as_bytes, looks_like_srgb
+from dpid_cli.compare.intensities import Bytes, as_bytes, in_srgb, shrunk
 from dpid_cli.compare.page_table import Row, Table
 from dpid_cli.compare.regions import Region
 from dpid_cli.compare.sheet import LETTERS
 from dpid_cli.compare.table import cells_of, plain_cells_of
-from dpid_cli.compare.variants import Variant, symbol
+from dpid_cli.compare.variants import BOX, Variant, symbol
 from dpid_cli.convert.recipe import labelled
-from dpid_cli.convert.rendering import downscale_picture
 from dpid_cli.downscaling.parameters import shown
 from dpid_cli.downscaling.registry import PARAMETERS, method_named
 from dpid_cli.files.streams import called
@@ -30,10 +29,8 @@ if TYPE_CHECKING:
     from dpid_cli.convert.recipe import Recipe
     from dpid_cli.downscaling.sizes import Size
 
-BOX = "box"  # key of the plain box filter among the layers
 # Pixels: embed the input without loss up to, its places up to, and a preview of at least.
 _EXACT_INPUT, _EXACT_PLACES, _LARGEST_PREVIEW = 1_000_000, 4_000_000, 4_000_000
-_THUMBNAIL = 128  # longer side, in pixels
 _RANGES = {"lambda": (0, 2), "alpha": (0, 1), "epsilon": (0, 0.2)}  # of sliders that compute
 
 
@@ -45,18 +42,6 @@ class PageData:
     lead: str
     footnote: str
     tables: Sequence[Table]  # none if nothing was measured
-
-
-def name_of(source: str) -> str:
-    """The name of an input without its folders, for pages that others read."""
-    return Path(called(source)).name
-
-
-def in_srgb(picture: Picture, name: str) -> Picture:
-    """A picture in the colours that browsers show without a profile; itself if they are these already."""
-    if picture.only_by_code or looks_like_srgb(picture, name):
-        return picture
-    return icc.to_srgb(picture)
 
 
 def is_plain(recipe: Recipe) -> bool:
@@ -108,15 +93,6 @@ def _tables(comparison: Comparison) -> list[Table]:
 
 def _cells_at(place: int, result: VariantResult) -> list[str]:
     return plain_cells_of(result.places[place])
-
-
-def thumbnail(comparison: Comparison) -> tuple[str, Size]:
-    """A thumbnail of the input as a data URL, and its size."""
-    width, height = comparison.picture.size
-    part = min(1.0, _THUMBNAIL / max(width, height))
-    size = max(1, round(width * part)), max(1, round(height * part))
-    small = in_srgb(_shrunk(comparison.picture, size), called(comparison.source))
-    return preview(as_bytes(small)), size
 
 
 class _Embedded:
@@ -213,7 +189,7 @@ class _Embedded:
         part = min(1.0, (_LARGEST_PREVIEW / math.prod(self.picture.size)) ** 0.5)
         pairs = zip(self.comparison.size, self.picture.size, strict=True)
         width, height = (max(output, int(side * part)) for output, side in pairs)
-        return _shrunk(self.picture, (width, height))
+        return shrunk(self.picture, (width, height))
 
     def footnote(self) -> str:
         """What is exact, in whole sentences."""
@@ -241,11 +217,6 @@ def _below(region: Region, size: Size, source: Size) -> Region:
         -(-right * source[0] // size[0]),
         -(-bottom * source[1] // size[1]),
     )
-
-
-def _shrunk(picture: Picture, size: Size) -> Picture:
-    """A picture at a size, box-filtered."""
-    return picture if picture.size == size else downscale_picture(picture, size, method="box")
 
 
 def _listed(names: Sequence[str]) -> str:

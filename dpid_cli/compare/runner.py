@@ -18,7 +18,7 @@ from dpid_cli.compare.index import IndexEntry, entry_of, index_of, navigation
 from dpid_cli.compare.intensities import looks_like_srgb
 from dpid_cli.compare.latex import files_of
 from dpid_cli.compare.page import page_of
-from dpid_cli.compare.page_data import data_of, is_plain, name_of
+from dpid_cli.compare.page_data import data_of, is_plain
 from dpid_cli.compare.panels import content_of
 from dpid_cli.compare.plot import plot_of
 from dpid_cli.compare.sheet import LETTERS, Sheet, Style
@@ -181,7 +181,7 @@ class ComparisonRunner:
         before = self._entries[-1] if self._entries else None
         following = list(self._pages.values())[number : number + 1]
         links = self._navigation(number, before, _address(following[0]) if following else None)
-        self._write(path, page_of(data, name_of(comparison.source), self.theme, links))
+        self._write(path, page_of(data, documents.name_of(comparison.source), self.theme, links))
         self._entries.append(entry_of(comparison, number, f"{_address(path.parent)}/{_address(path)}"))
 
     def _navigation(self, number: int, before: IndexEntry | None, after: str | None) -> str:

@@ -44,6 +44,7 @@ def test_every_output_at_another_scale(opened, paged, source, kind, dpid, tmp_pa
     assert page.evaluate(hidden)  # which the page cannot compute
     scale_to(page, "4")
     assert not page.evaluate(hidden) and "smaller" not in page.inner_text("#right-tag")
+    page.select_option("#right", label="lanczos")
     target = tmp_path / "lanczos.png"
     command = ["downscale", str(tmp_path / "photo.png"), "-s", "4", "-m", "lanczos", "-o", str(target)]
     assert dpid(*command).exit_code == 0
