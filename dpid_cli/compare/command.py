@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from dpid_cli.convert.recipe import Recipe
@@ -13,25 +14,23 @@ if TYPE_CHECKING:
 # Fields of recipes that change pixels, with options of the same names.
 _OPTIONS = (
     "depth", "linear", "to_srgb", "transparency", "background", "value_range", "max_pixels", "max_frames",
-    "frame", "truncated",
+    "frame", "truncated", "crop",
 )  # fmt: skip
 
 
-def command_of(recipe: Recipe, name: str) -> list[str]:
+def command_of(recipe: Recipe, name: str) -> dict[str, str]:
     """The words of ``dpid downscale`` for an image, without method, parameters and output.
 
     >>> from dpid_cli.downscaling.sizes import SizeRequest
-    >>> " ".join(command_of(Recipe(SizeRequest("scale", 4.0), linear=True), "photo.jpg"))
-    'dpid downscale photo.jpg -s 4 --linear'
+    >>> command_of(Recipe(SizeRequest("scale", 4.0), linear=True), "photo.jpg")
+    {'input': 'dpid downscale photo.jpg', 'size': '-s 4', 'options': '--linear'}
     """
     usual = Recipe(recipe.size)
-    words = ["dpid", "downscale", f"./{name}" if name.startswith("-") and name != "-" else name]
-    words += _size(recipe.size)
-    for option in _OPTIONS:
-        value = getattr(recipe, option)
-        if value != getattr(usual, option):
-            words += _option(option.replace("_", "-"), value)
-    return words
+    source = f"./{name}" if name.startswith("-") and name != "-" else name
+    changed = (option for option in _OPTIONS if getattr(recipe, option) != getattr(usual, option))
+    options = [word for name in changed for word in _option(name.replace("_", "-"), getattr(recipe, name))]
+    parts = {"input": ["dpid", "downscale", source], "size": _size(recipe.size), "options": options}
+    return {name: shlex.join(words) for name, words in parts.items()}
 
 
 def _size(size: SizeRequest) -> list[str]:
