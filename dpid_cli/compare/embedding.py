@@ -12,7 +12,6 @@ import base64
 import io
 import zlib
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,8 +31,8 @@ LEVELS = (6, 24, 80)  # of the errors around a pixel, which choose its stream
 # 91 characters that a script element and a JSON string hold as they are: two of them stand for 13 bits.
 ALPHABET = "".join(chr(code) for code in range(33, 127) if chr(code) not in '"\\<')
 _STRATEGIES = ((9, zlib.Z_HUFFMAN_ONLY), (9, zlib.Z_RLE), (6, zlib.Z_FILTERED))  # with their levels
-_PREVIEW = {"quality": 80, "method": 4}
-_EXACT = {"lossless": True, "quality": 100, "method": 6}
+_PREVIEW = {"quality": 80, "effort": 6}
+_EXACT = {"lossless": True, "effort": 9}
 _GROUPS = 1 << 16  # of 13 bytes, encoded at a time
 
 
@@ -162,12 +161,12 @@ def as_text(data: bytes) -> str:
 def preview(pixels: Bytes) -> str:
     """Pixels (H, W, 3 or 4) as a lossy data URL, in the compact format if it stores images so large."""
     fits = max(pixels.shape[:2]) <= COMPACT.max_side
-    return _url(pixels, replace(COMPACT, options=dict(_PREVIEW)) if fits else FALLBACK)
+    return _url(pixels, COMPACT.tuned(_PREVIEW) if fits else FALLBACK)
 
 
 def exact_url(pixels: Bytes) -> str:
     """Pixels (H, W, 3 or 4) of a small image as a data URL, without loss."""
-    return _url(pixels, replace(COMPACT, options=dict(_EXACT)))
+    return _url(pixels, COMPACT.tuned(_EXACT))
 
 
 def _url(pixels: Bytes, format_: Codec) -> str:

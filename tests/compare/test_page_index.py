@@ -44,7 +44,7 @@ def report(images, tmp_path_factory) -> Path:
     for name, pixels in images.items():
         Image.fromarray(pixels).save(folder / name)
     paths = [str(folder / name) for name in NAMES]
-    words = ("-s", "4", "-m", "dpid", "-m", "max", "--no-timing", "--crop", "40,40,96,64")
+    words = ("-s", "4", "-m", "dpid", "-m", "max", "--no-timing", "--closeup", "40,40,96,64")
     done = CliRunner().invoke(main, ["compare", *paths, *words, "-o", str(folder / "report.html")])
     assert done.exit_code == 0, done.stderr
     return folder / "report.html"

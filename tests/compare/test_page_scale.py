@@ -53,7 +53,7 @@ def test_every_output_at_another_scale(opened, paged, source, kind, dpid, tmp_pa
 
 
 def test_the_view_keeps_its_place_and_lambda_its_slider(opened, paged, source):
-    page = opened(paged(source, "-s 4 -m dpid --no-metrics --crop 120,80,40,40"))
+    page = opened(paged(source, "-s 4 -m dpid --no-metrics --closeup 120,80,40,40"))
     page.evaluate("View.setSplit(0)")
     before = state(page)
     scale_to(page, "2")
