@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dpid_cli.convert.alpha import premultiply
+from dpid_cli.downscaling.alpha import premultiply
 from dpid_cli.downscaling.choices import Gravity
 from dpid_cli.downscaling.cropping import Crop
 from dpid_cli.downscaling.raster import full_scale
