@@ -136,6 +136,7 @@ const Trial = (() => {
     canvas.setAttribute("aria-label", `Two versions of the same part, side by side${asksLikeness() ? ", with the input between them" : ""}`);
     canvas.focus();
     since = null;
+    canvas.setAttribute("aria-busy", "true");
     fit();
     const pair = asked[number];
     try {
@@ -145,6 +146,7 @@ const Trial = (() => {
     }
     if (pair !== asked[test?.votes.length]) return; // moved on meanwhile
     since = performance.now();
+    canvas.setAttribute("aria-busy", "false");
     draw();
   }
 
