@@ -83,7 +83,7 @@ const Results = (() => {
       badge.className = `badge of-chosen of-${side}`;
       badge.textContent = number;
     }
-    $("output-name").textContent = Scale.label(layer);
+    $("output-name").textContent = layer.label;
     $("command").textContent = Command.of(layer);
   }
 
