@@ -28,8 +28,8 @@ def command_of(recipe: Recipe, name: str) -> dict[str, str]:
     usual = Recipe(recipe.size)
     source = f"./{name}" if name.startswith("-") and name != "-" else name
     changed = (option for option in _OPTIONS if getattr(recipe, option) != getattr(usual, option))
-    options = [_option(option.replace("_", "-"), getattr(recipe, option)) for option in changed]
-    parts = {"input": ["dpid", "downscale", source], "size": _size(recipe.size), "options": sum(options, [])}
+    options = [word for name in changed for word in _option(name.replace("_", "-"), getattr(recipe, name))]
+    parts = {"input": ["dpid", "downscale", source], "size": _size(recipe.size), "options": options}
     return {name: shlex.join(words) for name, words in parts.items()}
 
 

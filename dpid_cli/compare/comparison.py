@@ -54,6 +54,7 @@ class Comparison:
     results: tuple[VariantResult, ...]
     regions: tuple[Region, ...]  # to look at, in pixels of the outputs, the most telling first
     is_found: bool = False  # whether these were found rather than requested
+    crop: Sequence[float] | None = None  # left, top, width and height of the input in its file, if not all
 
     @property
     def size(self) -> Size:
@@ -101,13 +102,14 @@ class ComparisonSpec:
         name = called(source)
         with opened(source) as stream:
             picture = self.recipe.intensities(self.recipe.read(stream, name))
-        picture, part = self.recipe.placed(picture, name).cut(picture, name)
+        placed = self.recipe.placed(picture, name)
+        picture, part = placed.cut(picture, name)
         if part is not None:
             raise ArgumentError(f"{name}: crop: compare takes whole pixels only: use whole numbers")
         size = self.recipe.size_of(picture.size, name)
         crops = [in_output(crop, picture.size, size) for crop in self.crops]
         try:
-            return self._compared(source, picture, crops, size)
+            return replace(self._compared(source, picture, crops, size), crop=placed.crop)
         except MemoryError:
             raise FileError(f"{name}: not enough memory: use a smaller image, or fewer variants") from None
 

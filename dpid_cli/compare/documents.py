@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 from importlib.resources import files
+from pathlib import Path
+
+from dpid_cli.files.streams import called
 
 SUFFIXES = (".html", ".htm")
 
@@ -12,6 +15,22 @@ SUFFIXES = (".html", ".htm")
 def asset(name: str) -> str:
     """The content of a file in ``assets``."""
     return (files("dpid_cli.compare") / "assets" / name).read_text(encoding="utf-8")
+
+
+def name_of(source: str) -> str:
+    """The name of an input without its folders, for pages that others read."""
+    return Path(called(source)).name
+
+
+def script_of(*names: str) -> str:
+    """The parts of a script, one after the other, without indentation and comments."""
+    lines = (line.strip() for name in names for line in asset(name).splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
+
+
+def style_of(*names: str) -> str:
+    """The parts of a style, in one line."""
+    return " ".join(word for name in names for word in asset(name).split())
 
 
 def policy(css: str, *scripts: str) -> str:

@@ -12,14 +12,16 @@ import base64
 import io
 import zlib
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dpid_cli.pictures import Picture, write
 from dpid_cli.pictures.formats import COMPACT, FALLBACK
+
+if TYPE_CHECKING:
+    from dpid_cli.pictures.codecs.base import Codec
 
 Bytes = NDArray[np.uint8]
 Plane = NDArray[np.int16]
@@ -29,7 +31,8 @@ LEVELS = (6, 24, 80)  # of the errors around a pixel, which choose its stream
 # 91 characters that a script element and a JSON string hold as they are: two of them stand for 13 bits.
 ALPHABET = "".join(chr(code) for code in range(33, 127) if chr(code) not in '"\\<')
 _STRATEGIES = ((9, zlib.Z_HUFFMAN_ONLY), (9, zlib.Z_RLE), (6, zlib.Z_FILTERED))  # with their levels
-_PREVIEW = {"quality": 80, "method": 4}
+_PREVIEW = {"quality": 80, "effort": 6}
+_EXACT = {"lossless": True, "effort": 9}
 _GROUPS = 1 << 16  # of 13 bytes, encoded at a time
 
 
@@ -157,9 +160,16 @@ def as_text(data: bytes) -> str:
 
 def preview(pixels: Bytes) -> str:
     """Pixels (H, W, 3 or 4) as a lossy data URL, in the compact format if it stores images so large."""
-    plain = Picture(pixels, pixels.shape[2] == 4, None)
-    fits = max(plain.size) <= COMPACT.max_side
-    format_ = replace(COMPACT, options=dict(_PREVIEW)) if fits else FALLBACK
-    stream = io.BytesIO()
+    fits = max(pixels.shape[:2]) <= COMPACT.max_side
+    return _url(pixels, COMPACT.tuned(_PREVIEW) if fits else FALLBACK)
+
+
+def exact_url(pixels: Bytes) -> str:
+    """Pixels (H, W, 3 or 4) of a small image as a data URL, without loss."""
+    return _url(pixels, COMPACT.tuned(_EXACT))
+
+
+def _url(pixels: Bytes, format_: Codec) -> str:
+    plain, stream = Picture(pixels, pixels.shape[2] == 4, None), io.BytesIO()
     write(plain, stream, format_, "page")
     return f"data:image/{format_.name};base64,{base64.b64encode(stream.getvalue()).decode()}"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dpid_cli.convert.rendering import narrowed
+from dpid_cli.convert.rendering import downscale_picture, narrowed
 from dpid_cli.downscaling.raster import full_scale
 from dpid_cli.pictures import Picture, icc
+
+if TYPE_CHECKING:
+    from dpid_cli.downscaling.sizes import Size
 
 Array = NDArray[np.float64]
 Bytes = NDArray[np.uint8]
@@ -47,6 +50,18 @@ def looks_like_srgb(picture: Picture, name: str) -> bool:
     probe = replace(usable, pixels=steps, alpha=False)
     shown = as_bytes(icc.to_srgb(probe)).astype(int)
     return bool(np.abs(shown - as_bytes(probe)).max() <= _UNNOTICED)
+
+
+def in_srgb(picture: Picture, name: str) -> Picture:
+    """A picture in the colours that browsers show without a profile; itself if they are these already."""
+    if picture.only_by_code or looks_like_srgb(picture, name):
+        return picture
+    return icc.to_srgb(picture)
+
+
+def shrunk(picture: Picture, size: Size) -> Picture:
+    """A picture at a size, box-filtered."""
+    return picture if picture.size == size else downscale_picture(picture, size, method="box")
 
 
 def enlarged(pixels: NDArray[Any], zoom: int) -> NDArray[Any]:

@@ -6,21 +6,20 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dpid_cli.compare import latex
+from dpid_cli.compare.documents import name_of
 from dpid_cli.compare.embedding import packed, preview
-from dpid_cli.compare.intensities import Bytes, as_bytes, looks_like_srgb
+from dpid_cli.compare.intensities import Bytes, as_bytes, in_srgb, shrunk
 from dpid_cli.compare.page_table import Row, Table
 from dpid_cli.compare.regions import Region
 from dpid_cli.compare.sheet import LETTERS
 from dpid_cli.compare.table import cells_of, plain_cells_of
-from dpid_cli.compare.variants import Variant, symbol
+from dpid_cli.compare.variants import BOX, Variant, symbol
 from dpid_cli.convert.recipe import labelled
-from dpid_cli.convert.rendering import downscale_picture
 from dpid_cli.downscaling.parameters import shown
 from dpid_cli.downscaling.registry import PARAMETERS, method_named
 from dpid_cli.files.streams import called
@@ -32,10 +31,8 @@ if TYPE_CHECKING:
     from dpid_cli.convert.recipe import Recipe
     from dpid_cli.downscaling.sizes import Size
 
-BOX = "box"  # key of the plain box filter among the layers
 # Pixels: embed the input without loss up to, its places up to, and a preview of at least.
 _EXACT_INPUT, _EXACT_PLACES, _LARGEST_PREVIEW = 1_000_000, 4_000_000, 4_000_000
-_THUMBNAIL = 240  # longer side, in pixels
 _RANGES = {"lambda": (0, 2), "alpha": (0, 1), "epsilon": (0, 0.2)}  # of sliders that compute
 
 
@@ -47,18 +44,6 @@ class PageData:
     lead: str
     footnote: str
     tables: Sequence[Table]  # none if nothing was measured
-
-
-def name_of(source: str) -> str:
-    """The name of an input without its folders, for pages that others read."""
-    return Path(called(source)).name
-
-
-def in_srgb(picture: Picture, name: str) -> Picture:
-    """A picture in the colours that browsers show without a profile; itself if they are these already."""
-    if picture.only_by_code or looks_like_srgb(picture, name):
-        return picture
-    return icc.to_srgb(picture)
 
 
 def is_plain(recipe: Recipe) -> bool:
@@ -87,9 +72,12 @@ def data_of(comparison: Comparison, plain: bool, command: Mapping[str, str]) -> 
         "command": command,
         "tex": {"special": latex.SPECIAL, "preamble": latex.preamble()},
         "version": __version__,
-        "live": plain and embedded.is_computable and embedded.is_whole,
+        "live": not (reason := embedded.reason(plain)),
     }
-    return PageData(values, _lead(first, layers), embedded.footnote(), _tables(comparison))
+    footnote = embedded.footnote() + (
+        f" The page computes no other outputs, because {reason}." if reason else ""
+    )
+    return PageData(values, _lead(first, layers), footnote, _tables(comparison))
 
 
 def _tables(comparison: Comparison) -> list[Table]:
@@ -112,15 +100,6 @@ def _cells_at(place: int, result: VariantResult) -> list[str]:
     return plain_cells_of(result.places[place])
 
 
-def thumbnail(comparison: Comparison) -> tuple[str, Size]:
-    """A thumbnail of the input as a data URL, and its size."""
-    width, height = comparison.picture.size
-    part = min(1.0, _THUMBNAIL / max(width, height))
-    size = max(1, round(width * part)), max(1, round(height * part))
-    small = in_srgb(_shrunk(comparison.picture, size), called(comparison.source))
-    return preview(as_bytes(small)), size
-
-
 class _Embedded:
     """The images of a comparison as pages embed them: in sRGB, with 8 bits and as many channels as needed."""
 
@@ -136,11 +115,21 @@ class _Embedded:
         self.is_gray = not self.has_alpha and all(icc.colours_of(picture).shape[2] == 1 for picture in every)
         self.parts = self._parts()
 
-    @property
-    def is_computable(self) -> bool:
-        """Whether the script can compute outputs: it does so with 8 bits, and gray only without alpha."""
+    def reason(self, plain: bool) -> str:
+        """Why the script cannot compute outputs with the bytes of the command; empty if it can."""
         pixels = self.comparison.picture.pixels
-        return pixels.dtype == np.uint8 and not self.converted and pixels.shape[2:] != (2,)
+        if self.converted:
+            # Outputs would be exact, but not their colours: only LittleCMS rounds as it does.
+            return (
+                "its script cannot convert colours from the input's profile exactly: --to-srgb does so before"
+            )
+        if not plain:
+            return "it does not know the options for colour, depth, transparency and maps that were used"
+        if pixels.dtype != np.uint8:
+            return "it computes with 8 bits only"
+        if pixels.shape[2:] == (2,):
+            return "it computes gray images without alpha only"
+        return "" if self.is_whole else "it contains inputs of up to 1 megapixel only"
 
     @property
     def is_whole(self) -> bool:
@@ -156,20 +145,23 @@ class _Embedded:
         return pixels
 
     def layers(self) -> list[dict[str, Any]]:
-        """The outputs, box first, each as its difference from the one before, modulo 256.
+        """The outputs, box first, each as its difference from another one, modulo 256.
 
-        Neighbours of a sweep differ little, so their differences take a fraction of the bytes.
+        Similar outputs differ little, so their differences take a fraction of the bytes.
         """
         pairs = list(zip(self.comparison.results, self.pictures, strict=True))
         known = [(_layer(result.variant, result.parameters), picture) for result, picture in pairs]
         plain = [pair for pair in known if pair[0]["key"] == BOX]
         others = [pair for pair in known if pair[0]["key"] != BOX]
         plain = plain or [(_layer(Variant(BOX), method_named(BOX).defaults), self.box)]
-        before, layers = None, []
-        for layer, picture in plain + others:
-            pixels = self.bytes_of(picture)
-            layers.append(layer | {"packed": packed(pixels if before is None else pixels - before)})
-            before = pixels
+        ordered = plain + others
+        layers = [layer for layer, _ in ordered]
+        every = [self.bytes_of(picture) for _, picture in ordered]
+        for layer, pixels, base in zip(layers, every, _bases(layers), strict=True):
+            if base is not None:
+                layer["from"] = 0 if np.array_equal(pixels, every[0]) else base
+                pixels = pixels - every[layer["from"]]  # noqa: PLW2901
+            layer["packed"] = packed(pixels)
         return layers
 
     def input(self) -> dict[str, Any]:
@@ -202,7 +194,7 @@ class _Embedded:
         part = min(1.0, (_LARGEST_PREVIEW / math.prod(self.picture.size)) ** 0.5)
         pairs = zip(self.comparison.size, self.picture.size, strict=True)
         width, height = (max(output, int(side * part)) for output, side in pairs)
-        return _shrunk(self.picture, (width, height))
+        return shrunk(self.picture, (width, height))
 
     def footnote(self) -> str:
         """What is exact, in whole sentences."""
@@ -232,11 +224,6 @@ def _below(region: Region, size: Size, source: Size) -> Region:
     )
 
 
-def _shrunk(picture: Picture, size: Size) -> Picture:
-    """A picture at a size, box-filtered."""
-    return picture if picture.size == size else downscale_picture(picture, size, method="box")
-
-
 def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
@@ -255,6 +242,22 @@ def _layer(variant: Variant, parameters: Mapping[str, Any]) -> dict[str, Any]:
         "parameters": labelled(parameters),
         "defaults": labelled(method_named(variant.method).defaults),
     }
+
+
+def _bases(layers: Sequence[Mapping[str, Any]]) -> list[int | None]:
+    """Of each output, the index of the one from which it is embedded as the difference; none for box.
+
+    In a sweep that is the next one towards the first pair, else box. So the first pair needs no other output.
+    """
+    right = _first(layers)["right"]
+    first = next(i for i, layer in enumerate(layers) if layer["key"] == right)
+
+    def base(i: int) -> int | None:
+        near = i + 1 if i < first else i - 1
+        is_swept = i != first and near > 0 and layers[i]["swept"] and layers[near]["swept"]
+        return near if is_swept and layers[i]["family"] == layers[near]["family"] else 0
+
+    return [base(i) if i else None for i in range(len(layers))]
 
 
 def _sweeps(variants: Sequence[Variant]) -> dict[str, dict[str, Any]]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,17 +15,18 @@ from dpid_cli.compare import documents, drawing
 from dpid_cli.compare.command import command_of
 from dpid_cli.compare.comparison import Comparison, ComparisonSpec
 from dpid_cli.compare.fitting import sheet_of
+from dpid_cli.compare.index import IndexEntry, entry_of, index_of, navigation
 from dpid_cli.compare.intensities import looks_like_srgb
 from dpid_cli.compare.latex import files_of
-from dpid_cli.compare.metrics import Numbers
-from dpid_cli.compare.page import IndexEntry, index_of, page_of
-from dpid_cli.compare.page_data import data_of, is_plain, name_of, thumbnail
+from dpid_cli.compare.page import page_of
+from dpid_cli.compare.page_data import data_of, is_plain
 from dpid_cli.compare.panels import content_of
 from dpid_cli.compare.plot import plot_of
 from dpid_cli.compare.sheet import LETTERS, Sheet, Style
 from dpid_cli.compare.table import as_json, csv_of, rows_of
 from dpid_cli.convert.job import images_of
 from dpid_cli.convert.recipe import labelled
+from dpid_cli.downscaling.choices import Fit
 from dpid_cli.errors import ArgumentError, warn
 from dpid_cli.files.output import atomic, check_folder, check_target, make_folder
 from dpid_cli.files.storage import check_local
@@ -58,7 +58,6 @@ class ComparisonRunner:
     overwrite: bool = False
     paths: tuple[str, ...] = field(init=False, default=())  # the images, once `check` has found them
     _pages: dict[str, Path] = field(init=False, default_factory=dict)
-    _numbers: list[tuple[Numbers, ...]] = field(init=False, default_factory=list)
     _rows: list[list[str]] = field(init=False, default_factory=list)
     _entries: list[IndexEntry] = field(init=False, default_factory=list)
     _written: dict[str, int] = field(init=False, default_factory=dict)  # bytes of each output
@@ -152,7 +151,6 @@ class ComparisonRunner:
         """Compare one image, and write its sheet or page; raise a `DpidError` if one of them fails."""
         comparison = self.spec.run(source)
         if self.spec.measured:  # keep no pixels: there may be many images
-            self._numbers.append(comparison.numbers)
             self._rows += rows_of(comparison)
         if self.is_page:
             self._write_page(comparison)
@@ -172,12 +170,12 @@ class ComparisonRunner:
     def _title(self, comparison: Comparison) -> str:
         return self.style.title or Path(called(comparison.source)).name
 
-    def _command(self, comparison: Comparison) -> str:
+    def _command(self, comparison: Comparison) -> dict[str, str]:
         """The command of an image's outputs, without folders, for pages that others read."""
-        source = comparison.source
-        return shlex.join(
-            command_of(self.spec.recipe, source if source == STANDARD_STREAM else name_of(source))
-        )
+        source, recipe = comparison.source, self.spec.recipe
+        if recipe.fills:
+            recipe = replace(recipe, crop=comparison.crop, size=replace(recipe.size, fit=Fit.EXACT))
+        return command_of(recipe, source if source == STANDARD_STREAM else documents.name_of(source))
 
     def _write_page(self, comparison: Comparison) -> None:
         if comparison.box.only_by_code:
@@ -189,10 +187,32 @@ class ComparisonRunner:
             return
         path = self._pages[comparison.source]
         make_folder(path.parent)
-        name = name_of(comparison.source)
-        self._write(path, page_of(data, name, self.theme, f"../{_address(index)}"))
-        address = f"{_address(path.parent)}/{_address(path)}"
-        self._entries.append(IndexEntry(address, name, *thumbnail(comparison)))
+        number = self.paths.index(comparison.source) + 1
+        before = self._entries[-1] if self._entries else None
+        following = list(self._pages.values())[number : number + 1]
+        links = self._navigation(number, before, _address(following[0]) if following else None)
+        self._write(path, page_of(data, documents.name_of(comparison.source), self.theme, links))
+        self._entries.append(entry_of(comparison, number, f"{_address(path.parent)}/{_address(path)}"))
+
+    def _navigation(self, number: int, before: IndexEntry | None, after: str | None) -> str:
+        """The links of the page of an image, to those before and after it that have a page."""
+        index = f"../{_address(Path(str(self.output)))}"
+        previous = _page_of(before)
+        return navigation(index, number, len(self.paths), previous, after)
+
+    def _mend_links(self) -> None:
+        """Lead past images that failed, once all are known."""
+        pages = list(self._pages.values())
+        befores, afters = [None, *self._entries], [*self._entries[1:], None]
+        for before, entry, after in zip(befores, self._entries, afters, strict=False):
+            planned = _address(pages[entry.number]) if entry.number < len(pages) else None
+            actual = _page_of(after)
+            if planned != actual:
+                path = pages[entry.number - 1]
+                old, new = (self._navigation(entry.number, before, address) for address in (planned, actual))
+                text = path.read_text(encoding="utf-8").replace(old, new, 1)
+                with atomic(path, True) as stream:
+                    stream.write(text.encode())
 
     def _write_sheet(self, comparison: Comparison) -> None:
         target = Path(str(self.output))
@@ -251,12 +271,10 @@ class ComparisonRunner:
     def finish(self, failed: Sequence[str]) -> None:
         """Write the index, with the errors in `failed`, and the table of numbers."""
         if self.is_index and self._entries:
+            self._mend_links()
             title = self.style.title or ", ".join(Path(called(name)).name or name for name in self.inputs)
-            columns = [
-                (variant, [numbers[i] for numbers in self._numbers])
-                for i, variant in enumerate(self.spec.variants)
-            ]
-            index = index_of(self._entries, columns, self._without_folders(failed), title, self.theme)
+            errors = self._without_folders(failed)
+            index = index_of(self._entries, self.spec.variants, errors, title, self.theme)
             self._write(Path(str(self.output)), index)
         if self.csv is not None and self._rows:
             self._write(Path(self.csv), csv_of(self._rows))
@@ -268,6 +286,11 @@ def _warn_of_profile(comparison: Comparison, target: object) -> None:
         warn(f"{target}: cannot store colours in {cicp.title}, so they look wrong")
     elif not looks_like_srgb(comparison.box, called(comparison.source)):
         warn(f"{target}: cannot store the input's colour profile, so colours look wrong: add --to-srgb")
+
+
+def _page_of(entry: IndexEntry | None) -> str | None:
+    """The address of a page for its neighbours in the same folder."""
+    return entry.address.partition("/")[2] if entry else None
 
 
 def _counted_bytes(size: int) -> str:

@@ -15,6 +15,7 @@ from dpid_cli.downscaling.parameters import Parameter, shown
 from dpid_cli.downscaling.registry import PARAMETERS, method_named
 from dpid_cli.errors import ArgumentError
 
+BOX = "box"  # what all variants are compared with
 DEFAULT = ("dpid", "dpp", "box", "max")
 MOST = 64
 

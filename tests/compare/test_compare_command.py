@@ -164,11 +164,13 @@ def test_report_of_a_folder(dpid, folder, noise):
     index = Path("re port.html").read_text()
     page = Page(index)
     links = [attributes["href"] for tag, attributes in page.tags if tag == "a"]
+    assert {link.partition("#")[0] for link in links} == {link for link in links if "#" not in link}
+    links = [link for link in links if "#" not in link]
     assert links == ["re%20port/a.html", "re%20port/b%20%23%3F%25.html", "re%20port/b%20%23%3F%25-2.html"]
     assert any(text.startswith("broken.png: ") for text in page.texts)
-    assert sum(tag == "img" for tag, _ in page.tags) == 3
+    assert sum(tag == "img" for tag, _ in page.tags) == 3 * (1 + 4)  # thumbnails, and crops of all outputs
     back = [a["href"] for tag, a in Page(Path(pages[1]).read_text()).tags if tag == "a"]
-    assert back == ["../re%20port.html"]
+    assert back == ["../re%20port.html#image-2", "a.html", "b%20%23%3F%25-2.html"]
     with Path("n.csv").open(newline="") as stream:
         psnr = [float(row["psnr"]) for row in csv.DictReader(stream) if row["variant"] == "max"]
     column = re.findall('<th scope="col"[^>]* data-name="([^"]*)"', index).index("PSNR dB")

@@ -217,7 +217,7 @@ def test_frames_stand_out_from_any_ground(opened, paged):
 
 def damaged(text: str) -> str:
     """A page with one letter of the first output's pixels changed."""
-    at = re.search(r'"text":"', text).end() + 40
+    at = re.search(r'id="pixels-0">', text).end() + 40
     return text[:at] + ("A" if text[at] != "A" else "B") + text[at + 1 :]
 
 

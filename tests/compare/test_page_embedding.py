@@ -215,6 +215,7 @@ def test_colours_are_converted_for_display(dpid, folder):
     shown = outputs_of(page)["box"].astype(int)
     assert np.abs(shown - np.array(converted)).max() <= 1 < np.abs(shown - own).max()
     assert "converted from the input's profile to sRGB for display" in unescape(page)
+    assert "cannot convert colours from the input's profile exactly" in unescape(page)
     assert data_of(page)["live"] is False
 
 
@@ -233,7 +234,10 @@ class TestHostileNames:
 
     def test_names_are_text(self, page):
         assert data_of(page)["name"] == self.NAME
-        assert len(re.findall("<script", page)) == 4 and "<b>&" not in page and "<!--" not in page
+        kinds = re.findall("<script( type=[^ >]*)?", page)
+        assert (
+            len(kinds) - kinds.count(' type="text/plain"') == 2 and "<b>&" not in page and "<!--" not in page
+        )
         assert unescape(re.search("<title>(.*?)</title>", page)[1]) == self.NAME
 
     def test_no_folder_is_told(self, page):
@@ -264,4 +268,4 @@ def test_an_index_names_files_without_folders(dpid, folder, noise):
     index = Path("report.html").read_text()
     assert "<li>broken.png: " in index and str(folder) not in index
     assert str(folder) not in Path("report", "a.html").read_text()
-    assert "unsafe" not in index and "script-src" not in index
+    assert "unsafe" not in index

@@ -189,4 +189,12 @@ def test_the_heading_of_an_index_fits_narrow_screens(browser, tmp_path, dpid):
     for role in "region", "table":
         assert page.get_by_role(role, name=name, exact=True).count() == 1
     assert violations(page) == [] and said == []
+    for key in ("Tab",) * 30:
+        page.keyboard.press(key)
+        if page.evaluate("document.activeElement.id") == "by":
+            break
+    page.keyboard.press("ArrowDown")  # by keyboard alone
+    assert page.input_value("#by") == "name"
+    page.set_viewport_size({"width": 390, "height": 700})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.close()

@@ -148,7 +148,7 @@ def test_the_difference(page, results, against):
 
 def test_reduced_views_have_means_and_say_so(opened, paged, dpid, tmp_path):
     image = np.random.default_rng(3).integers(0, 256, (900, 1400, 4), np.uint8)
-    page = opened(paged(image, "-s 1.1 -m box -m max --no-metrics --crops 0"))
+    page = opened(paged(image, "-s 1.1 -m box -m max --no-metrics --closeups 0"))
     choose(page, "max", "max")
     page.select_option("#ground", "black")
     page.evaluate("View.setSplit(0); View.zoomTo(1 / 3); View.centre(Layers.width / 2, Layers.height / 2)")
@@ -180,7 +180,7 @@ def test_the_ground_is_that_of_the_screen(opened, paged, source, ground):
 
 def test_the_input_is_exact_and_previews_are_there(opened, paged):
     image = np.random.default_rng(3).integers(0, 256, (1200, 1000, 3), np.uint8)
-    page = opened(paged(image, "-s 4 -m box -m max --no-metrics --crop 400,400,80,80"))
+    page = opened(paged(image, "-s 4 -m box -m max --no-metrics --closeup 400,400,80,80"))
     page.select_option("#right", label="input")
     page.evaluate("View.zoomTo(8); View.centre(110, 110); View.setSplit(0)")
     (seen,) = images_in(ElementTree.parse(view_of(page, "svg")).getroot())

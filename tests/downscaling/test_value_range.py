@@ -91,5 +91,7 @@ def test_wrong_ranges(wrong):
 
 
 def test_integers_have_their_own_range():
-    with pytest.raises(ArgumentError, match="value_range: is for images in the memory of the CPU, of floats or"):
+    with pytest.raises(
+        ArgumentError, match="value_range: is for images in the memory of the CPU, of floats or"
+    ):
         downscale(LEVELS, scale=2, value_range=(0, 255))

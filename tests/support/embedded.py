@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import zlib
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,13 @@ _LETTERS = {letter: i for i, letter in enumerate(c for c in map(chr, range(33, 1
 
 
 def data_of(page: str) -> dict[str, Any]:
-    """The data for the script of a page."""
-    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)[1])
+    """The data for the script of a page, with the texts that stand in elements of their own."""
+    data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)[1])
+    texts = dict(re.findall(r'<script type="text/plain" id="([^"]*)">(.*?)</script>', page, re.S))
+    source = data["input"]
+    for holder in (*data["layers"], *source.get("places", [source])):
+        holder["packed"]["text"] = texts[holder["packed"]["element"]]
+    return data | {"input": source | {"preview": texts.get("preview")}}
 
 
 def bytes_of(text: str) -> bytes:
@@ -74,9 +80,12 @@ def unpacked(packed: dict[str, Any]) -> np.ndarray:
 
 def outputs_of(page: str) -> dict[str, np.ndarray]:
     """The outputs in a page by their keys, summed up from their differences."""
-    found: dict[str, np.ndarray] = {}
-    pixels = np.zeros((), np.uint8)
-    for layer in data_of(page)["layers"]:
-        pixels = pixels + unpacked(layer["packed"])
-        found[layer["key"]] = pixels
-    return found
+    layers = data_of(page)["layers"]
+
+    @cache
+    def pixels(index: int) -> np.ndarray:
+        base = layers[index].get("from")
+        own = unpacked(layers[index]["packed"])
+        return own if base is None else own + pixels(base)
+
+    return {layer["key"]: pixels(index) for index, layer in enumerate(layers)}

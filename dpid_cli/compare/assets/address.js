@@ -6,7 +6,7 @@ const Address = (() => {
   const DELAY = 300; // milliseconds: browsers refuse addresses that change too often
   let timer = 0;
 
-  function text() {
+  function values() {
     const { left, right, mode, split, zoom, place } = View.state;
     const [x, y] = View.middle().map((at) => Base.rounded(at, 3));
     const values = { left: Layers.all[left].key, right: Layers.all[right].key, mode, split: Base.rounded(split, 3), zoom: Base.rounded(zoom, 6), at: `${x},${y}` };
@@ -15,8 +15,10 @@ const Address = (() => {
       const chosen = [...$(name).options].find((option) => option.defaultSelected) ?? $(name).options[0];
       if ($(name).value !== chosen.value) values[name] = $(name).value;
     }
-    return new URLSearchParams({ ...values, ...Trial.address() }).toString();
+    return { ...values, ...Scale.address(), ...Trial.address() };
   }
+
+  const text = () => new URLSearchParams(values()).toString();
 
   function write() {
     clearTimeout(timer);
@@ -24,22 +26,31 @@ const Address = (() => {
   }
 
   // Values that fit nothing here are left out.
-  function read() {
+  async function read() {
     const values = new URLSearchParams(location.hash.slice(1));
     if (!values.size && !location.hash.includes("=")) return false;
+    if (Live.isPossible()) await (values.get("scale") >= 1 ? Scale.set(Number(values.get("scale"))) : Scale.reset());
     for (const name of ["ground", "against", "gain"]) {
       if ([...$(name).options].some((option) => option.value === values.get(name))) $(name).value = values.get(name);
     }
     const index = (values.get("place") ?? "").charCodeAt(0) - 65;
-    if (index >= 0 && index < Strip.places.length) View.state.place = index;
+    const hasPlace = index >= 0 && index < Strip.places.length;
+    if (hasPlace) View.state.place = index;
     for (const side of ["left", "right"]) show(side, values.get(side));
     if (["swipe", "blink", "beside", "difference"].includes(values.get("mode"))) Choices.setMode(values.get("mode"));
+    const zoom = Number(values.get("zoom"));
+    if (hasPlace && !values.has("at")) View.goTo(Strip.place(), zoom > 0 ? zoom : undefined);
     const split = Number(values.get("split") ?? NaN);
     if (split >= 0 && split <= 1) View.setSplit(split);
-    const [x, y] = (values.get("at") ?? "").split(",").map(Number);
-    const zoom = Number(values.get("zoom"));
+    const [x, y] = (values.get("at") ?? "").split(",").map((text, axis) => pixelOf(text, [Layers.width, Layers.height][axis]));
     if (Number.isFinite(x) && Number.isFinite(y) && zoom > 0) View.centre(x, y, zoom);
+    if (["auto", "light", "dark"].includes(values.get("theme"))) Choices.setTheme(values.get("theme"));
     return true;
+  }
+
+  // Pixels, or a part of the image.
+  function pixelOf(text, length) {
+    return text.endsWith("%") ? (parseFloat(text) / 100) * length : Number(text);
   }
 
   function show(side, key) {
@@ -97,5 +108,5 @@ const Address = (() => {
     View.onChange(write);
   }
 
-  return { copy, listen, read };
+  return { copy, listen, read, values };
 })();

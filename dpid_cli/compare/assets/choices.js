@@ -21,7 +21,7 @@ const Choices = (() => {
     for (const [side, index] of [["left", left], ["right", right]]) {
       [...$(side).options].forEach((option, i) => {
         option.textContent = Layers.all[i].label;
-        option.hidden = Layers.all[i].isLive && !Layers.all[i].method;
+        option.hidden = (Layers.all[i].isLive && !Layers.all[i].method) || !Scale.has(Layers.all[i]);
       });
       $(side).value = index;
     }
@@ -38,7 +38,7 @@ const Choices = (() => {
 
   function describe() {
     const { left, right, mode, zoom, split } = View.state;
-    const [one, other] = [Layers.all[left].label, Layers.all[right].label];
+    const [one, other] = [left, right].map((index) => Scale.label(Layers.all[index]));
     const size = zoom >= 1 ? `enlarged ${zoom} times` : `reduced ${Math.round(1 / zoom)} times`;
     const text = `${one} and ${other}, ${WORDS[mode]}, ${size}`;
     View.canvas.setAttribute("aria-label", `${text}. ${data.name}`);

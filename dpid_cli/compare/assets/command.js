@@ -1,6 +1,6 @@
 "use strict";
 
-// The command that makes an output: the words that are the same for all, then method, parameters and a name.
+// The command that makes an output: input, size, the options that are the same for all, then method, parameters and a name.
 
 const Command = (() => {
   const stem = () => data.name.replace(/\.[^.]*$/, "");
@@ -15,11 +15,12 @@ const Command = (() => {
   // photo_dpid-lambda-0.7_60x40
   function nameOf({ key }) {
     const words = key.replace(/[^\w.]+/g, "-");
-    return `${stem()}_${words}_${data.size.join("x")}`;
+    return `${stem()}_${words}_${Layers.width}x${Layers.height}`;
   }
 
   function of(layer) {
-    const words = [data.command];
+    const { input, size, options } = data.command;
+    const words = [input, Scale.isOwn() ? size : `-s ${Scale.text()}`, ...(options ? [options] : [])];
     if (layer.method !== "dpid") words.push("-m", layer.method);
     for (const [name, value] of settingsOf(layer)) words.push(`--${name}`, quoted(value));
     return [...words, "-o", quoted(`${nameOf(layer)}.png`)].join(" ");

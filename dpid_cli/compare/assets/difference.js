@@ -25,6 +25,7 @@ const Difference = (() => {
   const isSigned = () => $("against").value === "box";
   const gain = () => Number($("gain").value);
   const right = () => Layers.all[View.state.right];
+  const reference = () => (isSigned() ? Layers.box() : Layers.source());
 
   // A canvas of differences and its pixels, of values from -1 to 1 or from 0 to 1.
   function drawn(columns, rows, valueAt) {
@@ -72,9 +73,9 @@ const Difference = (() => {
 
   function parts() {
     const layer = right();
-    const key = [layer.key, layer.version, $("against").value, gain()].join(" ");
+    const key = [layer.key, layer.version, Layers.box().version, Layers.source().version, $("against").value, gain()].join(" ");
     if (cached.key !== key) {
-      const comparable = isSigned() ? layer.pixels && !layer.isInput && Layers.box() : layer.pixels || layer.isInput;
+      const comparable = isSigned() ? layer.pixels && !layer.isInput && Layers.box().pixels : layer.pixels || layer.isInput;
       cached = { key, parts: comparable ? (isSigned() ? fromBox(layer) : fromInput(layer)) : [] };
     }
     return cached.parts;
@@ -93,8 +94,8 @@ const Difference = (() => {
   }
 
   function title() {
-    const { label, isInput } = right();
-    if (isInput && isSigned()) return "the input has no difference from box: choose an output on the right";
+    if (right().isInput && isSigned()) return "the input has no difference from box: choose an output on the right";
+    const label = Scale.label(right());
     return isSigned() ? `${label} − box` : `|${label} − input|`;
   }
 
@@ -112,5 +113,5 @@ const Difference = (() => {
     $("legend-unit").textContent = isSigned() ? "darker … brighter than box, levels of lightness" : "levels of lightness";
   }
 
-  return { layer: () => ({ difference: true, paint }), legend, lightness, parts, title };
+  return { layer: () => ({ difference: true, paint }), legend, lightness, parts, reference, title };
 })();

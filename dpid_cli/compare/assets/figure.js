@@ -14,7 +14,7 @@ const Figure = (() => {
     const { left, right, mode, second, split } = View.state;
     const [one, other] = [Layers.all[left], Layers.all[right]];
     const wide = View.canvas.width;
-    if (mode === "difference") return [{ layer: Difference.layer(), title: Difference.title(), of: [other], from: 0, to: wide, offset: 0 }];
+    if (mode === "difference") return [{ layer: Difference.layer(), title: Difference.title(), of: [other, Difference.reference()], from: 0, to: wide, offset: 0 }];
     if (mode === "blink") return [{ layer: second ? other : one, from: 0, to: wide, offset: 0 }];
     const at = mode === "beside" ? View.paneWidth() : Math.round(split * wide);
     const start = mode === "beside" ? wide - at : at;
@@ -45,16 +45,30 @@ const Figure = (() => {
     return { labels, top: row * (fits ? 1 : 2), wide: Math.max(width, ...needed) };
   }
 
+  const layersOf = (shown) => shown.of ?? [shown.layer];
+
+  // Wait until all that is shown has its pixels.
+  async function ready() {
+    let layers = [];
+    const now = () => shownNow().flatMap(layersOf);
+    const hasChanged = () => Scale.isPending() || now().some((layer) => !layers.includes(layer));
+    while (hasChanged()) {
+      await Scale.settled();
+      layers = now();
+      await Live.finish(layers);
+    }
+  }
+
   // Panels with their pixels and corners, labels, the divider, and the size of it all.
   async function made() {
+    await ready();
     const { x, y, zoom, mode } = View.state;
     const panels = [];
     for (const shown of shownNow()) {
       const at = { x: x + shown.offset, y, zoom };
       const rectangle = Paint.visible(at, [shown.from, 0, shown.to, View.canvas.height]);
       if (!rectangle) continue;
-      for (const layer of shown.of ?? [shown.layer]) await Live.finish(layer);
-      panels.push({ image: Raster.painted(shown.layer, at, rectangle), label: labelOf(shown), layer: (shown.of ?? [shown.layer])[0] });
+      panels.push({ image: Raster.painted(shown.layer, at, rectangle), label: labelOf(shown), layer: layersOf(shown)[0] });
     }
     if (!panels.length) throw new Error("no image is visible: press 0 to fit it");
     const gap = mode === "beside" ? Math.round(GAP * unit()) : 0;

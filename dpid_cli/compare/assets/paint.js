@@ -62,14 +62,16 @@ const Paint = (() => {
     context.clip();
     if (layer.alpha) ground(context, inside, at.zoom);
     if (layer.isInput) input(context, layer, at, inside);
-    else if (layer.image) output(context, layer, at, inside);
+    else if (layer.pixels) output(context, layer, at, inside);
     context.restore();
   }
 
   function output(context, layer, { x, y, zoom }, inside) {
     context.imageSmoothingEnabled = false;
     if (zoom < 1) return context.drawImage(Layers.reduced(layer, Math.round(1 / zoom)), x, y);
-    stretched(context, layer.image, x, y, zoom, zoom, inside);
+    if (layer.canvas || Layers.isShown(layer)) return stretched(context, layer.image, x, y, zoom, zoom, inside);
+    const [left, top, right, bottom] = inside.map((at, k) => Math[k < 2 ? "floor" : "ceil"]((at - (k % 2 ? y : x)) / zoom));
+    context.drawImage(Layers.cut(layer, left, top, right, bottom), x + left * zoom, y + top * zoom, (right - left) * zoom, (bottom - top) * zoom);
   }
 
   // Only what is visible: browsers refuse to draw what would be very large.

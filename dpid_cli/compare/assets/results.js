@@ -36,7 +36,7 @@ const Results = (() => {
     const part = `output pixels ${left} to ${right - 1} across and ${top} to ${bottom - 1} down`;
     return [
       `${data.name}: ${panels.map(({ label }) => label).join(" | ")}`,
-      `${data.source.join("×")} pixels, downscaled to ${data.size.join("×")}; ${part}, ${times} times.`,
+      `${data.source.join("×")} pixels, downscaled to ${Layers.width}×${Layers.height}; ${part}, ${times} times.`,
       ...layers.filter((layer) => !layer.isInput).map(Command.of),
       `Made by dpid-cli ${data.version}.`,
     ];
@@ -51,8 +51,9 @@ const Results = (() => {
   }
 
   async function saveOutput() {
+    await Scale.settled();
     const { layer } = chosen();
-    await Live.finish(layer);
+    await Live.finish([layer]);
     download(await Png.encoded(layer), `${Command.nameOf(layer)}.png`);
   }
 

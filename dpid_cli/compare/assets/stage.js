@@ -44,9 +44,11 @@ const Stage = (() => {
     context.fillRect(at - 1, 0, 2, canvas.height);
   }
 
-  function titleOf({ isInput, label, note, pixels }) {
+  function titleOf(layer) {
+    const { isInput, label, note, pixels, preview } = layer;
+    if (!(pixels || preview)) return `${label} (loading)`;
     const more = isInput && !pixels ? " (preview outside of the places)" : note ? `, ${note}` : "";
-    return `${label}${more}`;
+    return `${Scale.label(layer)}${more}`;
   }
 
   function tag(side, number) {

@@ -19,7 +19,7 @@
     Table.mark(...keys);
     const scope = Strip.places.length && place < data.regions.length ? Strip.letter(place) : "everywhere";
     const numbers = Table.at(scope, keys);
-    $("at").hidden = !numbers.length;
+    $("at").hidden = !numbers.length || !Scale.isOwn();
     const head = (text, className = "") => {
       const cell = Base.element("th", { textContent: text, className, scope: "col" });
       return cell;
@@ -57,37 +57,53 @@
     $("alert").hidden = false;
   }
 
+  // What both sides show, before anything else.
+  function wantPair() {
+    const pair = [View.state.left, View.state.right].map((index) => Layers.all[index]);
+    return Promise.all(pair.filter((layer) => layer && !(layer.isLive && layer.pixels)).map((layer) => Layers.want(layer, true)));
+  }
+
+  function onLoad() {
+    warn();
+    View.changed("look");
+  }
+
   async function start() {
-    let isShown = false;
-    View.state.left = View.state.right = -1;
     await sized();
-    await Layers.load(() => {
-      if (isShown || ![data.first.left, data.first.right].every((key) => Layers.all[Layers.indexOf(key)]?.image)) return;
-      isShown = true;
-      showFirst();
-    });
+    Layers.prepare(onLoad);
     Live.prepare();
+    Scale.build();
     Choices.build();
     Strip.build();
     Overview.describe();
     View.onChange(onChange);
     showFirst();
     Table.listen();
-    for (const part of [Choices, Hands, Keys, Overview, Results, Trial]) part.listen();
+    for (const part of [Choices, Hands, Keys, Neighbours, Overview, Results, Trial]) part.listen();
     Choices.setTheme(document.documentElement.dataset.theme);
     Choices.setMode("swipe");
-    Trial.openLinked();
-    Address.read();
+    const hasRead = Address.read();
+    Trial.openLinked(); // hides the names while the page changes to the scale of the address
+    await hasRead;
     Address.listen();
     addEventListener("resize", Overview.draw);
-    warn();
+    await wantPair();
+    performance.mark("pair shown");
+    View.onChange((kind) => kind === "look" && wantPair().catch(tell));
+    View.state.hasPair = true;
     View.changed("look");
+    const others = Layers.all.filter((layer) => !layer.isLive && Scale.has(layer));
+    await Promise.all(others.map((layer) => Layers.want(layer, false)));
     document.documentElement.dataset.ready = "";
   }
 
-  start().catch((error) => {
+  function tell(error) {
     $("alert").textContent = `Cannot show the images: ${error.message}`;
     $("alert").hidden = false;
+  }
+
+  start().catch((error) => {
+    tell(error);
     throw error;
   });
 })();

@@ -6,7 +6,20 @@ const Strip = (() => {
   const SIDE = 96; // of the images, in pixels of the page
   const MOST = 26;
   const places = data.regions.map((region) => [...region]);
+  const parts = data.regions.map((region) => partOf(region, ...data.size)); // of the image, at any scale
   const drawn = new WeakMap(); // of what each button has a picture
+
+  function partOf(region, width, height) {
+    return region.map((at, k) => at / (k % 2 ? height : width));
+  }
+
+  // The places in pixels of outputs at the scale of now.
+  function fit() {
+    parts.forEach((part, index) => {
+      const [left, top, right, bottom] = part.map((at, k) => Math.round(at * (k % 2 ? Layers.height : Layers.width)));
+      places[index] = [Math.min(left, Layers.width - 1), Math.min(top, Layers.height - 1), Math.max(right, left + 1), Math.max(bottom, top + 1)];
+    });
+  }
 
   const letter = (index) => String.fromCharCode(65 + index);
   const place = () => places[View.state.place] ?? [0, 0, Layers.width, Layers.height];
@@ -58,7 +71,7 @@ const Strip = (() => {
     for (const button of $("strip").children) {
       const index = Number(button.dataset.index);
       const layer = Layers.all[index];
-      button.hidden = layer.isLive && !layer.method;
+      button.hidden = (layer.isLive && !layer.method) || !Scale.has(layer);
       button.querySelector(".name").textContent = layer.method ?? layer.label;
       button.querySelector(".detail").textContent = layer.detail ?? "";
       button.classList.toggle("is-left", index === left);
@@ -78,7 +91,11 @@ const Strip = (() => {
     for (const button of $("strip").children) {
       const layer = Layers.all[Number(button.dataset.index)];
       const version = [place(), layer.version, Base.ratio(), $("ground").value, document.documentElement.dataset.theme].join(" ");
-      if (drawn.get(button) === version || !(layer.image || layer.preview)) continue;
+      if (drawn.get(button) === version) continue;
+      if (!(layer.pixels || layer.preview)) {
+        if (!layer.isLive && View.state.hasPair && Scale.has(layer)) Layers.want(layer, false).catch(() => {}); // told at the start
+        continue;
+      }
       drawn.set(button, version);
       picture(layer, button.querySelector("canvas"));
     }
@@ -105,6 +122,7 @@ const Strip = (() => {
     const [left, top, right, bottom] = View.visible();
     if (places.length === MOST || right <= left || bottom <= top) return;
     places.push([left, top, right, bottom]);
+    parts.push(partOf([left, top, right, bottom], Layers.width, Layers.height));
     addButton(places.length - 1);
     View.state.place = places.length - 1;
     View.changed("look");
@@ -137,5 +155,5 @@ const Strip = (() => {
   // The input first, and what is computed live last.
   const rank = (layer) => (layer.isInput ? 0 : layer.isLive ? 2 : 1);
 
-  return { build, goTo, letter, place, places, show };
+  return { build, fit, goTo, letter, place, places, show };
 })();

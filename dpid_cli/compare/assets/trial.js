@@ -8,11 +8,14 @@ const Trial = (() => {
   const canvas = $("trial-view");
   const context = canvas.getContext("2d");
   // The test that runs: facts for its files with the votes so far, and the pairs that it asks.
-  let [test, asked, since, zoom, isSaved, linked] = [null, [], 0, 1, true, null];
+  let [test, asked, zoom, isSaved, linked] = [null, [], 1, true, null];
+  let scale = 1; // of the outputs that the test compares
+  let since = null; // when the pair appeared; null while it is not there
 
   const numbers = (count) => [...crypto.getRandomValues(new Uint32Array(count))];
-  const outputs = () => Layers.all.filter((layer) => layer.image && !layer.isInput);
-  const labelOf = (key) => Layers.all[Layers.indexOf(key)]?.label ?? key;
+  const outputs = () => Layers.all.filter((layer) => layer.method && Scale.has(layer));
+  const layerOf = (key) => Layers.all[Layers.indexOf(key)];
+  const labelOf = (key) => layerOf(key)?.label ?? key;
   const asksLikeness = () => $("trial-question").value === "likeness";
 
   // The marked places, or all of the image.
@@ -46,7 +49,11 @@ const Trial = (() => {
     if (options.some(([, value]) => value === before)) $("trial-pairs").value = before;
   }
 
-  const pairs = () => linked?.pairs ?? choices()[$("trial-pairs").value] ?? [];
+  // Those of a link that cannot be shown at this scale are left out.
+  function pairs() {
+    const known = new Set(outputs().map(({ key }) => key));
+    return (linked?.pairs ?? choices()[$("trial-pairs").value] ?? []).filter((pair) => pair.every((key) => known.has(key)));
+  }
 
   function describe() {
     const count = pairs().length * places().length * Number($("trial-repeats").value);
@@ -61,6 +68,8 @@ const Trial = (() => {
 
   function open() {
     if (!$("trial").open) $("trial").showModal();
+    // What a slider has computed may be replaced by something else.
+    asked = asked.filter(({ left, right }, k) => k < test?.votes.length || (layerOf(left) && layerOf(right)));
     if (test && test.votes.length < asked.length) return ask();
     if (test) return finish();
     $("trial-seed").value = numbers(1)[0];
@@ -72,10 +81,26 @@ const Trial = (() => {
     if (!linked) fill();
     describe();
     showPart("setup");
+    Scale.settled().then(describe);
   }
 
   async function start() {
-    for (const key of new Set(pairs().flat())) await Live.finish(Layers.all[Layers.indexOf(key)]);
+    try {
+      await Scale.settled();
+      $("trial-start").disabled = true;
+      $("trial-what").textContent = "Preparing the images…";
+      for (const key of new Set(pairs().flat())) await Live.finish([layerOf(key)]);
+    } catch (error) {
+      return tell($("trial-what"), error);
+    }
+    begin();
+  }
+
+  function tell(element, error) {
+    element.textContent = `Cannot show the images: ${error.message}`;
+  }
+
+  function begin() {
     const seed = Number($("trial-seed").value);
     test = {
       session: numbers(4).map((number) => number.toString(16).padStart(8, "0")).join(""),
@@ -90,11 +115,18 @@ const Trial = (() => {
       votes: [],
     };
     asked = Votes.planned(pairs(), places(), Number($("trial-repeats").value), seed);
+    scale = Number(Scale.text());
     isSaved = true;
     ask();
   }
 
-  function ask() {
+  // Wait until a pair can be shown at the scale of the test. Pixels may be gone if there are many.
+  async function ready({ left, right }) {
+    await Scale.set(scale);
+    await Live.finish([left, right, ...(asksLikeness() ? ["input"] : [])].map(layerOf));
+  }
+
+  async function ask() {
     showPart("pair");
     const number = test.votes.length;
     $("trial-asked").textContent = $("trial-question").selectedOptions[0].textContent;
@@ -103,8 +135,19 @@ const Trial = (() => {
     $("trial-back").disabled = number === 0;
     canvas.setAttribute("aria-label", `Two versions of the same part, side by side${asksLikeness() ? ", with the input between them" : ""}`);
     canvas.focus();
+    since = null;
+    canvas.setAttribute("aria-busy", "true");
     fit();
+    const pair = asked[number];
+    try {
+      await ready(pair);
+    } catch (error) {
+      return tell($("trial-count"), error);
+    }
+    if (pair !== asked[test?.votes.length]) return; // moved on meanwhile
     since = performance.now();
+    canvas.setAttribute("aria-busy", "false");
+    draw();
   }
 
   // The largest zoom in whole pixels at which a region fits.
@@ -116,7 +159,7 @@ const Trial = (() => {
   // The pair side by side; the input between them, or above where the screen is tall.
   function draw() {
     context.clearRect(0, 0, canvas.width, canvas.height);
-    if (!test || test.votes.length >= asked.length) return;
+    if (since === null || !test || test.votes.length >= asked.length) return;
     const { region, left, right } = asked[test.votes.length];
     const isTall = asksLikeness() && canvas.height > canvas.width;
     const [columns, rows] = [asksLikeness() && !isTall ? 3 : 2, isTall ? 2 : 1];
@@ -133,7 +176,7 @@ const Trial = (() => {
 
   function put(key, [left, top], x, y, wide, high) {
     const at = { x: x - Math.round(left * zoom), y: y - Math.round(top * zoom), zoom };
-    Paint.layer(context, Layers.all[Layers.indexOf(key)], at, [x, y, x + wide, y + high]);
+    Paint.layer(context, layerOf(key), at, [x, y, x + wide, y + high]);
   }
 
   function fit() {
@@ -144,6 +187,7 @@ const Trial = (() => {
   }
 
   function vote(choice) {
+    if (since === null) return;
     const number = test.votes.length;
     const seconds = Number(((performance.now() - since) / 1000).toFixed(2));
     test.votes.push({ number: number + 1, ...asked[number], zoom, choice, seconds });
@@ -190,7 +234,7 @@ const Trial = (() => {
 
   // A link that asks these pairs and shows no names.
   function link() {
-    return `${location.href.split("#")[0]}#${new URLSearchParams(wordsOf(pairs()))}`;
+    return `${location.href.split("#")[0]}#${new URLSearchParams({ ...wordsOf(pairs()), ...Scale.address() })}`;
   }
 
   // Open the test that a link asks for; what fits nothing here is left out.

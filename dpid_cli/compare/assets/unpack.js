@@ -1,39 +1,45 @@
 "use strict";
 
-// Pixels without a canvas: text to streams, streams to planes, planes to pixels (embedding.py).
+// Pixels without a canvas: text to streams, streams to pixels (embedding.py).
 
 const Unpack = (() => {
   const TILE = 32;
   const LEVELS = [6, 24, 80];
 
-  const signed = (value) => (value << 24) >> 24;
-
-  // Fill a plane, from the predictor of each tile and the streams of errors; `around` adds up their sizes.
-  function unpackPlane(width, height, tiles, streams, around) {
-    const across = width + 2;
-    const plane = new Uint8Array(across * (height + 1));
-    const sizes = new Uint8Array(across * (height + 1));
-    const next = new Uint32Array(streams.length);
+  // Fill a channel of interleaved pixels, from the predictor of each tile and the streams of errors; `around` adds
+  // up their sizes, as far as levels tell them apart. Only two rows are kept aside.
+  function unpackPlane(pixels, channel, channels, [width, height], tiles, streams, around) {
     const columns = Math.ceil(width / TILE);
+    const next = new Uint32Array(streams.length);
+    const rows = Array.from({ length: 2 }, () => ({ values: new Uint8Array(width + 2), sizes: new Uint8Array(width + 2) }));
     for (let y = 0; y < height; y++) {
-      const start = (y + 1) * across;
-      plane[start] = plane[start - across + 1];
-      for (let x = 0; x < width; x++) {
-        const at = start + x + 1;
-        const above = at - across;
-        const errors = sizes[at - 1] + sizes[above] + sizes[above - 1] + sizes[above + 1];
-        const activity = 2 * errors + 3 * around[y * width + x];
-        const level = activity > LEVELS[1] ? (activity > LEVELS[2] ? 3 : 2) : activity > LEVELS[0] ? 1 : 0;
-        const error = streams[level][next[level]++];
-        const tile = tiles[(y >> 5) * columns + (x >> 5)];
-        plane[at] = error + (tile === 0 ? 0 : predicted(tile, plane[at - 1], plane[above], plane[above - 1], plane[above + 1]));
-        const size = Math.abs(signed(error));
-        sizes[at] = size;
-        around[y * width + x] += size;
-      }
-      plane[start + width + 1] = plane[start + width];
+      const row = rows[y % 2];
+      const line = tiles.subarray((y >> 5) * columns, ((y >> 5) + 1) * columns);
+      unpackRow(row, rows[1 - (y % 2)], width, line, streams, next, around.subarray(y * width, (y + 1) * width));
+      for (let x = 1, at = y * width * channels + channel; x <= width; x++, at += channels) pixels[at] = row.values[x];
     }
-    return plane;
+  }
+
+  function unpackRow({ values, sizes }, { values: above, sizes: sizesAbove }, width, tiles, [first, second, third, fourth], next, around) {
+    let [a, b, c, d] = next;
+    let [left, size] = [above[1], 0];
+    values[0] = left;
+    for (let x = 1; x <= width; x++) {
+      const activity = 2 * (size + sizesAbove[x] + sizesAbove[x - 1] + sizesAbove[x + 1]) + 3 * around[x - 1];
+      let error = 0;
+      if (activity <= LEVELS[0]) error = first[a++];
+      else if (activity <= LEVELS[1]) error = second[b++];
+      else if (activity <= LEVELS[2]) error = third[c++];
+      else error = fourth[d++];
+      const tile = tiles[(x - 1) >> 5];
+      left = (tile === 0 ? error : error + predicted(tile, left, above[x], above[x - 1], above[x + 1])) & 255;
+      values[x] = left;
+      size = error < 128 ? error : 256 - error;
+      sizes[x] = size;
+      around[x - 1] = Math.min(255, around[x - 1] + size);
+    }
+    values[width + 1] = left;
+    next.set([a, b, c, d]);
   }
 
   function predicted(tile, left, above, corner, right) {
@@ -53,32 +59,28 @@ const Unpack = (() => {
     return ~crc >>> 0;
   }
 
+  // Green, red less green, blue less green to colours.
+  function unmix(pixels, channels) {
+    for (let i = 0; i < pixels.length; i += channels) {
+      const green = pixels[i];
+      pixels[i] = pixels[i + 1] + green;
+      pixels[i + 1] = green;
+      pixels[i + 2] += green;
+    }
+  }
+
   // Interleaved pixels of one image; `ok` says whether they are those that were embedded.
-  async function unpacked({ size: [width, height], channels, mixed, counts, crc, text }) {
+  async function unpacked({ size: [width, height], channels, mixed, counts, crc }, text) {
     const total = counts.reduce((sum, count) => sum + count, 0);
     const data = await Packed.inflated(text, total);
-    const around = new Uint16Array(width * height);
+    const around = new Uint8Array(width * height);
     const pixels = new Uint8Array(width * height * channels);
     let [at, part] = [0, 0];
     const take = () => data.subarray(at, (at += counts[part++]));
-    const planes = [];
     for (let channel = 0; channel < channels; channel++) {
-      const tiles = take();
-      planes.push(unpackPlane(width, height, tiles, [take(), take(), take(), take()], around));
+      unpackPlane(pixels, channel, channels, [width, height], take(), [take(), take(), take(), take()], around);
     }
-    for (let y = 0, i = 0; y < height; y++) {
-      for (let p = (y + 1) * (width + 2) + 1, end = p + width; p < end; p++, i += channels) {
-        const first = planes[0][p];
-        if (mixed) {
-          pixels[i] = planes[1][p] + first;
-          pixels[i + 1] = first;
-          pixels[i + 2] = planes[2][p] + first;
-        } else {
-          for (let channel = 0; channel < Math.min(3, channels); channel++) pixels[i + channel] = planes[channel][p];
-        }
-        if (channels === 4) pixels[i + 3] = planes[3][p];
-      }
-    }
+    if (mixed) unmix(pixels, channels);
     return { pixels, width, height, channels, ok: crc32(pixels) === crc };
   }
 

@@ -9,7 +9,7 @@ const View = (() => {
   // zoom: screen pixels for a pixel of the output, a whole number or 1 divided by one; x, y: its corner.
   const state = { left: 0, right: 0, mode: "swipe", split: 0.5, second: false, zoom: 1, x: 0, y: 0, place: 0 };
   const listeners = [];
-  let centred = {};
+  let [centred, arrived] = [{}, {}];
 
   const onChange = (listener) => listeners.push(listener);
 
@@ -104,15 +104,19 @@ const View = (() => {
   }
 
   // Show a region, as near to the middle as the image has room, with the divider on it or not far from it.
-  function goTo(region) {
+  function goTo(region, wanted = zoomFor(region)) {
     const [column, row] = [(region[0] + region[2]) / 2, (region[1] + region[3]) / 2];
-    const zoom = zoomFor(region);
+    const zoom = snapped(wanted);
     state.zoom = zoom;
     state.x = filling(Math.round(paneWidth() / 2 - column * zoom), Layers.width * zoom, paneWidth());
     state.y = filling(Math.round(canvas.height / 2 - row * zoom), Layers.height * zoom, canvas.height);
     state.split = Base.clamp((state.x + column * zoom) / paneWidth(), 0.3, 0.7);
     move(0, 0);
+    arrived = { ...state };
   }
+
+  // Whether some of what `goTo` set is still so.
+  const isAtPlace = (...names) => names.every((name) => arrived[name] === state[name]);
 
   // The pixels of the output that are visible, as left, top, right, bottom.
   function visible() {
@@ -134,7 +138,7 @@ const View = (() => {
   }
 
   function choose(side, index) {
-    if (index < 0 || index >= Layers.all.length) return;
+    if (!Layers.all[index] || !Scale.has(Layers.all[index])) return;
     state[side] = index;
     changed("look");
   }
@@ -168,7 +172,8 @@ const View = (() => {
   }
 
   return {
-    PLACE_ZOOM, canvas, centre, changed, choose, evenly, fit, goTo, hold, middle, move, next, onChange, paneWidth, pixelAt, pointAt, resize, setMode, setSplit, state,
+    PLACE_ZOOM, canvas, centre, changed, choose, evenly, fit, goTo, hold, isAtPlace, middle, move, next, onChange, paneWidth, pixelAt, pointAt, resize, setMode,
+    setSplit, state,
     swap, visible, zoomTo,
   };
 })();
