@@ -151,7 +151,7 @@ def test_the_test_waits_until_its_images_are_decoded(waiting, results):
     waiting.focus("#view")
     waiting.keyboard.press("t")
     waiting.select_option("#trial-pairs", "all")
-    assert "10 times" not in waiting.inner_text("#trial-what")  # but twice as many
+    assert "20 times" in waiting.inner_text("#trial-what")
     waiting.click("#trial-start")
     waiting.wait_for_timeout(200)
     assert waiting.inner_text("#trial-what") == "Preparing the images…"
@@ -217,5 +217,17 @@ def test_links_hold_scale_and_test(opened, paged, source):
     # Pairs that cannot be shown at the scale of a link are left out.
     both = opened(path, "#test=box~lanczos%7Cbox~max&scale=2&repeats=1")
     until(both, "Layers.width === 120")
-    assert " 1 times" in both.inner_text("#trial-what") or " once" in both.inner_text("#trial-what")
+    assert "side by side, once." in both.inner_text("#trial-what")
     assert " 2 times" in opened(path, "#test=box~lanczos%7Cbox~max&repeats=1").inner_text("#trial-what")
+
+
+def test_a_test_that_is_cancelled_while_it_waits_does_not_begin(waiting):
+    waiting.focus("#view")
+    waiting.keyboard.press("t")
+    waiting.select_option("#trial-pairs", "all")
+    waiting.click("#trial-start")
+    waiting.keyboard.press("Escape")
+    waiting.evaluate(RELEASED)
+    waiting.wait_for_selector("html[data-ready]")
+    waiting.click("#trial-open")
+    assert waiting.is_visible("#trial-setup") and waiting.is_enabled("#trial-start")

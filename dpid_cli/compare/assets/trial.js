@@ -58,7 +58,7 @@ const Trial = (() => {
   function describe() {
     const count = pairs().length * places().length * Number($("trial-repeats").value);
     const where = Strip.places.length ? ` at ${places().length === 1 ? "one place" : `${places().length} places`}` : "";
-    $("trial-what").textContent = `You see two versions of ${data.name}${where} side by side, ${count} times. ${$("trial-question").selectedOptions[0].textContent}`;
+    $("trial-what").textContent = `You see two versions of ${data.name}${where} side by side, ${count === 1 ? "once" : `${count} times`}. ${$("trial-question").selectedOptions[0].textContent}`;
     $("trial-start").disabled = count === 0;
   }
 
@@ -93,7 +93,7 @@ const Trial = (() => {
     } catch (error) {
       return tell($("trial-what"), error);
     }
-    begin();
+    if ($("trial").open) begin(); // not cancelled meanwhile
   }
 
   function tell(element, error) {
@@ -123,6 +123,7 @@ const Trial = (() => {
   // Wait until a pair can be shown at the scale of the test. Pixels may be gone if there are many.
   async function ready({ left, right }) {
     await Scale.set(scale);
+    if (Layers.width !== test.output_width) throw new Error("the page cannot go back to the scale of the test");
     await Live.finish([left, right, ...(asksLikeness() ? ["input"] : [])].map(layerOf));
   }
 
