@@ -65,7 +65,7 @@ const Sums = (() => {
     let total = 0;
     if (xs.cut) {
       total = round(head * straddler);
-      line[p - 1] = fused(-tail, line[p - 1], line[p - 1]);
+      line[p - 1] = round(line[p - 1] * round(1 - tail));
     }
     if (xs.even) return round(total + evenly(line, p));
     return unevenly(line, p, Math.floor(xs.source / xs.target), total);
