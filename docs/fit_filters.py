@@ -43,7 +43,7 @@ import dpid_cli
 
 PAGE = ROOT / "docs" / "learning.md"
 DATA = ROOT / "dpid_cli" / "downscaling" / "data"
-OPTIONS: dict[str, Any] = {"crops": 3, "held_out": 0.2, "seed": 1, "starts": 2}
+OPTIONS: dict[str, Any] = {"patches": 3, "held_out": 0.2, "seed": 1, "starts": 2}
 SCALES = (2, 3, 4, 8)
 ENLARGEMENTS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 PLAIN: dict[str, dict[str, Any]] = {

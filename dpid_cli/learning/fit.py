@@ -63,8 +63,8 @@ def learn(
     normalize: NormalizeName | None = None,
     per_channel: bool = False,
     hold: Collection[str] = (),
-    crop: int | None = None,
-    crops: int = 8,
+    patch: int | None = None,
+    patches: int = 8,
     held_out: float = 0.25,
     seed: int = 0,
     iterations: int = 200,
@@ -102,10 +102,10 @@ def learn(
         Values to keep. By default those of the filter or the method.
     hold : collection of str
         Parameters not to fit: some of "kernel", "bias", "lambda", "alpha".
-    crop : int, optional
+    patch : int, optional
         Side of the square crops in pixels, at least 11, or 176 for "msssim", in whole windows. By default
         128, or 192 for "msssim", or 24 times the scale if that is more.
-    crops : int, default 8
+    patches : int, default 8
         Number of crops from each image, at random positions; fewer if the image is no larger than a crop.
     held_out : float, default 0.25
         Share of the images, chosen at random, that the fit does not learn from, only measures. If it is not
@@ -162,7 +162,18 @@ def learn(
     1.7
     """
     plan = Plan(
-        scale, objective, enlargement, method, hold, crop, crops, held_out, seed, iterations, starts, threads
+        scale,
+        objective,
+        enlargement,
+        method,
+        hold,
+        patch,
+        patches,
+        held_out,
+        seed,
+        iterations,
+        starts,
+        threads,
     )
     check_list("images", images)
     check_list("targets", targets if targets is not None else [])
@@ -264,7 +275,7 @@ class Fit:
             "held_out": [self.names[i] for i in self.held_out],
             "hold": sorted({name.rstrip("_") for name in plan.hold}),
             "crop": plan.side,
-            "crops": plan.crops,
+            "crops": plan.patches,
             "seed": plan.seed,
             "starts": plan.starts,
         }
@@ -292,7 +303,7 @@ class Fit:
         plan = self.plan
         random = np.random.default_rng([plan.seed, index])
         try:
-            crops = crops_of(image, target, plan.scale, plan.side, plan.crops, self.start, random)
+            crops = crops_of(image, target, plan.scale, plan.side, plan.patches, self.start, random)
             height, width, _ = crops[0].pixels.shape
             if min(height, width) < (least := SMALLEST_SIDE[plan.objective]):
                 few = f"{width}x{height} pixels are too few for {plan.objective}"

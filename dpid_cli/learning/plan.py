@@ -46,8 +46,8 @@ class Plan:
     enlargement: str | None = None  # "both" by default; the objective pairs does not enlarge
     method: DifferentiableName = "dpid"
     hold: Collection[str] = ()
-    crop: int | None = None
-    crops: int = 8
+    patch: int | None = None
+    patches: int = 8
     held_out: float = 0.25
     seed: int = 0
     iterations: int = 200
@@ -77,9 +77,9 @@ class Plan:
             raise ArgumentError(f"seed must be a whole number, 0 or more (got {self.seed!r})")
         windows = math.ceil(SMALLEST_SIDE[self.objective] / self.scale)  # crops have whole windows
         least = math.ceil(max(2, windows) * self.scale)
-        if self.crop is not None and pixels("crop", self.crop) < least:
-            raise ArgumentError(f"crop must be {least} pixels or more (got {self.crop!r})")
-        for name in ("crops", "iterations", "starts"):
+        if self.patch is not None and pixels("patch", self.patch) < least:
+            raise ArgumentError(f"patch must be {least} pixels or more (got {self.patch!r})")
+        for name in ("patches", "iterations", "starts"):
             object.__setattr__(self, name, pixels(name, getattr(self, name)))
         thread_count(self.threads)
 
@@ -99,7 +99,9 @@ class Plan:
     @property
     def side(self) -> int:
         """Side of a crop, in pixels."""
-        return max(USUAL_SIDE[self.objective], math.ceil(24 * self.scale)) if self.crop is None else self.crop
+        return (
+            max(USUAL_SIDE[self.objective], math.ceil(24 * self.scale)) if self.patch is None else self.patch
+        )
 
 
 def _is_zero(value: object) -> bool:

@@ -63,8 +63,8 @@ def test_pairs_recover_what_made_them(images, truth, seed):
         method="dpp",
         guidance=Filter(rng.normal(1 / 9, 0.08, (3, 3))),
         lambda_=rng.uniform(0.5, 2.5),
-        crop=128,
-        crops=4,
+        patch=128,
+        patches=4,
         held_out=0.3,
         starts=3,
         seed=seed,
@@ -92,8 +92,8 @@ def test_other_starts_find_what_the_first_misses(images):
         "method": "dpp",
         "guidance": Filter(rng.normal(1 / 9, 0.08, (3, 3))),
         "lambda_": rng.uniform(0.5, 2.5),
-        "crop": 96,
-        "crops": 3,
+        "patch": 96,
+        "patches": 3,
         "held_out": 0,
         "seed": 8,
     }
@@ -118,7 +118,7 @@ def test_all_starts_are_different_filters(images, grid):
 
 def test_starts_of_what_is_left(images):
     """With kernel and lambda held, only bias and alpha can start elsewhere."""
-    options = {"crops": 1, "crop": 40, "iterations": 2, "held_out": 0, "hold": ("kernel", "lambda")}
+    options = {"patches": 1, "patch": 40, "iterations": 2, "held_out": 0, "hold": ("kernel", "lambda")}
     found = learn(images, scale=4, starts=4, **options)
     assert found.loss["training"]["after"] <= found.loss["training"]["before"]
 
@@ -127,7 +127,8 @@ def test_pairs_recover_a_filter_on_the_input_grid(images):
     truth = over_pixels(4)
     kernel = truth.kernel + np.random.default_rng(0).normal(0, 0.02, (6, 6))
     targets = smaller(images, guidance=replace(truth, kernel=kernel), lambda_=1.5, alpha=0)
-    options = {"scale": 4, "objective": "pairs", "method": "dpp", "guidance": truth, "crop": 128, "crops": 5}
+    options = {"scale": 4, "objective": "pairs", "method": "dpp", "guidance": truth}
+    options |= {"patch": 128, "patches": 5}
     found = learn(images, targets=targets, alpha=0, hold=("alpha", "bias"), **options)
     assert abs(found.lambda_ / 1.5 - 1) < 0.02
     assert np.abs(found.kernel - kernel).max() < 1e-2
@@ -137,7 +138,7 @@ def test_pairs_of_a_fractional_scale(images):
     """At scale 2.5, windows and crops begin at whole pixels every five pixels."""
     large = [image[:150, :250] for image in images]
     small = [downscale(image, scale=2.5, lambda_=1.6) for image in large]
-    options = {"alpha": 0, "hold": ("kernel", "bias", "alpha"), "crop": 83, "held_out": 0}
+    options = {"alpha": 0, "hold": ("kernel", "bias", "alpha"), "patch": 83, "held_out": 0}
     found = learn(large, targets=small, scale=2.5, objective="pairs", **options)
     assert abs(found.lambda_ / 1.6 - 1) < 0.02
     assert found.loss["training"]["after"] < 2e-6
@@ -148,7 +149,7 @@ def test_ssim_beats_what_there_was():
     photos = [sample(name, gray=False) for name in ("camera.png", "chelsea.png", "rocket.jpg")]
     photos += [skimage.data.astronaut(), skimage.data.coffee(), skimage.data.gravel()]
     halves = [half for photo in photos for half in np.array_split(photo, 2, axis=1)]
-    options = {"crops": 2, "crop": 96, "seed": 2}
+    options = {"patches": 2, "patch": 96, "seed": 2}
     found = learn(halves, scale=4, iterations=40, **options)
     plan = Plan(4, **options)
     fixed = {"alpha": 0.0, "epsilon": 0.0, "variant": "sym", "normalize": "none"}
@@ -168,7 +169,7 @@ def test_ssim_beats_what_there_was():
 
 
 def test_learning_is_deterministic(images):
-    options = {"scale": 3, "crops": 2, "crop": 60, "iterations": 6, "starts": 2, "objective": "l2"}
+    options = {"scale": 3, "patches": 2, "patch": 60, "iterations": 6, "starts": 2, "objective": "l2"}
     first = learn(images, threads=1, **options)
     for threads in 1, 2, 5:
         assert learn(images, threads=threads, **options) == first
@@ -176,7 +177,7 @@ def test_learning_is_deterministic(images):
 
 
 def test_what_is_held_stays(images):
-    options = {"scale": 4, "crops": 1, "crop": 64, "iterations": 4, "held_out": 0}
+    options = {"scale": 4, "patches": 1, "patch": 64, "iterations": 4, "held_out": 0}
     found = learn(images, lambda_=1.3, alpha=0.2, guidance="box", hold=("lambda", "alpha"), **options)
     assert (found.lambda_, found.alpha) == (1.3, pytest.approx(0.2))
     assert np.abs(found.kernel - BOX.kernel).max() > 1e-4 and found.bias != 0
@@ -188,7 +189,7 @@ def test_what_is_held_stays(images):
 
 def test_a_kernel_for_each_channel():
     photos = [sample(name, gray=False)[:200, :200] for name in ("chelsea.png", "rocket.jpg")]
-    found = learn(photos, scale=4, per_channel=True, method="dpp", crops=1, crop=96, iterations=5)
+    found = learn(photos, scale=4, per_channel=True, method="dpp", patches=1, patch=96, iterations=5)
     assert found.kernel.shape == (3, 3, 3) and len(found.bias) == 3
     assert np.abs(found.kernel[0] - found.kernel[2]).max() > 1e-4
 
@@ -284,9 +285,9 @@ WRONG = [
     ({"enlargement": "nearest"}, "enlargement must be "),
     ({"objective": "pairs", "enlargement": "both"}, "enlargement: "),
     ({"objective": "msssim"}, "too few for msssim: give 176 or more"),
-    ({"objective": "msssim", "crop": 128}, "crop must be 176"),
-    ({"crop": 4}, "crop must be "),
-    ({"crops": 0}, "crops must be "),
+    ({"objective": "msssim", "patch": 128}, "patch must be 176"),
+    ({"patch": 4}, "patch must be "),
+    ({"patches": 0}, "patches must be "),
     ({"iterations": 0}, "iterations must be "),
     ({"starts": 0}, "starts must be "),
     ({"threads": 0}, "threads must be "),
@@ -341,7 +342,7 @@ def test_command_equals_library(dpid, files):
     assert (result.exit_code, result.stdout) == (0, "found.json\n")
     names = ["camera.png", "chelsea.png"]
     images = [np.asarray(Image.open(f"large/{name}")) for name in names]
-    expected = learn(images, scale=3, crops=1, crop=60, iterations=4, names=names)
+    expected = learn(images, scale=3, patches=1, patch=60, iterations=4, names=names)
     assert Filter.load("found.json") == expected
     assert expected.fitted_on["held_out"] == ["chelsea.png"] or expected.fitted_on["held_out"] == [
         "camera.png"
@@ -382,7 +383,7 @@ def test_command_on_the_input_grid(dpid, files):
         ("large -s 3 --targets small -o out.json", 2, "--objective pairs"),
         ("large -s 3 --objective pairs -o out.json", 2, "--targets"),
         ("large -s 3 --objective pairs --enlargement both -o out.json", 2, "enlargement: "),
-        ("large -s 3 --objective msssim -o out.json", 2, "crop must be 177"),
+        ("large -s 3 --objective msssim -o out.json", 2, "patch must be 177"),
         ("large -s 3 --hold epsilon -o out.json", 2, "epsilon"),
         ("large -s 3 --lambda -1 -o out.json", 2, "lambda"),
         ("none.png -s 3 -o out.json", 1, "none.png"),
