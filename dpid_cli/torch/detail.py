@@ -19,9 +19,9 @@ from dpid_cli.torch.windows import (
     Pair,
     Windows,
     check_images,
+    check_output_size,
     covered_mean,
     fractional,
-    strided,
     widened,
 )
 
@@ -204,14 +204,7 @@ class DetailPreservingPool2d(DetailPooling):
 
     def forward(self, x: Tensor) -> Tensor:
         check_images(x, self.channels)
-        windows = Windows(
-            *(
-                strided(side, kernel, stride, padding, self.ceil_mode)
-                for side, kernel, stride, padding in zip(
-                    x.shape[2:], self.kernel_size, self.stride, self.padding, strict=True
-                )
-            )
-        )
+        windows = Windows.strided(x, self.kernel_size, self.stride, self.padding, self.ceil_mode)
         if self.guidance != LayerGuidance.LEARNED:
             return self.over(x, windows)
         images = widened(x)
@@ -234,7 +227,29 @@ class DetailPreservingPool2d(DetailPooling):
         return f"{super().extra_repr()}, {sizes}"
 
 
-class AdaptiveDetailPreservingPool2d(DetailPooling):
+class SizedDetailPooling(DetailPooling):
+    """What poolings to a fixed size share: the size, and that no filter over pixels fits their windows."""
+
+    def __init__(
+        self,
+        channels: int,
+        output_size: int | Sequence[int],
+        variant: str,
+        normalize: str,
+        init: str,
+        epsilon: float,
+        guidance: str,
+    ) -> None:
+        super().__init__(channels, variant, normalize, init, epsilon, guidance)
+        if self.guidance == LayerGuidance.LEARNED:
+            raise ArgumentError("guidance: windows that differ have no common filter: use box or gaussian")
+        self.output_size = Pair.of("output_size", output_size)
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, output_size={tuple(self.output_size)}"
+
+
+class AdaptiveDetailPreservingPool2d(SizedDetailPooling):
     """Detail-preserving pooling to a fixed size, by windows of equal size with exact shares of pixels.
 
     Parameters
@@ -267,22 +282,13 @@ class AdaptiveDetailPreservingPool2d(DetailPooling):
         init: StartWord = "ones",
         epsilon: float = math.sqrt(1e-3),
     ) -> None:
-        super().__init__(channels, variant, normalize, init, epsilon, guidance)
-        if self.guidance == LayerGuidance.LEARNED:
-            raise ArgumentError("guidance: windows that differ have no common filter: use box or gaussian")
-        self.output_size = Pair.of("output_size", output_size)
+        super().__init__(channels, output_size, variant, normalize, init, epsilon, guidance)
 
     def forward(self, x: Tensor) -> Tensor:
         check_images(x, self.channels)
         rows, columns = self.output_size
-        if rows > x.shape[2] or columns > x.shape[3]:
-            raise ArgumentError(
-                f"output_size: {rows}x{columns} would enlarge {x.shape[2]}x{x.shape[3]}: use at most that"
-            )
+        check_output_size(x, self.output_size)
         return self.over(x, Windows(fractional(x.shape[2], rows), fractional(x.shape[3], columns)))
-
-    def extra_repr(self) -> str:
-        return f"{super().extra_repr()}, output_size={tuple(self.output_size)}"
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:

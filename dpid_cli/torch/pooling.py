@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dpid_cli.errors import ArgumentError
-from dpid_cli.torch.windows import Pair, Windows, check_images, covered_mean, strided, widened
+from dpid_cli.torch.windows import Pair, Windows, check_images, covered_mean, widened
 
 
 class WindowPool2d(nn.Module):
@@ -44,14 +44,7 @@ class WindowPool2d(nn.Module):
 
     def windows(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The pixels of all windows, (K, N, C, h, w), and their coverage."""
-        windows = Windows(
-            *(
-                strided(side, kernel, stride, padding, self.ceil_mode)
-                for side, kernel, stride, padding in zip(
-                    x.shape[2:], self.kernel_size, self.stride, self.padding, strict=True
-                )
-            )
-        )
+        windows = Windows.strided(x, self.kernel_size, self.stride, self.padding, self.ceil_mode)
         return windows.patches(x), windows.cover(x)
 
     def pooled(self, patches: Tensor, cover: Tensor) -> Tensor:

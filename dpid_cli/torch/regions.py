@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from dpid_cli.downscaling.names import VariantName
 from dpid_cli.errors import ArgumentError
-from dpid_cli.torch.detail import DetailPooling, DivisorWord, LayerGuidance, StartWord
+from dpid_cli.torch.detail import DivisorWord, SizedDetailPooling, StartWord
 from dpid_cli.torch.windows import Pair, Windows, between, check_images
 
 
@@ -46,7 +46,7 @@ class SpatialPyramidPool2d(nn.Module):
         return f"levels={self.levels}"
 
 
-class RoIDetailPreservingPool2d(DetailPooling):
+class RoIDetailPreservingPool2d(SizedDetailPooling):
     """Detail-preserving pooling of boxes to a fixed size, by windows with exact shares of pixels.
 
     RoI pooling rounds boxes and bins to pixels; this does not.
@@ -84,10 +84,8 @@ class RoIDetailPreservingPool2d(DetailPooling):
         init: StartWord = "ones",
         epsilon: float = math.sqrt(1e-3),
     ) -> None:
-        super().__init__(channels, variant, normalize, init, epsilon, guidance)
-        if self.guidance == LayerGuidance.LEARNED:
-            raise ArgumentError("guidance: windows that differ have no common filter: use box or gaussian")
-        self.output_size, self.spatial_scale = Pair.of("output_size", output_size), float(spatial_scale)
+        super().__init__(channels, output_size, variant, normalize, init, epsilon, guidance)
+        self.spatial_scale = float(spatial_scale)
 
     def forward(self, x: Tensor, boxes: Tensor) -> Tensor:
         """Pool each box, (B, 5) rows of image, x0, y0, x1, y1; parts outside the image do not count."""
@@ -106,6 +104,3 @@ class RoIDetailPreservingPool2d(DetailPooling):
             windows = Windows(between(top, bottom, height, rows), between(left, right, width, columns))
             outputs.append(self.over(x[int(image)].unsqueeze(0), windows))
         return torch.cat(outputs)
-
-    def extra_repr(self) -> str:
-        return f"{super().extra_repr()}, output_size={tuple(self.output_size)}"

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from dpid_cli.errors import ArgumentError
-from dpid_cli.torch.windows import Pair, check_images, widened
+from dpid_cli.torch.windows import Pair, check_images, check_output_size, widened
 
 
 class SpectralPool2d(nn.Module):
@@ -37,14 +36,10 @@ class SpectralPool2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         check_images(x)
-        rows, columns = self.output_size or (
-            max(1, x.shape[2] // self.scale.rows),
-            max(1, x.shape[3] // self.scale.columns),
-        )
-        if rows > x.shape[2] or columns > x.shape[3]:
-            raise ArgumentError(
-                f"output_size: {rows}x{columns} would enlarge {x.shape[2]}x{x.shape[3]}: use at most that"
-            )
+        rows, columns = (max(1, side // by) for side, by in zip(x.shape[2:], self.scale, strict=True))
+        if self.output_size is not None:
+            check_output_size(x, self.output_size)
+            rows, columns = self.output_size
         return _shrunk(_shrunk(widened(x), columns, 3), rows, 2).to(x.dtype)
 
     def extra_repr(self) -> str:

@@ -137,6 +137,12 @@ class Windows:
     rows: Taps
     columns: Taps
 
+    @classmethod
+    def strided(cls, x: Tensor, kernel: Pair, stride: Pair, padding: Pair, ceil_mode: bool) -> Windows:
+        """The windows that poolings of PyTorch lay over (N, C, H, W)."""
+        axes = zip(x.shape[2:], kernel, stride, padding, strict=True)
+        return cls(*(strided(*numbers, ceil_mode) for numbers in axes))
+
     def patches(self, x: Tensor) -> Tensor:
         """The pixels of all windows of (N, C, H, W): (K, N, C, h, w), one layer of K at a time."""
         lines = [_taken(x, layer, 2) for layer in self.rows.index]
@@ -188,6 +194,15 @@ def check_images(x: Tensor, channels: int | None = None) -> None:
         raise ArgumentError(f"x must have floats (got {x.dtype}): give x.float() / 255 if 255 is white")
     if channels is not None and x.shape[1] != channels:
         raise ArgumentError(f"x must have {channels} channels, as the layer (got {x.shape[1]})")
+
+
+def check_output_size(x: Tensor, size: Pair) -> None:
+    """Raise an `ArgumentError` if images would be enlarged."""
+    if size.rows > x.shape[2] or size.columns > x.shape[3]:
+        raise ArgumentError(
+            f"output_size: {size.rows}x{size.columns} would enlarge {x.shape[2]}x{x.shape[3]}: "
+            "use at most that"
+        )
 
 
 def widened(x: Tensor) -> Tensor:
