@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import PurePath
 from string import Formatter
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,7 @@ class Template:
     @classmethod
     def with_suffix(cls, suffix: str) -> Template:
         """The name of the input with this suffix."""
-        if "/" in suffix:
+        if len(PurePath(f"name{suffix}").parts) > 1:
             raise ArgumentError(f"--suffix: {suffix}: must not contain /: use --name")
         return cls("{stem}" + suffix.replace("{", "{{").replace("}", "}}") + "{ext}")
 
@@ -52,11 +53,12 @@ class Template:
                 raise ArgumentError("--name: {scale} needs -s: use {width} or {height}")
             if self.has("lambda") and "lambda_" not in recipe.used:
                 raise ArgumentError(f"--name: {{lambda}}: method {recipe.method} has none: use {{method}}")
-        if not (self.has("stem") or self.has("index")) or self.text.startswith("/"):
+        path = PurePath(self.text)  # with the separators and drives of the system
+        if not (self.has("stem") or self.has("index")) or path.anchor:
             raise ArgumentError(
                 f"--name: {self.text}: must contain {{stem}} or {{index}} and not start with /: change it"
             )
-        if ".." in self.text.split("/") or self.text.endswith("/"):
+        if ".." in path.parts or self.text.endswith("/"):
             raise ArgumentError(f"--name: {self.text}: leads out of the folder: omit .. and a / at the end")
 
     @cached_property

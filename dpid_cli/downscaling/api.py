@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Unpack, overload
 
 import numpy as np
@@ -220,7 +219,8 @@ def downscale(
     if images.is_pillow(image):
         return images.downscaled(image, downscale, options)
     if crop is not None:
-        cropping = import_module("dpid_cli.downscaling.cropping")
+        from dpid_cli.downscaling import cropping
+
         output = downscale(**cropping.applied(options | {"image": image}, automatic))
         return channels_back(output, channel_axis)
     del options["crop"]

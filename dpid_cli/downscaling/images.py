@@ -64,7 +64,11 @@ def _weighted(
     options["linear"] = False if transfer is None else alpha.premultiplied(transfer)
     noise, colours = options["noise"], products.shape[2] - 1
     if noise == Automatic.AUTO:
-        options["noise"] = (*noise_of(products)[:colours], 0.0)
+        from dpid_cli.downscaling.cropping import Crop  # which imports fractions
+
+        crop = options["crop"]
+        part = products if crop is None else products[Crop.of(crop).outer]
+        options["noise"] = (*noise_of(part)[:colours], 0.0)
     elif noise:
         several = isinstance(noise, tuple | list)
         options["noise"] = (*(noise if several else (noise,) * colours), 0.0)  # alpha has none

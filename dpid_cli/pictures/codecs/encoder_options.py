@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from dpid_cli.errors import ArgumentError
+from dpid_cli.errors import ArgumentError, either
 
 # What effort is called on older command lines.
 _ALIASES = {"compress_level": "effort"}
@@ -40,7 +40,7 @@ class EncoderOption(NamedTuple):
         """Raise an `ArgumentError` for a value that is not allowed."""
         if self.words:
             if value not in self.words:
-                raise ArgumentError(f"{self.label} must be {', '.join(self.words)} (got {value!r})")
+                raise ArgumentError(f"{self.label} must be {either(self.words)} (got {value!r})")
         elif self.flag:
             if not isinstance(value, bool):
                 raise ArgumentError(f"{self.label} must be True or False (got {value!r})")
