@@ -135,11 +135,11 @@ def test_what_cannot_be_said_of_images(image, options, words):
 
 def test_noise_of_transparent_images_is_that_of_the_crop():
     rng = np.random.default_rng(5)
-    pixels = np.full((96, 96, 4), 128, np.uint8)
-    pixels[:, :48, :3] = rng.integers(120, 137, (96, 48, 3))
-    pixels[:, 48:, :3] = rng.integers(60, 197, (96, 48, 3))  # with more noise
+    pixels = np.full((96, 96, 4), 255, np.uint8)
+    pixels[:, :24, :3] = rng.integers(120, 137, (96, 24, 3))
+    pixels[:, 24:, :3] = rng.integers(60, 197, (96, 72, 3))  # with more noise
     pixels[0, 0, 3] = 0
-    image, crop = Image.fromarray(pixels, "RGBA"), (0, 0, 48, 96)
-    part = dpid_cli.downscale(image.crop((0, 0, 48, 96)), scale=4, noise="auto")
-    assert dpid_cli.downscale(image, scale=4, crop=crop, noise="auto").tobytes() == part.tobytes()
-    assert dpid_cli.downscale(image, scale=4, noise="auto").crop((0, 0, 12, 24)).tobytes() != part.tobytes()
+    image, crop = Image.fromarray(pixels, "RGBA"), (0, 0, 24, 96)
+    part = dpid_cli.downscale(image.crop(crop), scale=4, noise="auto").tobytes()
+    assert dpid_cli.downscale(image, scale=4, crop=crop, noise="auto").tobytes() == part
+    assert dpid_cli.downscale(image, scale=4, crop=crop).tobytes() != part
