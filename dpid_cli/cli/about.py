@@ -88,6 +88,8 @@ def info_command(
             if debug:
                 traceback.print_exc()
             say(str(error))
+            if as_json:
+                click.echo(json.dumps({"input": source, "error": str(error)}))
             failed = True
             continue
         if as_json:

@@ -182,7 +182,8 @@ def test_info_and_methods_print_what_their_schemas_say(dpid, images):
     check("methods", dpid("methods", "--json").stdout)
     for words in (), ("--format", "jpeg"), ("--format", "webp"):
         found = check("image", dpid("info", *images, *words, "--json").stdout)
-        assert [each["input"] for each in found] == images[:-1]
+        assert [each["input"] for each in found] == images
+        assert [len(each) > 2 for each in found] == [True] * (len(images) - 1) + [False]
 
 
 def test_filters_are_what_their_schema_says(dpid, folder):
