@@ -36,7 +36,7 @@ WRONG = [
     BFLOAT16, np.array("x"), np.array([None]), np.zeros((0, 0)), np.zeros((3, 8, 8)), np.zeros((8, 8), bool),
     np.zeros((8, 8), complex),
 ]  # fmt: skip
-LEARN = {"scale": 2, "iterations": 1, "crops": 1, "crop": 16}
+LEARN = {"scale": 2, "iterations": 1, "patches": 1, "patch": 16}
 
 
 def keywords(function, *skipped: str) -> list[str]:
