@@ -1,6 +1,6 @@
 """DPP layers, other poolings and differentiable downscaling for PyTorch (extra ``torch``).
 
-Nothing else in the package imports this; it imports `downscaling` and `errors`.
+Nothing else in the package imports this; it imports `downscaling`, `kernels` and `errors`.
 """
 
 from __future__ import annotations

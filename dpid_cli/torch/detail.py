@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from dpid_cli.downscaling.choices import Choice, Variant
 from dpid_cli.downscaling.names import VariantName
 from dpid_cli.errors import ArgumentError
+from dpid_cli.torch import fused
 from dpid_cli.torch.guidance import smoothed
 from dpid_cli.torch.rewards import Reward
 from dpid_cli.torch.windows import (
@@ -106,10 +107,17 @@ class DetailPooling(nn.Module):
     def over(self, x: Tensor, windows: Windows) -> Tensor:
         """Pool windows of (N, C, H, W)."""
         images = widened(x)
-        patches = windows.patches(images)
-        means = covered_mean(patches, windows.cover(patches))
-        guide = smoothed(means) if self.guidance == LayerGuidance.GAUSSIAN else means
-        return self.reward(images).means(patches, windows, guide).to(x.dtype)
+        guide = smoothed(windows.means(images)) if self.guidance == LayerGuidance.GAUSSIAN else None
+        return self.compared(images, windows, guide).to(x.dtype)
+
+    def compared(self, x: Tensor, windows: Windows, guide: Tensor | None) -> Tensor:
+        """Pool windows whose pixels are compared with a guide, or with their mean."""
+        reward = self.reward(x)
+        if fused.serves(x, windows):
+            return fused.means(reward, x, windows, guide)
+        patches = windows.patches(x)
+        own = covered_mean(patches, windows.cover(patches)) if guide is None else guide
+        return reward.means(patches, windows, own)
 
     def extra_repr(self) -> str:
         words = [f"{self.channels}", f"variant={self.variant!r}", f"guidance={self.guidance!r}"]
@@ -208,8 +216,7 @@ class DetailPreservingPool2d(DetailPooling):
         if self.guidance != LayerGuidance.LEARNED:
             return self.over(x, windows)
         images = widened(x)
-        guide = self._response(images, windows)
-        return self.reward(images).means(windows.patches(images), windows, guide).to(x.dtype)
+        return self.compared(images, windows, self._response(images, windows)).to(x.dtype)
 
     def _response(self, x: Tensor, windows: Windows) -> Tensor:
         """The filter over the input, which reads zeros outside of it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 import torch
@@ -151,7 +151,7 @@ class Windows:
     def cover(self, x: Tensor) -> Tensor:
         """Coverage of `patches`, (K, 1, 1, h, w); (K, 1, 1, 1, 1) if all pixels count wholly."""
         layers = len(self.rows.index) * len(self.columns.index)
-        if self.rows.is_full and self.columns.is_full:
+        if self.is_full:
             return x.new_ones(layers, 1, 1, 1, 1)
         down, across = (x.new_tensor(axis.cover) for axis in (self.rows, self.columns))
         return (down[:, None, :, None] * across[None, :, None, :]).reshape(layers, 1, 1, *self.size)
@@ -160,6 +160,11 @@ class Windows:
     def size(self) -> tuple[int, int]:
         """Rows and columns of windows."""
         return self.rows.count, self.columns.count
+
+    @property
+    def is_full(self) -> bool:
+        """Whether all pixels belong to their windows wholly."""
+        return self.rows.is_full and self.columns.is_full
 
     @property
     def has_gaps(self) -> bool:
@@ -174,6 +179,13 @@ class Windows:
 def covered_mean(patches: Tensor, cover: Tensor) -> Tensor:
     """The mean of the pixels of each window."""
     return (cover * patches).sum(0) / cover.sum(0)
+
+
+def tiled(x: Tensor, windows: Windows) -> Tensor:
+    """(N, C, h * rows, w * columns): the pixels of all windows, side by side."""
+    for dim, axis in ((2, windows.rows), (3, windows.columns)):
+        x = _taken(x, tuple(chain.from_iterable(zip(*axis.index, strict=True))), dim)
+    return x
 
 
 def _taken(x: Tensor, index: tuple[int, ...], dim: int) -> Tensor:

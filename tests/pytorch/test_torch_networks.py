@@ -81,6 +81,14 @@ def test_lifting_is_undone_exactly(shape):
     torch.testing.assert_close(layers.LiftUnPool2d(pool)(bands, shape), x, atol=1e-12, rtol=0)
 
 
+def test_derivatives_of_undoing():
+    pool = jittered(layers.LiftPool2d(2, return_bands=True))
+    undo = layers.LiftUnPool2d(pool)
+    bands = pool(images((1, 2, 5, 4), seed=3))
+    leaves = [band.detach().requires_grad_() for band in bands]
+    assert torch.autograd.gradcheck(lambda *values: undo(type(bands)(*values), (5, 4)), leaves)
+
+
 def test_lifting_without_networks_splits_pixels():
     pool = layers.LiftPool2d(1).double()
     for parameter in pool.parameters():
