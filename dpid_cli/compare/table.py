@@ -10,6 +10,7 @@ from dataclasses import asdict, fields
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
+from dpid_cli.compare.cells import text_cell
 from dpid_cli.compare.metrics import Numbers, PlainNumbers
 
 if TYPE_CHECKING:
@@ -123,7 +124,8 @@ def rows_of(comparison: Comparison) -> list[list[str]]:
     for result in comparison.results:
         values = [getattr(result.numbers, name) for name in FIELDS]
         texts = ["" if value is None else f"{value:.10g}" for value in values]
-        rows.append([comparison.source, *map(str, comparison.size), result.variant.word, *texts])
+        source, word = text_cell(comparison.source), text_cell(result.variant.word)
+        rows.append([source, *map(str, comparison.size), word, *texts])
     return rows
 
 

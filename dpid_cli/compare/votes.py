@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from dpid_cli.compare.cells import text_of
 from dpid_cli.errors import FileError
 from dpid_cli.files.streams import called, opened
 
@@ -166,7 +167,7 @@ def _csv_rows(text: str, name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         for row in reader:
             if None in row or None in row.values():
                 raise FileError(f"{name}: line {reader.line_num} has another number of cells: save it again")
-            yield f"line {reader.line_num}", row
+            yield f"line {reader.line_num}", {name: text_of(cell) for name, cell in row.items()}
     except csv.Error:
         raise FileError(f"{name}: is damaged: save it again, or use the JSON file of the test") from None
 

@@ -114,6 +114,16 @@ def test_numbers_of_places_in_json(dpid, folder):
     assert loud["noise_added"] > 4 * quiet["noise_added"] > 0
 
 
+@pytest.mark.parametrize("name", ["=1+2.png", "+1.png", "-1.png", "@A1.png", "\t=1.png", "'=1.png", "'1.png"])
+def test_csv_contains_no_formulas(dpid, photo, name):
+    photo.rename(name)
+    assert dpid("compare", "-s", "4", "--csv", "numbers.csv", "--no-timing", "-q", "--", name).exit_code == 0
+    with Path("numbers.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert {row["input"] for row in rows} == {name if name == "'1.png" else f"'{name}"}
+    assert not any(cell.startswith("'") for row in rows for key, cell in row.items() if key != "input")
+
+
 def test_csv_of_many(dpid, photo, noise):
     Image.fromarray(255 - noise).save("other.png")
     words = ("--csv", "numbers.csv", "--no-timing", "-q")

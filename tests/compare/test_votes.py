@@ -98,6 +98,26 @@ def test_votes_in_several_files_count_once(dpid, folder):
     assert done.stderr == "--votes: 2 votes are in several files: counted once\n"
 
 
+@pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\uff1d", "\t", "\r", "\n", "'=", "''@"])
+def test_formulas_in_csv_are_read_as_the_names_they_are(dpid, folder, begin):
+    """With the quote before them that pages write, and without it, as earlier pages wrote them."""
+    write_json("votes.json", "box<dpid", image=f"{begin}1.png", participant=begin)
+    write_csv("votes.csv", "box<dpid", image=f"'{begin}1.png", participant=f"'{begin}")
+    done = dpid("compare", "--votes", "votes.csv", "votes.json")
+    assert done.exit_code == 0 and "preference: 1 vote, 1 session, 1 image" in done.output
+    if not begin.startswith("'"):
+        write_csv("votes.csv", "box<dpid", image=f"{begin}1.png", participant=begin)
+        assert dpid("compare", "--votes", "votes.csv", "votes.json").exit_code == 0
+
+
+def test_quotes_before_other_names_stay(dpid, folder):
+    write_json("votes.json", "box<dpid", image="'90s.png")
+    write_csv("votes.csv", "box<dpid", image="'90s.png")
+    assert dpid("compare", "--votes", "votes.csv", "votes.json").exit_code == 0
+    write_csv("votes.csv", "box<dpid", image="90s.png")
+    assert "differs from the same vote" in dpid("compare", "--votes", "votes.csv", "votes.json").stderr
+
+
 def changed(**facts: object) -> str:
     return json.dumps(FACTS | {"votes": [answers("box<dpid")[0] | facts]})
 

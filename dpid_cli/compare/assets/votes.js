@@ -8,6 +8,7 @@ const Votes = (() => {
     "place_width", "place_height", "zoom", "left", "right", "choice", "seconds",
   ];
   const Z = 1.959964; // of a confidence of 95 %
+  const FORMULA = /^'*[=+\-@＝＋－＠\t\r\n]/; // text that spreadsheets would compute; `dpid compare --votes` removes the quote
 
   // Numbers from 0 to 1 that follow from a seed (mulberry32).
   function randomOf(seed) {
@@ -81,7 +82,9 @@ const Votes = (() => {
   }
 
   function csv(test) {
-    const cell = (value) => (/[",\r\n]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : value);
+    const safe = (value) => (typeof value === "string" && FORMULA.test(value) ? `'${value}` : value);
+    const quoted = (value) => (/[",\r\n]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : value);
+    const cell = (value) => quoted(safe(value));
     const rows = test.votes.map((vote) => rowOf(test, vote)).map((row) => FIELDS.map((field) => cell(row[field])).join(","));
     return new Blob([[FIELDS.join(","), ...rows, ""].join("\r\n")], { type: "text/csv" });
   }
