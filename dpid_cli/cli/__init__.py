@@ -6,14 +6,13 @@ import gc
 import os
 import re
 import sys
-import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, NoReturn
 
 import click
 
-from dpid_cli.cli.console import escape_unknown, say
+from dpid_cli.cli.console import escape_unknown, say, show_traceback
 from dpid_cli.cli.sections import Explained, did_you_mean, write_section
 from dpid_cli.errors import ArgumentError, DpidError, reason
 from dpid_cli.version import __version__
@@ -34,6 +33,7 @@ COMMANDS = {
 }
 # As for programs that the signal of a closed pipe ends.
 _INTERRUPTED, _CLOSED_PIPE = 130, 141
+_NO_MEMORY = re.compile("failed to map segment|cannot allocate memory", re.IGNORECASE)  # as loaders say it
 _NEW_OBJECTS = 20_000  # between two searches for garbage
 # Modules of several commands; every other command has its own.
 _MODULES = dict.fromkeys(("methods", "info", "warmup", "cache", "help"), "about")
@@ -85,7 +85,7 @@ class Cli(Explained, click.Group):
             code = super().main(args, standalone_mode=False, **extra)  # Click expands patterns on Windows
         except Exception as error:
             if "--debug" in words:
-                traceback.print_exc()
+                show_traceback()
             code = _INTERRUPTED if _is_interrupt(error) else _report(error)
         except KeyboardInterrupt:
             code = _INTERRUPTED
@@ -142,6 +142,11 @@ def _report(error: Exception) -> int:
         case DpidError():
             say(str(error))
             return 2 if isinstance(error, ArgumentError) else 1
+        case MemoryError():
+            say("dpid: not enough memory: free some, or let this process use more")
+            return 1
+        case ImportError() if _NO_MEMORY.search(str(error)):
+            return _report(MemoryError())
         case OSError():
             what, where = reason(error), error.filename or "standard output"
             if isinstance(error, FileNotFoundError) and error.filename is None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import platform
-import traceback
 from collections import Counter
 from collections.abc import Mapping
 
 import click
 
-from dpid_cli.cli.console import printable, say
+from dpid_cli.cli.console import printable, say, show_traceback
 from dpid_cli.cli.options import DEBUG, device_option, explained, format_option
 from dpid_cli.cli.progress import Bar
 from dpid_cli.cli.sections import Command, number, option, write_section
@@ -86,7 +85,7 @@ def info_command(
             found_in = inspected(source, format_, frame=frame)
         except DpidError as error:
             if debug:
-                traceback.print_exc()
+                show_traceback()
             say(str(error))
             if as_json:
                 click.echo(json.dumps({"input": source, "error": str(error)}))

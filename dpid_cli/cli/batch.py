@@ -14,7 +14,15 @@ import click
 
 from dpid_cli.batching import signals
 from dpid_cli.cli import options as shared
-from dpid_cli.cli.console import announce, at_once, echo, printable, say, show, without_linear_algebra
+from dpid_cli.cli.console import (
+    announce,
+    at_once,
+    echo,
+    printable,
+    say,
+    show_traceback,
+    without_linear_algebra,
+)
 from dpid_cli.cli.progress import Existing, Progress
 from dpid_cli.cli.sections import Command, least_size, number, option, sections, wrong
 from dpid_cli.downscaling.choices import Device, IfSmaller
@@ -142,7 +150,7 @@ def batch_command(
             for result in session.results(stop):
                 progress.add(result.status, result.input_size, copied=result.kept_size)
                 if debug and result.trace:
-                    show(result.trace)
+                    show_traceback(result.trace)
                 if result.exists and not verbose:
                     existing.add(str(result.error))
                     continue

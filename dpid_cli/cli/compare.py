@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import traceback
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ import click
 
 from dpid_cli.cli import figures
 from dpid_cli.cli import options as shared
-from dpid_cli.cli.console import announce, echo_path, printable, say
+from dpid_cli.cli.console import announce, echo_path, printable, say, show_traceback
 from dpid_cli.cli.sections import Command, number, option, sections
 from dpid_cli.errors import ArgumentError, DpidError, collected
 
@@ -226,7 +225,7 @@ def _run(runner: ComparisonRunner, source: str, as_json: bool, quiet: bool, debu
             comparison = runner.run(source)
         except DpidError as error:
             if debug:
-                traceback.print_exc()
+                show_traceback()
             say(str(error))
             if as_json and not quiet:
                 click.echo(json.dumps(failure_as_dict(source, error)))

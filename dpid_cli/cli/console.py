@@ -6,6 +6,7 @@ import codecs
 import io
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
@@ -87,6 +88,12 @@ def show(text: str) -> None:
     """Print `text` on standard error."""
     with best_effort(), _cleared():
         click.echo(text, err=True, nl=False)
+
+
+def show_traceback(text: str | None = None) -> None:
+    """Print a traceback on standard error, that of the error at hand by default."""
+    lines = (text or traceback.format_exc()).rstrip("\n").split("\n")
+    show("".join(f"{printable(line)}\n" for line in lines))
 
 
 def at_once(text: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from dpid_cli.cli.console import (
     on_terminal,
     printable,
     say,
+    show_traceback,
     without_linear_algebra,
 )
 from dpid_cli.cli.progress import Existing, Progress
@@ -174,7 +174,7 @@ class _Run:
 
     def _tell_error(self, error: DpidError) -> None:
         if self.debug:
-            traceback.print_exc()
+            show_traceback()
         if isinstance(error, ExistsError) and self.notes != "all":
             self.existing.add(str(error))
         else:

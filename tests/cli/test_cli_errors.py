@@ -283,3 +283,24 @@ def test_image_is_not_sent_to_a_terminal(photo):
         os.close(master)
         os.close(slave)
     assert done.returncode == 2 and b"terminal" in done.stderr
+
+
+@pytest.mark.parametrize("error", [MemoryError(), ImportError("x.so: failed to map segment")])
+def test_too_little_memory_is_no_internal_error(dpid, photo, monkeypatch, error):
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("dpid_cli.convert.job.convert", fail)
+    before = listing(photo.parent)
+    result = dpid("downscale", "photo.png", "-s", "2", "-o", "out.png")
+    assert (result.exit_code, result.stdout) == (1, "") and is_one_error_line(result.stderr)
+    assert "not enough memory" in result.stderr and listing(photo.parent) == before
+
+
+def test_tracebacks_show_names_as_messages_do(folder):
+    name = "\x1b[2J\r\u202egnp.png"
+    Path(name).write_bytes(b"no image")
+    for words in ("downscale", name, "-s", "2"), ("info", name), ("batch", name, "out", "-s", "2"):
+        told = process(*words, "--debug").stderr.decode()
+        assert "Traceback (most recent call last):\n" in told and r"\x1b[2J\r\u202egnp.png: " in told
+        assert all(line.isprintable() for line in told.splitlines())
