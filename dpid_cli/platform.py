@@ -23,6 +23,7 @@ else:
     import fcntl
 
 RENAMES_OPEN_FILES = sys.platform != "win32"
+HOLDS_FOLDERS = sys.platform == "linux" and Path("/proc/self/fd").exists()
 NO_LINKS = getattr(os, "O_NOFOLLOW", 0)  # flags of os.open: a link is not followed,
 NO_WAITING = getattr(os, "O_NONBLOCK", 0)  # a FIFO has no writer yet,
 BINARY = getattr(os, "O_BINARY", 0)  # and bytes stay as they are
@@ -69,6 +70,17 @@ def lock(handle: int) -> None:
     """Lock an open file, once no other process has locked it; do nothing if the file system has no locks."""
     while try_lock(handle) is False:
         time.sleep(_RETRY)
+
+
+def open_folder(path: Path | str, within: int | None = None, *, follow: bool = True) -> int:
+    """Open a folder, where `HOLDS_FOLDERS`; not what a link leads to, unless `follow`."""
+    flags = getattr(os, "O_PATH", 0) | getattr(os, "O_DIRECTORY", 0)  # needs no right to list the folder
+    return os.open(path, flags | (0 if follow else NO_LINKS), dir_fd=within)
+
+
+def path_of_open(handle: int) -> Path:
+    """A path that leads to an open folder, whatever names it has by then."""
+    return Path(f"/proc/self/fd/{handle}")
 
 
 def open_nameless(folder: Path, mode: int) -> int:

@@ -10,6 +10,7 @@ from concurrent.futures import Executor, Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import uuid4
 
@@ -120,7 +121,9 @@ class Cluster(Executor):
             raise TypeError("function: a cluster runs only dpid_cli.batching.worker.convert_items")
         self._forget()
         outcome: _Outcome = Future()
-        spec = replace(spec, base=spec.base or os.getcwd())  # noqa: PTH109
+        # The output folder may be a link on the machine of a worker only.
+        links = spec.links | {str(PurePath(root)) for root in spec.roots}
+        spec = replace(spec, base=spec.base or os.getcwd(), links=links)  # noqa: PTH109
         mark = f"dpid-{uuid4().hex}"
         first = self._engine.submit(_attempt, spec, items, (mark,))
         outcome.add_done_callback(partial(_cancel, first))

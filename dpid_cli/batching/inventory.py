@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from dpid_cli.batching.items import Item
@@ -38,6 +39,8 @@ class Inventory:
         self._folded = any(storage.folds_case(folder) for folder in (spec.folder, spec.hr) if folder)
         self.listed = 0
         self.count = 0
+        self.links: frozenset[str] = frozenset()
+        self._links = lru_cache(4096)(storage.links)  # inputs of one folder follow each other
         self._collisions = 0
         self._first_collision = ""
         self._tables = database(_TABLES)
@@ -108,6 +111,8 @@ class Inventory:
         # An input without outputs claims its own path, so that it is listed only once.
         targets = (candidate.path,) if error else self._targets(candidate, size)
         new = [self._claim_target(target, candidate) for target in targets]
+        for root, target in () if error else zip(self.spec.roots, targets, strict=True):
+            self.links |= self._links(root, storage.folder_of(target))
         if not all(new):
             return
         for key in () if error else dict.fromkeys(self._identities(candidate.path, linked=True)):

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 from dpid_cli.batching.inventory import Inventory
@@ -136,7 +136,7 @@ class Session:
             if isinstance(executor, Processes):
                 chunk, within = _LARGEST_CHUNK, _CHUNK_SECONDS
             for result in run(
-                self.spec.with_threads(max(1, spare)),
+                replace(self.spec.with_threads(max(1, spare)), links=self.inventory.links),
                 items,
                 executor,
                 pending=self.pending * workers,

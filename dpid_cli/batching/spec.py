@@ -46,6 +46,8 @@ class BatchSpec:
         Write nothing, and read only headers if that is enough.
     base : str
         The folder in which relative paths start, for workers in another folder; empty for the current one.
+    links : frozenset of str
+        Output folders that were links when the inputs were listed; new links are not followed.
 
     All other attributes are the options of ``dpid batch`` with these names; `template` is ``--name``.
     """
@@ -63,6 +65,7 @@ class BatchSpec:
     checksum: bool = False
     dry: bool = False
     base: str = ""
+    links: frozenset[str] = frozenset()
 
     def checked(self) -> BatchSpec:
         """The specification with checked recipes; an `ArgumentError` if it cannot work for any files."""
@@ -90,6 +93,11 @@ class BatchSpec:
         """The specification with this number of threads for each image."""
         outputs = (replace(one, recipe=replace(one.recipe, threads=threads)) for one in self.outputs)
         return replace(self, outputs=tuple(outputs))
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """The output folder of each target."""
+        return (*(self.folder for _ in self.outputs), *self._of_original(self.hr))
 
     @property
     def needs_size(self) -> bool:

@@ -18,6 +18,7 @@ from dpid_cli.convert.engine import Output, check_outputs, convert, peek
 from dpid_cli.downscaling.sizes import Size
 from dpid_cli.errors import ArgumentError, DpidError, FileError, collected, one_line, reason
 from dpid_cli.files import storage
+from dpid_cli.files.folders import Tree
 from dpid_cli.files.output import ExistsError
 from dpid_cli.pictures import FORMATS, Format, PictureSequence, check_sequence, format_of
 from dpid_cli.pictures.formats import fitting_options
@@ -204,7 +205,15 @@ class _Conversion:
             spec.keeps_size,
             self._replaces(target),
             target in self.unrecorded,
+            self._tree(number),
         )
+
+    def _tree(self, number: int) -> Tree | None:
+        """The folder that contains this target and others; None if there is none, or it is an address."""
+        root = self.spec.roots[number]
+        if not root or storage.is_address(root):
+            return None
+        return Tree(self._at(root), frozenset(map(self._at, self.spec.links)))
 
     def _write(self, sequence: PictureSequence, outputs: Sequence[Output]) -> None:
         targets = {self._at(target): target for target in self.item.targets}

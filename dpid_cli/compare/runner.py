@@ -28,7 +28,8 @@ from dpid_cli.convert.job import images_of
 from dpid_cli.convert.recipe import labelled
 from dpid_cli.downscaling.choices import Fit
 from dpid_cli.errors import ArgumentError, warn
-from dpid_cli.files.output import atomic, check_folder, check_target, make_folder
+from dpid_cli.files.folders import make_folder
+from dpid_cli.files.output import atomic, check_folder, check_target
 from dpid_cli.files.storage import check_local
 from dpid_cli.files.streams import STANDARD_STREAM, called, check_paths
 from dpid_cli.pictures import icc

@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING
 from dpid_cli.downscaling.choices import PaletteUse, Preserve
 from dpid_cli.downscaling.sizes import Sides, Size
 from dpid_cli.files import storage
+from dpid_cli.files.folders import Tree
 from dpid_cli.files.streams import standard_output
 from dpid_cli.pictures import Format, Picture, PictureSequence, format_in
 from dpid_cli.pictures.writing import check_picture, check_sequence, holds_all_of, write_sequence
@@ -40,6 +41,8 @@ class Output:
         Whether to replace an existing file.
     exists : bool
         Whether the file exists and stays; writing fails if its content would differ.
+    tree : Tree or None
+        The folder of all outputs, through whose new links nothing is written.
     """
 
     path: str | None
@@ -50,6 +53,7 @@ class Output:
     keeps_size: Callable[[Sides], bool] = lambda size: False
     overwrite: bool = False
     exists: bool = False
+    tree: Tree | None = None
 
     @property
     def name(self) -> str:
@@ -92,7 +96,7 @@ class Output:
         if copy and not (storage.is_address(source) or storage.is_address(self.path)):
             kept["times"] = True
         attributes = storage.attributes(source, self.path, **kept) if any(kept.values()) else None
-        return storage.written(self.path, self.overwrite, attributes)
+        return storage.written(self.path, self.overwrite, attributes, self.tree)
 
 
 @dataclass(frozen=True)

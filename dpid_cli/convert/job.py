@@ -16,6 +16,7 @@ from dpid_cli.convert.recipe import Recipe
 from dpid_cli.downscaling.choices import IfSmaller
 from dpid_cli.downscaling.sizes import Sides, Size
 from dpid_cli.errors import ArgumentError, DpidError, FileError, SizeError, reason
+from dpid_cli.files.folders import Tree
 from dpid_cli.files.output import check_folder, check_target, default_name
 from dpid_cli.files.storage import check_local
 from dpid_cli.files.streams import STANDARD_STREAM, called, check_paths, opened
@@ -155,8 +156,11 @@ class Job:
             del first  # only the sequence holds it
             target = None if path is None else str(path)
             tuned = self.recipe.tuned(format_, name)
+            tree = None
             if path is not None:
                 self._check(path)
+                root = self.output if self.output is not None and self._into_folder() else path.parent
+                tree = Tree.now(root, path.parent)
             if not self.dry:
                 wait()
             output = Output(
@@ -165,6 +169,7 @@ class Job:
                 self.recipe,
                 keeps_size=self._keeps_size,
                 overwrite=self.overwrite,
+                tree=tree,
             )
             if self.dry:
                 check_sequence(sequence, output.format, name)

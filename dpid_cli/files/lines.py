@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import IO
 
 from dpid_cli.errors import ArgumentError, FileError, reason
-from dpid_cli.files.output import atomic, is_named, make_folder
+from dpid_cli.files.folders import make_folder
+from dpid_cli.files.output import atomic, is_named
 from dpid_cli.platform import BINARY, try_lock
 
 

@@ -7,13 +7,14 @@ import os
 import stat
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 from zlib import crc32
 
 from dpid_cli.errors import FileError, reason
+from dpid_cli.files.folders import Tree, held
 from dpid_cli.platform import (
     BINARY,
     NO_LINKS,
@@ -125,51 +126,50 @@ def is_a_folder(target: Path | str) -> FileError:
     return FileError(f"{target}: is a folder: give the name of a file")
 
 
-def make_folder(path: Path) -> None:
-    """Create a folder, and those above it, where they are missing."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"{path}: cannot be created: {reason(error)}: choose another folder") from error
-
-
 @contextmanager
-def atomic(target: Path, overwrite: bool, attributes: Attributes | None = None) -> Iterator[IO[bytes]]:
+def atomic(
+    target: Path, overwrite: bool, attributes: Attributes | None = None, tree: Tree | None = None
+) -> Iterator[IO[bytes]]:
     """A stream whose content becomes `target` when the block ends, and vanishes if the block fails.
 
     The content is flushed to the disk before it takes the target's place, so that at every moment either the
     old file or the whole new one is there. The new file has the `attributes`, and without a mode among them
-    it inherits the permissions of the file that it replaces.
-    Raises a `FileError` if the target cannot be written, or exists although `overwrite` is false.
+    it inherits the permissions of the file that it replaces. Within a `tree`, no new link is followed.
+    Raises a `FileError` if the target cannot be written, exists although `overwrite` is false, or if another
+    folder has taken the place of its folder.
     """
     attributes = attributes or Attributes()
-    permissions = _permissions(target) if attributes.mode is None else attributes.mode
-    try:
-        draft = _draft(target, 0o666 if permissions is None else permissions | 0o600)
-    except OSError as error:
-        raise FileError(f"{target}: cannot be written: {reason(error)}: check the folder") from error
-    try:
-        with os.fdopen(draft.handle, "wb", closefd=False) as stream:
-            yield stream
-            stream.flush()
-            os.fsync(draft.handle)
-        if permissions is not None:
-            set_permissions(draft.handle, permissions)
-        if attributes.times is not None:
-            set_times(draft.handle, draft.name, attributes.times)
-        if not RENAMES_OPEN_FILES:
-            draft.close()
-        if overwrite:
-            replace(draft.name or _temporary_link(draft, target), target)
-            draft.name = None  # other writers may use it now
-        else:
-            _put(draft, target)
-    except FileExistsError:
-        raise exists_already(target) from None
-    except OSError as error:
-        raise FileError(f"{target}: cannot be written: {reason(error)}: check space and rights") from error
-    finally:
-        draft.discard()
+    with ExitStack() as stack:
+        try:
+            place = stack.enter_context(held(target.parent, tree)) / target.name
+            permissions = _permissions(place) if attributes.mode is None else attributes.mode
+            draft = _draft(place, 0o666 if permissions is None else permissions | 0o600)
+        except OSError as error:
+            raise FileError(f"{target}: cannot be written: {reason(error)}: check the folder") from error
+        stack.callback(draft.discard)
+        try:
+            with os.fdopen(draft.handle, "wb", closefd=False) as stream:
+                yield stream
+                stream.flush()
+                os.fsync(draft.handle)
+            if permissions is not None:
+                set_permissions(draft.handle, permissions)
+            if attributes.times is not None:
+                set_times(draft.handle, draft.name, attributes.times)
+            if not RENAMES_OPEN_FILES:
+                draft.close()
+            if not target.parent.samefile(place.parent):
+                raise FileError(f"{target}: cannot be written: its folder was replaced meanwhile: try again")
+            if overwrite:
+                replace(draft.name or _temporary_link(draft, place), place)
+                draft.name = None  # other writers may use it now
+            else:
+                _put(draft, place)
+        except FileExistsError:
+            raise exists_already(target) from None
+        except OSError as error:
+            what = f"{target}: cannot be written: {reason(error)}"
+            raise FileError(f"{what}: check space and rights") from error
 
 
 @dataclass

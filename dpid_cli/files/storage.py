@@ -20,7 +20,8 @@ from typing import IO
 
 from dpid_cli.errors import ArgumentError, FileError, reason
 from dpid_cli.files import remote
-from dpid_cli.files.output import Attributes, atomic, check_target, is_input, make_folder
+from dpid_cli.files.folders import Tree, make_folder
+from dpid_cli.files.output import Attributes, atomic, check_target, is_input
 from dpid_cli.files.streams import MOST_BYTES
 from dpid_cli.files.streams import opened as opened_here
 
@@ -153,10 +154,19 @@ def _is_one_file(path: str, other: str) -> bool:
         return False
 
 
+def folder_of(path: str) -> str:
+    """The path of the folder that contains a file."""
+    return path.rpartition("/")[0] if is_address(path) else os.path.dirname(path)
+
+
+def links(root: str, folder: str) -> frozenset[str]:
+    """Those folders that are links, from a root down to a folder in it; of addresses none."""
+    return frozenset() if is_address(root) else Tree.now(root, folder).links
+
+
 def parent(path: str) -> str:
     """The name of the folder that contains a file."""
-    folder = path.rpartition("/")[0] if is_address(path) else os.path.dirname(spelled(path))
-    return last(folder)
+    return last(folder_of(spelled(path)))
 
 
 def spelled(path: str) -> str:
@@ -265,10 +275,12 @@ def opened(path: str, most: int = MOST_BYTES) -> AbstractContextManager[IO[bytes
 
 
 @contextmanager
-def written(path: str, overwrite: bool, attributes: Attributes | None = None) -> Iterator[IO[bytes]]:
+def written(
+    path: str, overwrite: bool, attributes: Attributes | None = None, tree: Tree | None = None
+) -> Iterator[IO[bytes]]:
     """A stream whose content becomes the file, whole or not at all; creates missing folders.
 
-    Local files get the `attributes`.
+    Local files get the `attributes`, and are within the `tree`.
     """
     if is_address(path):
         with remote.written(path, overwrite) as stream:
@@ -276,13 +288,13 @@ def written(path: str, overwrite: bool, attributes: Attributes | None = None) ->
         return
     target = Path(path)
     if target.parent.is_dir():
-        with atomic(target, overwrite, attributes) as stream:
+        with atomic(target, overwrite, attributes, tree) as stream:
             yield stream
         return
     buffer = io.BytesIO()  # an image that cannot be encoded creates no folder
     yield buffer
-    make_folder(target.parent)
-    with atomic(target, overwrite, attributes) as stream:
+    make_folder(target.parent, tree)
+    with atomic(target, overwrite, attributes, tree) as stream:
         stream.write(buffer.getbuffer())
 
 
