@@ -155,6 +155,14 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
 
 
 @dataclass
+class _Entered:
+    """A folder of a tree, and those of its entries that are still to be visited."""
+
+    identity: object
+    entries: Iterator[tuple[str, bool]]
+
+
+@dataclass
 class Tree(Selection):
     """Files of a folder, with `recursive` also of its subfolders; with a pattern, those that match."""
 
@@ -164,21 +172,38 @@ class Tree(Selection):
     pattern: str | None = None
 
     def inputs(self) -> Iterator[Input]:
+        """Every input; without recursion, and with one open folder at most, as trees may be deep."""
         self.ignored = 0
-        yield from self._inside("", ())
+        trail: list[_Entered] = []
+        yield from self._inside("", trail)
+        while trail:
+            name, is_folder = next(trail[-1].entries, ("", False))
+            if not name:
+                trail.pop()
+            elif not is_folder:
+                yield from self._file(name)
+            elif self._enters(name):
+                yield from self._inside(name, trail)
 
-    def _inside(self, folder: str, above: tuple[object, ...]) -> Iterator[Input]:
-        """The inputs in a folder of the tree; none if a link leads back to one of the folders `above`."""
+    def _inside(self, folder: str, trail: list[_Entered]) -> Iterator[Input]:
+        """The inputs in a folder of the tree, if they need no order; the trail gets its other entries.
+
+        There are none if a link leads back to one of the folders on the trail.
+        """
         path = storage.joined(self.root, folder) if folder else self.root
+        later: list[tuple[str, bool]] = []
         try:
             identity = storage.folder_id(path)
-            entries = storage.entries(path) if identity not in above else ()
-            for entry, is_folder in sorted(entries) if self.ordered else entries:
+            if any(identity == one.identity for one in trail):
+                return
+            trail.append(_Entered(identity, iter(later)))
+            for entry, is_folder in storage.entries(path):
                 name = f"{folder}/{entry}" if folder else entry
-                if not is_folder:
+                if is_folder or self.ordered:
+                    later.append((name, is_folder))
+                else:
                     yield from self._file(name)
-                elif self._enters(name):
-                    yield from self._inside(name, (*above, identity))
+            later.sort()
         except OSError as error:
             yield Input(path, folder, f"{path}: cannot be read: {reason(error)}: check its permissions")
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import resource
+import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -156,3 +159,18 @@ def test_takes_is_what_inputs_yields(photos):
             tree = Tree("in", rules, recursive, pattern)
             found = {found.name for found in tree.inputs()}
             assert found == {name for name in files("in") if tree.takes(str(photos / "in" / name))}
+
+
+def test_trees_that_are_deeper_than_python_recurses_and_than_files_may_be_open(folder):
+    """Listed, mirrored and numbered."""
+    deep = "/".join(["d"] * 1500)
+    subprocess.run(["mkdir", "-p", f"in/{deep}"], check=True)
+    make(f"in/{deep}/a.png")
+    make("in/b.png")
+    words = ("batch", "in", "out", "-r", "-s", "2", "-m", "box", "-j", "1", "--name", "{index}{ext}")
+    done = process(*words, preexec_fn=partial(resource.setrlimit, resource.RLIMIT_NOFILE, (20, 20)))
+    try:
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert Path("out/1.png").is_file() and Path(f"out/{deep}/2.png").is_file()
+    finally:
+        subprocess.run(["rm", "-r", "in", "out"], check=True)  # pytest would remove them by recursion
