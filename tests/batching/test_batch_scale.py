@@ -24,11 +24,11 @@ def measured(folder: Path, *words: str) -> tuple[dict, float]:
     return summary, usage.ru_maxrss / 1e3
 
 
-def make(folder: Path, count: int) -> None:
-    """Tiny pictures in folders of a thousand; every hundredth file is none."""
+def make(folder: Path, count: int, in_each: int) -> None:
+    """Tiny pictures in folders of so many; every hundredth file is none."""
     noise = np.random.default_rng(1).integers(0, 256, (16, 16, 3), np.uint8)
     for k in range(count):
-        path = folder / str(k // 1000) / f"{k}.bmp"
+        path = folder / str(k // in_each) / f"{k}.bmp"
         path.parent.mkdir(parents=True, exist_ok=True)
         if k % 100:
             Image.fromarray(np.roll(noise, k, axis=1)).save(path)
@@ -36,9 +36,9 @@ def make(folder: Path, count: int) -> None:
             path.write_bytes(b"none")
 
 
-def check(folder: Path, count: int) -> float:
+def check(folder: Path, count: int, in_each: int = 1000) -> float:
     """Run a batch on that many files, and compare every account of it; memory in MB."""
-    make(folder / f"in{count}", count)
+    make(folder / f"in{count}", count, in_each)
     words = (f"in{count}", f"out{count}", "-r", "-s", "4", "-m", "box", "--report", f"{count}.jsonl")
     summary, peak = measured(folder, *words)
     bad = -(-count // 100)
@@ -61,8 +61,27 @@ def test_hundreds_of_small_images(folder):
 @pytest.mark.soak
 def test_memory_does_not_grow_with_the_number_of_images(folder):
     few = check(folder, 2_000)
-    many = check(folder, 20_000)
-    assert many < few + 30, f"{few:.0f} MB for 2,000 images, {many:.0f} MB for 20,000"
+    many = check(folder, 50_000, in_each=50_000)
+    assert many < few + 30, f"{few:.0f} MB for 2,000 images, {many:.0f} MB for 50,000"
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("more", [(), ("--name", "{index:03}{ext}"), ("--processes",)])
+def test_two_hundred_nested_folders(folder, more):
+    """One image in each."""
+    path = folder / "in"
+    for level in range(200):
+        path = path / f"level {level}"
+        path.mkdir(parents=True)
+        Image.new("RGB", (4, 4), (level, 0, 0)).save(path / "a.png")
+    summary, _ = measured(folder, "in", "out", "-r", "-s", "2", "-m", "box", *more)
+    assert summary["done"] == 200
+    outputs = sorted((folder / "out").rglob("*.png"), key=lambda output: len(output.parts))
+    for level, output in enumerate(outputs):
+        assert output.name == (f"{level + 1:03}.png" if "--name" in more else "a.png")
+        with Image.open(output) as image:
+            assert image.size == (2, 2) and image.getpixel((0, 0)) == (level, 0, 0)
+    assert len(outputs) == 200
 
 
 def test_memory_is_that_of_the_images_in_flight(folder):
