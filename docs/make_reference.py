@@ -1,4 +1,4 @@
-"""Write the manual page and the page of JSON schemas from the command: ``python docs/make_reference.py``.
+"""Write the manual page, the page of commands and that of JSON schemas: ``python docs/make_reference.py``.
 
 Run it when commands, options, their help or schemas have changed; a test says so.
 """
@@ -30,6 +30,11 @@ ENVIRONMENT = {
     "DPID_CACHE_DIR": "Folder of compiled kernels; see 'dpid cache'.",
     "TMPDIR": "Folder of temporary files of large batches.",
 }
+COMMANDS_START = """\
+# Which commands and options are there?
+
+`dpid COMMAND --help` prints what this page has. `python docs/make_reference.py` writes it from the commands.
+"""
 SCHEMAS_START = """\
 # What does dpid print as JSON?
 
@@ -91,6 +96,41 @@ def manual() -> str:
     return "\n".join(parts) + "\n"
 
 
+def escaped(text: str) -> str:
+    """Text that Markdown shows as it is, in a cell of a table or in a paragraph."""
+    return re.sub(r"([\\`*_|<>\[\]$])", r"\\\1", text)
+
+
+def commands() -> str:
+    """The page ``commands.md`` with all commands, their arguments and options."""
+    group = click.Context(main, info_name="dpid", max_content_width=100, terminal_width=100)
+    parts = [COMMANDS_START]
+    parts += ["| command | what it does |", "|---|---|"]
+    parts += [f"| [`dpid {name}`](#dpid-{name}) | {escaped(text)} |" for name, text in COMMANDS.items()]
+    for name in COMMANDS:
+        command = main.get_command(group, name)
+        assert isinstance(command, Command)
+        context = click.Context(command, info_name=name, parent=group)
+        usage = " ".join(command.collect_usage_pieces(context))
+        parts += ["", f"## dpid {name}", "", f"```\ndpid {name} {usage}\n```", ""]
+        parts += [described(command.help or "")]
+        for title, rows in command.rows(context).items():
+            parts += ["", f"### {title}", "", "| option | meaning |", "|---|---|"]
+            for option, text in rows:
+                code = option.replace("|", "\\|")  # which would end the cell, even in code
+                parts.append(f"| `{code}` | {escaped(' '.join(text.split()))} |")
+    return "\n".join(parts) + "\n"
+
+
+def described(text: str) -> str:
+    """Help of a command in Markdown; what follows a line with backspace keeps its lines."""
+    parts = []
+    for part in inspect.cleandoc(text).split("\n\n"):
+        lines = "\n".join(line.strip() for line in part.splitlines()[1:])
+        parts.append(f"```\n{lines}\n```" if part.startswith("\b") else escaped(" ".join(part.split())))
+    return "\n\n".join(parts)
+
+
 def kind(value: dict[str, Any]) -> str:
     """The type of a key in words."""
     if "oneOf" in value:
@@ -123,5 +163,6 @@ def schemas() -> str:
 
 
 if __name__ == "__main__":
+    (DOCS / "commands.md").write_text(commands())
     (DOCS / "dpid.1").write_text(manual())
     (DOCS / "schemas.md").write_text(schemas())

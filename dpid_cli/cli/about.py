@@ -17,7 +17,9 @@ from dpid_cli.cli.sections import Command, number, option, write_section
 from dpid_cli.downscaling.registry import METHODS, PARAMETERS
 from dpid_cli.errors import DpidError
 
-_PACKAGES = ("dpid-cli", "numpy", "numba", "numba-cuda", "llvmlite", "pillow", "click", "scikit-image")
+_PACKAGES = (
+    "dpid-cli", "numpy", "numba", "numba-cuda", "llvmlite", "pillow", "click", "scipy", "scikit-image",
+)  # fmt: skip
 
 
 @click.command(

@@ -20,6 +20,7 @@ SMALLEST_SIDE = {"ssim": 11, "msssim": 11 * 16, "l2": 1, "pairs": 1}
 USUAL_SIDE = {"ssim": 128, "msssim": 192, "l2": 128, "pairs": 128}
 # Of the scales of MS-SSIM, from the finest; measured with people by Wang et al. 2003.
 _WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+_C1, _C2 = 0.01**2, 0.03**2  # keep the factors of SSIM finite, for intensities in [0, 1]
 _SMALLEST_SIMILARITY = 1e-6  # of a scale: a power of a negative number is none
 
 
@@ -84,19 +85,41 @@ def dissimilarity(reference: Array, image: Array) -> Loss:
 
 
 def _similarity(reference: Array, image: Array, brightness: bool = True) -> Loss:
-    """SSIM, or only its contrast and structure, without brightness.
+    """The mean of the whole map of SSIM, or only of its contrast and structure, without brightness."""
+    similarity, gradient = 0.0, np.empty(image.shape)
+    channels = image.shape[2]
+    for c in range(channels):
+        one, gradient[..., c] = _similarity_of_planes(reference[..., c], image[..., c], brightness)
+        similarity += one / channels
+    return similarity, gradient / channels
 
-    With Gaussian weights, scikit-image's gradient is exactly that of the mean of the whole map; the mean that
-    it returns leaves out the border. A large K1 makes the comparison of brightness 1, to 1e-8.
-    """
-    from skimage.metrics import structural_similarity
 
-    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "channel_axis": 2}
-    options["K1"] = 0.01 if brightness else 1e4
-    _, gradient, similarity = structural_similarity(
-        reference, image, data_range=1, gradient=True, full=True, **options
-    )
-    return float(similarity.mean()), gradient / image.shape[2]
+def _similarity_of_planes(reference: Array, plane: Array, brightness: bool) -> Loss:
+    """Mirrored Gaussian means are their own adjoint, so each derivative goes through `_around` once more."""
+    m, n = _around(reference), _around(plane)
+    square, product = _around(plane * plane), _around(reference * plane)
+    spread = _around(reference * reference) - m * m + square - n * n + _C2
+    structure = (2 * (product - m * n) + _C2) / spread
+    by_product = 2 / spread
+    by_square = -structure / spread
+    by_mean = -m * by_product - 2 * n * by_square
+    similarity = structure
+    if brightness:
+        energy = m * m + n * n + _C1
+        light = (2 * m * n + _C1) / energy
+        by_mean = light * by_mean + structure * 2 * (m - light * n) / energy
+        by_product, by_square = light * by_product, light * by_square
+        similarity = light * structure
+    gradient = _around(by_mean) + _around(by_product) * reference + 2 * _around(by_square) * plane
+    return float(similarity.mean()), gradient / plane.size
+
+
+def _around(plane: Array) -> Array:
+    """Mean around each pixel with the Gaussian weights of SSIM; the plane is mirrored at its borders."""
+    from scipy.ndimage import gaussian_filter
+
+    mean: Array = gaussian_filter(plane, 1.5, radius=5, mode="reflect")
+    return mean
 
 
 def multiscale_dissimilarity(reference: Array, image: Array) -> Loss:

@@ -91,13 +91,14 @@ def test_script_of_the_own_shell(dpid, monkeypatch):
 
 
 def test_manual_page_and_page_of_schemas_are_up_to_date():
-    code = "import make_reference as m; print(m.manual(), end='\\0'); print(m.schemas(), end='')"
+    code = "import make_reference as m; print(m.manual(), m.schemas(), m.commands(), sep='\\0', end='')"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT / "docs", capture_output=True, text=True, check=True
     )
-    manual, schemas = done.stdout.split("\0")
+    manual, schemas, commands = done.stdout.split("\0")
     assert manual == (ROOT / "docs/dpid.1").read_text(), "run python docs/make_reference.py"
     assert schemas == (ROOT / "docs/schemas.md").read_text(), "run python docs/make_reference.py"
+    assert commands == (ROOT / "docs/commands.md").read_text(), "run python docs/make_reference.py"
 
 
 @pytest.mark.skipif(shutil.which("groff") is None, reason="needs groff")

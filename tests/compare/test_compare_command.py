@@ -313,10 +313,10 @@ def test_only_sheets_import_matplotlib(photo):
         assert subprocess.run([*run, *words], capture_output=True).returncode == 0
 
 
-def test_sheets_without_numbers_import_no_scikit_image(photo):
+def test_sheets_without_numbers_import_no_scipy(photo):
     code = """
 import atexit, sys
-atexit.register(lambda: print('skimage' in sys.modules, 'numba' in sys.modules, file=sys.stderr))
+atexit.register(lambda: print('scipy' in sys.modules, 'numba' in sys.modules, file=sys.stderr))
 from dpid_cli.cli import main
 main(sys.argv[1:])"""
     words = ("compare", "photo.png", "-s", "4", "-m", "box", "-o", "a.png")

@@ -1,10 +1,11 @@
-"""The pages of the documentation: their links, headings and shell commands."""
+"""The pages of the documentation: their links, headings, shell commands, and blocks to run."""
 
 from __future__ import annotations
 
 import re
 import shlex
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from support.command import ROOT
 
@@ -13,6 +14,8 @@ PAGES = {
     for path in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("samples/*.md")])
 }
 _FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.M | re.S)
+_RUN = re.compile(r"^(?:<!-- not run: ([^\n]+) -->\n)?```(sh|console|python)\n(.*?)^```$", re.M | re.S)
+_INSTALLS = re.compile(r"^(?:python -m (?:pip|venv) .*|#SBATCH .*)\n", re.M)  # done, where tests run
 _BETWEEN_COMMANDS = {"|", "||", "&&", ";", "&"}
 
 
@@ -25,6 +28,26 @@ def scripts(text: str) -> list[str]:
     """All shell blocks of a page, and what follows the prompts of its consoles."""
     consoles = [re.findall(r"^\$ (.*)$", block, re.M) for block in blocks(text, "console")]
     return [*blocks(text, "sh"), *("\n".join(lines) for lines in consoles)]
+
+
+class Block(NamedTuple):
+    """A fenced block that a reader may run."""
+
+    language: str  # sh or python
+    content: str
+    reason: str | None  # why tests do not run it, from a comment ``<!-- not run: reason -->`` above it
+
+
+def to_run(text: str) -> list[Block]:
+    """The shell and Python blocks of a page, in their order, without lines that install something."""
+    found = []
+    for reason, language, content in _RUN.findall(text):
+        if language == "console":
+            content = "".join(f"{line}\n" for line in re.findall(r"^\$ (.*)$", content, re.M))
+        content = _INSTALLS.sub("", content)
+        if content:
+            found.append(Block("python" if language == "python" else "sh", content, reason or None))
+    return found
 
 
 def prose(text: str) -> str:

@@ -25,13 +25,14 @@ class Similarity(NamedTuple):
 
 def similarity(source: Array, result: Array) -> Similarity:
     """Compare an output (h, w, C) with its input (H, W, C)."""
-    from skimage.transform import resize
+    from scipy.ndimage import zoom
 
     enlarged = np.empty_like(source)
+    factors = [large / small for large, small in zip(source.shape, result.shape, strict=True)][:2]
     errors, scores = [], []
     for c in range(source.shape[2]):
         reference = source[..., c]
-        enlarged[..., c] = resize(result[..., c], reference.shape, order=1, mode="edge", anti_aliasing=False)
+        zoom(result[..., c], factors, enlarged[..., c], order=1, mode="nearest", grid_mode=True)
         errors.append(np.mean((reference - enlarged[..., c]) ** 2))
         scores.append(_structural(reference, enlarged[..., c]))
     error = float(np.mean(errors))
