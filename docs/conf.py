@@ -75,6 +75,7 @@ _PAGES = {
         "batch": "Folders and data sets",
         "pairs": "Pairs for super-resolution",
         "files": "Files, colour, metadata",
+        "video": "Videos",
         "compare": "Compare methods",
         "learning": "Learn a guidance",
         "torch": "Pooling in PyTorch",
