@@ -8,7 +8,16 @@ from concurrent.futures import Future, wait
 from contextvars import copy_context
 from typing import TypeVar
 
+from dpid_cli.platform import PATIENCE
+
 T = TypeVar("T")
+
+
+def awaited(result: Future[T]) -> T:
+    """What a future returns or raises; meanwhile Ctrl-C is heard, on Windows too."""
+    while PATIENCE is not None and not result.done():
+        wait([result], PATIENCE)
+    return result.result()
 
 
 def interruptible(call: Callable[[], T], tell: Callable[[], None] | None = None) -> T:
@@ -32,4 +41,4 @@ def interruptible(call: Callable[[], T], tell: Callable[[], None] | None = None)
     while tell is not None and not result.done():
         tell()
         wait([result], timeout=1)
-    return result.result()
+    return awaited(result)

@@ -1,7 +1,8 @@
 """What systems do in different ways: locks, rights, files without a name, signals, the folder for caches.
 
 Linux has all of it. macOS has no files without a name. Windows can neither rename nor remove a file that is
-open, ends lines of text with two characters, and has other locks and rights.
+open, ends lines of text with two characters, has other locks and rights, takes long paths in another notation
+only, and hears no Ctrl-C while a thread waits for another.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 if sys.platform == "win32":
+    import ctypes
     import msvcrt
 else:
     import fcntl
 
 RENAMES_OPEN_FILES = sys.platform != "win32"
 HOLDS_FOLDERS = sys.platform == "linux" and Path("/proc/self/fd").exists()
+PATIENCE: float | None = 0.1 if sys.platform == "win32" else None  # seconds of a wait that is to hear Ctrl-C
 NO_LINKS = getattr(os, "O_NOFOLLOW", 0)  # flags of os.open: a link is not followed,
 NO_WAITING = getattr(os, "O_NONBLOCK", 0)  # a FIFO has no writer yet,
 BINARY = getattr(os, "O_BINARY", 0)  # and bytes stay as they are
@@ -35,6 +38,7 @@ _RESERVED = re.compile(
 )
 _RETRY = 0.1  # seconds
 _ATTEMPTS = 10
+_LONG = 200  # characters of a path: Windows takes 259, or 247 of a folder, and names of drafts are longer
 
 
 def try_lock(handle: int) -> bool | None:
@@ -115,6 +119,24 @@ def is_reserved(path: Path) -> bool:
     return any(_RESERVED.search(name) for name in names if name != os.pardir)
 
 
+def system_path(path: str) -> str:
+    r"""The path for functions of the system: Windows takes long ones in another notation, ``\\?\C:\...``."""
+    return _extended(path) if sys.platform == "win32" else path
+
+
+def of_system(path: Path) -> Path:
+    """The same of a path object."""
+    return Path(_extended(str(path))) if sys.platform == "win32" else path
+
+
+def _extended(path: str) -> str:
+    """An absolute path that Windows takes as it is, whatever its length."""
+    whole = os.path.abspath(path)  # noqa: PTH100  # text, and fast
+    if len(whole) < _LONG or whole.startswith(("\\\\?\\", "\\\\.\\")):
+        return path
+    return f"\\\\?\\UNC{whole[1:]}" if whole.startswith("\\\\") else f"\\\\?\\{whole}"
+
+
 def set_permissions(handle: int, permissions: int) -> None:
     """Set the permissions of an open file, where files have their own."""
     if sys.platform != "win32":
@@ -152,9 +174,17 @@ def cpus() -> int:
 
 @contextmanager
 def signals_blocked(numbers: Iterable[int]) -> Iterator[None]:
-    """Let processes that start meanwhile receive no signals; this thread receives them afterwards."""
+    """Let processes that start meanwhile receive no signals; this thread receives them afterwards.
+
+    On Windows, such processes never hear Ctrl-C, and a Ctrl-C meanwhile is lost.
+    """
     if sys.platform == "win32":
-        yield
+        ignore = ctypes.windll.kernel32.SetConsoleCtrlHandler
+        ignore(None, True)  # which processes inherit
+        try:
+            yield
+        finally:
+            ignore(None, False)
         return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     try:

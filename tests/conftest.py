@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from PIL import Image
+
+from support.command import invoke
 
 
 @pytest.fixture
@@ -35,13 +37,11 @@ def photo(folder: Path, noise: np.ndarray) -> Path:
 @pytest.fixture
 def dpid(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Run the command in this process, without the lines about kernels that are compiled meanwhile."""
-    from dpid_cli.cli import main
-
     monkeypatch.setattr("dpid_cli.cli.progress.LINE_SECONDS", math.inf)
     monkeypatch.setattr("dpid_cli.kernels.jit.report_to", lambda listener: None)
 
     def run(*args: str, stdin: bytes | None = None) -> Result:
-        result = CliRunner().invoke(main, args, input=stdin, prog_name="dpid")
+        result = invoke(*args, stdin=stdin)
         assert "Traceback" not in result.stderr
         return result
 

@@ -14,7 +14,8 @@ import dpid_cli
 ROOT = Path(dpid_cli.__file__).parent
 # From the ground up. Packages on one floor do not import each other.
 FLOORS = (
-    ("errors", "interrupts", "platform", "version"),
+    ("errors", "platform", "version"),
+    ("interrupts",),
     ("kernels", "files"),
     ("downscaling", "pictures"),
     ("convert",),

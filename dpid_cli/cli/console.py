@@ -14,6 +14,10 @@ import click
 
 _Cleared = Callable[[], AbstractContextManager[object]]
 _cleared: _Cleared = nullcontext  # of a bar that stands in the last line
+_WORDS = str.maketrans(
+    {"λ": "lambda", "α": "alpha", "β": "beta", "ε": "epsilon", "∞": "inf", "±": "+-", "÷": "/", "×": "x"}
+    | {"−": "-", "→": "->"}
+)
 
 
 def printable(text: str) -> str:
@@ -24,21 +28,30 @@ def printable(text: str) -> str:
 
 
 def escape_unknown() -> None:
-    """Let standard output escape characters that its encoding lacks, as standard error does.
+    """Let standard output write words for symbols that its encoding lacks, and escape other characters.
 
     Broken bytes of names stay as they are where they do, as on Windows and in the locale C.
     """
-    handlers = {"strict": "backslashreplace", "surrogateescape": "dpid"}
+    handlers = {"strict": "dpid", "surrogateescape": "dpid-bytes"}
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in handlers:
-        codecs.register_error("dpid", _escaped)
+        codecs.register_error("dpid", _worded)
+        codecs.register_error("dpid-bytes", _escaped)
         sys.stdout.reconfigure(errors=handlers[sys.stdout.errors])
+
+
+def _worded(error: UnicodeError) -> tuple[str | bytes, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    symbol = error.object[error.start]
+    words = symbol.translate(_WORDS)
+    return codecs.backslashreplace_errors(error) if words == symbol else (words, error.start + 1)
 
 
 def _escaped(error: UnicodeError) -> tuple[str | bytes, int]:
     try:
         return codecs.lookup_error("surrogateescape")(error)
     except UnicodeError:
-        return codecs.backslashreplace_errors(error)
+        return _worded(error)
 
 
 def without_linear_algebra() -> None:

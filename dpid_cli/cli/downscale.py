@@ -31,6 +31,7 @@ from dpid_cli.downscaling.choices import Device, IfSmaller
 from dpid_cli.downscaling.parameters import shown
 from dpid_cli.errors import ArgumentError, DpidError, collected
 from dpid_cli.files.output import ExistsError
+from dpid_cli.interrupts import awaited
 from dpid_cli.pictures.prefetch import prefetched
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def downscale_command(
             failures = [
                 error
                 for source, image in zip(inputs, images, strict=False)
-                if (error := run.failed(source, partial(job.run, source, loaded.result, image)))
+                if (error := run.failed(source, partial(job.run, source, partial(awaited, loaded), image)))
             ]
     existing.say()
     if len(inputs) > 1 and not quiet and on_terminal():  # where it takes the place of the bar

@@ -14,6 +14,7 @@ from dpid_cli.downscaling.grid import Grid
 from dpid_cli.downscaling.maps import NONE, Maps
 from dpid_cli.downscaling.raster import MOST_CHANNELS, Array, Raster
 from dpid_cli.downscaling.transfer import Light
+from dpid_cli.interrupts import awaited
 
 # Source bytes per strip, so that a second pass finds them in the cache; and the fewest rows, because each
 # strip costs some calls, and two more rows of window means if it needs neighbours.
@@ -133,7 +134,7 @@ def run(task: Callable[[int, int], None], parts: list[tuple[int, int]], threads:
     waits = True
     try:
         for done in [pool.submit(task, start, stop) for start, stop in parts]:
-            done.result()
+            awaited(done)
     except KeyboardInterrupt:
         waits = False  # for a thread that may be compiling
         raise

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dpid_cli.errors import FileError, reason
-from dpid_cli.platform import HOLDS_FOLDERS, open_folder, path_of_open
+from dpid_cli.platform import HOLDS_FOLDERS, of_system, open_folder, path_of_open
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def _inner(above: int, step: Path, is_link: bool, create: bool) -> int:
 def _refuse_new_links(folder: Path, tree: Tree | None) -> None:
     _, *steps = _steps(folder, Path(tree.root)) if tree else [folder]
     for step in steps:
-        if tree and step.is_symlink() and str(step) not in tree.links:
+        if tree and of_system(step).is_symlink() and str(step) not in tree.links:
             raise _is_new_link(step)
 
 
@@ -118,8 +118,8 @@ def _is_new_link(step: Path) -> FileError:
 def _make(path: Path) -> None:
     """Create a folder and those above it, without recursion: trees may be deep."""
     missing, folder = [], path
-    while not folder.is_dir() and folder != folder.parent:
+    while not of_system(folder).is_dir() and folder != folder.parent:
         missing.append(folder)
         folder = folder.parent
     for folder in reversed(missing):
-        folder.mkdir(exist_ok=True)
+        of_system(folder).mkdir(exist_ok=True)

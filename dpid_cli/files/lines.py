@@ -12,7 +12,7 @@ from typing import IO
 from dpid_cli.errors import ArgumentError, FileError, reason
 from dpid_cli.files.folders import make_folder
 from dpid_cli.files.output import atomic, is_named
-from dpid_cli.platform import BINARY, try_lock
+from dpid_cli.platform import BINARY, system_path, try_lock
 
 
 def opened(path: str) -> IO[bytes] | None:
@@ -20,7 +20,8 @@ def opened(path: str) -> IO[bytes] | None:
 
     Raises an `OSError` if the file cannot be opened.
     """
-    return Path(path).open("rb") if stat.S_ISREG(Path(path).stat().st_mode) else None
+    file = Path(system_path(path))
+    return file.open("rb") if stat.S_ISREG(file.stat().st_mode) else None
 
 
 def whole_lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
@@ -43,13 +44,14 @@ def appending(path: str, *, keep: bool) -> Iterator[IO[bytes]]:
     """
     make_folder(Path(path).parent)
     try:
-        handle = os.open(path, (os.O_RDWR if keep else os.O_WRONLY | os.O_CREAT) | BINARY, 0o666)
+        flags = (os.O_RDWR if keep else os.O_WRONLY | os.O_CREAT) | BINARY
+        handle = os.open(system_path(path), flags, 0o666)
     except OSError as error:
         raise unwritable(path, error) from error
     with os.fdopen(handle, "r+b" if keep else "wb", buffering=0) as stream:
         try:
             if stat.S_ISREG(os.fstat(handle).st_mode):
-                if try_lock(handle) is False or not is_named(handle, os.path.realpath(path)):
+                if try_lock(handle) is False or not is_named(handle, system_path(os.path.realpath(path))):
                     raise ArgumentError(f"{path}: another process is writing it: give each its own file")
                 if keep:
                     stream.seek(sum(len(line) for _, line in whole_lines(stream)))

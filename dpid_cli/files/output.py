@@ -22,6 +22,7 @@ from dpid_cli.platform import (
     RENAMES_OPEN_FILES,
     is_reserved,
     name_open_file,
+    of_system,
     open_nameless,
     replace,
     set_permissions,
@@ -56,7 +57,7 @@ def default_name(
 def same_file(path: Path, other: Path) -> bool:
     """Whether two paths lead to one file, through links too."""
     try:
-        return path.samefile(other)
+        return of_system(path).samefile(of_system(other))
     except OSError:
         return path.absolute() == other.absolute()
 
@@ -74,9 +75,9 @@ def check_target(target: Path, inputs: Iterable[Path], written: Iterable[Path], 
     if any(same_file(target, path) for path in written):
         raise FileError(f"{target}: another output of this run has this name: choose another output")
     try:
-        if target.is_dir():
+        if of_system(target).is_dir():
             raise is_a_folder(target)
-        kind = os.lstat(target).st_mode
+        kind = of_system(target).lstat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         _check_folder(target)
         return
@@ -91,11 +92,13 @@ def check_target(target: Path, inputs: Iterable[Path], written: Iterable[Path], 
 def _check_folder(target: Path) -> None:
     """Raise a `FileError` if the folder, or the one in which it would be created, takes no files."""
     folder = target.parent
-    while not os.path.lexists(folder):
+    while not os.path.lexists(of_system(folder)):
+        if folder == folder.parent:  # a drive, or a share of another machine
+            raise FileError(f"{folder}: there is no such drive: choose another output")
         folder = folder.parent
-    if not folder.is_dir():
+    if not of_system(folder).is_dir():
         raise FileError(f"{folder}: not a folder: choose another output")
-    if not os.access(folder, os.W_OK | os.X_OK):
+    if not os.access(of_system(folder), os.W_OK | os.X_OK):
         raise FileError(
             f"{folder}: the folder is read-only, so no file can be created: choose another output"
         )
@@ -103,7 +106,7 @@ def _check_folder(target: Path) -> None:
 
 def check_folder(target: Path) -> None:
     """Raise a `FileError` if the folder of an output is missing: a mistyped name creates no folders."""
-    if not os.path.lexists(target.parent):
+    if not os.path.lexists(of_system(target.parent)):
         raise FileError(f"{target}: cannot be written: there is no folder {target.parent}: create it first")
 
 
@@ -141,7 +144,7 @@ def atomic(
     attributes = attributes or Attributes()
     with ExitStack() as stack:
         try:
-            place = stack.enter_context(held(target.parent, tree)) / target.name
+            place = of_system(stack.enter_context(held(target.parent, tree)) / target.name)
             permissions = _permissions(place) if attributes.mode is None else attributes.mode
             draft = _draft(place, 0o666 if permissions is None else permissions | 0o600)
         except OSError as error:
@@ -158,7 +161,7 @@ def atomic(
                 set_times(draft.handle, draft.name, attributes.times)
             if not RENAMES_OPEN_FILES:
                 draft.close()
-            if not target.parent.samefile(place.parent):
+            if not of_system(target.parent).samefile(place.parent):
                 raise FileError(f"{target}: cannot be written: its folder was replaced meanwhile: try again")
             if overwrite:
                 replace(draft.name or _temporary_link(draft, place), place)

@@ -24,6 +24,7 @@ from dpid_cli.files.folders import Tree, make_folder
 from dpid_cli.files.output import Attributes, atomic, check_target, is_input
 from dpid_cli.files.streams import MOST_BYTES
 from dpid_cli.files.streams import opened as opened_here
+from dpid_cli.platform import of_system, system_path
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _BLOCK = 1 << 20
@@ -81,13 +82,14 @@ def relative(path: str, root: str) -> str | None:
 
 def is_folder(path: str) -> bool:
     """Whether the path is that of a folder, or of a link to one."""
-    return remote.is_folder(path) if is_address(path) else os.path.isdir(path)
+    return remote.is_folder(path) if is_address(path) else os.path.isdir(system_path(path))
 
 
 def is_file(path: str) -> bool:
     """Whether something other than a folder has this path, even a broken link."""
     if is_address(path):
         return remote.is_file(path)
+    path = system_path(path)
     return os.path.lexists(path) and not os.path.isdir(path)
 
 
@@ -99,7 +101,7 @@ def entries(folder: str) -> Iterator[tuple[str, bool]]:
     if is_address(folder):
         yield from remote.entries(folder)
         return
-    with os.scandir(folder) as listing:
+    with os.scandir(system_path(folder)) as listing:
         for entry in listing:
             inner_folder = False
             with suppress(OSError):  # a link to itself
@@ -111,7 +113,7 @@ def folder_id(folder: str) -> object:
     """A value that all paths to one folder share, through links too; an `OSError` if it does not exist."""
     if is_address(folder):
         return remote.real(folder)
-    status = os.stat(folder)
+    status = os.stat(system_path(folder))
     return status.st_dev, status.st_ino
 
 
@@ -122,7 +124,7 @@ def identities(path: str, *, folded: bool, linked: bool = False) -> list[bytes]:
     link leads to counts in addition to the link.
     """
     paths = [real(path)]
-    if linked and not is_address(path) and os.path.islink(path):
+    if linked and not is_address(path) and os.path.islink(system_path(path)):
         paths.append(os.path.realpath(path))
     return [_hash(_folded(path) if folded else path) for path in paths]
 
@@ -135,21 +137,21 @@ def folds_case(folder: str) -> bool:
     if is_address(folder):
         return False
     folder = os.path.realpath(folder)
-    while not os.path.isdir(folder):
+    while not os.path.isdir(system_path(folder)) and folder != os.path.dirname(folder):
         folder = os.path.dirname(folder)
     with suppress(OSError):
         for name, _ in entries(folder):
             if name != name.swapcase():
                 return _is_one_file(os.path.join(folder, name), os.path.join(folder, name.swapcase()))
     above, name = os.path.split(folder)
-    if name != name.swapcase() and os.stat(above).st_dev == os.stat(folder).st_dev:
+    if name != name.swapcase() and os.stat(system_path(above)).st_dev == os.stat(system_path(folder)).st_dev:
         return _is_one_file(folder, os.path.join(above, name.swapcase()))
     return sys.platform in ("darwin", "win32")
 
 
 def _is_one_file(path: str, other: str) -> bool:
     try:
-        return os.path.samestat(os.lstat(path), os.lstat(other))
+        return os.path.samestat(os.lstat(system_path(path)), os.lstat(system_path(other)))
     except OSError:
         return False
 
@@ -213,7 +215,7 @@ def length(path: str) -> int | None:
     if is_address(path):
         return remote.length(path)
     try:
-        status = os.stat(path)
+        status = os.stat(system_path(path))
     except OSError:
         return None
     return status.st_size if stat.S_ISREG(status.st_mode) else None
@@ -224,7 +226,7 @@ def stamp(path: str) -> tuple[int, int]:
     if is_address(path):
         return remote.stamp(path)
     try:
-        status = os.stat(path)
+        status = os.stat(system_path(path))
     except OSError:
         return 0, 0
     return status.st_size, status.st_mtime_ns
@@ -236,7 +238,7 @@ def attributes(source: str, target: str, *, times: bool, mode: bool) -> Attribut
         if is_address(path):
             raise FileError(f"{path}: addresses have no times and permissions to keep: omit --preserve")
     try:
-        status = os.stat(source)
+        status = os.stat(system_path(source))
     except OSError as error:
         raise FileError(f"{source}: cannot be read: {reason(error)}: check the path") from error
     return Attributes(
@@ -287,7 +289,7 @@ def written(
             yield stream
         return
     target = Path(path)
-    if target.parent.is_dir():
+    if of_system(target.parent).is_dir():
         with atomic(target, overwrite, attributes, tree) as stream:
             yield stream
         return

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import IO, Any
 
 from dpid_cli.errors import ArgumentError, FileError, reason
-from dpid_cli.platform import BINARY, NO_WAITING
+from dpid_cli.platform import BINARY, NO_WAITING, system_path
 
 STANDARD_STREAM = "-"
 MOST_BYTES = 512_000_000  # kept in memory at most: more than any compressed file of as many pixels needs
@@ -60,7 +60,7 @@ def standard_output() -> Iterator[IO[bytes]]:
 
 def _file(path: str, most: int) -> IO[bytes]:
     flags = os.O_RDONLY | NO_WAITING | BINARY
-    handle = os.open(path, flags)  # does not wait for the writer of a FIFO
+    handle = os.open(system_path(path), flags)  # does not wait for the writer of a FIFO
     kind = os.fstat(handle).st_mode
     if stat.S_ISREG(kind):
         return _Bounded(io.FileIO(handle), path, most)

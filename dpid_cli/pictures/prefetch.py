@@ -9,6 +9,7 @@ from threading import Thread
 from typing import IO, TYPE_CHECKING
 
 from dpid_cli.files.streams import opened
+from dpid_cli.interrupts import awaited
 from dpid_cli.pictures.formats import format_in
 from dpid_cli.pictures.limits import Limits
 
@@ -35,7 +36,7 @@ def prefetched(source: str, max_pixels: int) -> Prefetched:
 
     Thread(target=decode, name="dpid decoder", daemon=True).start()
     results = [result]
-    return lambda: results.pop().result()  # and forget it, so that its memory can be used again
+    return lambda: awaited(results.pop())  # and forget it, so that its memory can be used again
 
 
 def _decoded(source: str, limits: Limits) -> Image | None:

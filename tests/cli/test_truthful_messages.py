@@ -160,3 +160,12 @@ def test_encodings_that_lack_characters(encoding, photo):
         assert done.returncode == 0 and b"internal" not in done.stderr
     done = process("downscale", f"{name}.gif", "-s", "2", env=environment)
     assert done.returncode == 1 and b"cannot be read" in done.stderr and b"internal" not in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp437", "cp1252:surrogateescape"])
+def test_symbols_that_an_encoding_lacks_are_words(encoding, photo):
+    words = ("compare", "photo.png", "-s", "2", "-m", "dpid:lambda=0.5")
+    plain = process(*words, env={**os.environ, "PYTHONIOENCODING": "utf-8"}).stdout.decode()
+    done = process(*words, env={**os.environ, "PYTHONIOENCODING": encoding})
+    assert done.returncode == 0 and b"\\" not in done.stdout
+    assert "λ = 0.5" in plain and b"lambda = 0.5" in done.stdout

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 
 import dpid_cli
 from support import chromium
 from support.chromium import launched
+from support.command import invoke
 
 SCALE = 4
 
@@ -34,15 +34,11 @@ def source() -> np.ndarray:
 @pytest.fixture(scope="session")
 def written(tmp_path_factory, source) -> Path:
     """The page of a noisy image, downscaled four times."""
-    from dpid_cli.cli import main
-
     folder = tmp_path_factory.mktemp("page")
     Image.fromarray(source).save(folder / "photo.png")
     words = ("-m", "box", "-m", "dpid", "-m", "max", "--sweep", "lambda=0:1:0.5", "--closeup", "40,40,80,80")
     target = folder / "page.html"
-    done = CliRunner().invoke(
-        main, ["compare", str(folder / "photo.png"), "-s", str(SCALE), *words, "-o", str(target)]
-    )
+    done = invoke("compare", str(folder / "photo.png"), "-s", str(SCALE), *words, "-o", str(target))
     assert done.exit_code == 0 and done.stderr.count("\n") == 1  # its size
     return target
 

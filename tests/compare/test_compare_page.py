@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from dpid_cli import downscale
 from support.browsing import (
@@ -17,7 +16,7 @@ from support.browsing import (
     state,
 )
 from support.chromium import CHROMIUM, FLAGS, until
-from support.command import places
+from support.command import invoke, places
 
 SCALE = 4
 
@@ -293,11 +292,9 @@ def test_help_opens_by_the_question_mark(page):
 
 
 def test_svg_is_drawn_pixel_for_pixel(browser, written, results):
-    from dpid_cli.cli import main
-
     target = written.with_name("sheet.svg")
     words = ["compare", str(written.with_name("photo.png")), "-s", str(SCALE), "-m", "max", "--closeups", "0"]
-    assert CliRunner().invoke(main, [*words, "-o", str(target)]).exit_code == 0
+    assert invoke(*words, "-o", str(target)).exit_code == 0
     page = browser.new_page(viewport={"width": 1000, "height": 600})
     page.goto(target.as_uri())
     assert places(screenshot(page), np.kron(results["max"], np.ones((4, 4, 1), np.uint8)))

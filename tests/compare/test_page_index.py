@@ -17,6 +17,7 @@ import dpid_cli
 from support import chromium
 from support.browsing import chosen, state
 from support.chromium import until
+from support.command import invoke
 from support.embedded import data_of
 
 NAMES = ["a.png", "b2.png", "b10.png"]
@@ -36,16 +37,12 @@ def images() -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def report(images, tmp_path_factory) -> Path:
-    from click.testing import CliRunner
-
-    from dpid_cli.cli import main
-
     folder = tmp_path_factory.mktemp("index")
     for name, pixels in images.items():
         Image.fromarray(pixels).save(folder / name)
     paths = [str(folder / name) for name in NAMES]
     words = ("-s", "4", "-m", "dpid", "-m", "max", "--no-timing", "--closeup", "40,40,96,64")
-    done = CliRunner().invoke(main, ["compare", *paths, *words, "-o", str(folder / "report.html")])
+    done = invoke("compare", *paths, *words, "-o", str(folder / "report.html"))
     assert done.exit_code == 0, done.stderr
     return folder / "report.html"
 
@@ -64,14 +61,10 @@ def order(page) -> list[str]:
 
 def numbers_of(report: Path, field: str, variant: str) -> dict[str, float]:
     """Numbers that the command prints as JSON."""
-    from click.testing import CliRunner
-
-    from dpid_cli.cli import main
-
     found = {}
     for name in NAMES:
         words = ["compare", str(report.with_name(name)), "-s", "4", "-m", "dpid", "-m", "max", "--json"]
-        results = json.loads(CliRunner().invoke(main, words).stdout)["results"]
+        results = json.loads(invoke(*words).stdout)["results"]
         found[name] = next(one["numbers"][field] for one in results if one["variant"] == variant)
     return found
 

@@ -56,7 +56,12 @@ def test_stand_in_refuses_what_windows_refuses(folder):
     code = """
 import os
 handle = os.open("a", os.O_CREAT | os.O_RDWR)
-for attempt in (lambda: os.rename("a", "b"), lambda: os.unlink("a"), lambda: os.write(handle, b"x")):
+for attempt in (
+    lambda: os.rename("a", "b"),
+    lambda: os.unlink("a"),
+    lambda: os.write(handle, b"x"),
+    lambda: os.stat("n" * 250),
+):
     try:
         attempt()
     except OSError as error:
@@ -65,7 +70,12 @@ os.close(handle)
 os.rename("a", "b")
 print(*os.listdir())
 """
-    assert there(code).stdout.split() == ["PermissionError", "PermissionError", "OSError", "b"]
+    assert there(code).stdout.split() == [
+        *["PermissionError"] * 2,
+        "OSError",
+        "FileNotFoundError",
+        "b",
+    ]
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
@@ -148,6 +158,71 @@ def test_batch_and_resume(folder, noise, workers):
     for name in files:
         assert np.array_equal(image(name), downscale(image(name.replace("out", "in", 1)), scale=2))
     assert len(Path("report.jsonl").read_bytes().splitlines()) >= 6
+
+
+def test_long_paths(folder, noise):
+    deep = "/".join("abc"[k] * 90 for k in range(3))
+    Path("in", deep).mkdir(parents=True)
+    Image.fromarray(noise).save(f"in/{deep}/a.png")
+    words = "batch", "in", "out", "-r", "-s", "2", "--report", f"{deep}/report.jsonl", "--threads", "-j", "2"
+    for counts in ["done 1, skipped 0, failed 0", "done 0, skipped 1, failed 0"]:
+        done = command(*words, "--resume")
+        assert done.returncode == 0 and counts in done.stdout
+        assert sorted(os.listdir(f"out/{deep}")) == ["a.png"]
+    assert np.array_equal(image(f"out/{deep}/a.png"), downscale(noise, scale=2))
+    done = command("downscale", f"in/{deep}/a.png", "-s", "2")
+    assert (done.returncode, done.stdout) == (0, f"in/{deep}/a_dpid_x2.png\n")
+    again = command("downscale", f"in/{deep}/a.png", "-s", "2")
+    assert again.returncode == 1 and f"in/{deep}/a_dpid_x2.png: exists already" in again.stderr
+    assert command("downscale", f"in/{deep}/a.png", "-s", "2", "--overwrite").returncode == 0
+    assert sorted(os.listdir(f"in/{deep}")) == ["a.png", "a_dpid_x2.png"]
+
+
+def test_notation_of_long_paths(folder):
+    code = """
+import ntpath, sys
+from types import SimpleNamespace
+from dpid_cli import platform
+platform.os = SimpleNamespace(path=ntpath)
+for path in sys.argv[1:]:
+    print(platform.system_path(path))
+"""
+    name = "\\" + "n" * 200
+    paths = {
+        "C:\\photos\\a.png": "C:\\photos\\a.png",
+        "photos/a.png": "photos/a.png",
+        f"C:/photos/../old/{name}": f"\\\\?\\C:\\old{name}",
+        f"\\\\server\\share{name}": f"\\\\?\\UNC\\server\\share{name}",
+        f"\\\\?\\C:{name}": f"\\\\?\\C:{name}",
+        f"\\\\.\\C:{name}": f"\\\\.\\C:{name}",
+    }
+    assert there(code, *paths).stdout.splitlines() == list(paths.values())
+
+
+def test_drives_that_do_not_exist(folder):
+    code = """
+import os
+from pathlib import Path
+from dpid_cli.files.output import check_target
+from dpid_cli.files.storage import folds_case
+os.path.lexists = os.path.isdir = lambda path: False
+folds_case("/photos/small")
+check_target(Path("/photos/small/out.png"), (), (), False)
+"""
+    assert there(code).stderr.splitlines()[-1] == (
+        "dpid_cli.errors.FileError: /: there is no such drive: choose another output"
+    )
+
+
+def test_processes_that_start_hear_no_interrupt(folder):
+    code = """
+from support.windows import ignored
+from dpid_cli.batching.signals import blocked
+with blocked():
+    print(ignored)
+print(ignored)
+"""
+    assert there(code).stdout.splitlines() == ["[True]", "[True, False]"]
 
 
 def test_report_that_another_run_writes(folder, photo):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+from click.testing import CliRunner, Result
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]
@@ -18,6 +20,16 @@ DPID = Path(sys.executable).with_name("dpid")
 def process(*args: str | bytes, **options) -> subprocess.CompletedProcess[bytes]:
     """Run the installed command as people run it."""
     return subprocess.run([DPID, *args], **{"capture_output": True, "timeout": 120} | options)
+
+
+def invoke(*args: str, stdin: bytes | None = None) -> Result:
+    """Run the command in this process; Click before 8.2 mixes the two outputs unless it is told not to."""
+    from dpid_cli.cli import main
+
+    mixes = "mix_stderr" in inspect.signature(CliRunner).parameters
+    return CliRunner(**{"mix_stderr": False} if mixes else {}).invoke(
+        main, args, input=stdin, prog_name="dpid"
+    )
 
 
 def default_signals() -> None:

@@ -1,25 +1,37 @@
 """Let this process meet files as on Windows: ``windows.install()`` before the package is imported.
 
 Files that it holds open can be neither renamed, replaced nor removed; descriptors are of text unless they
-are opened as `O_BINARY`; locks are of bytes and bind others; what only POSIX has is missing.
+are opened as `O_BINARY`; locks are of bytes and bind others; long paths need the notation for them; the main
+thread hears no Ctrl-C while it waits for another; what only POSIX has is missing.
 """
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
+import io
 import os
 import signal
 import struct
 import sys
+import threading
+from concurrent.futures import Future
 from types import ModuleType, SimpleNamespace
 
 _MISSING = {
     os: ("O_TMPFILE", "O_NOFOLLOW", "O_NONBLOCK", "fchmod", "getuid", "geteuid", "sched_getaffinity", "fork"),
     signal: ("SIGHUP", "SIGKILL", "pthread_sigmask", "SIG_BLOCK", "SIG_SETMASK"),
 }
+_PATHS = {  # how many arguments are paths
+    "open": 1, "stat": 1, "lstat": 1, "scandir": 1, "listdir": 1, "access": 1, "utime": 1, "unlink": 1,
+    "remove": 1, "rmdir": 1, "mkdir": 1, "rename": 2, "replace": 2, "link": 2,
+}  # fmt: skip
+_LONGEST, _LONGEST_FOLDER = 259, 247
+_WHOLE = "\\\\?\\"
 _BINARY = 1 << 30  # a flag that Linux does not have
 _set_lock = fcntl.fcntl
+ignored = []  # whether Ctrl-C was to be ignored, at each call that asks for it
 
 
 def _msvcrt() -> ModuleType:
@@ -68,6 +80,41 @@ def _refusing(function, places):
     return refusing
 
 
+def _limited(name, function):
+    """A function of `os` that finds no long paths, but those in the notation for them."""
+    longest = _LONGEST_FOLDER if name == "mkdir" else _LONGEST
+
+    def seen(path):
+        if not isinstance(path, str | os.PathLike):
+            return path
+        text = os.fspath(path)
+        if isinstance(text, str) and text.startswith(_WHOLE):
+            plain = text.removeprefix(_WHOLE)
+            assert plain == os.path.abspath(plain), f"taken as it is: {text}"  # noqa: PTH100
+            return plain
+        if len(os.path.abspath(text)) > longest:  # noqa: PTH100
+            raise FileNotFoundError(errno.ENOENT, "the system cannot find the path specified", path)
+        return path
+
+    def limited(*arguments, **options):
+        count = _PATHS[name]
+        return function(*map(seen, arguments[:count]), *arguments[count:], **options)
+
+    return limited
+
+
+def _bounded(result):
+    """The results of futures, for which the package must not wait without a look at signals."""
+
+    def bounded(self, timeout=None):
+        main = threading.current_thread() is threading.main_thread()
+        if main and timeout is None and not self.done():
+            assert not sys._getframe(1).f_globals["__name__"].startswith("dpid_cli"), "hears no Ctrl-C"
+        return result(self, timeout)
+
+    return bounded
+
+
 def _opening(function):
     """``os.open`` whose descriptors of text write two bytes for a line feed: here, they refuse to write."""
     texts = set()
@@ -109,6 +156,12 @@ def install() -> None:
     os.open = _opening(os.open)
     for name, places in (("rename", 2), ("replace", 2), ("unlink", 1), ("remove", 1)):
         setattr(os, name, _refusing(getattr(os, name), places))
+    for name in _PATHS:
+        setattr(os, name, _limited(name, getattr(os, name)))
+    io.open = _limited("open", io.open)  # by which paths are opened
+    Future.result = _bounded(Future.result)
+    kernel32 = SimpleNamespace(SetConsoleCtrlHandler=lambda handler, ignores: ignored.append(ignores))
+    ctypes.windll = SimpleNamespace(kernel32=kernel32)
     for module, names in _MISSING.items():
         for name in names:
             if hasattr(module, name):
