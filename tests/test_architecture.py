@@ -19,7 +19,7 @@ FLOORS = (
     ("kernels", "files"),
     ("downscaling", "pictures"),
     ("convert",),
-    ("batching", "compare", "learning"),
+    ("batching", "compare", "learning", "video"),
     ("torch",),
     ("cli",),
     ("__init__", "__main__"),
@@ -93,7 +93,7 @@ def chain(module: str, above: tuple[str, ...] = ()) -> tuple[str, ...]:
 def test_entries():
     entries = {path.name for path in ROOT.iterdir() if path.suffix == ".py" or any(path.glob("*.py"))}
     entries -= {"__init__.py", "__main__.py"}
-    assert len(entries) <= 14
+    assert len(entries) <= 15  # the last one for videos
     assert {entry.removesuffix(".py") for entry in entries} <= set(HEIGHT)
 
 
@@ -206,3 +206,8 @@ def test_only_their_modules_import_what_reaches_other_machines():
     assert importers("distributed") == {"dpid_cli.batching.dask"}
     assert importers("fsspec") == {"dpid_cli.files.remote", "dpid_cli.files.sftp"}
     assert importers("paramiko") == {"dpid_cli.files.sftp"}
+
+
+def test_only_the_video_package_imports_pyav():
+    inside = {module for module in TREES if within(module, "dpid_cli.video")}
+    assert importers("av") and importers("av") <= inside

@@ -21,6 +21,7 @@ from dpid_cli.version import __version__
 COMMANDS = {
     "downscale": "Downscale images so that small details survive.",
     "batch": "Downscale folders of images, on all CPU cores.",
+    "video": "Downscale a video so that small details survive.",
     "compare": "Compare methods on images, side by side and by metrics.",
     "learn": "Learn a filter from images, for 'dpid downscale --guidance'.",
     "methods": "List methods and their parameters, with sources and defaults.",

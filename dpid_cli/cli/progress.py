@@ -54,6 +54,11 @@ class Bar:
             with best_effort():
                 self._line.close()
 
+    @property
+    def drawn(self) -> bool:
+        """Whether there is a bar."""
+        return self._line is not None
+
     def update(self, steps: int, *notes: str) -> None:
         """Count steps; show the notes behind the count, the first at least where there is little room."""
         if self._line is not None:
@@ -80,7 +85,7 @@ def _line(total: int, timed: bool) -> Any:
         @property
         def format_dict(self) -> dict[str, Any]:
             facts: dict[str, Any] = super().format_dict
-            left = _left(facts) if timed else ""
+            left = time_left(facts) if timed else ""
             width = min(_WIDEST, columns() - 1)  # as terminals differ in what follows a full line
             form = layout(width, self.n, total, [*self.notes[:1], left, *self.notes[1:]])
             return facts | {"ncols": width, "bar_format": form}
@@ -110,7 +115,7 @@ def layout(width: int, count: int, total: int, notes: Sequence[str]) -> str:
     return f"{start}{text}" if len(start + text) <= width else text
 
 
-def _left(facts: Mapping[str, Any]) -> str:
+def time_left(facts: Mapping[str, Any]) -> str:
     """The estimated time left, from two steps on."""
     count, total = facts["n"], facts["total"]
     if not _FIRST_ESTIMATE <= count < total:
@@ -166,7 +171,7 @@ class Progress:
             self._told = now
             count = self.statuses.total()
             facts = {"n": count, "total": self.total, "rate": None, "elapsed": self.seconds}
-            numbers = (f"{count} of {self.total} images", rate, failures, _left(facts))
+            numbers = (f"{count} of {self.total} images", rate, failures, time_left(facts))
             say(", ".join(filter(None, numbers)))
 
     def summary(self, verb: str = "done", *statuses: str) -> list[str]:

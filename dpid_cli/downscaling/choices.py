@@ -141,6 +141,12 @@ class Truncated(Choice):
     ERROR, ACCEPT = "error", "accept"
 
 
+class Interlaced(Choice):
+    """What to do with interlaced frames of videos."""
+
+    ERROR, DEINTERLACE, KEEP = "error", "deinterlace", "keep"
+
+
 class Objective(Choice):
     """What a fit minimises."""
 

@@ -17,7 +17,7 @@ from support.pages import PAGES, Block, to_run
 
 BLOCKS = {page: to_run(text) for page, text in PAGES.items()}
 # Why blocks do not run here; each word stands in the comment above its blocks.
-REASONS = {"cluster", "GPU", "repository", "server", "tests"}
+REASONS = {"cluster", "GPU", "repository", "server", "tests", "videos"}
 MOST_NOT_RUN = 20
 # What blocks are meant to say on standard error, as their page tells.
 SAID = {"docs/files.md": r"orthophoto\.tif: 4 channels", "docs/compare.md": r"preference: "}

@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import Any
 
 # In the order of `dpid schema` and of the documentation.
-SCHEMAS = ("downscale", "batch", "report", "compare", "image", "info", "methods", "filter")
+SCHEMAS = ("downscale", "batch", "report", "video", "compare", "image", "info", "methods", "filter")
 
 
 def schema(name: str) -> dict[str, Any]:
