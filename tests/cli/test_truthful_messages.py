@@ -164,7 +164,7 @@ def test_encodings_that_lack_characters(encoding, photo):
 
 @pytest.mark.parametrize("encoding", ["cp1252", "cp437", "cp1252:surrogateescape"])
 def test_symbols_that_an_encoding_lacks_are_words(encoding, photo):
-    words = ("compare", "photo.png", "-s", "2", "-m", "dpid:lambda=0.5")
+    words = ("compare", "a.png", "-s", "2", "-m", "dpid:lambda=0.5")
     plain = process(*words, env={**os.environ, "PYTHONIOENCODING": "utf-8"}).stdout.decode()
     done = process(*words, env={**os.environ, "PYTHONIOENCODING": encoding})
     assert done.returncode == 0 and b"\\" not in done.stdout
