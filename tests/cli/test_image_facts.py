@@ -99,7 +99,9 @@ def test_files_that_are_no_images(dpid, folder):
     Path("bad.png").write_bytes(b"nothing")
     result = dpid("info", "bad.png", "missing.png", "a.png", "--json")
     assert result.exit_code == 1 and result.stderr.count("\n") == 2
-    assert json.loads(result.stdout)["input"] == "a.png"
+    facts = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [each["input"] for each in facts] == ["bad.png", "missing.png", "a.png"]
+    assert [bool(each.get("error")) for each in facts] == [True, True, False]
     result = dpid("info", "--format", "png")
     assert result.exit_code == 2 and is_one_error_line(result.stderr)
 
