@@ -89,7 +89,10 @@ def test_a_disk_that_is_full_at_every_write(folder, disk, engine):
         ("compare in/0.png -s 4 -o disk/a.png --no-metrics", {"a.png"}),
         ("compare in/0.png in/3.png -s 4 -o disk/a.html --no-metrics", {"a.html", "a/0.html", "a/3.html"}),
         ("downscale in/0.png -s 1 -m box -o disk/a/", {"a/0_box_x1.png"}),
-        ("learn in/0.png -s 2 --taps 3 --radius 1 -o disk/a.json", {"a.json"}),
+        (
+            "learn in/0.png -s 2 --patch 32 --patches 1 --iterations 1 --objective l2 -o disk/a.json",
+            {"a.json"},
+        ),
     ],
 )
 def test_other_commands_on_a_full_disk(folder, disk, words, made):
