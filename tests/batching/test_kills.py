@@ -61,8 +61,9 @@ def test_resumed_batches_that_are_killed_at_any_moment(folder, engine, kills):
             with batch(folder, *words, start_new_session=True) as run:
                 workers = _ended(run, chance.uniform(0, span))
                 err = run.stderr.read()
-            check_lines(err)
             assert run.returncode in (0, -signal.SIGKILL), err
+            if run.returncode == 0:  # a worker that is starting while its command is killed may say so
+                check_lines(err)
             found = contents(out)
             assert found.items() <= whole.items()
             done = _done(report)
