@@ -252,7 +252,7 @@ def tile_gradients(
     upstream : (P, h * w) float32 ndarray
         Derivatives by the output.
     image_gradients : (P, H, W) float32 ndarray
-        Filled, but for pixels of no tile.
+        Filled.
     guide_gradients : (P, h * w) float32 ndarray
         Filled, unless ``rule.boxed``.
     numbers : (P, 2) float64 ndarray

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,8 +67,8 @@ class Pattern:
             names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
         except OSError as error:
             raise FileError(f"{folder}: cannot be read: {reason(error)}: check the folder") from error
-        found = (int(whole[1]) for name in names if (whole := form.fullmatch(name)))
-        return sorted(number for number in found if self.path(number).name in set(names))
+        found = ((int(whole[1]), name) for name in names if (whole := form.fullmatch(name)))
+        return sorted(number for number, name in found if self.path(number).name == name)
 
 
 @dataclass
@@ -86,13 +87,10 @@ class ImageInput:
             raise FileError(
                 f"{self.pattern.text}: no image has such a name: check the folder and the pattern"
             )
-        missing = next(
-            (number for number in range(numbers[0], numbers[-1]) if number not in set(numbers)), None
-        )
-        if missing is not None:
-            raise FileError(
-                f"{self.pattern.path(missing)}: is missing between others: add it, or number them anew"
-            )
+        for before, number in pairwise(numbers):
+            if number != before + 1:
+                missing = self.pattern.path(before + 1)
+                raise FileError(f"{missing}: is missing between others: add it, or number them anew")
         if len(numbers) > self.limits.frames:
             limit = f"{self.pattern.text}: more than {self.limits.frames} frames, the limit"
             raise FileError(f"{limit}: raise --max-frames")

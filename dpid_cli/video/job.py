@@ -216,8 +216,8 @@ class VideoJob:
             except ArgumentError as error:
                 raise ArgumentError(f"{self.source}: {error}") from None
         size = recipe.size_of(whole if crop is None else crop.size, self.source)
-        size = self._encodable(size, Pixels.of(form), encoding)
         wanted = Pixels.of(form)
+        size = self._encodable(size, wanted, encoding)
         colour = stored.colour.as_kind(wanted.kind)
         target = Stored(form, colour, stored.siting, size)
         options = {"method": recipe.method, **recipe.parameters}
