@@ -54,8 +54,9 @@ class Report:
     def informed(self, item: Item) -> Item:
         """The item with everything that the report says of it.
 
-        An input without a line may have been in progress when the run was killed. Of an input with a line,
-        the run has made only the outputs listed there; others that exist belong to somebody else.
+        An input without a line may have been in progress when the run was killed, and one that failed may
+        have lost its worker after an output was complete: the content of existing outputs will tell. Of other
+        inputs, the run has made only the outputs listed; others that exist belong to somebody else.
         """
         row = self._row(item.path)
         if row is None:
@@ -71,7 +72,7 @@ class Report:
         targets = [storage.spelled(target) for target in item.targets]
         known = result if result.status != FAILED and outputs == targets else None
         own = tuple(one for one, spelled in zip(item.targets, targets, strict=True) if spelled in made)
-        return replace(item, known=known, made=own)
+        return replace(item, known=known, made=own, unrecorded=result.status == FAILED)
 
     def rewrite(self) -> None:
         """Keep only the last line about each input, and close the file."""

@@ -151,8 +151,7 @@ def test_workers_that_are_killed_again_and_again(folder, engine):
     assert found.items() <= whole.items()
     assert all(line["error"] or line["status"] == "done" for line in told.values())
     print(f"{engine}: {len(killed)} workers killed, {IMAGES - len(found)} of {IMAGES} inputs failed")
-    # A worker may have died between its output and its answer.
-    done = process("batch", "in", *words, "--overwrite", *WORDS)
+    done = process("batch", "in", *words, *WORDS)
     assert (done.returncode, done.stderr) == (0, b"") and contents(folder / "out") == whole
     check_report(folder / "r.jsonl", IMAGES)
     assert surroundings(folder, "out", "r.jsonl") == before

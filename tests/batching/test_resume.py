@@ -238,6 +238,19 @@ def test_what_was_in_flight_is_known_by_its_content(resume, photos):
     assert len(lines()) == 4 and resume() == (0, 4, 0)
 
 
+def test_what_a_lost_worker_has_written_is_known_by_its_content(resume, photos):
+    """Its input counts as failed; an output of other content is somebody else's."""
+    kept = [line | {"status": "failed", "error": "lost"} for line in lines().values()]
+    Path("r.jsonl").write_text("".join(json.dumps(line | {"outputs": []}) + "\n" for line in kept))
+    output = next(path for path in Path("out").rglob("a*.png"))
+    output.write_bytes(b"of somebody else")
+    inodes = {path: path.stat().st_ino for path in Path("out").rglob("*")}
+    assert resume() == (3, 0, 1)
+    assert {path: path.stat().st_ino for path in Path("out").rglob("*")} == inodes
+    assert output.read_bytes() == b"of somebody else"
+    assert "exists already" in lines()["in/a.png"]["error"]
+
+
 def test_results_of_what_fails_later_are_not_forgotten(resume, photos):
     """An input that is damaged for a while: its results are still ours."""
     good = Path("in/a.png").read_bytes()
