@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass, field
 from numbers import Integral
 from typing import TYPE_CHECKING, cast
@@ -28,11 +29,11 @@ def shown(size: Sides) -> str:
 
 def positive(name: str, value: object) -> float:
     """Return `value` as a float, or raise an `ArgumentError` if it is not a finite number above 0."""
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):  # or an integer beyond all floats
-        number = math.nan
-    if not 0 < number < math.inf or isinstance(value, bool | str | bytes):
+    number = math.nan
+    if not isinstance(value, bool | str | bytes) and getattr(value, "shape", ()) == ():  # no array of one
+        with suppress(TypeError, ValueError, OverflowError):  # or an integer beyond all floats
+            number = float(value)  # type: ignore[arg-type]
+    if not 0 < number < math.inf:
         raise ArgumentError(f"{name} must be a finite number above 0 (got {value!r})")
     return number
 
