@@ -164,10 +164,21 @@ def test_older_images_are_not_mixed_with_new_ones_in_silence(folder, dpid):
     assert (result.exit_code, result.stderr) == (0, "small/%d.png: 2 older images stay: remove them\n")
 
 
-def running(*arguments: str) -> subprocess.Popen[str]:
-    process = subprocess.Popen([DPID, "video", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               text=True, preexec_fn=default_signals)  # fmt: skip
-    return process
+SLOW_TO_CLOSE = """
+import sys, time
+from dpid_cli.video.writing import VideoOutput
+def close(self):
+    print("closing", file=sys.stderr, flush=True)
+    time.sleep(120)
+VideoOutput.close = close
+from dpid_cli.cli import main
+main(sys.argv[1:])
+"""
+
+
+def running(*arguments: str, command: tuple[str, ...] = (DPID,)) -> subprocess.Popen[str]:
+    return subprocess.Popen([*command, "video", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            text=True, preexec_fn=default_signals)  # fmt: skip
 
 
 def has_begun(folder: Path, process: subprocess.Popen[str]) -> bool:
@@ -211,11 +222,22 @@ def test_ctrl_c_leaves_a_video_that_plays_as_far_as_it_got(folder, long_clip):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for files without names")
-@pytest.mark.parametrize("number", [signal.SIGKILL])
-def test_a_killed_run_leaves_no_file(folder, long_clip, number):
+def test_a_second_ctrl_c_ends_at_once_without_an_output(folder, long_clip):
+    run = running(long_clip, "out.mp4", "-s", "2", command=(sys.executable, "-c", SLOW_TO_CLOSE))
+    assert has_begun(folder, run)
+    run.send_signal(signal.SIGINT)
+    assert run.stderr.readline() == "closing\n"
+    run.send_signal(signal.SIGINT)
+    stdout, stderr = run.communicate(timeout=20)
+    assert (run.returncode, stdout, stderr) == (130, "", "")
+    assert sorted(path.name for path in folder.iterdir()) == [long_clip]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for files without names")
+def test_a_killed_run_leaves_no_file(folder, long_clip):
     run = running(long_clip, "out.mp4", "-s", "2")
     assert has_begun(folder, run)
-    run.send_signal(number)
+    run.kill()
     run.communicate(timeout=60)
     assert sorted(path.name for path in folder.iterdir()) == [long_clip]
 
