@@ -36,6 +36,7 @@ class Report:
         try:
             for start, line in lines.whole_lines(stream):
                 self._add(start, line)
+            self.length = stream.tell()
             self._check_unfinished()
         except BaseException:
             self.close()
@@ -132,7 +133,7 @@ def recording(path: str, *, resume: bool = False) -> Iterator[Callable[[Result],
     With `resume`, new lines follow those of the earlier run until the end; then only the last line about each
     input is kept.
     """
-    resumed = resume and storage.is_file(path)
+    resumed = resume and (storage.is_file(path) or not os.path.lexists(path))  # not a pipe
     with lines.appending(path, keep=resumed) as stream:
 
         def add(result: Result) -> None:

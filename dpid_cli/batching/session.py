@@ -76,6 +76,13 @@ class Session:
         with full_disk_errors():  # with --retry-failed, outputs of failed inputs may be replaced
             self._earlier = self._opened(self.report) if self.resume and exists else failures
 
+    def _read_again(self, report: str) -> None:
+        """Read the report again if another run has written to it before it was locked here."""
+        known = self._earlier.length if self._earlier is not None and self._earlier.path == report else 0
+        if self._continues and (storage.length(report) or 0) > known:
+            with full_disk_errors():
+                self._earlier = self._opened(report)
+
     def _opened(self, path: str | None) -> Report | None:
         return None if path is None else self._open.enter_context(closing(Report(path)))
 
@@ -126,6 +133,7 @@ class Session:
             record = None
             if self.report is not None and not self.spec.dry:
                 record = stack.enter_context(recording(self.report, resume=self._continues))
+                self._read_again(self.report)
             executor = stack.enter_context(self._executor(workers))
             spare = workers // max(1, self.inventory.count) if type(executor) is ThreadPoolExecutor else 1
             items = self.inventory.items()

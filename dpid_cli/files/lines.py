@@ -38,13 +38,13 @@ def appending(path: str, *, keep: bool) -> Iterator[IO[bytes]]:
     """An unbuffered stream to the end of a file, or with `keep` false, to an emptied one.
 
     A regular file is locked against other writers until the block ends, and a line that a killed process has
-    left unfinished is removed. Missing folders are created.
+    left unfinished is removed. Missing files and folders are created.
 
     Raises a `FileError` if it cannot be written, and an `ArgumentError` if another process is writing it.
     """
     make_folder(Path(path).parent)
     try:
-        flags = (os.O_RDWR if keep else os.O_WRONLY | os.O_CREAT) | BINARY
+        flags = (os.O_RDWR if keep else os.O_WRONLY) | os.O_CREAT | BINARY
         handle = os.open(system_path(path), flags, 0o666)
     except OSError as error:
         raise unwritable(path, error) from error

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from dpid_cli.batching.report import Report
-from support.command import listing
+from dpid_cli.batching.items import Result
+from dpid_cli.batching.report import Report, recording
+from support.command import listing, process
 from support.folders import counts, lines, statuses
 
 WORDS = ("in", "out", "-r", "-s", "2", "-s", "3", "-m", "box", "--report", "r.jsonl")
@@ -49,6 +52,24 @@ def test_nothing_is_done_twice(resume, photos):
     for name, line in lines().items():
         for key in "outputs", "output_bytes", "input_bytes", "modified", "order":
             assert line[key] == kept[name][key]
+
+
+@pytest.mark.parametrize("began", [False, True])
+def test_another_run_ends_between_the_look_at_the_report_and_its_lock(dpid, photos, monkeypatch, began):
+    if began:
+        assert dpid("batch", *WORDS, "--include", "a.png").exit_code == 0
+    made = []
+
+    def after_another_run(path: str, *, resume: bool) -> AbstractContextManager[Callable[[Result], None]]:
+        if not made:
+            made.append(process("batch", *WORDS, "--resume").returncode)
+            made.append(lines())
+        return recording(path, resume=resume)
+
+    monkeypatch.setattr("dpid_cli.batching.session.recording", after_another_run)
+    assert counts(dpid("batch", *WORDS, "--resume", "--json")) == (0, 4, 0)
+    assert made[0] == 0 and lines().keys() == made[1].keys()
+    assert all(lines()[name]["output_bytes"] == line["output_bytes"] for name, line in made[1].items())
 
 
 def change_content(folder: Path) -> None:
