@@ -122,8 +122,9 @@ def says_adobe_rgb(image: Image.Image) -> bool:
     with suppress(Exception):  # damaged EXIF says nothing
         tags = image.getexif()
         space = tags.get_ifd(IFD.Exif).get(Base.ColorSpace)
-        index = str(tags.get_ifd(IFD.Interop).get(1, "")).strip("\0 ")
-        return space == _ADOBE_RGB or (space == _UNCALIBRATED and index == _OPTIONAL_SPACE)
+        if space == _UNCALIBRATED:
+            return str(tags.get_ifd(IFD.Interop).get(1, "")).strip("\0 ") == _OPTIONAL_SPACE
+        return bool(space == _ADOBE_RGB)
     return False
 
 
