@@ -1,8 +1,13 @@
-"""Measure what docs/video.md says of chroma and flicker: ``python docs/video_study.py [colour|flicker]``."""
+"""Measure what docs/video.md says: ``python docs/video_study.py [colour|flicker|speed]``."""
 
 from __future__ import annotations
 
+import resource
+import statistics
+import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -21,6 +26,9 @@ SAMPLES = Path(__file__).parents[1] / "samples"
 HD, RGB = Colour(1, 1, 1, False), Colour(1, 1, 0, True)
 SIDES = 640, 1080  # of the largest part of a sample
 FRAMES, STEP = 48, 1  # of a pan, and pixels that it moves between two
+SECONDS, RATE, ROUNDS = 8, 25, 3  # of the clip whose speed is measured, and how often
+CLIP = f"testsrc2=size=1920x1080:rate={RATE}:duration={SECONDS},noise=alls=8:allf=t"
+FFMPEG = ("ffmpeg", "-v", "error", "-y", "-nostdin")
 Frame = NDArray[Any]
 
 
@@ -161,9 +169,49 @@ def report_flicker() -> None:
                 print(f"  {label:40}{flicker(made, lanczos):8.2f}")
 
 
+def cost(command: tuple[str, ...]) -> tuple[float, float]:
+    """Seconds of real time and of CPU time of a command, with its start."""
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def report_speed() -> None:
+    """Frames per second from 1080p to 540p, and CPU time a frame, beside FFmpeg's area filter."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = f"{folder}/in.mp4"
+        lossy = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-preset", "medium", "-crf")
+        subprocess.run((*FFMPEG, "-f", "lavfi", "-i", CLIP, *lossy, "20", source), check=True)
+        reading = (*FFMPEG, "-i", source)
+        area = (*reading, "-vf", "scale=960:540:flags=area")
+        ours = (sys.executable, "-m", "dpid_cli", "video", source, "-s", "2", "-f", "-q")
+        runs = {
+            "ffmpeg, decode only": (*reading, "-f", "null", "-"),
+            "ffmpeg, area, no encoder": (*area, "-f", "null", "-"),
+            "ffmpeg, area, x264": (*area, *lossy, "18", f"{folder}/a.mp4"),
+            "dpid video -m box, x264": (*ours, f"{folder}/b.mp4", "-m", "box"),
+            "dpid video, x264": (*ours, f"{folder}/c.mp4"),
+            "ffmpeg, area, FFV1": (*area, "-c:v", "ffv1", f"{folder}/a.mkv"),
+            "dpid video, FFV1": (*ours, f"{folder}/b.mkv", "--codec", "ffv1"),
+        }
+        costs: dict[str, list[tuple[float, float]]] = {name: [] for name in runs}
+        for _ in range(ROUNDS):
+            for name, command in runs.items():
+                costs[name].append(cost(command))
+        for name, each in costs.items():
+            seconds, work = (statistics.median(values) for values in zip(*each, strict=True))
+            frames = SECONDS * RATE
+            print(
+                f"{name:26}{frames / seconds:8.1f} frames/s{1000 * work / frames:8.1f} ms of CPU time a frame"
+            )
+
+
 if __name__ == "__main__":
-    wanted = sys.argv[1:] or ["colour", "flicker"]
+    wanted = sys.argv[1:] or ["colour", "flicker", "speed"]
     if "colour" in wanted:
         colour()
     if "flicker" in wanted:
         report_flicker()
+    if "speed" in wanted:
+        report_speed()
