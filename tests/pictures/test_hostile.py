@@ -15,6 +15,7 @@ from pathlib import Path
 
 import imagecodecs
 import numpy as np
+import PIL
 import pytest
 import tifffile
 from PIL import Image
@@ -153,7 +154,7 @@ REFUSED |= {
     ),
     "484-megapixels.qoi": (
         lambda: b"qoif" + struct.pack(">IIBB", 22000, 22000, 4, 0) + b"\xfd" * 99,
-        "not enough",
+        "not enough" if PIL.__version__ >= "13" else "index out of range",
     ),
 }
 READ = {

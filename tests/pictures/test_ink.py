@@ -38,7 +38,7 @@ def test_cmyk_of_16_bits_through_its_profile():
     assert picture.mode == "RGB;16"
     shown_profile = ImageCms.ImageCmsProfile(io.BytesIO(picture.icc_profile))
     assert "sRGB" in ImageCms.getProfileDescription(shown_profile)
-    image = Image.fromarray((inks // 257).astype(np.uint8), "CMYK")
+    image = Image.frombytes("CMYK", inks.shape[1::-1], (inks // 257).astype(np.uint8).tobytes())
     expected = ImageCms.profileToProfile(
         image,
         ImageCms.ImageCmsProfile(io.BytesIO(ink_profile())),

@@ -8,6 +8,7 @@ import warnings
 
 import imagecodecs
 import numpy as np
+import PIL
 import pytest
 import tifffile
 from PIL import Image
@@ -182,6 +183,7 @@ def test_what_is_not_damaged_and_not_read(stored, message):
     assert "damaged" not in str(caught.value) and len(str(caught.value).split(": ")) >= 3
 
 
+@pytest.mark.skipif(PIL.__version__ < "13", reason="older ones call it truncated")
 def test_uncompressed_ycbcr_without_subsampling():
     pixels = values("RGB", "8")
     data = tiff(pixels, {262: [6], 530: [1, 1]})
