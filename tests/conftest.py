@@ -39,6 +39,7 @@ def dpid(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Run the command in this process, without the lines about kernels that are compiled meanwhile."""
     monkeypatch.setattr("dpid_cli.cli.progress.LINE_SECONDS", math.inf)
     monkeypatch.setattr("dpid_cli.kernels.jit.report_to", lambda listener: None)
+    monkeypatch.setattr("dpid_cli.kernels.jit._listener", None)  # that of a test before
 
     def run(*args: str, stdin: bytes | None = None) -> Result:
         result = invoke(*args, stdin=stdin)
