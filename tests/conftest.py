@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import Result
 from PIL import Image
 
+from support.chromium import launched
 from support.command import invoke
 
 
@@ -32,6 +34,13 @@ def photo(folder: Path, noise: np.ndarray) -> Path:
     """``photo.png`` in the current folder, 60 x 40."""
     Image.fromarray(noise).save("photo.png")
     return folder / "photo.png"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium; one for all tests, as Playwright takes one in a process."""
+    with launched() as running:
+        yield running
 
 
 @pytest.fixture

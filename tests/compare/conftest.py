@@ -12,17 +12,9 @@ from PIL import Image
 
 import dpid_cli
 from support import chromium
-from support.chromium import launched
 from support.command import invoke
 
 SCALE = 4
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """Chromium."""
-    with launched() as running:
-        yield running
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,6 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 import dpid_cli
-from support.chromium import launched
 from support.command import ROOT
 from support.pages import PAGES
 from support.servers import free_port, server
@@ -102,13 +101,13 @@ def test_site_loads_nothing_from_elsewhere(site):
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_site_in_a_browser(site, width):
+def test_site_in_a_browser(browser, site, width):
     """No page is wider than the screen, says an error, or asks another host; searches find, offline too."""
     port = free_port()
     words = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "--directory", str(site), str(port)]
     address, said = f"http://127.0.0.1:{port}/", []
-    with server(words, port), launched() as browser:
-        page = browser.new_page(viewport={"width": width, "height": 800})
+    with server(words, port), browser.new_context(viewport={"width": width, "height": 800}) as context:
+        page = context.new_page()
         page.set_default_timeout(120_000)
         page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: said.append(str(error)))
