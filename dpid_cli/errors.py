@@ -113,6 +113,20 @@ def _in_a_folder() -> bool:
     return True
 
 
+def shortage(error: BaseException) -> str:
+    """What the system did not give, if that is what an error says: memory, or a thread; else nothing.
+
+    >>> shortage(MemoryError()), shortage(RuntimeError("can't start new thread")), shortage(KeyError())
+    ('not enough memory', 'not enough memory for another thread', '')
+    """
+    said = str(error).lower()
+    if isinstance(error, RuntimeError) and "can't start new thread" in said:
+        return "not enough memory for another thread"
+    from_loader = "failed to map segment" in said or "cannot allocate memory" in said
+    lacks = isinstance(error, MemoryError) or (isinstance(error, ImportError) and from_loader)
+    return "not enough memory" if lacks else ""
+
+
 def one_line(error: BaseException) -> str:
     """The message of another library's error, in one line."""
     return " ".join(str(error).split()) or type(error).__name__

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 from dpid_cli.batching.items import DONE, FAILED, SKIPPED, Item, Result
 from dpid_cli.convert.engine import Output, check_outputs, convert, peek
 from dpid_cli.downscaling.sizes import Size
-from dpid_cli.errors import ArgumentError, DpidError, FileError, collected, one_line, reason
+from dpid_cli.errors import ArgumentError, DpidError, FileError, collected, one_line, reason, shortage
 from dpid_cli.files import storage
 from dpid_cli.files.folders import Tree
 from dpid_cli.files.output import ExistsError
@@ -66,11 +66,8 @@ class _Conversion:
                 self._fail(str(error), exists=isinstance(error, ExistsError))
             except OSError as error:
                 self._fail(f"{self.item.path}: cannot be converted: {reason(error)}: check the folders")
-            except MemoryError:
-                self._fail(f"{self.item.path}: not enough memory: use fewer workers")
             except Exception as error:  # one image never stops the others
-                what = f"{type(error).__name__}: {one_line(error)}"
-                self._fail(f"{self.item.path}: internal error: {what}: report it")
+                self._fail(f"{self.item.path}: {_unexpected(error, 'internal error', 'report it')}")
         earlier = self.facts.pop("warnings", ())
         messages = (*earlier, *map(self._as_given, dict.fromkeys(warnings)))
         return Result(self.item.path, **self.facts, seconds=time.perf_counter() - start, warnings=messages)
@@ -371,8 +368,12 @@ def results_of(future: Future[list[Result]], items: tuple[Item, ...]) -> list[Re
     error = CancelledError() if future.cancelled() else future.exception()
     if error is None:
         return future.result()
-    what = f"{type(error).__name__}: {one_line(error)}"
-    return [
-        Result(item.path, FAILED, error=f"{item.path}: its worker failed: {what}: try again")
-        for item in items
-    ]
+    said = _unexpected(error, "its worker failed", "try again")
+    return [Result(item.path, FAILED, error=f"{item.path}: {said}") for item in items]
+
+
+def _unexpected(error: BaseException, happened: str, remedy: str) -> str:
+    """What is said of an error that is nobody's mistake, unless the system has too little for all workers."""
+    if lack := shortage(error):
+        return f"{lack}: use fewer workers"
+    return f"{happened}: {type(error).__name__}: {one_line(error)}: {remedy}"

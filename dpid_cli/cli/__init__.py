@@ -14,7 +14,7 @@ import click
 
 from dpid_cli.cli.console import escape_unknown, say, show_traceback
 from dpid_cli.cli.sections import Explained, did_you_mean, write_section
-from dpid_cli.errors import ArgumentError, DpidError, reason
+from dpid_cli.errors import ArgumentError, DpidError, reason, shortage
 from dpid_cli.version import __version__
 
 # With the first sentence of each: `dpid --help` imports none of them.
@@ -34,7 +34,6 @@ COMMANDS = {
 }
 # As for programs that the signal of a closed pipe ends.
 _INTERRUPTED, _CLOSED_PIPE = 130, 141
-_NO_MEMORY = re.compile("failed to map segment|cannot allocate memory", re.IGNORECASE)  # as loaders say it
 _NEW_OBJECTS = 20_000  # between two searches for garbage
 # Modules of several commands; every other command has its own.
 _MODULES = dict.fromkeys(("methods", "info", "warmup", "cache", "help"), "about")
@@ -143,11 +142,9 @@ def _report(error: Exception) -> int:
         case DpidError():
             say(str(error))
             return 2 if isinstance(error, ArgumentError) else 1
-        case MemoryError():
-            say("dpid: not enough memory: free some, or let this process use more")
+        case _ if lack := shortage(error):
+            say(f"dpid: {lack}: free some, or let this process use more")
             return 1
-        case ImportError() if _NO_MEMORY.search(str(error)):
-            return _report(MemoryError())
         case OSError():
             what, where = reason(error), error.filename or "standard output"
             if isinstance(error, FileNotFoundError) and error.filename is None:
