@@ -9,7 +9,7 @@ from typing import Any
 from dpid_cli.downscaling.sizes import Size
 
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
-_ADDED = ("qualities", "crops", "channels")  # which older reports lack
+_ADDED = ("qualities", "crops", "channels", "degradations")  # which older reports lack
 _NOT_READ = ("seconds", "error", "reason", "trace", "exists", *_ADDED)
 
 
@@ -70,6 +70,8 @@ class Result:
         One for each output: the quality that was found for ``target_size``. Empty if none was searched.
     crops : tuple of ((float, float, float, float) or None)
         One for each output: left, top, width and height of the part of the input. Empty if all is used.
+    degradations : tuple of (dict or None)
+        One for each output: ``noise`` and ``jpeg`` that were drawn for it. Empty if nothing was drawn.
     channels : tuple of (int or None)
         One for each output: number of channels, alpha included. Empty if it failed or has no outputs.
     frames : int
@@ -111,6 +113,7 @@ class Result:
     parameters: tuple[dict[str, Any] | None, ...] = ()
     qualities: tuple[float | None, ...] = ()
     crops: tuple[tuple[float, ...] | None, ...] = ()
+    degradations: tuple[dict[str, Any] | None, ...] = ()
     channels: tuple[int | None, ...] = ()
     frames: int = 0
     seconds: float = 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from dpid_cli.batching.items import Result
 from dpid_cli.batching.scratch import database, full_disk_errors
@@ -14,6 +14,9 @@ from dpid_cli.downscaling.choices import Layout
 from dpid_cli.downscaling.sizes import Sides, Size, shown
 from dpid_cli.errors import ArgumentError, warn
 from dpid_cli.files import lines, storage
+
+if TYPE_CHECKING:
+    from dpid_cli.convert.degradations import Degradations
 
 T = TypeVar("T")
 _TABLES = "CREATE TABLE lines (name TEXT PRIMARY KEY, shape TEXT) WITHOUT ROWID;"
@@ -48,10 +51,11 @@ LAYOUTS = {
 class Pairs:
     """What makes a batch one of pairs: all outputs of a kind lie in one folder, which trainers read.
 
-    `patches` are those of the originals; None for whole images.
+    `patches` are those of the originals; None for whole images. `degradations` are drawn for each image.
     """
 
     patches: Patches | None = None
+    degradations: Degradations | None = None
 
     def name(self, name: str) -> str:
         """The name of an image for its path in the folder tree."""

@@ -17,6 +17,7 @@ from dpid_cli.convert.names import Template
 from dpid_cli.convert.recipe import Recipe
 from dpid_cli.downscaling.choices import IfSmaller
 from dpid_cli.downscaling.filters import Filter
+from dpid_cli.downscaling.registry import METHODS
 from dpid_cli.downscaling.sizes import Sides, Size, shown
 from dpid_cli.errors import ArgumentError
 from dpid_cli.files import storage
@@ -96,6 +97,21 @@ class BatchSpec:
     def with_threads(self, threads: int) -> BatchSpec:
         """The specification with this number of threads for each image."""
         outputs = (replace(one, recipe=replace(one.recipe, threads=threads)) for one in self.outputs)
+        return replace(self, outputs=tuple(outputs))
+
+    def drawn(self, name: str) -> BatchSpec:
+        """The specification for an image by its path in the folder tree, if degradations are drawn for it."""
+        if self.pairs is None or self.pairs.degradations is None:
+            return self
+        method, lambda_, degradation = self.pairs.degradations.drawn(name)
+        outputs = []
+        for output in self.outputs:
+            recipe = replace(output.recipe, degradation=degradation)
+            if method is not None:
+                recipe = replace(recipe, method=method, parameters={})
+            if lambda_ is not None and "lambda_" in METHODS[recipe.method].described:
+                recipe = replace(recipe, parameters={**recipe.parameters, "lambda_": lambda_})
+            outputs.append(replace(output, recipe=recipe))
         return replace(self, outputs=tuple(outputs))
 
     def roots(self, count: int) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ class _Conversion:
     """The conversion of one input, which notes step by step what its result will be."""
 
     def __init__(self, spec: BatchSpec, item: Item) -> None:
-        self.spec = spec
+        self.spec = spec.drawn(item.name)
         self.item = item
         self.facts: dict[str, Any] = {"status": DONE}  # the fields of the result
         self.unrecorded: set[str] = set()  # targets that exist, and count if their content is right
@@ -237,6 +237,9 @@ class _Conversion:
                 if crop is None and (part := written.recipe.rectangle()) is not None:
                     crop = part.numbers
             self._note_of(number, crops=crop, qualities=written.quality, channels=written.channels)
+            if number < self.patches * len(self.spec.outputs):
+                degradation = self.spec.outputs[0].recipe.degradation
+                self._note_of(number, degradations=degradation and degradation.told)
 
     def _note_of(self, number: int, **values: Any) -> None:
         """Note facts of one target, unless they are None; the others have None until theirs are known."""

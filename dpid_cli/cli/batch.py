@@ -146,6 +146,8 @@ _PAIRS = sections(
     option("--threshold N", "With --patches: add squares that end with the image if more than N pixels "
            "remain.", number(0), shown="0"),
     *shared.method_options(several=True),
+    option("--degradations FILE", "Draw method, lambda, noise and JPEG artefacts for each image, as this "
+           "YAML file says."),
     "Output",
     option("--layout", "Name folders as this trainer does.", Layout.words(), default=Layout.BASICSR.value),
     option("--meta-info FILE.txt", "List the originals with their shapes: 0001_s001.png (480,480,3)."),
@@ -211,9 +213,10 @@ def pairs_command(
     as sub-images. Everything else is as in 'dpid batch'.
 
     \b
-      dpid pairs photos/ data/ -s 2 -s 4 --layout basicsr
-      dpid pairs photos/ data/ -r -s 4 --patches 480 --step 240 --meta-info data/meta_info.txt
-      dpid pairs photos/ data/ -s 4 --layout neosr -m matlab-bicubic --report pairs.jsonl --resume
+      dpid pairs photos/ data/ -r -s 2 -s 4
+      dpid pairs photos/ data/ -s 4 --patches 480 --meta-info data/meta_info.txt
+      dpid pairs photos/ data/ -s 4 --layout neosr -m matlab-bicubic
+      dpid pairs photos/ data/ -s 4 --layout trainner --degradations recipe.yaml
     """
     from dpid_cli.cli.batch_request import pairs_spec_of
 

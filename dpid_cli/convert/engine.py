@@ -174,16 +174,17 @@ def convert(
         check_sequence(sequence, output.format, name)
     first, sequence = peek(sequence)
     copies = [output for output in outputs if source and output.is_copy(sequence.kind, first)]
-    for output in copies:
-        from shutil import copyfileobj
-
-        with storage.opened(source) as original, output.opened(source, copy=True) as stream:
-            copyfileobj(original, stream)
-        yield Written(output.path, first.size, sequence.count, channels=first.channels)
+    size, channels = first.size, first.channels
     del first  # from here on, only the sequence holds it
     others = [output for output in outputs if output not in copies]
     for rendering, pictures in _rendered(sequence, others, name):
         yield _write(rendering, replace(sequence, pictures=iter(pictures)), source)
+    for output in copies:  # last, as they remain when others fail
+        from shutil import copyfileobj
+
+        with storage.opened(source) as original, output.opened(source, copy=True) as stream:
+            copyfileobj(original, stream)
+        yield Written(output.path, size, sequence.count, channels=channels)
 
 
 class _Rendering:
