@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ import pytest
 from PIL import Image
 
 import dpid_cli
-from support.command import is_one_error_line, pixels, process
+from support.command import DPID, is_one_error_line, pixels, process
 from support.folders import files, lines, make
 
 
@@ -256,3 +258,36 @@ def test_outputs_that_exist_stay(dpid, folder):
     result = dpid("pairs", "in", "out", "-s", "2")
     assert result.exit_code == 1 and "--skip-existing" not in result.stderr
     assert Path("out/HR/a.png").read_bytes() == before
+
+
+def test_killed_runs_resume(dpid, folder):
+    """Wherever the kill fell, the resumed run makes what a whole one makes."""
+    for k in range(12):
+        make(f"in/{k}.png", (96, 80))
+    run = (
+        "pairs",
+        "in",
+        "out",
+        "-s",
+        "2",
+        "--patches",
+        "32",
+        "--step",
+        "16",
+        "--meta-info",
+        "m.txt",
+        "-j",
+        "1",
+    )
+    running = subprocess.Popen([DPID, *run, "--report", "r.jsonl"], stderr=subprocess.DEVNULL)
+    while running.poll() is None and len(files("out") if Path("out").exists() else ()) < 40:
+        time.sleep(0.01)
+    running.kill()
+    if running.wait() != 0:  # the list is of complete runs
+        assert not Path("m.txt").exists()
+    assert dpid(*run, "--report", "r.jsonl", "--resume").exit_code == 0
+    expected = ["whole" if word == "out" else "n.txt" if word == "m.txt" else word for word in run]
+    assert dpid(*expected).exit_code == 0
+    assert files("out") == files("whole")
+    assert all(Path("out", name).read_bytes() == Path("whole", name).read_bytes() for name in files("out"))
+    assert Path("m.txt").read_bytes() == Path("n.txt").read_bytes()
