@@ -9,8 +9,8 @@ from typing import Any
 from dpid_cli.downscaling.sizes import Size
 
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
-_ADDED = ("qualities", "crops", "channels", "degradations")  # which older reports lack
-_NOT_READ = ("seconds", "error", "reason", "trace", "exists", *_ADDED)
+ADDED = ("qualities", "crops", "channels", "degradations")  # which older reports lack
+_NOT_READ = ("seconds", "error", "reason", "trace", "exists", *ADDED)
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class Result:
     def from_dict(cls, line: Mapping[str, Any]) -> Result:
         """The result in a line of a report; a `KeyError`, `TypeError` or `ValueError` if that is damaged."""
         values = {f.name: line[f.name] for f in fields(cls) if f.name not in _NOT_READ}
-        values |= {name: tuple(line.get(name, ())) for name in _ADDED}
+        values |= {name: tuple(line.get(name, ())) for name in ADDED}
         values["input_size"] = _size(values["input_size"])
         values["output_sizes"] = map(_size, values["output_sizes"])
         for name in "outputs", "output_sizes", "methods", "parameters", "warnings", "output_bytes":

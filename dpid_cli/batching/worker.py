@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import PurePath
 from typing import IO, TYPE_CHECKING, Any
 
-from dpid_cli.batching.items import DONE, FAILED, SKIPPED, Item, Result
+from dpid_cli.batching.items import ADDED, DONE, FAILED, SKIPPED, Item, Result
 from dpid_cli.batching.pairs import spread
 from dpid_cli.convert.engine import Output, check_outputs, convert, peek
 from dpid_cli.downscaling.sizes import Size
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dpid_cli.convert.recipe import Recipe
 
 _POLL_SECONDS = 0.2  # between looks at `stop`
+_NO_OUTPUTS = dict.fromkeys(("output_sizes", "methods", "parameters", *ADDED), ())
 
 
 class _SkippedError(Exception):
@@ -86,13 +87,12 @@ class _Conversion:
     def _skip(self, reason: str) -> None:
         self._note(status=SKIPPED, reason=reason)
         if not self._outputs:
-            self._note(output_sizes=(), methods=(), parameters=())
+            self._note(**_NO_OUTPUTS)
 
     def _fail(self, error: str, *, exists: bool = False) -> None:
         trace = traceback.format_exc()
-        self._note(status=FAILED, error=self._as_given(error), outputs=self._left(), trace=trace)
-        self._note(exists=exists)
-        self._note(output_sizes=(), methods=(), parameters=())
+        self._note(status=FAILED, error=self._as_given(error), outputs=self._left(), **_NO_OUTPUTS)
+        self._note(trace=trace, exists=exists)
 
     def _left(self) -> tuple[str, ...]:
         """The outputs written before the failure, and those of earlier runs that still exist."""

@@ -132,7 +132,8 @@ _PAIRS = sections(
     "Inputs",
     option("-r --recursive", "Include subfolders. All outputs lie in one folder: a/b.png becomes a_b.png."),
     *_INPUTS,
-    option("--min-size N|WxH", "Skip narrower or lower inputs, as those smaller than --patches.", least_size),
+    option("--min-size N|WxH", "Skip narrower or lower inputs. Those smaller than --patches are skipped "
+           "anyway.", least_size),
     option("--if-smaller", "What to do with inputs that are too small.",
            (IfSmaller.SKIP.value, IfSmaller.ERROR.value), default=IfSmaller.SKIP.value),
     "Size",
@@ -146,6 +147,7 @@ _PAIRS = sections(
     option("--threshold N", "With --patches: add squares that end with the image if more than N pixels "
            "remain.", number(0), shown="0"),
     *shared.method_options(several=True),
+    "Method",
     option("--degradations FILE", "Draw method, lambda, noise and JPEG artefacts for each image, as this "
            "YAML file says."),
     "Output",

@@ -230,7 +230,8 @@ def _rendered(
         for rendering in renderings:
             key = id(rendering.output.recipe), rendering.output.original
             if key not in made:
-                made = {key: rendering.output.render(picture, name)}
+                made.clear()  # first, as it may be large
+                made[key] = rendering.output.render(picture, name)
             yield rendering, [rendering.taken(*made[key])]
     else:
         results: list[list[Picture]] = [[] for _ in outputs]

@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 from PIL import Image
@@ -125,6 +126,7 @@ def test_resuming_knows_the_recipe(dpid, folder):
     assert json.loads(dpid(*run).stdout)["done"] == 1
     (line,) = lines().values()
     assert len(line["degradations"]) == len(line["outputs"]) == len(line["parameters"])
+    jsonschema.validate(line, json.loads(dpid("schema", "report").stdout))
     told = {json.dumps(each) for each in line["degradations"]}
     assert len(told) == 2 and "null" in told  # one for all squares of the output, none for the original
 
@@ -167,6 +169,7 @@ def test_deep_images_and_jpeg(dpid, folder):
     result = dpid(*RUN)
     assert result.exit_code == 1 and "in/deep.png: JPEG artefacts need 8 bits" in result.stderr
     assert not files("out")
+    assert lines()["in/deep.png"]["degradations"] == lines()["in/deep.png"]["channels"] == []
     assert dpid(*RUN[:-2], "--depth", "8").exit_code == 0
 
 
