@@ -122,7 +122,7 @@ class Cluster(Executor):
         self._forget()
         outcome: _Outcome = Future()
         # The output folder may be a link on the machine of a worker only.
-        links = spec.links | {str(PurePath(root)) for root in spec.roots}
+        links = spec.links | {str(PurePath(root)) for root in spec.roots(len(spec.methods))}
         spec = replace(spec, base=spec.base or os.getcwd(), links=links)  # noqa: PTH109
         mark = f"dpid-{uuid4().hex}"
         first = self._engine.submit(_attempt, spec, items, (mark,))

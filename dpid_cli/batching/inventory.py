@@ -111,7 +111,7 @@ class Inventory:
         # An input without outputs claims its own path, so that it is listed only once.
         targets = (candidate.path,) if error else self._targets(candidate, size)
         new = [self._claim_target(target, candidate) for target in targets]
-        for root, target in () if error else zip(self.spec.roots, targets, strict=True):
+        for root, target in () if error else zip(self.spec.roots(len(targets)), targets, strict=True):
             self.links |= self._links(root, storage.folder_of(target))
         if not all(new):
             return

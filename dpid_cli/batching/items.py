@@ -9,7 +9,8 @@ from typing import Any
 from dpid_cli.downscaling.sizes import Size
 
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
-_NOT_READ = ("seconds", "error", "reason", "trace", "exists", "qualities", "crops")
+ADDED = ("qualities", "crops", "channels", "degradations")  # which older reports lack
+_NOT_READ = ("seconds", "error", "reason", "trace", "exists", *ADDED)
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,10 @@ class Result:
         One for each output: the quality that was found for ``target_size``. Empty if none was searched.
     crops : tuple of ((float, float, float, float) or None)
         One for each output: left, top, width and height of the part of the input. Empty if all is used.
+    degradations : tuple of (dict or None)
+        One for each output: ``noise`` and ``jpeg`` that were drawn for it. Empty if nothing was drawn.
+    channels : tuple of (int or None)
+        One for each output: number of channels, alpha included. Empty if it failed or has no outputs.
     frames : int
         Number of its frames or pages; 0 if it was not read to the end.
     seconds : float
@@ -108,6 +113,8 @@ class Result:
     parameters: tuple[dict[str, Any] | None, ...] = ()
     qualities: tuple[float | None, ...] = ()
     crops: tuple[tuple[float, ...] | None, ...] = ()
+    degradations: tuple[dict[str, Any] | None, ...] = ()
+    channels: tuple[int | None, ...] = ()
     frames: int = 0
     seconds: float = 0.0
     error: str | None = None
@@ -136,8 +143,7 @@ class Result:
     def from_dict(cls, line: Mapping[str, Any]) -> Result:
         """The result in a line of a report; a `KeyError`, `TypeError` or `ValueError` if that is damaged."""
         values = {f.name: line[f.name] for f in fields(cls) if f.name not in _NOT_READ}
-        values["qualities"] = tuple(line.get("qualities", ()))  # which older reports lack
-        values["crops"] = tuple(line.get("crops", ()))
+        values |= {name: tuple(line.get(name, ())) for name in ADDED}
         values["input_size"] = _size(values["input_size"])
         values["output_sizes"] = map(_size, values["output_sizes"])
         for name in "outputs", "output_sizes", "methods", "parameters", "warnings", "output_bytes":

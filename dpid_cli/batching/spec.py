@@ -6,16 +6,18 @@ import json
 import math
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
+from dpid_cli.batching.pairs import Pairs, spread
 from dpid_cli.convert.engine import cropped
 from dpid_cli.convert.names import Template
 from dpid_cli.convert.recipe import Recipe
 from dpid_cli.downscaling.choices import IfSmaller
 from dpid_cli.downscaling.filters import Filter
+from dpid_cli.downscaling.registry import METHODS
 from dpid_cli.downscaling.sizes import Sides, Size, shown
 from dpid_cli.errors import ArgumentError
 from dpid_cli.files import storage
@@ -48,6 +50,8 @@ class BatchSpec:
         The folder in which relative paths start, for workers in another folder; empty for the current one.
     links : frozenset of str
         Output folders that were links when the inputs were listed; new links are not followed.
+    pairs : Pairs or None
+        For ``dpid pairs``; then `format` and `hr` are given, and sizes are whole scales.
 
     All other attributes are the options of ``dpid batch`` with these names; `template` is ``--name``.
     """
@@ -66,6 +70,7 @@ class BatchSpec:
     dry: bool = False
     base: str = ""
     links: frozenset[str] = frozenset()
+    pairs: Pairs | None = None
 
     def checked(self) -> BatchSpec:
         """The specification with checked recipes; an `ArgumentError` if it cannot work for any files."""
@@ -94,15 +99,29 @@ class BatchSpec:
         outputs = (replace(one, recipe=replace(one.recipe, threads=threads)) for one in self.outputs)
         return replace(self, outputs=tuple(outputs))
 
-    @property
-    def roots(self) -> tuple[str, ...]:
-        """The output folder of each target."""
-        return (*(self.folder for _ in self.outputs), *self._of_original(self.hr))
+    def drawn(self, name: str) -> BatchSpec:
+        """The specification for an image by its path in the folder tree, if degradations are drawn for it."""
+        if self.pairs is None or self.pairs.degradations is None:
+            return self
+        method, lambda_, degradation = self.pairs.degradations.drawn(name)
+        outputs = []
+        for output in self.outputs:
+            recipe = replace(output.recipe, degradation=degradation)
+            if method is not None:
+                recipe = replace(recipe, method=method, parameters={})
+            if lambda_ is not None and "lambda_" in METHODS[recipe.method].described:
+                recipe = replace(recipe, parameters={**recipe.parameters, "lambda_": lambda_})
+            outputs.append(replace(output, recipe=recipe))
+        return replace(self, outputs=tuple(outputs))
+
+    def roots(self, count: int) -> tuple[str, ...]:
+        """The output folder of each of an input's targets, of which there are so many."""
+        return spread((*(self.folder for _ in self.outputs), *self._of_original(self.hr)), count)
 
     @property
     def needs_size(self) -> bool:
         """Whether the names of outputs depend on the size of the input."""
-        return self.template.needs_size
+        return self.template.needs_size or (self.pairs is not None and self.pairs.patches is not None)
 
     def cropped(self, size: Size) -> Sides:
         """Size of an upright input after cropping; 0 for a side shorter than the multiple."""
@@ -115,23 +134,30 @@ class BatchSpec:
         `name` is the input's path in the folder tree, `size` its size, upright, if `needs_size`, and `index`
         its number in the list of all inputs.
         """
+        whole = None if size is None else self.cropped(size)
+        name = name if self.pairs is None else self.pairs.name(name)
         paths = []
         for output in self.outputs:
             recipe = output.recipe
-            output_size = None if size is None else _output_size(recipe, self.cropped(size))
+            output_size = None if whole is None else _output_size(recipe, whole)
             values = self.template.values(recipe, path, output_size, index)
-            relative = self.template.name(name, self.format, values)
-            paths.append(storage.joined(self.folder, posixpath.join(output.folder, relative)))
+            relative = posixpath.join(output.folder, self.template.name(name, self.format, values))
+            paths += [storage.joined(self.folder, each) for each in self._patched(relative, whole)]
         if self.hr is not None:
             relative = Template().name(name, self.format, {})
-            paths.append(storage.joined(self.hr, relative))
+            paths += [storage.joined(self.hr, each) for each in self._patched(relative, whole)]
         return tuple(paths)
+
+    def _patched(self, relative: str, size: Sides | None) -> list[str]:
+        return [relative] if self.pairs is None else self.pairs.names(relative, size)
 
     def too_small(self, size: Sides) -> str:
         """Why an input is smaller than it should be after cropping; empty if it is not."""
         width, height = size
         if self.min_size is not None and (width < self.min_size[0] or height < self.min_size[1]):
             return f"{shown(size)} is smaller than --min-size {self.min_size[0]}x{self.min_size[1]}"
+        if self.pairs is not None and (why := self.pairs.too_small(size)):
+            return why
         for output in self.outputs:
             try:
                 output.recipe.size.of(size)
@@ -153,10 +179,19 @@ class BatchSpec:
         """The parameters of each target's method, by the names of the options."""
         return (*(output.recipe.told for output in self.outputs), *self._of_original({}))
 
-    def sizes(self, size: Sides) -> tuple[Size, ...]:
-        """Width and height of each target for a cropped input of this size."""
-        sizes = (_output_size(output.recipe, size) for output in self.outputs)
-        return (*sizes, *self._of_original((int(size[0]), int(size[1]))))
+    def sizes(self, size: Sides, count: int) -> tuple[Size, ...]:
+        """Width and height of each of so many targets for a cropped input of this size."""
+        sizes = [_output_size(output.recipe, size) for output in self.outputs]
+        sizes += self._of_original((int(size[0]), int(size[1])))
+        if self.pairs is not None:
+            sizes = list(map(self.pairs.size, sizes, self.scales))
+        return spread(sizes, count)
+
+    @cached_property
+    def scales(self) -> tuple[int, ...]:
+        """The scale of each kind of output, if all are scales; 1 for the cropped original."""
+        scales = (int(output.recipe.size.scale or 1) for output in self.outputs)
+        return (*scales, *self._of_original(1))
 
     def _of_original(self, value: Any) -> tuple[Any, ...]:
         return () if self.hr is None else (value,)
@@ -170,6 +205,8 @@ class BatchSpec:
             **{key: getattr(self, key) for key in ("format", "multiple_of", "min_size", "if_smaller")},
             "name": self.template.text,
         }
+        if self.pairs is not None:
+            content["pairs"] = _plain(asdict(self.pairs))
         return blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 

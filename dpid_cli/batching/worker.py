@@ -13,7 +13,8 @@ from itertools import islice
 from pathlib import PurePath
 from typing import IO, TYPE_CHECKING, Any
 
-from dpid_cli.batching.items import DONE, FAILED, SKIPPED, Item, Result
+from dpid_cli.batching.items import ADDED, DONE, FAILED, SKIPPED, Item, Result
+from dpid_cli.batching.pairs import spread
 from dpid_cli.convert.engine import Output, check_outputs, convert, peek
 from dpid_cli.downscaling.sizes import Size
 from dpid_cli.errors import ArgumentError, DpidError, FileError, collected, one_line, reason, shortage
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from dpid_cli.convert.recipe import Recipe
 
 _POLL_SECONDS = 0.2  # between looks at `stop`
+_NO_OUTPUTS = dict.fromkeys(("output_sizes", "methods", "parameters", *ADDED), ())
 
 
 class _SkippedError(Exception):
@@ -50,10 +52,11 @@ class _Conversion:
     """The conversion of one input, which notes step by step what its result will be."""
 
     def __init__(self, spec: BatchSpec, item: Item) -> None:
-        self.spec = spec
+        self.spec = spec.drawn(item.name)
         self.item = item
         self.facts: dict[str, Any] = {"status": DONE}  # the fields of the result
         self.unrecorded: set[str] = set()  # targets that exist, and count if their content is right
+        self.patches = max(1, len(item.targets) // len(spec.methods))  # of each kind of output
 
     def run(self) -> Result:
         start = time.perf_counter()
@@ -84,13 +87,12 @@ class _Conversion:
     def _skip(self, reason: str) -> None:
         self._note(status=SKIPPED, reason=reason)
         if not self._outputs:
-            self._note(output_sizes=(), methods=(), parameters=())
+            self._note(**_NO_OUTPUTS)
 
     def _fail(self, error: str, *, exists: bool = False) -> None:
         trace = traceback.format_exc()
-        self._note(status=FAILED, error=self._as_given(error), outputs=self._left(), trace=trace)
-        self._note(exists=exists)
-        self._note(output_sizes=(), methods=(), parameters=())
+        self._note(status=FAILED, error=self._as_given(error), outputs=self._left(), **_NO_OUTPUTS)
+        self._note(trace=trace, exists=exists)
 
     def _left(self) -> tuple[str, ...]:
         """The outputs written before the failure, and those of earlier runs that still exist."""
@@ -110,6 +112,8 @@ class _Conversion:
         reading = spec.outputs[0].recipe
         with storage.opened(self._at(item.path), reading.most_bytes) as stream:
             sequence = reading.sequence(stream, item.path)
+            if spec.pairs is not None and sequence.kind != "still":
+                raise FileError(f"{item.path}: has {sequence.count} frames or pages: use --frame")
             outputs = [self._output(k) for k in missing]
             for output in outputs:
                 check_sequence(sequence, output.format, item.path)
@@ -127,7 +131,7 @@ class _Conversion:
         size, modified = storage.stamp(self._at(item.path))
         content = storage.checksum(self._at(item.path)) if spec.checksum else None
         self._note(input_bytes=size, modified=modified, checksum=content, order=spec.fingerprint)
-        self._note(methods=spec.methods, parameters=spec.parameters)
+        self._note(methods=self._spread(spec.methods), parameters=self._spread(spec.parameters))
         known = item.known
         if known is None or known.order != spec.fingerprint:
             return
@@ -141,6 +145,10 @@ class _Conversion:
             del self.facts["input"], self.facts["seconds"]
             self._note(outputs=item.targets, input_bytes=size, modified=modified, checksum=content)
             raise _SkippedError("done before")
+
+    def _spread(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """One value for each target, from one for each kind of output."""
+        return spread(values, self.patches * len(values))
 
     def _missing(self) -> list[int]:
         """Indices of the targets to write."""
@@ -188,9 +196,10 @@ class _Conversion:
     def _output(self, number: int) -> Output:
         """How to write one of the targets."""
         spec, target = self.spec, self.item.targets[number]
-        original = number == len(spec.outputs)
+        kind, index = divmod(number, self.patches)
+        original = kind == len(spec.outputs)
         format_ = FORMATS[spec.format] if spec.format else format_of(PurePath(target))
-        recipe = spec.outputs[0 if original else number].recipe
+        recipe = spec.outputs[0 if original else kind].recipe
         if spec.format is None:
             recipe = _with_options_of(format_, recipe)
         return Output(
@@ -202,12 +211,13 @@ class _Conversion:
             spec.keeps_size,
             self._replaces(target),
             target in self.unrecorded,
-            self._tree(number),
+            self._tree(kind),
+            None if spec.pairs is None else spec.pairs.patch(spec.scales[kind], index),
         )
 
-    def _tree(self, number: int) -> Tree | None:
-        """The folder that contains this target and others; None if there is none, or it is an address."""
-        root = self.spec.roots[number]
+    def _tree(self, kind: int) -> Tree | None:
+        """The folder that contains outputs of a kind; None if there is none, or it is an address."""
+        root = self.spec.roots(len(self.spec.methods))[kind]
         if not root or storage.is_address(root):
             return None
         return Tree(self._at(root), frozenset(map(self._at, self.spec.links)))
@@ -221,18 +231,22 @@ class _Conversion:
             target = targets[str(written.path)]
             self._note(outputs=(*self._outputs, target))
             number = self.item.targets.index(target)
+            crop = written.crop
             if written.recipe is not None:
                 self._note_used(number, written.recipe)
-                self._note_crop(number, written.recipe)
-            if written.quality is not None:
-                known = self.facts.get("qualities") or (None,) * len(self.item.targets)
-                self._note(qualities=(*known[:number], written.quality, *known[number + 1 :]))
+                if crop is None and (part := written.recipe.rectangle()) is not None:
+                    crop = part.numbers
+            self._note_of(number, crops=crop, qualities=written.quality, channels=written.channels)
+            if number < self.patches * len(self.spec.outputs):
+                degradation = self.spec.outputs[0].recipe.degradation
+                self._note_of(number, degradations=degradation and degradation.told)
 
-    def _note_crop(self, number: int, recipe: Recipe) -> None:
-        """Note the part of the input that a target shows, if it is not the whole."""
-        if (crop := recipe.rectangle()) is not None:
-            known = self.facts.get("crops") or (None,) * len(self.item.targets)
-            self._note(crops=(*known[:number], crop.numbers, *known[number + 1 :]))
+    def _note_of(self, number: int, **values: Any) -> None:
+        """Note facts of one target, unless they are None; the others have None until theirs are known."""
+        for name, value in values.items():
+            if value is not None:
+                known = self.facts.get(name) or (None,) * len(self.item.targets)
+                self._note(**{name: (*known[:number], value, *known[number + 1 :])})
 
     def _note_used(self, number: int, recipe: Recipe) -> None:
         """Note the parameters of a target, unless its images keep their size."""
@@ -264,9 +278,9 @@ class _Conversion:
             raise self._too_small(why)
         if spec.needs_size and item.name and self._targets(square) != item.targets:
             raise FileError(f"{item.path}: its size differs from that in its header: repair the file")
-        self._note(output_sizes=spec.sizes(cropped))
+        count = len(item.targets)
+        self._note(output_sizes=spec.sizes(cropped, count))
         if why:  # outputs keep its size
-            count = len(spec.methods)
             self._note(methods=(None,) * count, parameters=({},) * count)
 
     def _targets(self, size: Size) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from dpid_cli.version import __version__
 COMMANDS = {
     "downscale": "Downscale images so that small details survive.",
     "batch": "Downscale folders of images, on all CPU cores.",
+    "pairs": "Make pairs of images for super-resolution training.",
     "video": "Downscale a video so that small details survive.",
     "compare": "Compare methods on images, side by side and by metrics.",
     "learn": "Learn a filter from images, for 'dpid downscale --guidance'.",
@@ -37,7 +38,7 @@ _INTERRUPTED, _CLOSED_PIPE = 130, 141
 _NEW_OBJECTS = 20_000  # between two searches for garbage
 # Modules of several commands; every other command has its own.
 _MODULES = dict.fromkeys(("methods", "info", "warmup", "cache", "help"), "about")
-_MODULES |= dict.fromkeys(("completion", "schema"), "shell")
+_MODULES |= dict.fromkeys(("completion", "schema"), "shell") | {"pairs": "batch"}
 
 
 class Cli(Explained, click.Group):

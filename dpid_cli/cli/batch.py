@@ -1,4 +1,4 @@
-"""dpid batch: folders in, folders out."""
+"""dpid batch and dpid pairs: folders in, folders out."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import json
 import os
 import re
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -25,14 +25,20 @@ from dpid_cli.cli.console import (
 )
 from dpid_cli.cli.progress import Existing, Progress
 from dpid_cli.cli.sections import Command, least_size, number, option, sections, wrong
-from dpid_cli.downscaling.choices import Device, IfSmaller
-from dpid_cli.errors import ArgumentError
+from dpid_cli.downscaling.choices import Device, IfSmaller, Layout
+from dpid_cli.errors import ArgumentError, collected
 from dpid_cli.platform import HANGUP
 
 if TYPE_CHECKING:
     from dpid_cli.batching.items import Result
+    from dpid_cli.batching.pairs import MetaInfo
     from dpid_cli.batching.selection import Shard
     from dpid_cli.batching.session import Session
+    from dpid_cli.batching.spec import BatchSpec
+
+    MakeSpec = Callable[[str, dict[str, Any]], BatchSpec]
+
+_COMPLETE = (0, 1)  # exit codes of runs that were not interrupted
 
 
 def _shard(text: str) -> Shard:
@@ -46,7 +52,7 @@ def _shard(text: str) -> Shard:
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def _interruptible(command: str) -> Iterator[None]:
     """Let signals end the command with one line while nothing is being written."""
 
     def interrupt(number: int, frame: object) -> None:
@@ -56,14 +62,16 @@ def _interruptible() -> Iterator[None]:
         with signals.handled(interrupt):
             yield
     except KeyboardInterrupt:
-        say("dpid batch: interrupted")
+        say(f"{command}: interrupted")
         raise click.exceptions.Exit(130) from None
 
 
-OPTIONS = sections(
-    click.Argument(["paths"], nargs=-1, required=True, metavar="[INPUT]... OUTPUT_DIR", type=click.Path()),
+_PATHS = click.Argument(
+    ["paths"], nargs=-1, required=True, metavar="[INPUT]... OUTPUT_DIR", type=click.Path()
+)
+# What batch and pairs have in common.
+_INPUTS = sections(
     "Inputs",
-    option("-r --recursive", "Include subfolders; the output mirrors their tree."),
     option("--include GLOB", "Take only files that match: by name, or by path if GLOB has a /. Case does "
            "not matter.", multiple=True, shown="image files"),
     option("--exclude GLOB", "Skip matching files and folders.", multiple=True),
@@ -71,25 +79,11 @@ OPTIONS = sections(
     option("--from-file LIST|-", "Read the inputs from a file or standard input, one per line or ended "
            "by NUL ('find -print0')."),
     option("--root DIR", "With --from-file: mirror paths relative to DIR."),
-    option("--min-size N|WxH", "Skip narrower or lower inputs, unless --if-smaller says otherwise.",
-           least_size),
-    option("--if-smaller", "What to do with inputs smaller than the requested size or --min-size.",
-           IfSmaller.words(), shown="copy; skip with --min-size"),
     option("--retry-failed REPORT", "Take only the inputs that failed in this report."),
     option("--shard I/N", "Take only part I of N, from 1. Each input is in exactly one part, the same on "
            "every machine.", _shard),
-    *shared.size_options(several=True),
-    "Size",
-    option("--multiple-of N", "Crop each input at the right and the bottom to multiples of N pixels.",
-           number(1, 1_000_000), default=1),
-    *shared.method_options(several=True),
-    "Output",
-    *shared.name_options("{stem}{ext}"),
-    shared.format_option("by the output's name"),
-    option("--hr DIR", "Also write the cropped inputs to DIR."),
-    shared.OVERWRITE,
-    option("--skip-existing", "Keep existing outputs, whatever they contain."),
-    *shared.RECIPE,
+)  # fmt: skip
+_RUNNING = sections(
     "Running",
     shared.DRY_RUN,
     option("--report FILE.jsonl", "Write one line of JSON per input as soon as it is done."),
@@ -108,11 +102,71 @@ OPTIONS = sections(
     option("-v --verbose", "Print what happened to each input."),
     shared.DEBUG,
 )  # fmt: skip
+_BATCH = sections(
+    _PATHS,
+    "Inputs",
+    option("-r --recursive", "Include subfolders; the output mirrors their tree."),
+    *_INPUTS,
+    option("--min-size N|WxH", "Skip narrower or lower inputs, unless --if-smaller says otherwise.",
+           least_size),
+    option("--if-smaller", "What to do with inputs smaller than the requested size or --min-size.",
+           IfSmaller.words(), shown="copy; skip with --min-size"),
+    *shared.size_options(several=True),
+    "Size",
+    option("--multiple-of N", "Crop each input at the right and the bottom to multiples of N pixels.",
+           number(1, 1_000_000), default=1),
+    *shared.method_options(several=True),
+    "Output",
+    *shared.name_options("{stem}{ext}"),
+    shared.format_option("by the output's name"),
+    option("--hr DIR", "Also write the cropped inputs to DIR."),
+    shared.OVERWRITE,
+    option("--skip-existing", "Keep existing outputs, whatever they contain."),
+    *shared.RECIPE,
+    *_RUNNING,
+)  # fmt: skip
 
 
-@click.command("batch", cls=Command, params=OPTIONS, no_args_is_help=True)
+_PAIRS = sections(
+    _PATHS,
+    "Inputs",
+    option("-r --recursive", "Include subfolders. All outputs lie in one folder: a/b.png becomes a_b.png."),
+    *_INPUTS,
+    option("--min-size N|WxH", "Skip narrower or lower inputs. Those smaller than --patches are skipped "
+           "anyway.", least_size),
+    option("--if-smaller", "What to do with inputs that are too small.",
+           (IfSmaller.SKIP.value, IfSmaller.ERROR.value), default=IfSmaller.SKIP.value),
+    "Size",
+    option("-s --scale N", "Divide width and height by N, a whole number.", number(1, 64), multiple=True,
+           required=True),
+    option("--multiple-of N", "Crop each input at the right and the bottom to multiples of N pixels.",
+           number(1, 1_000_000), shown="what all scales divide"),
+    option("--patches N", "Cut originals into squares of N pixels, and outputs likewise.", number(1)),
+    option("--step N", "With --patches: place a square every N pixels.", number(1),
+           shown="half of --patches"),
+    option("--threshold N", "With --patches: add squares that end with the image if more than N pixels "
+           "remain.", number(0), shown="0"),
+    *shared.method_options(several=True),
+    "Method",
+    option("--degradations FILE", "Draw method, lambda, noise and JPEG artefacts for each image, as this "
+           "YAML file says."),
+    "Output",
+    option("--layout", "Name folders as this trainer does.", Layout.words(), default=Layout.BASICSR.value),
+    option("--meta-info FILE.txt", "List the originals with their shapes: 0001_s001.png (480,480,3)."),
+    shared.format_option("", default="png"),
+    shared.OVERWRITE,
+    *shared.COLOUR,
+    *shared.VALUE_RANGE,
+    *shared.ENCODING,
+    *shared.METADATA,
+    *shared.INPUT_LIMITS,
+    *_RUNNING,
+)  # fmt: skip
+
+
+@click.command("batch", cls=Command, params=_BATCH, no_args_is_help=True)
 @click.pass_context
-@_interruptible()
+@_interruptible("dpid batch")
 def batch_command(
     ctx: click.Context,
     /,
@@ -136,19 +190,98 @@ def batch_command(
       dpid batch photos/ small/ -r -s 4 --report run.jsonl --resume
       dpid batch s3://in/photos/ s3://out/ -r -s 4 --dask tcp://head:8786
     """
+    from dpid_cli.cli.batch_request import spec_of
+
+    ctx.exit(_run(paths, options, spec_of, as_json=as_json, quiet=quiet, verbose=verbose, debug=debug))
+
+
+@click.command("pairs", cls=Command, params=_PAIRS, no_args_is_help=True)
+@click.pass_context
+@_interruptible("dpid pairs")
+def pairs_command(
+    ctx: click.Context,
+    /,
+    paths: tuple[str, ...],
+    meta_info: str | None,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    debug: bool,
+    **options: Any,
+) -> None:
+    """Make pairs of images for super-resolution training.
+
+    Crops each original, downscales it, and writes both below OUTPUT_DIR in the folders of a trainer, whole or
+    as sub-images. Everything else is as in 'dpid batch'.
+
+    \b
+      dpid pairs photos/ data/ -r -s 2 -s 4
+      dpid pairs photos/ data/ -s 4 --patches 480 --meta-info data/meta_info.txt
+      dpid pairs photos/ data/ -s 4 --layout neosr -m matlab-bicubic
+      dpid pairs photos/ data/ -s 4 --layout trainner --degradations recipe.yaml
+    """
+    from dpid_cli.cli.batch_request import pairs_spec_of
+
+    dry = options["dry"]
+    with _listing(meta_info, options) as listing:
+        code = _run(
+            paths, options, pairs_spec_of, None if listing is None else listing.add,
+            as_json=as_json, quiet=quiet, verbose=verbose, debug=debug,
+        )  # fmt: skip
+        if listing is not None and code in _COMPLETE and not dry:
+            with collected() as warnings:
+                listing.write()
+            for warning in () if quiet else warnings:
+                say(warning)
+    ctx.exit(code)
+
+
+def _listing(path: str | None, options: dict[str, Any]) -> MetaInfo | nullcontext[None]:
+    """The list of originals to write, if one is wanted."""
+    from dpid_cli.batching.pairs import MetaInfo
+    from dpid_cli.files import storage
+    from dpid_cli.files.streams import check_paths
+
+    check_paths("--meta-info", path)
+    if path is None:
+        return nullcontext()
+    if options["from_file"] is not None and storage.same(options["from_file"], path):
+        raise ArgumentError(f"--meta-info: {path}: this is the list of inputs: give another file")
+    return MetaInfo(path, options["overwrite"] or options["resume"])
+
+
+def _run(
+    paths: tuple[str, ...],
+    options: dict[str, Any],
+    spec_of: MakeSpec,
+    observe: Callable[[Result], None] | None = None,
+    *,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    debug: bool,
+) -> int:
+    """Run what `spec_of` makes of the output folder and the options, and return the exit code.
+
+    `observe` gets every result.
+    """
     without_linear_algebra()
     from dpid_cli.kernels import jit
 
     recursive, listed = options["recursive"], options["from_file"] is not None
-    with _session(paths, options) as session:
+    can_keep = "skip_existing" in options
+    with _session(paths, options, spec_of) as session:
         session.prepare()
         if not session.inventory.listed and not listed:  # a list may be empty on purpose
             raise ArgumentError(_nothing(paths[:-1], session.inventory.ignored, recursive))
         jit.report_to(None if quiet else announce)
-        dry, existing = session.spec.dry, Existing("use --overwrite, or --skip-existing to keep them")
+        keep = ", or --skip-existing to keep them" if can_keep else ""
+        dry, existing = session.spec.dry, Existing(f"use --overwrite{keep}")
         with _stopping(quiet) as stop, Progress(session.inventory.count, quiet or dry) as progress:
             for result in session.results(stop):
                 progress.add(result.status, result.input_size, copied=result.kept_size)
+                if observe is not None:
+                    observe(result)
                 if debug and result.trace:
                     show_traceback(result.trace)
                 if result.exists and not verbose:
@@ -160,22 +293,22 @@ def batch_command(
                     echo(printable(line)) if plan else say(line)
         existing.say()
         _summarise(session, progress, stop.is_set(), as_json, quiet)
-    ctx.exit(130 if stop.is_set() else 1 if progress.statuses["failed"] else 0)
+    return 130 if stop.is_set() else 1 if progress.statuses["failed"] else 0
 
 
 @contextmanager
-def _session(paths: tuple[str, ...], options: dict[str, Any]) -> Iterator[Session]:
+def _session(paths: tuple[str, ...], options: dict[str, Any], spec_of: MakeSpec) -> Iterator[Session]:
     """The batch that the options describe; with --dask, connected to its cluster."""
     from concurrent.futures import ThreadPoolExecutor
 
     from dpid_cli.batching.processes import Processes
     from dpid_cli.batching.session import Session
-    from dpid_cli.cli.batch_request import selections_of, spec_of
+    from dpid_cli.cli.batch_request import selections_of
     from dpid_cli.files.streams import check_paths
 
     check_paths("INPUT, OUTPUT_DIR", *paths)
     for name in "from_file", "root", "hr", "report", "retry_failed":
-        check_paths(f"--{name.replace('_', '-')}", options[name])
+        check_paths(f"--{name.replace('_', '-')}", options.get(name))
     selections = selections_of(paths[:-1], options)
     running = {name: options.pop(name) for name in ("workers", "report", "resume", "retry_failed", "shard")}
     address, chunk, processes = (options.pop(name) for name in ("dask", "chunk", "processes"))

@@ -163,11 +163,11 @@ def name_options(default: str) -> list[click.Parameter]:
     )  # fmt: skip
 
 
-def format_option(default: str, name: str = "") -> Option:
-    """The file format of the output; `default` says what decides without it."""
+def format_option(shown: str, name: str = "", **more: Any) -> Option:
+    """The file format of the output; `shown` says what decides without it."""
     endings = {ending: name for name, codec in WRITTEN.items() for ending in codec.extensions}
     names = Choice(WRITTEN, endings | {ending.lstrip("."): name for ending, name in endings.items()})
-    return option("--format FORMAT", f"Write {', '.join(WRITTEN)}.", names, shown=default, name=name)
+    return option("--format FORMAT", f"Write {', '.join(WRITTEN)}.", names, shown=shown, name=name, **more)
 
 
 def device_option(*devices: str) -> Option:

@@ -17,6 +17,7 @@ from dpid_cli.pictures import Format, Picture, PictureSequence, format_in
 from dpid_cli.pictures.writing import check_picture, check_sequence, holds_all_of, write_sequence
 
 if TYPE_CHECKING:
+    from dpid_cli.convert.patches import Patch
     from dpid_cli.convert.recipe import Recipe
 
 
@@ -43,6 +44,9 @@ class Output:
         Whether the file exists and stays; writing fails if its content would differ.
     tree : Tree or None
         The folder of all outputs, through whose new links nothing is written.
+    patch : Patch or None
+        The part of the output to write. Outputs that follow each other, and share their recipe, are rendered
+        once.
     """
 
     path: str | None
@@ -54,6 +58,7 @@ class Output:
     overwrite: bool = False
     exists: bool = False
     tree: Tree | None = None
+    patch: Patch | None = None
 
     @property
     def name(self) -> str:
@@ -75,7 +80,7 @@ class Output:
 
     def is_copy(self, kind: str, first: Picture) -> bool:
         """Whether the file would be the input, byte for byte; pages would have to be looked at one by one."""
-        unchanged = self.recipe.keeps_everything and self.format.name == first.format
+        unchanged = self.recipe.keeps_everything and self.format.name == first.format and self.patch is None
         square = self.recipe.square_size(first)
         unscaled = first.orientation == 1 if self.original else self.keeps_size(square)
         unscaled &= square == first.size
@@ -104,6 +109,8 @@ class Written:
     """A file that was written: its path, the size of its first image, and how many images it has.
 
     `recipe` says how the first image was made; None for a copy of the input. `quality` was searched.
+    `channels` are those of the first image, alpha included, and `crop` is the rectangle of the input that a
+    patch shows.
     """
 
     path: str | None
@@ -111,6 +118,8 @@ class Written:
     frames: int
     recipe: Recipe | None = None
     quality: float | None = None
+    channels: int = 0
+    crop: tuple[float, ...] | None = None
 
 
 def cropped(size: Size, multiple_of: int) -> Size:
@@ -165,16 +174,17 @@ def convert(
         check_sequence(sequence, output.format, name)
     first, sequence = peek(sequence)
     copies = [output for output in outputs if source and output.is_copy(sequence.kind, first)]
-    for output in copies:
-        from shutil import copyfileobj
-
-        with storage.opened(source) as original, output.opened(source, copy=True) as stream:
-            copyfileobj(original, stream)
-        yield Written(output.path, first.size, sequence.count)
+    size, channels = first.size, first.channels
     del first  # from here on, only the sequence holds it
     others = [output for output in outputs if output not in copies]
     for rendering, pictures in _rendered(sequence, others, name):
         yield _write(rendering, replace(sequence, pictures=iter(pictures)), source)
+    for output in copies:  # last, as they remain when others fail
+        from shutil import copyfileobj
+
+        with storage.opened(source) as original, output.opened(source, copy=True) as stream:
+            copyfileobj(original, stream)
+        yield Written(output.path, size, sequence.count, channels=channels)
 
 
 class _Rendering:
@@ -185,10 +195,19 @@ class _Rendering:
         self.together = sequence.kind == "animation"
         self.sizes: list[Size] = []
         self.recipe: Recipe | None = None  # of the first image
+        self.channels = 0
+        self.crop: tuple[float, ...] | None = None
 
     def __call__(self, picture: Picture, name: str) -> Picture:
-        result, recipe = self.output.render(picture, name)
+        return self.taken(*self.output.render(picture, name))
+
+    def taken(self, result: Picture, recipe: Recipe) -> Picture:
+        """The part to write of what the output's recipe has made of an image."""
+        if (patch := self.output.patch) is not None:
+            self.crop = patch.rectangle(result.size)
+            result = patch.of(result)
         self.sizes.append(result.size)
+        self.channels = self.channels or result.channels
         if self.recipe is None:
             self.recipe = recipe
             if self.together:
@@ -207,8 +226,13 @@ def _rendered(
         yield renderings[0], map(renderings[0], sequence.pictures, names)
     elif sequence.kind == "still":
         picture = next(sequence.pictures)
+        made: dict[tuple[int, bool], tuple[Picture, Recipe]] = {}
         for rendering in renderings:
-            yield rendering, [rendering(picture, name)]
+            key = id(rendering.output.recipe), rendering.output.original
+            if key not in made:
+                made.clear()  # first, as it may be large
+                made[key] = rendering.output.render(picture, name)
+            yield rendering, [rendering.taken(*made[key])]
     else:
         results: list[list[Picture]] = [[] for _ in outputs]
         for picture, what in zip(sequence.pictures, names, strict=False):
@@ -223,7 +247,10 @@ def _write(rendering: _Rendering, sequence: PictureSequence, source: str) -> Wri
     with output.opened(source) as stream:
         used = write_sequence(sequence, stream, output.format, output.name)
     quality = None if used is output.format else round(used.options["quality"], 3)
-    return Written(output.path, rendering.sizes[0], len(rendering.sizes), rendering.recipe, quality)
+    frames = len(rendering.sizes)
+    return Written(
+        output.path, rendering.sizes[0], frames, rendering.recipe, quality, rendering.channels, rendering.crop
+    )
 
 
 def check_outputs(stream: IO[bytes], recipe: Recipe, outputs: Sequence[Output], name: str) -> None:
@@ -233,6 +260,7 @@ def check_outputs(stream: IO[bytes], recipe: Recipe, outputs: Sequence[Output], 
     """
     source = format_in(stream, name)
     indices = recipe.palette == PaletteUse.KEEP
+    outputs = list({(id(output.recipe), output.original): output for output in outputs}.values())
     doubtful = [o for o in outputs if indices or source is None or not holds_all_of(o.format, source)]
     if not doubtful:
         return

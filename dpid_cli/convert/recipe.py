@@ -35,6 +35,7 @@ from dpid_cli.pictures.metadata import scaled, with_square_pixels
 from dpid_cli.version import __version__
 
 if TYPE_CHECKING:
+    from dpid_cli.convert.degradations import Degradation
     from dpid_cli.downscaling.cropping import Crop
 
 _FEWEST_BYTES = 64_000_000
@@ -63,6 +64,8 @@ class Recipe:
 
     importance, guidance : str or None
         Paths of images that are maps; `checked` reads them into `maps`.
+    degradation : Degradation or None
+        What happens to outputs afterwards.
 
     All other attributes are the options of `dpid_cli.batch` with these names.
     """
@@ -93,6 +96,7 @@ class Recipe:
     crop: Sequence[float] | None = None
     gravity: str | tuple[float, float] | None = None
     maps: Mapping[str, Any] = field(default_factory=dict)
+    degradation: Degradation | None = None
 
     def checked(self, format_: str | None = None) -> Recipe:
         """The recipe with its filters and maps read; an `ArgumentError` if it cannot work for any image.
@@ -296,6 +300,8 @@ class Recipe:
             raise FileError(f"{name}: not enough memory: use a smaller image") from None
         settled = replace(self, parameters={**self.parameters, **found}) if found else self
         result = replace(result, pixels=narrowed(result.pixels, self.depth))
+        if self.degradation is not None:
+            result = self.degradation.applied(result, name)
         return settled._described(result, picture, name), settled
 
     def _maps_of(self, picture: Picture) -> dict[str, Any]:
@@ -317,6 +323,7 @@ class Recipe:
                 method="box" if picture.palette is None else self.method,
                 parameters={},
                 maps={},
+                degradation=None,
                 linear=False,
                 transparency=transparency,
                 record=False,
@@ -376,6 +383,8 @@ class Recipe:
             words.append(f"transparency={self.transparency}")
         if self.transparency == "drop":
             words.append(f"background={self.background or 'white'}")
+        if self.degradation is not None:
+            words += self.degradation.words
         return " ".join([f"dpid-cli {__version__}: {self.method}", *words])
 
 

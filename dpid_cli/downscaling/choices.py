@@ -165,6 +165,12 @@ class IfSmaller(Choice):
     SKIP, COPY, ERROR = "skip", "copy", "error"
 
 
+class Layout(Choice):
+    """Whose names the folders of pairs have."""
+
+    BASICSR, NEOSR, TRAINNER = "basicsr", "neosr", "trainner"
+
+
 class Preserve(Choice):
     """What outputs take over from the file of their input."""
 

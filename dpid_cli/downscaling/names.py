@@ -7,7 +7,7 @@ from typing import Literal, get_args
 MethodName = Literal[
     "dpid", "dpp", "s3dpp", "box", "max", "min", "extremum", "subsample", "mixed", "gated", "lp", "softpool",
     "edscw", "adapool", "idw", "stochastic", "s3pool", "spectral", "nearest", "bilinear", "bicubic",
-    "hamming", "lanczos",
+    "hamming", "lanczos", "matlab-bicubic",
 ]  # fmt: skip
 DifferentiableName = Literal["dpp", "dpid"]
 FilterName = Literal["photo", "stars", "text"]

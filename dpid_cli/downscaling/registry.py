@@ -244,6 +244,10 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             _pillow("bicubic", "cubic filter, a = -0.5"),
             _pillow("hamming", "Hamming filter, sharper than bilinear"),
             _pillow("lanczos", "Lanczos filter, a = 3"),
+            Method(
+                "matlab-bicubic", "cubic filter of MATLAB's imresize", "Keys 1981, MATLAB", "matlab",
+                divisible=False, linear=_MEAN,
+            ),
         )
     }
 )  # fmt: skip

@@ -66,6 +66,20 @@ def rewriting(path: str) -> AbstractContextManager[IO[bytes]]:
     return atomic(Path(os.path.realpath(path)), overwrite=True)
 
 
+@contextmanager
+def replacing(path: str) -> Iterator[IO[bytes]]:
+    """`rewriting` for a file that need not exist; missing folders are created.
+
+    Raises a `FileError` if it cannot be written.
+    """
+    try:
+        make_folder(Path(path).parent)
+        with rewriting(path) as stream:
+            yield stream
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
 def unwritable(path: str, error: OSError) -> FileError:
     """The error for a file that cannot be written."""
     return FileError(f"{path}: cannot be written: {reason(error)}: check space and rights")

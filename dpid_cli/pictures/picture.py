@@ -141,6 +141,13 @@ class Picture:
         return self.pixels.shape[1], self.pixels.shape[0]
 
     @property
+    def channels(self) -> int:
+        """Number of channels, alpha included; those of its colours for a palette."""
+        if self.palette is not None:
+            return 3
+        return 1 if self.pixels.ndim == 2 else int(self.pixels.shape[2])
+
+    @property
     def resolution(self) -> tuple[float, float] | None:
         """Pixels per some unit, horizontally and vertically, upright; None if the file does not tell."""
         values = self.metadata.density or self.metadata.dpi
@@ -157,8 +164,7 @@ class Picture:
         """``L``, ``LA``, ``RGB``, ``RGBA`` (``;16`` follows for uint16, ``;F`` for float32), or ``P``."""
         if self.palette is not None:
             return "P"
-        channels = 1 if self.pixels.ndim == 2 else self.pixels.shape[2]
-        return ("L", "LA", "RGB", "RGBA")[channels - 1] + _DEPTHS[self.pixels.dtype.name]
+        return ("L", "LA", "RGB", "RGBA")[self.channels - 1] + _DEPTHS[self.pixels.dtype.name]
 
 
 @dataclass(frozen=True)

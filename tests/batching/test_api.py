@@ -93,7 +93,7 @@ def test_any_executor(folder):
 
 def test_options_are_those_of_recipes_and_methods():
     """The types that editors show name all of them, and the documentation all that `downscale` lacks."""
-    others = {"size", "method", "parameters", "threads", "importance", "guidance", "maps"}
+    others = {"size", "method", "parameters", "threads", "importance", "guidance", "maps", "degradation"}
     own = {field.name for field in fields(Recipe)} - others
     assert BatchOptions.__annotations__.keys() == own | PARAMETERS.keys()
     assert [name for name in own if not re.search(rf"\b{name}\b.* : ", dpid_cli.batch.__doc__)] == []

@@ -199,6 +199,8 @@ def test_constant_images_stay(method, dtype):
 def test_light_that_is_the_values(method, dtype, separable):
     if METHODS[method].source == "Pillow" and dtype == "uint8":
         dtype = "uint16"  # bytes are filtered in bytes
+    if METHODS[method].family == "matlab":
+        dtype = "float64"  # integers are rounded after each axis, light is not
     image = random_image((24, 36, 3), dtype, seed=9)
     same = Transfer(SAME.decode, SAME.encode, separable)
     plain = downscale(image, scale=3, method=method).astype(float)

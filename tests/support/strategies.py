@@ -20,7 +20,8 @@ settings.register_profile(
 )
 settings.load_profile("here")
 
-OWN = [name for name, method in METHODS.items() if method.source != "Pillow"]
+# Methods that no other program defines, whose filters are wider than windows.
+OWN = [name for name, method in METHODS.items() if method.family not in ("resample", "matlab")]
 # Windows anywhere in the image: only whole scales, and no two sides of a window alike.
 SPATIAL = [name for name in OWN if METHODS[name].family == "spatial"]
 
