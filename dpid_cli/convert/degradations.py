@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _MOST_BYTES = 1 << 20  # of a file
 _MOST_SEED = 2**64 - 1
+_STEPS = 1 << 20  # of noise, in a standard deviation
 _EXTRA = 'pip install "dpid-cli[pairs]"'
 
 
@@ -63,6 +64,7 @@ class Degradation:
         radius = np.sqrt(-2 * np.log(1 - uniform(state, half)))
         angle = 2 * math.pi * uniform(state, half + np.uint64(len(half)))
         normal = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:count]
+        normal = np.rint(normal * _STEPS) / _STEPS  # the last bits of functions depend on the CPU
         values = colours + (self.noise or 0) * unit / 255 * normal.reshape(colours.shape)
         if colours.dtype.kind == "u":
             values = np.floor(np.clip(values, 0, unit) + 0.5)
