@@ -164,7 +164,8 @@ class Degradations:
         except OSError as error:
             raise ArgumentError(f"{path}: cannot be read: {reason(error)}: check the path") from error
         except (DpidError, UnicodeDecodeError) as error:
-            raise ArgumentError(f"{path}: cannot be read: {one_line(error)}: give a file of YAML") from error
+            what = one_line(error).removeprefix(f"{path}: ").split(": ")[0]  # the rest is advice for images
+            raise ArgumentError(f"{path}: cannot be read: {what}: give a file of YAML") from error
         return _Reader(path).whole(_parsed(path, text))
 
 
