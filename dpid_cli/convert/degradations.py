@@ -164,7 +164,7 @@ class Degradations:
         except OSError as error:
             raise ArgumentError(f"{path}: cannot be read: {reason(error)}: check the path") from error
         except (DpidError, UnicodeDecodeError) as error:
-            what = one_line(error).removeprefix(f"{path}: ").split(": ")[0]  # the rest is advice for images
+            what = one_line(error).removeprefix(f"{path}: ").removeprefix("cannot be read: ").split(": ")[0]
             raise ArgumentError(f"{path}: cannot be read: {what}: give a file of YAML") from error
         return _Reader(path).whole(_parsed(path, text))
 
