@@ -211,6 +211,7 @@ def test_only_their_modules_import_what_reaches_other_machines():
 def test_other_programs_are_imported_in_their_modules_which_no_other_imports():
     inside = {module for module in TREES if within(module, "dpid_cli.integrations")}
     assert importers("vapoursynth") == {"dpid_cli.integrations.vapoursynth"}
+    assert importers("comfy_api") == {"dpid_cli.integrations.comfyui"}
     assert importers("IPython") == {"dpid_cli.integrations.notebook"}
     assert importers("dpid_cli.integrations") <= inside | {"dpid_cli"}
 

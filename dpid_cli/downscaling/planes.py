@@ -15,6 +15,7 @@ from dpid_cli.downscaling.sizes import Size
 
 Planes = list[NDArray[Any]]
 
+SAMPLES = 9  # frames that "auto" is measured in
 # A plane whose windows begin within a pixel has its pixels repeated so often, or less if that is enough.
 _PARTS = 4
 # Parameters that count pixels or channels, and so cannot serve planes of several sizes.
@@ -166,6 +167,15 @@ def narrowed(planes: Planes, bits: int) -> Planes:
         return planes
     half = np.uint32(1 << shift >> 1)
     return [np.minimum((plane + half) >> shift, (1 << bits) - 1) for plane in planes]
+
+
+def spread(count: int) -> list[int]:
+    """The numbers of the frames that "auto" is measured in, of so many.
+
+    >>> spread(3), spread(90)
+    ([0, 1, 2], [5, 15, 25, 35, 45, 55, 65, 75, 85])
+    """
+    return list(dict.fromkeys((2 * sample + 1) * count // (2 * SAMPLES) for sample in range(SAMPLES)))
 
 
 def medians(found: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

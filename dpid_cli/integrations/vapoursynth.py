@@ -16,7 +16,16 @@ from dpid_cli.downscaling.devices import thread_count
 from dpid_cli.downscaling.filters import resolved
 from dpid_cli.downscaling.names import MethodName
 from dpid_cli.downscaling.parameters import PARAMETERS
-from dpid_cli.downscaling.planes import OF_ALL_CHANNELS, Layout, Planes, even, medians, narrowed, widened
+from dpid_cli.downscaling.planes import (
+    OF_ALL_CHANNELS,
+    Layout,
+    Planes,
+    even,
+    medians,
+    narrowed,
+    spread,
+    widened,
+)
 from dpid_cli.downscaling.registry import method_named
 from dpid_cli.downscaling.sizes import requested
 from dpid_cli.errors import ArgumentError, SizeError
@@ -32,7 +41,6 @@ except ModuleNotFoundError as error:
 if TYPE_CHECKING:
     from vapoursynth import VideoFormat, VideoFrame, VideoNode
 
-_SAMPLES = 9  # frames that "auto" is measured in
 _MOST_BITS = 16
 # By the number in _ChromaLocation; without one, as VapourSynth's own filters assume.
 _SITINGS = ("left", "center", "topleft", "top", "bottomleft", "bottom")
@@ -152,8 +160,7 @@ def _start(name: str, value: float, side: int) -> Fraction:
 
 def _spread(clip: VideoNode) -> Iterator[VideoFrame]:
     """The frames that "auto" is measured in."""
-    numbers = ((2 * sample + 1) * clip.num_frames // (2 * _SAMPLES) for sample in range(_SAMPLES))
-    for number in dict.fromkeys(numbers):
+    for number in spread(clip.num_frames):
         with clip.get_frame(number) as frame:
             yield frame
 

@@ -16,7 +16,7 @@ from dpid_cli.convert.recipe import Recipe, labelled
 from dpid_cli.downscaling.automatic import is_automatic
 from dpid_cli.downscaling.choices import Interlaced, Truncated
 from dpid_cli.downscaling.devices import thread_count
-from dpid_cli.downscaling.planes import even, medians
+from dpid_cli.downscaling.planes import SAMPLES, even, medians, spread
 from dpid_cli.downscaling.sizes import Size, square
 from dpid_cli.errors import ArgumentError, FileError, SizeError
 from dpid_cli.files.output import atomic, check_folder, check_target
@@ -44,7 +44,6 @@ from dpid_cli.video.writing import Encoding, Shown, VideoOutput, encoding_for
 if TYPE_CHECKING:
     from av import VideoFrame
 
-SAMPLES = 9  # frames that "auto" is measured in
 _FIRST_IMAGE = 1
 
 
@@ -321,8 +320,7 @@ class VideoJob:
 def _samples(video: VideoInput | ImageInput, facts: Facts) -> Iterator[VideoFrame]:
     """Up to `SAMPLES` frames, evenly spread."""
     if isinstance(video, ImageInput):
-        count = len(video.numbers)
-        for index in dict.fromkeys((2 * sample + 1) * count // (2 * SAMPLES) for sample in range(SAMPLES)):
+        for index in spread(len(video.numbers)):
             yield video.frame(video.numbers[index])
         return
     length = facts.frames / facts.rate
