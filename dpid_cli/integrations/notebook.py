@@ -42,7 +42,7 @@ def show(
     sweeps: Sequence[str] = (),
     value_range: tuple[float, float] | None = None,
     linear: bool = False,
-    metrics: bool = True,
+    metrics: bool = False,
     title: str | None = None,
     theme: str = "auto",
     height: int = 720,
@@ -69,8 +69,8 @@ def show(
         The values of black and white, if they are not those of the type.
     linear : bool, default False
         Average in linear light.
-    metrics : bool, default True
-        Measure the outputs and show a table.
+    metrics : bool, default False
+        Measure the outputs and show a table. For images of many megapixels this takes minutes.
     title : str, optional
         By default the name of the file, or "image".
     theme : {"auto", "light", "dark"}, default "auto"
@@ -98,7 +98,7 @@ def show(
     request = SizeRequest("scale", scale) if size is None else SizeRequest("size", size)
     recipe = Recipe(request, metadata="colour", linear=linear, value_range=value_range)
     variants = variants_of(_words("methods", methods), [sweep_of(word) for word in _words("sweeps", sweeps)])
-    spec = ComparisonSpec(recipe, variants, measured=metrics)
+    spec = ComparisonSpec(recipe, variants, measured=metrics, timed=False)
     spec.check()
     if isinstance(image, str | os.PathLike):
         comparison = spec.run(os.fspath(image))

@@ -47,9 +47,9 @@ def shown(tmp_path_factory):
     Image.fromarray(pixels).save(folder / "gray.png")
     words = 'scale=4, methods=["box", "dpid:lambda=0.5"]'
     return run(
-        START + NOISE + f"dpid_cli.show(image, {words})",
+        START + NOISE + f"dpid_cli.show(image, {words}, metrics=True)",
         f"dpid_cli.show(Image.fromarray(image), {words}, height=500, title='a < b')",
-        f"dpid_cli.show({str(folder / 'gray.png')!r}, size=(24, 16), sweeps=['lambda=0:2:1'], metrics=False)",
+        f"dpid_cli.show({str(folder / 'gray.png')!r}, size=(24, 16), sweeps=['lambda=0:2:1'])",
         "result = [dpid_cli.show(image, scale=2, methods=['box'], theme='dark')]\nprint(result)",
     )
 
@@ -71,6 +71,11 @@ def test_frames_have_a_height_and_a_title(shown):
     assert "<title>a &lt; b" in page
     (output,) = shown.cells[1].outputs
     assert output.data["text/plain"] == "<comparison of a < b>"
+
+
+def test_numbers_are_measured_on_request(shown):
+    pages = [frame_of(cell)[1] for cell in shown.cells]
+    assert ["PSNR" in page for page in pages] == [True, False, False, False]
 
 
 def test_files_have_their_names_and_sweeps_sliders(shown):
@@ -108,7 +113,7 @@ def test_errors_are_those_of_the_library():
 
 def test_types_that_are_no_bytes():
     values = "image > 128", "image / 255", "image.astype(np.uint16) * 257"
-    words = "scale=4, methods=['box'], metrics=False"
+    words = "scale=4, methods=['box']"
     notebook = run(START + NOISE, *(f"dpid_cli.show({value}, {words})" for value in values))
     image = np.random.default_rng(7).integers(0, 256, (80, 120, 3), np.uint8)
     mean = image.reshape(20, 4, 30, 4, 3).mean(axis=(1, 3))
