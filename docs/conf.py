@@ -31,7 +31,7 @@ myst_heading_anchors = 4
 myst_url_schemes = {"http": None, "https": None, "beside": {"url": "{{path}}"}}
 
 # Docstrings are read from imported modules; what may be missing is not needed to read them.
-autodoc_mock_imports = [name for name in ("torch", "torchvision") if find_spec(name) is None]
+autodoc_mock_imports = [name for name in ("torch", "torchvision", "vapoursynth") if find_spec(name) is None]
 autodoc_default_options = {"members": True}
 autodoc_typehints = "none"  # the texts of parameters say it better
 numpydoc_show_class_members = False
@@ -79,6 +79,7 @@ _PAGES = {
         "compare": "Compare methods",
         "learning": "Learn a guidance",
         "torch": "Pooling in PyTorch",
+        "integrations": "Other programs and libraries",
         "scale": "Millions of images",
     },
     "Reference": {

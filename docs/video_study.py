@@ -19,8 +19,8 @@ from PIL import Image, ImageDraw
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 import dpid_cli
-from dpid_cli.video.frames import Colour, Converter, Pixels, Planes, frame_of, planes_of
-from dpid_cli.video.scaling import aligned
+from dpid_cli.downscaling.planes import Planes, aligned
+from dpid_cli.video.frames import Colour, Converter, Pixels, frame_of, planes_of
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 HD, RGB = Colour(1, 1, 1, False), Colour(1, 1, 0, True)

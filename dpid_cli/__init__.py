@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dpid_cli.downscaling.names import MethodName as MethodName
     from dpid_cli.downscaling.transfer import SRGB as SRGB
     from dpid_cli.downscaling.transfer import Transfer as Transfer
+    from dpid_cli.integrations.notebook import show as show
     from dpid_cli.learning.fit import learn as learn
     from dpid_cli.learning.gradients import Gradients as Gradients
     from dpid_cli.learning.gradients import gradients as gradients
@@ -50,6 +51,7 @@ __all__ = [
     "gradients",
     "learn",
     "rescale",
+    "show",
 ]
 
 # Modules that are imported when their names are first used, because they import NumPy or kernels.
@@ -67,6 +69,7 @@ _LAZY = {
     "gradients": "learning.gradients",
     "learn": "learning.fit",
     "rescale": "downscaling.conventions",
+    "show": "integrations.notebook",
 }
 
 

@@ -20,7 +20,7 @@ FLOORS = (
     ("downscaling", "pictures"),
     ("convert",),
     ("batching", "compare", "learning", "video"),
-    ("torch",),
+    ("torch", "integrations"),
     ("cli",),
     ("__init__", "__main__"),
 )
@@ -93,7 +93,7 @@ def chain(module: str, above: tuple[str, ...] = ()) -> tuple[str, ...]:
 def test_entries():
     entries = {path.name for path in ROOT.iterdir() if path.suffix == ".py" or any(path.glob("*.py"))}
     entries -= {"__init__.py", "__main__.py"}
-    assert len(entries) <= 15  # the last one for videos
+    assert len(entries) <= 16  # the last ones for videos, and for other programs
     assert {entry.removesuffix(".py") for entry in entries} <= set(HEIGHT)
 
 
@@ -206,6 +206,14 @@ def test_only_their_modules_import_what_reaches_other_machines():
     assert importers("distributed") == {"dpid_cli.batching.dask"}
     assert importers("fsspec") == {"dpid_cli.files.remote", "dpid_cli.files.sftp"}
     assert importers("paramiko") == {"dpid_cli.files.sftp"}
+
+
+def test_other_programs_are_imported_in_their_modules_which_no_other_imports():
+    inside = {module for module in TREES if within(module, "dpid_cli.integrations")}
+    assert importers("vapoursynth") == {"dpid_cli.integrations.vapoursynth"}
+    assert importers("comfy_api") == {"dpid_cli.integrations.comfyui"}
+    assert importers("IPython") == {"dpid_cli.integrations.notebook"}
+    assert importers("dpid_cli.integrations") <= inside | {"dpid_cli"}
 
 
 def test_only_the_video_package_imports_pyav():

@@ -101,7 +101,13 @@ class ComparisonSpec:
         """
         name = called(source)
         with opened(source) as stream:
-            picture = self.recipe.intensities(self.recipe.read(stream, name))
+            picture = self.recipe.read(stream, name)
+        return self.run_on(picture, source)
+
+    def run_on(self, picture: Picture, source: str) -> Comparison:
+        """Downscale an image that has been read from `source` by every variant; raise as `run`."""
+        name = called(source)
+        picture = self.recipe.intensities(picture)
         placed = self.recipe.placed(picture, name)
         picture, part = placed.cut(picture, name)
         if part is not None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from av import VideoFrame
     from av.filter import Graph
 
-Planes = list[NDArray[Any]]
+    from dpid_cli.downscaling.planes import Planes
 
 UNSPECIFIED = 2
 UNKNOWN_SITING = "unspecified"  # which means on the left, as in almost all videos
@@ -123,6 +123,22 @@ class Colour:
         if number not in _MATRICES:
             raise FileError(f"{name}: its colours (matrix {number}) cannot become RGB: write YUV")
         return _MATRICES[number]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """How frames are stored: their format, colour, siting of chroma, size, and how they lie."""
+
+    format: str
+    colour: Colour
+    siting: str
+    size: Size
+    orientation: int = 1
+
+    @property
+    def upright_size(self) -> Size:
+        """Width and height of the upright frame."""
+        return self.size[::-1] if self.orientation > 4 else self.size
 
 
 class Converter:

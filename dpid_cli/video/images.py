@@ -20,9 +20,8 @@ from dpid_cli.files.storage import written
 from dpid_cli.files.streams import opened
 from dpid_cli.pictures import Picture, PictureSequence, format_of, icc, read, write_sequence
 from dpid_cli.pictures.limits import Limits
-from dpid_cli.video.frames import UNKNOWN_SITING, Colour, Pixels, frame_of, planes_of
+from dpid_cli.video.frames import UNKNOWN_SITING, Colour, Pixels, Stored, frame_of, planes_of
 from dpid_cli.video.reading import Facts, Part, Timed
-from dpid_cli.video.scaling import Stored
 
 if TYPE_CHECKING:
     from av import VideoFrame

@@ -16,6 +16,7 @@ from dpid_cli.convert.recipe import Recipe, labelled
 from dpid_cli.downscaling.automatic import is_automatic
 from dpid_cli.downscaling.choices import Interlaced, Truncated
 from dpid_cli.downscaling.devices import thread_count
+from dpid_cli.downscaling.planes import SAMPLES, even, medians, spread
 from dpid_cli.downscaling.sizes import Size, square
 from dpid_cli.errors import ArgumentError, FileError, SizeError
 from dpid_cli.files.output import atomic, check_folder, check_target
@@ -24,7 +25,7 @@ from dpid_cli.files.streams import STANDARD_STREAM, check_paths
 from dpid_cli.pictures import Picture
 from dpid_cli.pictures.limits import Limits
 from dpid_cli.video.codecs import check_crf, codec_for, container_of
-from dpid_cli.video.frames import Pixels, upright
+from dpid_cli.video.frames import Pixels, Stored, upright
 from dpid_cli.video.images import ImageInput, ImageOutput, Pattern
 from dpid_cli.video.pipeline import frames_in_flight, in_order
 from dpid_cli.video.reading import (
@@ -37,13 +38,12 @@ from dpid_cli.video.reading import (
     library,
     opened_video,
 )
-from dpid_cli.video.scaling import Plan, Renderer, Stored, even, plan_for
+from dpid_cli.video.scaling import Plan, Renderer, plan_for
 from dpid_cli.video.writing import Encoding, Shown, VideoOutput, encoding_for
 
 if TYPE_CHECKING:
     from av import VideoFrame
 
-SAMPLES = 9  # frames that "auto" is measured in
 _FIRST_IMAGE = 1
 
 
@@ -253,15 +253,7 @@ class VideoJob:
         """What "auto" stands for: the medians over frames that are spread over the video."""
         if not is_automatic(self.recipe.used):
             return {}
-        found = [plan.measured(frame) for frame in _samples(video, facts)]
-        middle = {}
-        for name in found[0]:
-            values = [one[name] for one in found]
-            if isinstance(values[0], tuple):
-                middle[name] = tuple(map(_median, zip(*values, strict=True)))
-            else:
-                middle[name] = _median(values)
-        return middle
+        return medians(plan.measured(frame) for frame in _samples(video, facts))
 
     def _write(
         self,
@@ -328,8 +320,7 @@ class VideoJob:
 def _samples(video: VideoInput | ImageInput, facts: Facts) -> Iterator[VideoFrame]:
     """Up to `SAMPLES` frames, evenly spread."""
     if isinstance(video, ImageInput):
-        count = len(video.numbers)
-        for index in dict.fromkeys((2 * sample + 1) * count // (2 * SAMPLES) for sample in range(SAMPLES)):
+        for index in spread(len(video.numbers)):
             yield video.frame(video.numbers[index])
         return
     length = facts.frames / facts.rate
@@ -343,8 +334,3 @@ def _samples(video: VideoInput | ImageInput, facts: Facts) -> Iterator[VideoFram
                 continue
             frame = video.first()  # the next one, where nothing can be sought
         yield frame
-
-
-def _median(values: Any) -> Any:
-    ordered = sorted(values)
-    return ordered[(len(ordered) - 1) // 2]

@@ -14,8 +14,7 @@ from dpid_cli.downscaling.sizes import Size
 from dpid_cli.errors import ArgumentError, FileError, one_line, warn
 from dpid_cli.files.streams import opened
 from dpid_cli.pictures.limits import Limits, RefusedError
-from dpid_cli.video.frames import Colour, Pixels, linked, orientation_of, siting_of
-from dpid_cli.video.scaling import Stored
+from dpid_cli.video.frames import Colour, Pixels, Stored, linked, orientation_of, siting_of
 
 if TYPE_CHECKING:
     from av import Packet, VideoFrame

@@ -5,53 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from dpid_cli.downscaling.api import automatic, downscale
 from dpid_cli.downscaling.cropping import Crop
+from dpid_cli.downscaling.planes import OF_ALL_CHANNELS, Layout, Planes, narrowed, widened
 from dpid_cli.downscaling.sizes import Size
-from dpid_cli.video.frames import (
-    UNKNOWN_SITING,
-    Colour,
-    Converter,
-    Pixels,
-    Planes,
-    frame_of,
-    planes_of,
-    upright,
-)
+from dpid_cli.video.frames import UNKNOWN_SITING, Converter, Pixels, Stored, frame_of, planes_of, upright
 
 if TYPE_CHECKING:
     from av import VideoFrame
-
-# A plane whose windows begin within a pixel has its pixels repeated so often, or less if that is enough.
-_PARTS = 4
-# Parameters that count pixels or channels, and so cannot serve planes of several sizes.
-_OF_ALL_CHANNELS = ("window", "gate", "guidance", "cell")
-# Where samples of chroma lie: 0 at the first pixel of luma that they belong to, 1 at the last.
-_ACROSS = {UNKNOWN_SITING: 0, "left": 0, "topleft": 0, "bottomleft": 0}
-_DOWN = {"topleft": 0, "top": 0, "bottomleft": 1, "bottom": 1}
-_MIDDLE = Fraction(1, 2)
-
-
-@dataclass(frozen=True)
-class Stored:
-    """How frames are stored: their format, colour, siting of chroma, size, and how they lie."""
-
-    format: str
-    colour: Colour
-    siting: str
-    size: Size
-    orientation: int = 1
-
-    @property
-    def upright_size(self) -> Size:
-        """Width and height of the upright frame."""
-        return self.size[::-1] if self.orientation > 4 else self.size
 
 
 @dataclass(frozen=True)
@@ -65,8 +29,6 @@ class Plan:
         Its size is that of one downscaled frame.
     work : Pixels
         What is downscaled.
-    together : bool
-        Whether the channels are downscaled as one image, so that their distance is that of colours.
     crop : Crop or None
         Of the upright frame.
     options : mapping
@@ -80,11 +42,15 @@ class Plan:
     source: Stored
     target: Stored
     work: Pixels
-    together: bool
     options: Mapping[str, Any]
     crop: Crop | None = None
     compare: bool = False
     name: str = ""
+
+    @property
+    def _layout(self) -> Layout:
+        siting = "left" if self.source.siting == UNKNOWN_SITING else self.source.siting
+        return Layout(self.source.size, self.target.size, self.work.chroma, siting)
 
     @property
     def output_size(self) -> Size:
@@ -99,19 +65,11 @@ class Plan:
     def measured(self, frame: VideoFrame) -> dict[str, Any]:
         """What "auto" stands for in a frame; noise has a number for each channel."""
         planes = self._prepared(Renderer(self).decoded(frame))
-        if self.together:
-            return automatic(np.stack(planes, axis=-1), size=self.target.size, **self.options)
-        found = automatic(planes[0], size=self.target.size, **self.options)
-        if "noise" in found:  # of luma only
-            rest = {"noise": "auto", "method": self.options["method"]}
-            noise = (automatic(plane, scale=2, **rest)["noise"][0] for plane in planes[1:])
-            found["noise"] = (*found["noise"], *noise)
-        return found
+        return self._layout.automatic(planes, **self.options)
 
     def _prepared(self, planes: Planes) -> Planes:
         """Planes with all bits of their type, upright and cropped to whole pixels."""
-        if (shift := 8 * self.work.dtype().itemsize - self.work.bits) > 0:
-            planes = [plane << shift for plane in planes]
+        planes = widened(planes, self.work.bits)
         if self.source.orientation != 1:
             planes = [upright(plane, self.source.orientation) for plane in planes]
         if self.crop is not None:
@@ -127,79 +85,13 @@ class Plan:
         joined = [
             np.concatenate(both, axis=1) if self.compare else both[0] for both in zip(*results, strict=True)
         ]
-        if (shift := 8 * self.work.dtype().itemsize - self.work.bits) > 0:
-            half = np.uint32(1 << shift >> 1)
-            joined = [np.minimum((plane + half) >> shift, (1 << self.work.bits) - 1) for plane in joined]
-        return joined
+        return narrowed(joined, self.work.bits)
 
     def _by(self, planes: Planes, options: Mapping[str, Any]) -> Planes:
-        if self.together:
-            part: Any = None if self.crop is None or self.crop.is_whole else self.crop.inner.numbers
-            image = np.stack(planes, axis=-1)
-            result = downscale(image, size=self.target.size, threads=1, crop=part, channel_axis=-1, **options)
-            return [result[..., channel] for channel in range(len(planes))]
-        noise = options.get("noise")
-        each = (
-            noise if isinstance(noise, tuple | list) and len(noise) == len(planes) else [noise] * len(planes)
-        )
-        results = []
-        for number, (plane, own) in enumerate(zip(planes, each, strict=True)):
-            used = dict(options) if noise is None else {**options, "noise": own}
-            results.append(self._luma(plane, used) if number == 0 else self._chroma(plane, used))
-        return results
-
-    def _luma(self, plane: NDArray[Any], options: Mapping[str, Any]) -> NDArray[Any]:
-        return downscale(plane, size=self.target.size, threads=1, **options)
-
-    def _chroma(self, plane: NDArray[Any], options: Mapping[str, Any]) -> NDArray[Any]:
-        """Downscale a plane of chroma by the windows around where its samples are to lie."""
-        tables = (_ACROSS, 0), (_DOWN, 1)
-        size = [-(-self.target.size[axis] // self.work.chroma[axis]) for axis in (0, 1)]
-        for table, axis in tables:
-            scale = Fraction(self.source.size[axis], self.target.size[axis])
-            at = table.get(self.source.siting, _MIDDLE)
-            plane = aligned(plane, 1 - axis, scale, size[axis], self.work.chroma[axis], Fraction(at))
-        return downscale(plane, size=(size[0], size[1]), threads=1, **options)
-
-
-def aligned(
-    plane: NDArray[Any], axis: int, scale: Fraction, count: int, chroma: int, at: Fraction
-) -> NDArray[Any]:
-    """A plane of chroma that begins and ends where the windows of the output do, along an axis.
-
-    Parameters
-    ----------
-    plane : (H, W) ndarray
-    axis : int
-    scale : Fraction
-        How many times smaller luma becomes; windows are as large.
-    count : int
-        Number of windows.
-    chroma : int
-        Pixels of luma for one sample of chroma.
-    at : Fraction
-        Where the sample lies among these, 0 at the first and 1 at the last, before and after.
-    """
-    # The middle of the first sample is so far from the edge, in samples of its own plane.
-    middle = (_MIDDLE + at * (chroma - 1)) / chroma
-    start, length = (scale - 1) * (middle - _MIDDLE), scale * count
-    parts = 1
-    while parts < _PARTS and (start * parts).denominator > 1:
-        parts *= 2
-    first, total = round(start * parts), max(count, round(length * parts))
-    if parts > 1:
-        plane = plane.repeat(parts, axis)
-    behind = first + total - plane.shape[axis]
-    if first or behind:
-        spans = [(0, 0), (0, 0)]
-        spans[axis] = max(0, -first), max(0, behind)
-        if max(spans[axis]):
-            plane = np.pad(plane, spans, mode="edge")
-        begin = max(0, first)
-        cut = [slice(None), slice(None)]
-        cut[axis] = slice(begin, begin + total)
-        plane = plane[tuple(cut)]
-    return np.ascontiguousarray(plane)
+        more = dict(options)
+        if self.crop is not None and not self.crop.is_whole:
+            more["crop"] = self.crop.inner.numbers
+        return self._layout.downscaled(planes, threads=1, **more)
 
 
 def plan_for(
@@ -217,11 +109,11 @@ def plan_for(
         work = replace(given, bits=bits, alpha=False)
     else:
         work = Pixels("yuv", bits)
-    fits = all(options.get(key) is None for key in _OF_ALL_CHANNELS)
+    fits = all(options.get(key) is None for key in OF_ALL_CHANNELS)
     fits = fits and source.orientation == 1 and crop is None
     if work.is_subsampled and not fits:
         work = replace(work, chroma=(1, 1))
-    return Plan(source, target, work, not work.is_subsampled, options, crop, compare, name)
+    return Plan(source, target, work, options, crop, compare, name)
 
 
 class Renderer:
@@ -251,9 +143,3 @@ class Renderer:
             )
         made: VideoFrame = self._of_thread.after(result)
         return made
-
-
-def even(size: Size, chroma: tuple[int, int]) -> Size:
-    """Both sides rounded down to whole samples of chroma, at least one."""
-    width, height = (max(step, side - side % step) for side, step in zip(size, chroma, strict=True))
-    return width, height

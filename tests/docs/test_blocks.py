@@ -17,8 +17,10 @@ from support.pages import PAGES, Block, to_run
 
 BLOCKS = {page: to_run(text) for page, text in PAGES.items()}
 # Why blocks do not run here; each word stands in the comment above its blocks.
-REASONS = {"cluster", "GPU", "repository", "server", "tests", "videos"}
+REASONS = {"cluster", "GPU", "notebook", "repository", "server", "tests", "videos"}
 MOST_NOT_RUN = 20
+# Libraries that only some environments have; without them, blocks that import them are left out.
+OPTIONAL = ("albumentations", "kornia", "torch", "vapoursynth")
 # What blocks are meant to say on standard error, as their page tells.
 SAID = {"docs/files.md": r"orthophoto\.tif: 4 channels", "docs/compare.md": r"preference: "}
 
@@ -47,7 +49,7 @@ def test_blocks_run_in_their_order(page, folder):
     lay_out()
     for again in (False, True):
         for block in BLOCKS[page]:
-            if block.reason or ("torch" in block.content and not find_spec("torch")):
+            if block.reason or any(f" {name}" in block.content and not find_spec(name) for name in OPTIONAL):
                 continue
             status, lines = run(block)
             lines = [line for line in lines if not re.match(SAID.get(page, "(?!)"), line)]

@@ -13,7 +13,7 @@ import dpid_cli
 
 MODULES = [module.name for module in pkgutil.walk_packages(dpid_cli.__path__, "dpid_cli.")]
 # Only extras install these.
-OPTIONAL = ("cuda", "distributed", "fsspec", "numba.cuda", "paramiko", "torch")
+OPTIONAL = ("cuda", "distributed", "fsspec", "numba.cuda", "paramiko", "torch", "vapoursynth")
 DOCUMENTED = [
     name
     for name in dpid_cli.__all__

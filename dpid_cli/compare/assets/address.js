@@ -4,6 +4,8 @@
 
 const Address = (() => {
   const DELAY = 300; // milliseconds: browsers refuse addresses that change too often
+  // Within a notebook, a page has no address of its own.
+  const isEmbedded = location.protocol === "about:";
   let timer = 0;
 
   function values() {
@@ -21,6 +23,7 @@ const Address = (() => {
   const text = () => new URLSearchParams(values()).toString();
 
   function write() {
+    if (isEmbedded) return;
     clearTimeout(timer);
     timer = setTimeout(() => history.replaceState(null, "", `#${text()}`), DELAY);
   }
@@ -103,10 +106,11 @@ const Address = (() => {
   }
 
   function listen() {
+    $("copy-link").hidden = isEmbedded;
     $("copy-link").addEventListener("click", () => copy(link(), $("copy-link")));
     addEventListener("hashchange", read);
     View.onChange(write);
   }
 
-  return { copy, listen, read, values };
+  return { copy, isEmbedded, listen, read, values };
 })();

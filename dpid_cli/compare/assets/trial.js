@@ -77,7 +77,8 @@ const Trial = (() => {
   }
 
   function setUp() {
-    $("trial-settings").hidden = $("trial-link").hidden = Boolean(linked);
+    $("trial-settings").hidden = Boolean(linked);
+    $("trial-link").hidden = Boolean(linked) || Address.isEmbedded;
     if (!linked) fill();
     describe();
     showPart("setup");
