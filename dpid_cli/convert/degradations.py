@@ -65,7 +65,7 @@ class Degradation:
         angle = 2 * math.pi * uniform(state, half + np.uint64(len(half)))
         normal = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:count]
         normal = np.rint(normal * _STEPS) / _STEPS  # the last bits of functions depend on the CPU
-        values = colours + (self.noise or 0) * unit / 255 * normal.reshape(colours.shape)
+        values: NDArray[Any] = colours + (self.noise or 0) * unit / 255 * normal.reshape(colours.shape)
         if colours.dtype.kind == "u":
             values = np.floor(np.clip(values, 0, unit) + 0.5)
         return values.astype(colours.dtype)
