@@ -71,7 +71,7 @@ class Result:
     crops : tuple of ((float, float, float, float) or None)
         One for each output: left, top, width and height of the part of the input. Empty if all is used.
     degradations : tuple of (dict or None)
-        One for each output: ``noise`` and ``jpeg`` that were drawn for it. Empty if nothing was drawn.
+        One for each output: what was drawn for it, by name. Empty if nothing was drawn.
     channels : tuple of (int or None)
         One for each output: number of channels, alpha included. Empty if it failed or has no outputs.
     frames : int

@@ -16,6 +16,8 @@ TABLE = ROOT / "pictures" / "formats.py"
 EXEMPT = {
     "compare/": {"png", "jpg", "jpeg", "webp"},  # kinds of figures, which matplotlib draws
     "cli/compare.py": {"png", "jpg", "webp"},  # help on these
+    "cli/batch.py": {"jpeg", "png"},  # a degradation, and what pairs are stored as
+    "convert/degradations.py": {"jpeg"},  # whose artefacts are wanted
     "pictures/xmp.py": {"tiff"},  # a name space of XMP
     # What strips and tiles are compressed as.
     "pictures/codecs/tiff_compression.py": {"jpeg", "jpeg 2000", "jpeg xl", "png", "webp"},
