@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from dpid_cli.batching.pairs import LAYOUTS, Pairs
+from dpid_cli.batching.pairs import LAYOUTS, MetaInfo, Pairs
 from dpid_cli.batching.selection import Listed, Rules, Selection, selection_of
 from dpid_cli.batching.spec import BatchSpec, OutputSpec
 from dpid_cli.cli.options import SIZE_KINDS, encoding, method_parameters, name_template, size_request
@@ -21,6 +23,7 @@ from dpid_cli.downscaling.registry import METHODS, PARAMETERS
 from dpid_cli.downscaling.sizes import SizeRequest
 from dpid_cli.errors import ArgumentError
 from dpid_cli.files import storage
+from dpid_cli.files.streams import check_paths
 
 if TYPE_CHECKING:
     from dpid_cli.convert.degradations import Degradations
@@ -136,7 +139,8 @@ def _degradations(options: dict[str, Any]) -> Degradations | None:
     given = [name for name in PARAMETERS if options[name] is not None]
     if len(methods) > 1:
         raise click.UsageError("--degradations: goes with one method, or draws one: omit --method")
-    if degradations.methods and (given or methods != {"dpid": None}):
+    source = click.get_current_context().get_parameter_source("method")
+    if degradations.methods and (given or source != ParameterSource.DEFAULT):
         name = given[0].rstrip("_") if given else "method"
         raise click.UsageError(f"--{name}: {path} draws the method: omit one of them")
     if degradations.lambda_ is not None and not degradations.methods:
@@ -173,3 +177,18 @@ def _patches(
     for scale in scales:
         patches.shrunk(scale)  # or an error
     return patches
+
+
+def listing_of(path: str | None, options: dict[str, Any]) -> MetaInfo | nullcontext[None]:
+    """The list of originals to write, if one is wanted."""
+    check_paths("--meta-info", path)
+    if path is None:
+        return nullcontext()
+    for name in "from_file", "report", "retry_failed", "degradations", "guidance", "gate", "importance":
+        if options.get(name) and storage.same(str(options[name]), path):
+            raise ArgumentError(f"--meta-info: {path}: --{name.replace('_', '-')} has this, too: use another")
+    if options["retry_failed"] is not None:
+        raise ArgumentError(
+            "--meta-info: would list only what --retry-failed takes: use --report and --resume instead"
+        )
+    return MetaInfo(path, options["overwrite"] or options["resume"])

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _MOST_BYTES = 1 << 20  # of a file
 _MOST_SEED = 2**64 - 1
+_LARGEST = 1e300  # of numbers in a file
 _STEPS = 1 << 20  # of noise, in a standard deviation
 _EXTRA = 'pip install "dpid-cli[pairs]"'
 
@@ -180,8 +181,11 @@ def _parsed(path: str, text: str) -> object:
 
     try:
         return json.loads(text, object_pairs_hook=once)
-    except ValueError:
-        pass
+    except ArgumentError:
+        raise
+    except (ValueError, RecursionError) as error:
+        if path.lower().endswith(".json"):
+            raise ArgumentError(f"{path}: not JSON: {one_line(error)}: correct it") from error
     try:
         import yaml
     except ImportError:
@@ -198,6 +202,8 @@ def _parsed(path: str, text: str) -> object:
 
     try:
         return yaml.load(text, Loader)  # noqa: S506  # a safe one
+    except ArgumentError:
+        raise
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise ArgumentError(f"{path}: not YAML: {one_line(error)}: correct it") from error
 
@@ -281,4 +287,5 @@ def _short(text: str) -> str:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value)
+    known = isinstance(value, int | float) and not isinstance(value, bool)
+    return known and -_LARGEST <= value <= _LARGEST  # type: ignore[operator]  # not NaN

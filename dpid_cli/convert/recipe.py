@@ -293,16 +293,19 @@ class Recipe:
             wide = replace(wide, pixels=widened(wide.pixels, self.depth))
             result, found = rendered(wide, size, name=name, **options, **self.parameters, **given)
             if span is not None and self.depth == Depth.KEEP:
-                result = with_colours(result, span.values)
+                result = with_colours(self._degraded(result, name), span.values)
         except ArgumentError as error:  # the arguments were checked, so the content of the file is at fault
             raise FileError(f"{name}: {error}") from error
         except MemoryError:
             raise FileError(f"{name}: not enough memory: use a smaller image") from None
         settled = replace(self, parameters={**self.parameters, **found}) if found else self
         result = replace(result, pixels=narrowed(result.pixels, self.depth))
-        if self.degradation is not None:
-            result = self.degradation.applied(result, name)
+        if span is None or self.depth != Depth.KEEP:
+            result = self._degraded(result, name)
         return settled._described(result, picture, name), settled
+
+    def _degraded(self, picture: Picture, name: str) -> Picture:
+        return picture if self.degradation is None else self.degradation.applied(picture, name)
 
     def _maps_of(self, picture: Picture) -> dict[str, Any]:
         """The maps, that of importance cropped like the picture."""
@@ -317,18 +320,17 @@ class Recipe:
         """The picture in its own size with all other changes; its metadata names no method."""
         size = self.square_size(picture)
         if self.to_srgb or self.transparency == "drop" or size != picture.size:
-            transparency = "drop" if self.transparency == "drop" else "separate"
-            box = replace(
+            opaque = self.transparency == "drop"
+            return replace(
                 self,
                 method="box" if picture.palette is None else self.method,
                 parameters={},
                 maps={},
                 degradation=None,
-                linear=False,
-                transparency=transparency,
+                linear=self.linear and opaque and picture.alpha,  # colours lie on black in this light
+                transparency="drop" if opaque else "separate",
                 record=False,
-            )
-            return box.apply(picture, size, name)
+            ).apply(picture, size, name)
         if self.depth != Depth.KEEP:
             picture = self.intensities(picture)
         pixels = narrowed(widened(picture.pixels, self.depth), self.depth)
@@ -337,8 +339,7 @@ class Recipe:
     @property
     def keeps_everything(self) -> bool:
         """Whether `unscaled` changes nothing, so that the bytes of the file can be copied."""
-        unchanged = self.metadata == "keep" and self.depth == "keep" and self.frame is None
-        unchanged = unchanged and self.crop is None
+        unchanged = self.metadata == "keep" == self.depth and self.frame is None and self.crop is None
         encoded_anew = {"target_size", "colors"} & self.encoding.keys()
         return unchanged and not (encoded_anew or self.to_srgb or self.transparency == "drop")
 

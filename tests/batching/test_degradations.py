@@ -96,6 +96,15 @@ def test_noise_is_gaussian_and_of_every_depth(dpid, folder):
     assert (pixels("out/LR_unknown/X2/clear.png")[..., 3] == 128).all()
 
 
+def test_noise_counts_in_the_range_of_values(dpid, folder):
+    """Of floats from 0 to 255, as of bytes."""
+    Path("in").mkdir()
+    Image.fromarray(np.full((80, 80), 128, np.float32)).save("in/a.tif")
+    write("noise: {sigma: 20}")
+    assert dpid(*RUN, "--value-range", "0,255", "--format", "tiff").exit_code == 0
+    assert abs(pixels("out/LR_unknown/X2/a.tif").std() / 20 - 1) < 0.1
+
+
 def test_draws_depend_on_seed_and_path_alone(dpid, folder):
     for name in "a.png", "b.png", "sub/a.png":
         make(f"in/{name}", (20, 20))
@@ -201,7 +210,9 @@ def test_deep_images_and_jpeg(dpid, folder):
         ("seed: -1", "recipe.yaml: seed must be"),
         ("seed: true", "recipe.yaml: seed must be"),
         ("seed: 1\nseed: 2", "recipe.yaml: seed: is there twice"),
-        ('{"seed": 1, "seed": 2}', "recipe.yaml: seed: is there twice"),
+        ('{"seed": 1, "seed": 2}', "recipe.yaml: seed: is there twice: omit one of them\n"),
+        ("noise: {sigma: 1" + 400 * "0" + "}", "recipe.yaml: noise.sigma must be"),
+        ("[" * 100_000, "recipe.yaml: not YAML"),
         ("- a", "recipe.yaml: the file must be a mapping"),
         ("", "recipe.yaml: the file must be a mapping"),
         ("a: [", "recipe.yaml: not YAML"),
@@ -225,6 +236,7 @@ def test_wrong_recipes(dpid, folder, text, words):
     ("options", "words"),
     [
         (("-m", "box"), "--method: recipe.yaml draws the method"),
+        (("-m", "dpid"), "--method: recipe.yaml draws the method"),
         (("--lambda", "2"), "--lambda: recipe.yaml draws the method"),
         (("-m", "dpid", "-m", "box"), "--degradations: goes with one method"),
         (("--device", "cuda"), "cuda"),
@@ -249,6 +261,13 @@ def test_lambda_twice_or_nowhere(dpid, folder, text, options, words):
     write(text)
     result = dpid(*RUN, *options)
     assert result.exit_code == 2 and words in result.stderr and is_one_error_line(result.stderr)
+
+
+def test_a_file_of_json_is_told_what_is_wrong_with_it(dpid, folder):
+    make("in/a.png", (20, 20))
+    Path("recipe.json").write_text('{"seed": 1,}')
+    result = dpid(*RUN[:-4], "--degradations", "recipe.json")
+    assert result.exit_code == 2 and result.stderr.startswith("recipe.json: not JSON: ")
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe\x00", b"seed: 1 #" + bytes(1 << 21)])
