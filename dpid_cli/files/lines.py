@@ -14,6 +14,8 @@ from dpid_cli.files.folders import make_folder
 from dpid_cli.files.output import atomic, is_named
 from dpid_cli.platform import BINARY, system_path, try_lock
 
+_BLOCK = 1 << 16
+
 
 def opened(path: str) -> IO[bytes] | None:
     """A regular file for reading; None for a pipe or the like, which might never end.
@@ -31,6 +33,17 @@ def whole_lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
         if line.endswith(b"\n"):
             yield start, line
         start += len(line)
+
+
+def _end_of_lines(stream: IO[bytes]) -> int:
+    """Where the last whole line ends; reads backwards, as reports may be long."""
+    start = stream.seek(0, os.SEEK_END)
+    while start > 0:
+        end, start = start, max(0, start - _BLOCK)
+        stream.seek(start)
+        if (found := stream.read(end - start).rfind(b"\n")) >= 0:
+            return start + found + 1
+    return 0
 
 
 @contextmanager
@@ -54,7 +67,7 @@ def appending(path: str, *, keep: bool) -> Iterator[IO[bytes]]:
                 if try_lock(handle) is False or not is_named(handle, system_path(os.path.realpath(path))):
                     raise ArgumentError(f"{path}: another process is writing it: give each its own file")
                 if keep:
-                    stream.seek(sum(len(line) for _, line in whole_lines(stream)))
+                    stream.seek(_end_of_lines(stream))
                 stream.truncate()
         except OSError as error:
             raise unwritable(path, error) from error
@@ -64,6 +77,12 @@ def appending(path: str, *, keep: bool) -> Iterator[IO[bytes]]:
 def rewriting(path: str) -> AbstractContextManager[IO[bytes]]:
     """A stream whose content replaces that of the file, whole or not at all; follows a link."""
     return atomic(Path(os.path.realpath(path)), overwrite=True)
+
+
+def replaceable(path: str) -> bool:
+    """Whether `replacing` seems to be possible there; creates nothing."""
+    above = next((folder for folder in Path(path).absolute().parents if folder.exists()), Path())
+    return above.is_dir() and os.access(above, os.W_OK)
 
 
 @contextmanager
