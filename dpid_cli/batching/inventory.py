@@ -135,7 +135,10 @@ class Inventory:
             if other and storage.same(other, candidate.path):
                 return False
             both = f"{other} and {candidate.path}" if other else f"two outputs of {candidate.path}"
-            self._refuse(f"{target}: {both} would both be written here: change --name, --format or --hr")
+            advice = "change --name, --format or --hr"
+            if self.spec.pairs is not None:
+                advice = "rename one of them, or leave it out with --exclude"
+            self._refuse(f"{target}: {both} would both be written here: {advice}")
         elif target != candidate.path and any(s.takes(storage.real(target)) for s in self.selections):
             self._refuse(
                 f"{target}: this output of {candidate.path} would be among the inputs: use another folder"
@@ -166,9 +169,8 @@ class Inventory:
         sql = "SELECT path FROM targets JOIN sources USING (key) JOIN inputs ON inputs.id = sources.input"
         for (path,) in self._tables.execute(sql):
             name = os.fsdecode(path)
-            self._refuse(
-                f"{name}: this is an input, which an output would replace: use another folder or --name"
-            )
+            advice = "use another folder" + (" or --name" if self.spec.pairs is None else "")
+            self._refuse(f"{name}: this is an input, which an output would replace: {advice}")
         if self._collisions:
             more = self._collisions - 1
             raise ArgumentError(self._first_collision + (f" ({more} more like this)" if more else ""))

@@ -31,6 +31,8 @@ class Item:
         The result of an earlier run with the same targets.
     made : tuple of str
         Those of `targets` that an earlier run has written; they may be replaced.
+    former : tuple of str
+        Outputs of an earlier run that are none of `targets`.
     unrecorded : bool
         Whether a killed run may have written other targets. If such a target exists, its content decides.
     error : str
@@ -43,6 +45,7 @@ class Item:
     index: int = 1
     known: Result | None = None
     made: tuple[str, ...] = ()
+    former: tuple[str, ...] = ()
     unrecorded: bool = False
     error: str = ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,14 +13,14 @@ from dpid_cli.batching.scratch import database, full_disk_errors
 from dpid_cli.convert.patches import Patch, Patches
 from dpid_cli.downscaling.choices import Layout
 from dpid_cli.downscaling.sizes import Sides, Size, shown
-from dpid_cli.errors import ArgumentError, warn
+from dpid_cli.errors import ArgumentError, FileError, warn
 from dpid_cli.files import lines, storage
 
 if TYPE_CHECKING:
     from dpid_cli.convert.degradations import Degradations
 
 T = TypeVar("T")
-_TABLES = "CREATE TABLE lines (name TEXT PRIMARY KEY, shape TEXT) WITHOUT ROWID;"
+_TABLES = "CREATE TABLE lines (name BLOB PRIMARY KEY, shape TEXT) WITHOUT ROWID;"
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,8 @@ class MetaInfo:
             raise ArgumentError(f"--meta-info: {path}: must be a local file that ends in .txt: change it")
         if not replaces and storage.length(path) is not None:
             raise ArgumentError(f"--meta-info: {path}: exists already: use --overwrite, or give another name")
+        if not lines.replaceable(path):
+            raise ArgumentError(f"--meta-info: {path}: cannot be created there: choose another folder")
         self._tables = database(_TABLES)
 
     def __enter__(self) -> Self:
@@ -117,7 +120,7 @@ class MetaInfo:
         """Take the originals of an input, which no method has made."""
         facts = zip(result.outputs, result.methods, result.output_sizes, result.channels, strict=False)
         rows = [
-            (storage.last(output), f"({size[1]},{size[0]},{channels})")
+            (os.fsencode(storage.last(output)), f"({size[1]},{size[0]},{channels})")
             for output, method, size, channels in facts
             if method is None and size is not None
         ]
@@ -126,10 +129,14 @@ class MetaInfo:
 
     def write(self) -> None:
         """Write the list, sorted by name, whole or not at all."""
-        split = ""
-        with lines.replacing(self.path) as stream:
-            for name, shape in self._tables.execute("SELECT name, shape FROM lines ORDER BY name"):
-                split = split or (name if " " in name else "")
-                stream.write(f"{name} {shape}\n".encode("utf-8", "surrogateescape"))
+        split = b""
+        try:
+            with lines.replacing(self.path) as stream:
+                for name, shape in self._tables.execute("SELECT name, shape FROM lines ORDER BY name"):
+                    split = split or (name if b" " in name else b"")
+                    stream.write(b"%s %s\n" % (name, shape.encode()))
+        except FileError as error:
+            raise FileError(f"--meta-info: {error}") from error
         if split:
-            warn(f"{self.path}: {split}: has a space, where trainers end the name: rename the inputs")
+            name = os.fsdecode(split)
+            warn(f"{self.path}: {name}: has a space, where trainers end the name: rename the inputs")

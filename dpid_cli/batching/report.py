@@ -73,7 +73,9 @@ class Report:
         targets = [storage.spelled(target) for target in item.targets]
         known = result if result.status != FAILED and outputs == targets else None
         own = tuple(one for one, spelled in zip(item.targets, targets, strict=True) if spelled in made)
-        return replace(item, known=known, made=own, unrecorded=result.status == FAILED)
+        former = tuple(one for one, spelled in zip(result.outputs, outputs, strict=True) if spelled in made)
+        former = tuple(one for one in former if storage.spelled(one) not in targets)
+        return replace(item, known=known, made=own, former=former, unrecorded=result.status == FAILED)
 
     def rewrite(self) -> None:
         """Keep only the last line about each input, and close the file."""

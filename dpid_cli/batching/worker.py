@@ -17,7 +17,7 @@ from dpid_cli.batching.items import ADDED, DONE, FAILED, SKIPPED, Item, Result
 from dpid_cli.batching.pairs import spread
 from dpid_cli.convert.engine import Output, check_outputs, convert, peek
 from dpid_cli.downscaling.sizes import Size
-from dpid_cli.errors import ArgumentError, DpidError, FileError, collected, one_line, reason, shortage
+from dpid_cli.errors import ArgumentError, DpidError, FileError, collected, one_line, reason, shortage, warn
 from dpid_cli.files import storage
 from dpid_cli.files.folders import Tree
 from dpid_cli.files.output import ExistsError
@@ -96,12 +96,17 @@ class _Conversion:
 
     def _left(self) -> tuple[str, ...]:
         """The outputs written before the failure, and those of earlier runs that still exist."""
-        left = set(self._outputs)
-        for target in self.item.made:
-            with suppress(DpidError):
-                if storage.length(self._at(target)) is not None:
-                    left.add(target)
+        left = {*self._outputs, *self._existing(self.item.made)}
         return tuple(target for target in self.item.targets if target in left)
+
+    def _existing(self, paths: tuple[str, ...]) -> list[str]:
+        """Those of the paths that are files."""
+        found = []
+        for path in paths:
+            with suppress(DpidError):
+                if storage.length(self._at(path)) is not None:
+                    found.append(path)
+        return found
 
     def _convert(self) -> None:
         spec, item = self.spec, self.item
@@ -122,6 +127,8 @@ class _Conversion:
                 self._note(outputs=tuple(item.targets[k] for k in missing))
                 return
             self._write(sequence, outputs)
+        if spec.pairs is not None and (old := self._existing(item.former)):
+            warn(f"{item.path}: outputs of an earlier run stay: remove these {len(old)}, such as {old[0]}")
         self._note(outputs=item.targets, output_bytes=self._lengths(), frames=sequence.count)
         self._disown(set(range(len(item.targets))) - set(missing))
 

@@ -7,7 +7,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -31,7 +31,6 @@ from dpid_cli.platform import HANGUP
 
 if TYPE_CHECKING:
     from dpid_cli.batching.items import Result
-    from dpid_cli.batching.pairs import MetaInfo
     from dpid_cli.batching.selection import Shard
     from dpid_cli.batching.session import Session
     from dpid_cli.batching.spec import BatchSpec
@@ -132,9 +131,8 @@ _PAIRS = sections(
     "Inputs",
     option("-r --recursive", "Include subfolders. All outputs lie in one folder: a/b.png becomes a_b.png."),
     *_INPUTS,
-    option("--min-size N|WxH", "Skip narrower or lower inputs. Those smaller than --patches are skipped "
-           "anyway.", least_size),
-    option("--if-smaller", "What to do with inputs that are too small.",
+    option("--min-size N|WxH", "Skip narrower or lower inputs.", least_size),
+    option("--if-smaller", "What to do with inputs that are smaller than --min-size or --patches.",
            (IfSmaller.SKIP.value, IfSmaller.ERROR.value), default=IfSmaller.SKIP.value),
     "Size",
     option("-s --scale N", "Divide width and height by N, a whole number.", number(1, 64), multiple=True,
@@ -220,10 +218,10 @@ def pairs_command(
       dpid pairs photos/ data/ -s 4 --layout neosr -m matlab-bicubic
       dpid pairs photos/ data/ -s 4 --layout trainner --degradations recipe.yaml
     """
-    from dpid_cli.cli.batch_request import pairs_spec_of
+    from dpid_cli.cli.batch_request import listing_of, pairs_spec_of
 
     dry = options["dry"]
-    with _listing(meta_info, options) as listing:
+    with listing_of(meta_info, options) as listing:
         code = _run(
             paths, options, pairs_spec_of, None if listing is None else listing.add,
             as_json=as_json, quiet=quiet, verbose=verbose, debug=debug,
@@ -234,20 +232,6 @@ def pairs_command(
             for warning in () if quiet else warnings:
                 say(warning)
     ctx.exit(code)
-
-
-def _listing(path: str | None, options: dict[str, Any]) -> MetaInfo | nullcontext[None]:
-    """The list of originals to write, if one is wanted."""
-    from dpid_cli.batching.pairs import MetaInfo
-    from dpid_cli.files import storage
-    from dpid_cli.files.streams import check_paths
-
-    check_paths("--meta-info", path)
-    if path is None:
-        return nullcontext()
-    if options["from_file"] is not None and storage.same(options["from_file"], path):
-        raise ArgumentError(f"--meta-info: {path}: this is the list of inputs: give another file")
-    return MetaInfo(path, options["overwrite"] or options["resume"])
 
 
 def _run(

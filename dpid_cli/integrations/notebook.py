@@ -94,6 +94,8 @@ def show(
         raise ArgumentError("size: give either scale or size, not both or neither")
     if theme not in _THEMES:
         raise ArgumentError(f"theme must be auto, light or dark (got {theme!r})")
+    if not isinstance(title, str | None):
+        raise ArgumentError(f"title must be a text (got {title!r})")
     style = _STYLE.format(pixels("height", height))
     request = SizeRequest("scale", scale) if size is None else SizeRequest("size", size)
     recipe = Recipe(request, metadata="colour", linear=linear, value_range=value_range)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -242,6 +244,49 @@ def test_what_cannot_work_is_said_before_anything_is_written(dpid, folder, optio
     result = dpid("pairs", "in", "out", *options)
     assert result.exit_code == 2 and words in result.stderr and is_one_error_line(result.stderr)
     assert files(".") == ["in/a.png", "there.txt"] and Path("there.txt").read_text() == "mine"
+
+
+def test_lists_replace_no_file_of_the_run_and_are_never_of_a_part(dpid, folder):
+    make("in/a.png", (40, 40))
+    Path("c.txt").write_text("{}")
+    run = ("pairs", "in", "out", "-s", "2", "--overwrite", "--meta-info", "c.txt")
+    for options in ("--report", "c.txt"), ("--degradations", "c.txt"), ("--retry-failed", "c.txt"):
+        result = dpid(*run, *options)
+        assert (result.exit_code, result.stderr) == (
+            2, f"--meta-info: c.txt: {options[0]} has this, too: use another\n",
+        )  # fmt: skip
+    result = dpid(*run, "--retry-failed", "r.jsonl")
+    assert result.exit_code == 2 and "use --report and --resume instead" in result.stderr
+    result = dpid(*run[:-1], "in/a.png/c.txt")
+    assert result.exit_code == 2 and "--meta-info: in/a.png/c.txt: cannot be created there" in result.stderr
+    assert files(".") == ["c.txt", "in/a.png"] and Path("c.txt").read_text() == "{}"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names elsewhere are Unicode")
+def test_lists_have_names_that_are_no_text(folder):
+    make("in/a.png", (40, 40)).rename(os.fsdecode(b"in/caf\xe9.png"))
+    done = process("pairs", "in", "out", "-s", "2", "--meta-info", "m.txt")
+    assert (done.returncode, Path("m.txt").read_bytes()) == (0, b"caf\xe9.png (40,40,3)\n")
+
+
+def test_outputs_of_other_options_are_told(dpid, folder):
+    make("in/a.png", (64, 64))
+    run = ("pairs", "in", "out", "-s", "2", "--report", "r.jsonl", "--resume", "--patches")
+    assert dpid(*run, "32").exit_code == 0
+    result = dpid(*run, "64")
+    told = (
+        "in/a.png: outputs of an earlier run stay: remove these 16, such as out/LR_dpid/X2_sub/a_s002.png\n"
+    )
+    assert result.exit_code == 0 and told in result.stderr
+    assert dpid(*run, "64").stderr.count("stay") == 0
+
+
+def test_opaque_originals_have_the_light_of_outputs(dpid, folder):
+    Path("in").mkdir()
+    Image.fromarray(np.tile(np.uint8([0, 0, 0, 128]), (64, 64, 1))).save("in/a.png")
+    assert dpid("pairs", "in", "out", "-s", "2", "--linear", "--transparency", "drop").exit_code == 0
+    large, small = pixels("out/HR/a.png"), pixels("out/LR_dpid/X2/a.png")
+    assert np.unique(large).tolist() == np.unique(small).tolist() and large.max() == large.min()
 
 
 def test_names_that_collide(dpid, folder):
