@@ -121,7 +121,7 @@ def _downscaled(image: Tensor, mask: Tensor | None = None, **settings: Any) -> t
             rendered(_picture(frames[number]), size, method=method, **options)[1]
             for number in spread(len(frames))
         )
-    results = [downscale_picture(_picture(frame), size, method=method, **options).pixels for frame in frames]
+    results = [_smaller(frame, size, method, options) for frame in frames]
     if mask is None:
         masks = [np.zeros(size[::-1], np.float32)] * len(frames)
     else:
@@ -137,9 +137,8 @@ def _compared(image: Tensor, **settings: Any) -> tuple[Tensor]:
     for frame in frames:
         parts: Frames = []
         for method in _COMPARED:
-            options = _options(method, settings)
-            result = downscale_picture(_picture(frame), size, method=method, **options)
-            parts.append(enlarged(result.pixels, settings["zoom"]))
+            result = _smaller(frame, size, method, _options(method, settings))
+            parts.append(enlarged(result, settings["zoom"]))
         gap = np.ones((parts[0].shape[0], _GAP, frame.shape[2]), np.float32)
         rows.append(np.concatenate([parts[0], gap, parts[1], gap, parts[2]], axis=1))
     return (image.new_tensor(np.stack(rows)),)
@@ -160,6 +159,12 @@ def _frames(image: Tensor) -> Frames:
 def _picture(frame: NDArray[np.float32]) -> Picture:
     """An image of a batch; where it has alpha, transparent colours do not count."""
     return Picture(frame, frame.shape[2] in _WITH_ALPHA, None)
+
+
+def _smaller(frame: NDArray[Any], size: Size, method: str, options: Mapping[str, Any]) -> NDArray[Any]:
+    """An image of a batch, downscaled; where filters overshoot, other nodes would let values wrap around."""
+    result = downscale_picture(_picture(frame), size, method=method, **options).pixels
+    return result.clip(min(0, frame.min()), max(1, frame.max()))
 
 
 def _sizes(frames: Frames, settings: Mapping[str, Any]) -> tuple[Size, Size]:

@@ -80,6 +80,18 @@ def test_every_method_runs_and_repeats_itself():
         assert first.shape == (1, 24, 32, 3) and torch.equal(first, second), method
 
 
+def test_filters_that_overshoot_stay_in_the_range_of_images():
+    image = (batch(1) > 0.5).float()
+    for factor in 1.0, 4.0:  # what is brighter than white may stay so
+        plain = dpid_cli.downscale(
+            (image[0] * factor).numpy(), scale=2, method="lanczos", value_range=(0, factor)
+        )
+        assert plain.min() < 0 and plain.max() > factor
+        result, _ = run("DpidDownscale", image=image * factor, method="lanczos")
+        np.testing.assert_allclose(result[0].numpy(), plain.clip(0, factor), rtol=0, atol=1e-6)
+    assert run("DpidCompare", image=image)[0].max() <= 1
+
+
 def test_lambda_is_chosen_once_for_all_images():
     image = batch(5) * torch.linspace(0.1, 1, 5).reshape(5, 1, 1, 1)
     found = [dpid_cli.automatic(frame, scale=4, lambda_="auto")["lambda_"] for frame in image.numpy()]
