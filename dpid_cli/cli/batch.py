@@ -188,6 +188,7 @@ def batch_command(
       dpid batch photos/ small/ -r -s 4 --report run.jsonl --resume
       dpid batch s3://in/photos/ s3://out/ -r -s 4 --dask tcp://head:8786
     """
+    without_linear_algebra()
     from dpid_cli.cli.batch_request import spec_of
 
     ctx.exit(_run(paths, options, spec_of, as_json=as_json, quiet=quiet, verbose=verbose, debug=debug))
@@ -218,6 +219,7 @@ def pairs_command(
       dpid pairs photos/ data/ -s 4 --layout neosr -m matlab-bicubic
       dpid pairs photos/ data/ -s 4 --layout trainner --degradations recipe.yaml
     """
+    without_linear_algebra()
     from dpid_cli.cli.batch_request import listing_of, pairs_spec_of
 
     dry = options["dry"]
@@ -249,7 +251,6 @@ def _run(
 
     `observe` gets every result.
     """
-    without_linear_algebra()
     from dpid_cli.kernels import jit
 
     recursive, listed = options["recursive"], options["from_file"] is not None
