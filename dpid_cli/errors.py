@@ -122,8 +122,17 @@ def shortage(error: BaseException) -> str:
     said = str(error).lower()
     if isinstance(error, RuntimeError) and "can't start new thread" in said:
         return "not enough memory for another thread"
-    from_loader = "failed to map segment" in said or "cannot allocate memory" in said
-    lacks = isinstance(error, MemoryError) or (isinstance(error, ImportError) and from_loader)
+    match error:
+        case MemoryError():
+            lacks = True
+        case ImportError():  # as loaders say it
+            lacks = "failed to map segment" in said or "cannot allocate memory" in said
+        case RuntimeError():
+            lacks = "can't allocate lock" in said
+        case SystemError():  # there was not even enough to make an error
+            lacks = "without" in said and "exception" in said
+        case _:
+            lacks = False
     return "not enough memory" if lacks else ""
 
 

