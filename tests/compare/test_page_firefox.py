@@ -6,6 +6,7 @@ import math
 import re
 import shutil
 import subprocess
+import time
 from urllib.parse import parse_qs
 
 import numpy as np
@@ -47,7 +48,16 @@ def link(page) -> dict[str, str]:
 
 
 def shows(page, result: np.ndarray) -> bool:
-    """Whether the screen shows what is visible of an output, pixel for pixel, and nothing covers it."""
+    """Whether the screen shows what is visible of an output, soon, as a busy machine paints late."""
+    for _ in range(20):
+        if shows_now(page, result):
+            return True
+        time.sleep(0.25)
+    return False
+
+
+def shows_now(page, result: np.ndarray) -> bool:
+    """Whether it shows that, pixel for pixel, and nothing covers it."""
     page.run(
         "for (const part of document.querySelectorAll('.tag, #divider')) part.style.visibility = 'hidden'"
     )
