@@ -231,6 +231,9 @@ def test_messages_have_the_paths_that_were_given(folder):
 
 def test_a_cluster_of_this_machine_and_an_interruption(many):
     need("distributed")
+    large = np.random.default_rng(4).integers(0, 256, (800, 1000, 3), np.uint8)  # so that all take seconds
+    for path in set(many.rglob("in/**/*.png")) - {many / "in" / "bad.png"}:
+        Image.fromarray(large).save(path, compress_level=0)
     words = [
         DPID,
         "batch",
@@ -245,7 +248,7 @@ def test_a_cluster_of_this_machine_and_an_interruption(many):
         "--chunk",
         "2",
     ]
-    for _ in range(12):  # on a busy machine, a run may end before it is interrupted
+    for _ in range(5):  # on a busy machine, a run may end before it is interrupted
         run = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, process_group=0)
         with run:
             end = time.monotonic() + 60
