@@ -80,6 +80,8 @@ class Session:
         """Read the report again if another run has written to it before it was locked here."""
         known = self._earlier.length if self._earlier is not None and self._earlier.path == report else 0
         if self._continues and (storage.length(report) or 0) > known:
+            if self._earlier is not None:
+                self._earlier.close()  # some systems replace no open file
             with full_disk_errors():
                 self._earlier = self._opened(report)
 
