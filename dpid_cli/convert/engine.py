@@ -205,7 +205,7 @@ class _Rendering:
         """The part to write of what the output's recipe has made of an image."""
         if (patch := self.output.patch) is not None:
             self.crop = patch.rectangle(result.size)
-            result = patch.of(result)
+            result = patch.of(result, self.output.name)
         self.sizes.append(result.size)
         self.channels = self.channels or result.channels
         if self.recipe is None:

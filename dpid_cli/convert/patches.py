@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from dpid_cli.convert.cropping import cut
+from dpid_cli.downscaling.cropping import Crop
 from dpid_cli.downscaling.sizes import Sides, Size
-from dpid_cli.errors import ArgumentError
+from dpid_cli.errors import ArgumentError, warn
 
 if TYPE_CHECKING:
     from dpid_cli.pictures import Picture
@@ -58,11 +60,16 @@ class Patch:
     number: int
     scale: int = 1
 
-    def of(self, picture: Picture) -> Picture:
-        """The pixels of this square."""
-        left, top = self.patches.position(picture.size, self.number)
+    def of(self, picture: Picture, name: str) -> Picture:
+        """The pixels of this square, with the metadata that are true of it."""
+        from dpid_cli.pictures.metadata import scaled
+
         side = self.patches.side
-        return replace(picture, pixels=picture.pixels[top : top + side, left : left + side])
+        part, _ = cut(picture, Crop.of((*self.patches.position(picture.size, self.number), side, side)))
+        metadata, notes = scaled(part, part, same_values=True)
+        for note in notes:
+            warn(f"{name}: {note}")
+        return replace(picture, pixels=part.pixels, metadata=metadata)
 
     def rectangle(self, size: Size) -> tuple[float, ...]:
         """Left, top, width and height in the original, for an image of this size."""

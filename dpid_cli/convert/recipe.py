@@ -327,7 +327,7 @@ class Recipe:
                 parameters={},
                 maps={},
                 degradation=None,
-                linear=self.linear and opaque and picture.alpha,  # colours lie on black in this light
+                linear=self.linear and opaque and picture.alpha,  # in which the background is added
                 transparency="drop" if opaque else "separate",
                 record=False,
             ).apply(picture, size, name)

@@ -13,10 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.ExifTags import Base
 
 import dpid_cli
 from support.command import DPID, is_one_error_line, pixels, process
 from support.folders import files, lines, make
+from support.packets import regions, save
 
 
 def subimages(image, crop_size, step, thresh_size=0):
@@ -187,6 +189,25 @@ def test_every_depth_and_mode(dpid, folder):
     np.testing.assert_array_equal(pixels("out/LR_dpid/X2_sub/deep_s001.png"), whole[:12, :12])
     upright = np.rot90(pixels("in/turned.jpg"), -1)
     np.testing.assert_array_equal(pixels("out/HR_sub/turned_s001.png"), upright[:24, :24])
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_metadata_of_squares_are_those_of_crops(dpid, folder, orientation):
+    """Faces lie where they are in a square; `--crop` cuts before, and squares are cut afterwards."""
+    Path("in").mkdir()
+    faces = regions("elements", "normalized", (64, 48), (0.3, 0.4, 0.2, 0.2), (0.7, 0.6, 0.3, 0.5))
+    save("in/a.jpg", (64, 48), faces, orientation)
+    options = ("-s", "2", "-m", "box", "--report", "r.jsonl")
+    assert dpid("pairs", "in", "out", *options, "--patches", "32", "--step", "16").exit_code == 0
+    line = lines()["in/a.jpg"]
+    assert len(line["outputs"]) == 2 * 6
+    for output, crop, method in zip(line["outputs"], line["crops"], line["methods"], strict=True):
+        scale = "1" if method is None else "2"
+        words = ("-s", scale, "-m", "box", "--crop", ",".join(map(str, crop)), "-o", "crop.png", "-f")
+        assert dpid("downscale", "in/a.jpg", *words).exit_code == 0
+        with Image.open(output) as square, Image.open("crop.png") as expected:
+            assert square.info["xmp"] == expected.info["xmp"], output
+            assert square.getexif().get(Base.Orientation, 1) == 1
 
 
 def test_frames_need_a_choice(dpid, folder):
