@@ -120,9 +120,9 @@ def shortage(error: BaseException) -> str:
     ('not enough memory', 'not enough memory for another thread', '')
     """
     said = str(error).lower()
-    if isinstance(error, RuntimeError) and "can't start new thread" in said:
-        return "not enough memory for another thread"
     match error:
+        case RuntimeError() if "can't start new thread" in said:
+            return "not enough memory for another thread"
         case MemoryError():
             lacks = True
         case ImportError():  # as loaders say it

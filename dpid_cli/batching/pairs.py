@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from dpid_cli.batching.items import Result
 from dpid_cli.batching.scratch import database, full_disk_errors
 from dpid_cli.convert.patches import Patch, Patches
-from dpid_cli.downscaling.choices import Layout
+from dpid_cli.downscaling.choices import FolderLayout
 from dpid_cli.downscaling.sizes import Sides, Size, shown
 from dpid_cli.errors import ArgumentError, FileError, warn
 from dpid_cli.files import lines, storage
@@ -42,9 +42,9 @@ class Folders:
 
 
 LAYOUTS = {
-    Layout.BASICSR: Folders("HR", "LR_{method}/X{scale}", "_sub"),
-    Layout.NEOSR: Folders("gt", "lq/{plain}"),
-    Layout.TRAINNER: Folders("hr", "lr/{plain}"),
+    FolderLayout.BASICSR: Folders("HR", "LR_{method}/X{scale}", "_sub"),
+    FolderLayout.NEOSR: Folders("gt", "lq/{plain}"),
+    FolderLayout.TRAINNER: Folders("hr", "lr/{plain}"),
 }
 
 

@@ -25,7 +25,7 @@ from dpid_cli.cli.console import (
 )
 from dpid_cli.cli.progress import Existing, Progress
 from dpid_cli.cli.sections import Command, least_size, number, option, sections, wrong
-from dpid_cli.downscaling.choices import Device, IfSmaller, Layout
+from dpid_cli.downscaling.choices import Device, FolderLayout, IfSmaller
 from dpid_cli.errors import ArgumentError, collected
 from dpid_cli.platform import HANGUP
 
@@ -149,7 +149,8 @@ _PAIRS = sections(
     option("--degradations FILE", "Draw method, lambda, noise and JPEG artefacts for each image, as this "
            "YAML file says."),
     "Output",
-    option("--layout", "Name folders as this trainer does.", Layout.words(), default=Layout.BASICSR.value),
+    option("--layout", "Name folders as this trainer does.", FolderLayout.words(),
+           default=FolderLayout.BASICSR.value),
     option("--meta-info FILE.txt", "List the originals with their shapes: 0001_s001.png (480,480,3)."),
     shared.format_option("", default="png"),
     shared.OVERWRITE,

@@ -165,7 +165,7 @@ class IfSmaller(Choice):
     SKIP, COPY, ERROR = "skip", "copy", "error"
 
 
-class Layout(Choice):
+class FolderLayout(Choice):
     """Whose names the folders of pairs have."""
 
     BASICSR, NEOSR, TRAINNER = "basicsr", "neosr", "trainner"
