@@ -14,6 +14,7 @@ from dpid_cli.files import storage
 from dpid_cli.files.folders import Tree
 from dpid_cli.files.streams import standard_output
 from dpid_cli.pictures import Format, Picture, PictureSequence, format_in
+from dpid_cli.pictures.metadata import part_of
 from dpid_cli.pictures.writing import check_picture, check_sequence, holds_all_of, write_sequence
 
 if TYPE_CHECKING:
@@ -205,7 +206,7 @@ class _Rendering:
         """The part to write of what the output's recipe has made of an image."""
         if (patch := self.output.patch) is not None:
             self.crop = patch.rectangle(result.size)
-            result = patch.of(result, self.output.name)
+            result = part_of(result, *patch.square(result.size), self.output.name)
         self.sizes.append(result.size)
         self.channels = self.channels or result.channels
         if self.recipe is None:

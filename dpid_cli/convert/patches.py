@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
-from dpid_cli.convert.cropping import cut
-from dpid_cli.downscaling.cropping import Crop
 from dpid_cli.downscaling.sizes import Sides, Size
-from dpid_cli.errors import ArgumentError, warn
-
-if TYPE_CHECKING:
-    from dpid_cli.pictures import Picture
+from dpid_cli.errors import ArgumentError
 
 
 @dataclass(frozen=True)
@@ -60,18 +54,10 @@ class Patch:
     number: int
     scale: int = 1
 
-    def of(self, picture: Picture, name: str) -> Picture:
-        """The pixels of this square, with the metadata that are true of it."""
-        from dpid_cli.pictures.metadata import scaled
-
-        side = self.patches.side
-        part, _ = cut(picture, Crop.of((*self.patches.position(picture.size, self.number), side, side)))
-        metadata, notes = scaled(part, part, same_values=True)
-        for note in notes:
-            warn(f"{name}: {note}")
-        return replace(picture, pixels=part.pixels, metadata=metadata)
+    def square(self, size: Size) -> tuple[int, int, int, int]:
+        """Left, top, width and height in an image of this size."""
+        return *self.patches.position(size, self.number), self.patches.side, self.patches.side
 
     def rectangle(self, size: Size) -> tuple[float, ...]:
         """Left, top, width and height in the original, for an image of this size."""
-        left, top = self.patches.position(size, self.number)
-        return tuple(float(self.scale * each) for each in (left, top, self.patches.side, self.patches.side))
+        return tuple(float(self.scale * each) for each in self.square(size))

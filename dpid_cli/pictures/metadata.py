@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 from PIL.ExifTags import Base
 
+from dpid_cli.errors import warn
 from dpid_cli.pictures import exif, iptc
 from dpid_cli.pictures.codecs.base import Codec
 from dpid_cli.pictures.decoders import decoder_warnings
@@ -130,6 +131,16 @@ def _dpi(stored: tuple[float, float] | None, tags: bytes) -> tuple[float, float]
     except (KeyError, TypeError, ValueError, ArithmeticError):
         return None
     return (x, y) if all(math.isfinite(d) and 0.5 <= d <= 65535 for d in (x, y)) else None
+
+
+def part_of(picture: Picture, left: int, top: int, width: int, height: int, name: str) -> Picture:
+    """A rectangle of an image, with the metadata that are true of it."""
+    pixels = picture.pixels[top : top + height, left : left + width]
+    part = replace(picture, pixels=pixels, uncropped=picture.size, part=(left, top, width, height))
+    metadata, notes = scaled(part, part, same_values=True)
+    for note in notes:
+        warn(f"{name}: {note}")
+    return replace(picture, pixels=pixels, metadata=metadata)
 
 
 def scaled(before: Picture, after: Picture, *, same_values: bool) -> tuple[Metadata, list[str]]:
